@@ -1,0 +1,53 @@
+# Every target makes .venv and installs what it needs if that is not there. Only python3 and make are assumed.
+# PYTHON=python3.12 chooses another interpreter for it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+JOBS ?= 2
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help demo test lint docs bench constraints clean
+
+help:
+	@echo "make demo         precompute, verify and plot features of examples/audio"
+	@echo "make test         run the tests"
+	@echo "make lint         check style and types"
+	@echo "make docs         build the documentation and run its examples"
+	@echo "make bench        compare speeds with other libraries"
+	@echo "make constraints  resolve constraints.txt anew"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else "audiopipe needs Python 3.11 to 3.13. Found: %d.%d. Name another one: make PYTHON=python3.12" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python examples/demo.py demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses $(JOBS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b doctest docs docs/_build/doctest
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.features
+
+constraints:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --all-extras pyproject.toml --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) demo docs/_build

@@ -1,0 +1,47 @@
+"""Describe an audio feature once, compute it anywhere, and get the same bits.
+
+TensorFlow, Apache Beam and `datasets` are imported when something needs them, not with this package.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from audiopipe import beam, composed, configs, errors, hf, layers, registry, tfdata
+    from audiopipe.errors import AudiopipeError
+    from audiopipe.records import load
+    from audiopipe.transform import Transform
+
+__all__ = [
+    "AudiopipeError",
+    "Transform",
+    "beam",
+    "composed",
+    "configs",
+    "errors",
+    "hf",
+    "layers",
+    "load",
+    "registry",
+    "tfdata",
+]
+
+_ATTRIBUTES = {
+    "AudiopipeError": "audiopipe.errors",
+    "Transform": "audiopipe.transform",
+    "load": "audiopipe.records",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ATTRIBUTES:
+        value = getattr(importlib.import_module(_ATTRIBUTES[name]), name)
+        globals()[name] = value
+        return value
+    if name in __all__:
+        return importlib.import_module(f"audiopipe.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
