@@ -1,0 +1,55 @@
+"""Checks of single arguments, with one wording for all of audiopipe.
+
+Each returns the value in its canonical Python type, so that `np.int64(512)` and `512` mean the same config.
+"""
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+from audiopipe.errors import ArgumentError
+
+DATA_FORMATS = ("channels_last", "channels_first")
+
+
+def fail(name: str, expected: str, value: Any, advice: str = "") -> ArgumentError:
+    """Return the error that says `name` must be `expected`."""
+    return ArgumentError(f"{name} must be {expected}. Received: {name}={value!r}.{' ' + advice if advice else ''}")
+
+
+def integer(name: str, value: Any, minimum: int | None = None) -> int:
+    """Return `value` as an int of at least `minimum`; booleans and floats are refused."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise fail(name, "an integer", value)
+    if minimum is not None and value < minimum:
+        raise fail(name, f"at least {minimum}", value)
+    return int(value)
+
+
+def real(name: str, value: Any, minimum: float | None = None, above: float | None = None) -> float:
+    """Return `value` as a finite float, at least `minimum` and greater than `above`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise fail(name, "a number", value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise fail(name, "finite", value)
+    if minimum is not None and number < minimum:
+        raise fail(name, f"at least {minimum:g}", value)
+    if above is not None and number <= above:
+        raise fail(name, f"greater than {above:g}", value)
+    return number
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value`, which has to be True or False."""
+    if not isinstance(value, bool):
+        raise fail(name, "True or False", value)
+    return value
+
+
+def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
+    """Return `value`, which has to be one of `choices`."""
+    if not any(value is item or (type(value) is type(item) and value == item) for item in choices):
+        raise fail(name, f"one of {', '.join(map(repr, choices))}", value)
+    return value
