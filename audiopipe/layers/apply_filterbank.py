@@ -1,0 +1,86 @@
+"""Product of a spectrogram and a filterbank."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from audiopipe import checks, filterbanks, ops
+from audiopipe.errors import ArgumentError
+from audiopipe.layers.audio_layer import AudioLayer, resolve_data_format
+
+FILTERBANKS: dict[str, Callable[..., np.ndarray]] = {"mel": filterbanks.mel, "log": filterbanks.log}
+
+
+@keras.saving.register_keras_serializable(package="audiopipe")
+class ApplyFilterbank(AudioLayer):
+    """Sum frequency bins into the bands of a filterbank.
+
+    Args:
+        type: `"mel"` or `"log"`.
+        filterbank_kwargs: The arguments of `audiopipe.filterbanks.mel` (`sample_rate, n_freq, n_mels, f_min, f_max,
+            htk, norm`) or `audiopipe.filterbanks.log` (`sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread`).
+            Both also take `n_fft`, which is needed where it is odd.
+        data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+
+    Input shape:
+        `(batch, frames, n_freq, channels)`, or `(batch, channels, frames, n_freq)` for `channels_first`. Real.
+
+    Output shape:
+        `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)`.
+
+    Raises:
+        ArgumentError: If an argument is unknown or out of range, or the input has another number of frequency bins.
+
+    Example:
+        >>> layer = ApplyFilterbank("mel", {"sample_rate": 16000, "n_freq": 257, "n_mels": 40})
+        >>> layer(tf.ones([1, 10, 257, 1])).shape
+        TensorShape([1, 10, 40, 1])
+    """
+
+    def __init__(self, type: str, filterbank_kwargs: dict[str, Any], data_format: str = "default", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.type = checks.choice("type", type, tuple(FILTERBANKS))
+        self.filterbank_kwargs = dict(filterbank_kwargs)
+        try:
+            filterbank = FILTERBANKS[type](**self.filterbank_kwargs)
+        except TypeError as error:
+            raise ArgumentError(
+                f"filterbank_kwargs must be arguments of audiopipe.filterbanks.{type}. "
+                f"Received: filterbank_kwargs={filterbank_kwargs!r} ({error})."
+            ) from error
+        self.filterbank = filterbank.astype(self.compute_dtype)
+        self.data_format = resolve_data_format("data_format", data_format)
+
+    def call(self, spectrogram):
+        """Apply the filterbank to a batch of spectrograms."""
+        self.compute_output_shape(spectrogram.shape)
+        if self.data_format == "channels_first":
+            return ops.apply_filterbank(spectrogram, tf.constant(self.filterbank))
+        bands = ops.apply_filterbank(tf.transpose(spectrogram, [0, 3, 1, 2]), tf.constant(self.filterbank))
+        return tf.transpose(bands, [0, 2, 3, 1])
+
+    def compute_output_shape(self, input_shape):
+        channels_last = self.data_format == "channels_last"
+        layout = "(batch, frames, n_freq, channels)" if channels_last else "(batch, channels, frames, n_freq)"
+        self.check_rank(input_shape, 4, layout)
+        n_freq, n_bins = self.filterbank.shape
+        axis = 2 if channels_last else 3
+        if input_shape[axis] not in (None, n_freq):
+            raise checks.fail(
+                f"The input of {type(self).__name__} '{self.name}'",
+                f"of shape {layout} with n_freq={n_freq}",
+                tuple(input_shape),
+                "Give it the output of an STFT with the same n_fft and data format.",
+            )
+        return (*input_shape[:axis], n_bins, *input_shape[axis + 1 :])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "type": self.type,
+            "filterbank_kwargs": dict(self.filterbank_kwargs),
+            "data_format": self.data_format,
+        }

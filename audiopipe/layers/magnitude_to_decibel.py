@@ -1,0 +1,65 @@
+"""Decibel scale."""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from audiopipe import checks, ops
+from audiopipe.layers.audio_layer import AudioLayer
+
+
+@keras.saving.register_keras_serializable(package="audiopipe")
+class MagnitudeToDecibel(AudioLayer):
+    """Decibel scale with a limited dynamic range: `10 * log10(max(x, amin) / max(ref_value, amin))`.
+
+    The factor is 10 whether `x` is a power or a magnitude, as in Kapre. Values more than `dynamic_range` below the
+    greatest of the clip are raised to that limit. The greatest value is that of each clip, over all its frames, bins
+    and channels, and never that of the batch: neighbours do not change a clip.
+
+    Args:
+        ref_value: The value that becomes 0 dB, greater than 0.
+        amin: Smaller values are raised to this one, greater than 0.
+        dynamic_range: Decibels between the greatest and the smallest value of the output, greater than 0.
+
+    Input shape:
+        `(batch, ...)`, real, usually `(batch, frames, bins, channels)`. A tensor of rank 1 is one clip.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ArgumentError: If an argument is out of range.
+
+    Example:
+        >>> MagnitudeToDecibel(dynamic_range=30.0)(tf.constant([[100.0, 1.0, 0.0]])).numpy()
+        array([[ 20.,   0., -10.]], dtype=float32)
+    """
+
+    def __init__(self, ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ref_value = checks.real("ref_value", ref_value, above=0)
+        self.amin = checks.real("amin", amin, above=0)
+        self.dynamic_range = checks.real("dynamic_range", dynamic_range, above=0)
+
+    def call(self, spectrogram):
+        """Put a batch of spectrograms on a decibel scale."""
+        dtype = spectrogram.dtype
+        reference = 10 * math.log10(max(self.ref_value, self.amin))
+        decibels = ops.log10(tf.maximum(spectrogram, tf.constant(self.amin, dtype)), factor=10)
+        decibels = decibels - tf.constant(reference, dtype)
+        axes = list(range(1, spectrogram.shape.rank)) or None
+        greatest = tf.reduce_max(decibels, axis=axes, keepdims=True)
+        return tf.maximum(decibels, greatest - tf.constant(self.dynamic_range, dtype))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "ref_value": self.ref_value,
+            "amin": self.amin,
+            "dynamic_range": self.dynamic_range,
+        }

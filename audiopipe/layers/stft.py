@@ -1,0 +1,108 @@
+"""Short-time Fourier transform."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from audiopipe import filterbanks, ops
+from audiopipe.framing import Framing
+from audiopipe.layers.audio_layer import COMPLEX_OF_REAL, AudioLayer, resolve_data_format
+
+
+@keras.saving.register_keras_serializable(package="audiopipe")
+class STFT(AudioLayer):
+    """Short-time Fourier transform of a waveform.
+
+    Frames of `win_length` samples are multiplied with the window, padded with zeros on the right to `n_fft`, and
+    transformed. A clip shorter than one frame has no frames, unless padding gives it some.
+
+    Args:
+        n_fft: Length of the Fourier transform, in samples.
+        win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
+        hop_length: Samples between neighbouring frames. None means `win_length // 4`.
+        window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
+            `"vorbis_window"`, or None for `"hann_window"`.
+        pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
+        pad_end: Whether to put zeros after it, so that no sample is dropped.
+        input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+        output_data_format: The same for the output.
+
+    Input shape:
+        `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`. float32, full scale 1.0.
+
+    Output shape:
+        `(batch, frames, n_fft // 2 + 1, channels)`, or `(batch, channels, frames, n_fft // 2 + 1)`. complex64
+        (complex128 under a float64 policy).
+
+    Raises:
+        ArgumentError: If an argument is out of range or the input is not of rank 3.
+
+    Example:
+        >>> waveform = np.zeros((1, 16000, 1), "float32")
+        >>> STFT(n_fft=512, hop_length=160)(waveform).shape
+        TensorShape([1, 97, 257, 1])
+    """
+
+    def __init__(
+        self,
+        n_fft: int = 2048,
+        win_length: int | None = None,
+        hop_length: int | None = None,
+        window_name: str | None = None,
+        pad_begin: bool = False,
+        pad_end: bool = False,
+        input_data_format: str = "default",
+        output_data_format: str = "default",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.framing = Framing.resolve(
+            n_fft=n_fft, win_length=win_length, hop_length=hop_length, pad_begin=pad_begin, pad_end=pad_end
+        )
+        self.window_name = filterbanks.canonical_window_name(window_name)
+        self.window = filterbanks.window(window_name, self.framing.win_length).astype(self.compute_dtype)
+        self.input_data_format = resolve_data_format("input_data_format", input_data_format)
+        self.output_data_format = resolve_data_format("output_data_format", output_data_format)
+
+    def call(self, waveform):
+        """Transform a batch of waveforms."""
+        self.check_rank(waveform.shape, 3, self._input_layout())
+        framing = self.framing
+        if self.input_data_format == "channels_last":
+            waveform = tf.transpose(waveform, [0, 2, 1])
+        if framing.begin_padding:
+            waveform = tf.pad(waveform, [[0, 0], [0, 0], [framing.begin_padding, 0]])
+        frames = ops.frame(waveform, framing.win_length, framing.hop_length, framing.pad_end)
+        spectrogram = tf.signal.rfft(frames * self.window, [framing.n_fft])
+        if self.output_data_format == "channels_last":
+            spectrogram = tf.transpose(spectrogram, [0, 2, 3, 1])
+        return spectrogram
+
+    def compute_output_shape(self, input_shape):
+        self.check_rank(input_shape, 3, self._input_layout())
+        batch, *rest = input_shape
+        time, channels = rest if self.input_data_format == "channels_last" else reversed(rest)
+        frames = None if time is None else self.framing.n_frames(time)
+        if self.output_data_format == "channels_last":
+            return batch, frames, self.framing.n_freq, channels
+        return batch, channels, frames, self.framing.n_freq
+
+    def compute_output_dtype(self, input_dtype):
+        return COMPLEX_OF_REAL[self.compute_dtype]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "n_fft": self.framing.n_fft,
+            "win_length": self.framing.win_length,
+            "hop_length": self.framing.hop_length,
+            "window_name": self.window_name,
+            "pad_begin": self.framing.pad_begin,
+            "pad_end": self.framing.pad_end,
+            "input_data_format": self.input_data_format,
+            "output_data_format": self.output_data_format,
+        }
+
+    def _input_layout(self) -> str:
+        return "(batch, time, channels)" if self.input_data_format == "channels_last" else "(batch, channels, time)"
