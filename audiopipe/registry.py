@@ -1,0 +1,240 @@
+"""Names for configs; a name never changes its meaning.
+
+Names come from four places: the examples built in here, the files that the environment variable `AUDIOPIPE_REGISTRY`
+lists, the entry points of the group `audiopipe.configs` of installed packages, and `register`. They are looked at when
+a name is first asked for.
+
+Example:
+    >>> from audiopipe import configs, registry
+    >>> registry.get("speech-mel-80").n_mels
+    80
+    >>> registry.register("speech-mel-80", configs.MelSpectrogram(sample_rate=16000, n_mels=64))
+    Traceback (most recent call last):
+    ...
+    audiopipe.errors.RegistryError: ...
+"""
+
+import importlib.metadata
+import json
+import os
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+from audiopipe import configs
+from audiopipe.configs import Config
+from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
+
+ENVIRONMENT_VARIABLE = "AUDIOPIPE_REGISTRY"
+ENTRY_POINT_GROUP = "audiopipe.configs"
+FORMAT_VERSION = 1
+MIN_FINGERPRINT_PREFIX = 6
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Registry:
+    """A set of names with one config each. The functions of this module work on the one of this process.
+
+    Args:
+        environment: Whether to look at `AUDIOPIPE_REGISTRY` and at entry points.
+    """
+
+    def __init__(self, environment: bool = True):
+        self._lock = threading.RLock()
+        self._environment = environment
+        self._loaded = False
+        self._configs: dict[str, Config] = {}
+        self._sources: dict[str, str] = {}
+
+    def register(self, name: str, config: Config, source: str = "register") -> Config:
+        """Give a config a name. The same config again is fine.
+
+        Args:
+            name: Letters, digits, `.`, `_` and `-`.
+            config: The config.
+            source: Where the name comes from, for error messages.
+
+        Returns:
+            The config.
+
+        Raises:
+            RegistryError: If the name is malformed or stands for another config.
+        """
+        self._load_sources()
+        return self._register(name, config, source)
+
+    def get(self, name: str) -> Config:
+        """Return the config of a name, or of `name@fingerprint` after checking the fingerprint's start.
+
+        Raises:
+            RegistryError: If the name is unknown, or its config has another fingerprint.
+        """
+        self._load_sources()
+        bare, at, prefix = name.partition("@")
+        with self._lock:
+            if bare not in self._configs:
+                raise RegistryError(
+                    f"No config is registered under {bare!r}. Known names: {', '.join(sorted(self._configs))}. "
+                    "Register it in this process with registry.register, or write it to a file with registry.save in "
+                    f"the process that knows it and name that file in the environment variable {ENVIRONMENT_VARIABLE}."
+                )
+            config = self._configs[bare]
+        if at:
+            if len(prefix) < MIN_FINGERPRINT_PREFIX or not re.fullmatch("[0-9a-f]+", prefix):
+                raise RegistryError(
+                    f"After the @ of a name must stand at least {MIN_FINGERPRINT_PREFIX} hexadecimal characters, the "
+                    f"start of a fingerprint. Received: {name!r}."
+                )
+            if not config.fingerprint.startswith(prefix):
+                raise RegistryError(
+                    f"{bare!r} is not the config that {name!r} asks for: its fingerprint is {config.fingerprint}, from "
+                    f"{self._sources[bare]}. Find out who changed its meaning, or ask for "
+                    f"{bare}@{config.fingerprint[:6]}."
+                )
+        return config
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self._load_sources()
+        with self._lock:
+            return sorted(self._configs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all names and configs to a JSON file that `load` and `AUDIOPIPE_REGISTRY` take."""
+        self._load_sources()
+        with self._lock:
+            content = {
+                "format_version": FORMAT_VERSION,
+                "configs": {name: self._configs[name].to_dict() for name in sorted(self._configs)},
+            }
+        temporary = Path(f"{os.fspath(path)}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    def load(self, path: str | os.PathLike[str]) -> list[str]:
+        """Register all names of a file that `save` wrote.
+
+        Returns:
+            The names in the file.
+
+        Raises:
+            RegistryError: If the file cannot be read or gives a known name another meaning; then none is registered.
+        """
+        self._load_sources()
+        return self._load_file(path, source=f"the file {os.fspath(path)}")
+
+    def _register(self, name: str, config: Config, source: str) -> Config:
+        self._check(name, config, source)
+        with self._lock:
+            self._configs.setdefault(name, config)
+            self._sources.setdefault(name, source)
+            return self._configs[name]
+
+    def _check(self, name: str, config: Config, source: str) -> None:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise RegistryError(
+                f"A name must be of letters, digits, '.', '_' and '-'. Received: {name!r} from {source}."
+            )
+        if not isinstance(config, Config):
+            raise RegistryError(f"{name!r} must stand for a config. Received: {config!r} from {source}.")
+        with self._lock:
+            known = self._configs.get(name)
+        if known is not None and known.fingerprint != config.fingerprint:
+            raise RegistryError(
+                f"{name!r} already stands for another config, and a name never changes its meaning. Registered from "
+                f"{self._sources[name]} (left) and now from {source} (right):\n{known.diff(config)}\n"
+                f"Choose a new name for the new config."
+            )
+
+    def _load_file(self, path: str | os.PathLike[str], source: str) -> list[str]:
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            if content["format_version"] != FORMAT_VERSION:
+                raise RegistryError(
+                    f"{source} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
+                    f"It was written by another version of audiopipe."
+                )
+            loaded = {name: configs.from_dict(fields) for name, fields in content["configs"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, RegistryError):
+                raise
+            raise RegistryError(
+                f"Could not read a registry from {source}: {type(error).__name__}: {error}. "
+                f"Expected a JSON file that registry.save wrote."
+            ) from error
+        for name, config in loaded.items():
+            self._check(name, config, source)
+        for name, config in loaded.items():
+            self._register(name, config, source)
+        return sorted(loaded)
+
+    def _load_sources(self) -> None:
+        """Load what was there before this process, once. A source that cannot be read is an error at every use."""
+        with self._lock:
+            if self._loaded:
+                return
+            for name, config in _built_in().items():
+                self._register(name, config, "audiopipe's own examples")
+            if self._environment:
+                for path in filter(None, os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep)):
+                    self._load_file(path, source=f"the file {path} in {ENVIRONMENT_VARIABLE}")
+                for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+                    self._register(
+                        entry_point.name, _load_entry_point(entry_point), f"the entry point {entry_point.value}"
+                    )
+            self._loaded = True
+
+
+def _built_in() -> dict[str, Config]:
+    fixed: dict[str, Any] = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
+    music: dict[str, Any] = {"sample_rate": 22050, "n_fft": 2048, "hop_length": 512, "return_decibel": True, **fixed}
+    return {
+        "speech-mel-80": configs.MelSpectrogram(
+            sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, return_decibel=True, **fixed
+        ),
+        "music-mel-128": configs.MelSpectrogram(n_mels=128, **music),
+        "music-log-84": configs.LogFrequencySpectrogram(log_n_bins=84, **music),
+    }
+
+
+def _load_entry_point(entry_point: importlib.metadata.EntryPoint) -> Config:
+    try:
+        return entry_point.load()
+    except Exception as error:
+        raise RegistryError(
+            f"The entry point {entry_point.name} = {entry_point.value!r} of the group {ENTRY_POINT_GROUP} cannot be "
+            f"loaded: {type(error).__name__}: {error}. Mend or uninstall the package that declares it."
+        ) from error
+
+
+_default = Registry()
+register = _default.register
+get = _default.get
+names = _default.names
+save = _default.save
+load = _default.load
+
+
+def resolve(config: "Config | str | os.PathLike[str]") -> Config:
+    """Return the config that is meant by a config, a name, or a path to a JSON file with one config.
+
+    Raises:
+        ConfigError: If the file is missing or holds no valid config.
+        RegistryError: If the name is unknown.
+        AudiopipeError: If it is none of the three.
+    """
+    if isinstance(config, Config):
+        return config
+    if isinstance(config, os.PathLike) or (isinstance(config, str) and config.endswith(".json")):
+        try:
+            text = Path(config).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"Could not read a config from {os.fspath(config)!r}: {error}.") from error
+        return configs.from_json(text)
+    if isinstance(config, str):
+        return get(config)
+    raise AudiopipeError(
+        f"A config must be a config, a registered name, or the path of a JSON file. Received: {config!r}."
+    )
