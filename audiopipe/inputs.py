@@ -1,0 +1,199 @@
+"""A folder, glob, manifest, Parquet file or saved dataset -> a stream of clips with their metadata.
+
+What a clip is called (its id) and where its audio stands is all that is known here; nothing is decoded.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiopipe import files, schema, tables
+from audiopipe.errors import InputError
+
+AUDIO_EXTENSIONS = (
+    ".aif",
+    ".aifc",
+    ".aiff",
+    ".au",
+    ".caf",
+    ".flac",
+    ".mp3",
+    ".oga",
+    ".ogg",
+    ".opus",
+    ".rf64",
+    ".w64",
+    ".wav",
+)
+MANIFEST_EXTENSIONS = (".csv", ".jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the audio of one clip stands.
+
+    Args:
+        id: The clip's name, unique within the input.
+        path: The audio file, or the Parquet file or dataset folder that holds it.
+        row: The row within a Parquet file or dataset folder, else None.
+        metadata: What else is known of the clip, by column.
+    """
+
+    id: str
+    path: str
+    row: int | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def location(self) -> dict[str, Any]:
+        """Where the audio stands, for people: its path and, within a table, its row."""
+        return {"path": self.path} if self.row is None else {"path": self.path, "row": self.row}
+
+    def open(self) -> str | bytes:
+        """What `audiopipe.audio.read` takes: a path, or the bytes of an audio file.
+
+        Raises:
+            AudioError: If the row holds no audio.
+        """
+        if self.row is None:
+            return self.path
+        return tables.open_table(self.path).audio(self.row)
+
+
+def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
+    """List the clips of an input in a fixed order.
+
+    Args:
+        source: A folder (walked for audio files, sorted by path), a glob, a CSV or JSONL manifest (in its own order), a
+            Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote (by row), one audio file, or a list of
+            paths. All may be remote.
+
+    Yields:
+        A `Source` for each clip. Its id is the path relative to the folder, or to the part of a glob before the first
+        wildcard, with forward slashes; in a manifest and in a dataset the `id` column, else the path as written, else
+        the row number. A manifest's relative paths are relative to its folder.
+
+    Raises:
+        InputError: If the input is missing, holds no clip, is malformed, or two clips have one id.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        found = _scan_one(os.fspath(source))
+    else:
+        found = (Source(id=os.fspath(path), path=os.fspath(path)) for path in source)
+    seen: set[str] = set()
+    for clip in found:
+        if clip.id in seen:
+            raise InputError(
+                f"Two clips of {_name(source)} have the id {clip.id!r}. Every clip needs an id of its own: give the "
+                f"manifest an id column with different values."
+            )
+        seen.add(clip.id)
+        yield clip
+    if not seen:
+        raise InputError(
+            f"There is no audio in {_name(source)}. Expected files that end in {', '.join(AUDIO_EXTENSIONS)}."
+        )
+
+
+def _name(source: Any) -> str:
+    return repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the list of paths"
+
+
+def _scan_one(path: str) -> Iterator[Source]:
+    lower = path.lower()
+    if not files.exists(path):
+        if any(character in path for character in "*?["):
+            return _scan_glob(path)
+        raise InputError(f"There is no {path!r}. Expected a folder, a glob, a manifest or an audio file.")
+    if files.is_folder(path):
+        if files.exists(files.join(path, "dataset_dict.json")):
+            with files.open_binary(files.join(path, "dataset_dict.json")) as file:
+                splits = json.load(file)["splits"]
+            raise InputError(
+                f"{path!r} holds a DatasetDict with the splits {', '.join(splits)}. Name one: "
+                f"{files.join(path, splits[0])}."
+            )
+        if files.exists(files.join(path, "state.json")) and files.exists(files.join(path, "dataset_info.json")):
+            return _scan_rows(path)
+        return _scan_folder(path)
+    if lower.endswith(MANIFEST_EXTENSIONS):
+        return _scan_manifest(path)
+    if lower.endswith(".parquet"):
+        return _scan_rows(path)
+    return iter([Source(id=os.path.basename(path), path=path)])
+
+
+def _is_audio(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.lower().endswith(AUDIO_EXTENSIONS) and not name.startswith(".")
+
+
+def _scan_folder(folder: str) -> Iterator[Source]:
+    try:
+        for below in files.walk(folder):
+            if _is_audio(below):
+                yield Source(id=below, path=files.join(folder, below))
+    except OSError as error:
+        raise InputError(f"Could not list {error.filename or folder!r}: {error.strerror or error}.") from error
+
+
+def _scan_glob(pattern: str) -> Iterator[Source]:
+    if not files.is_remote(pattern):
+        pattern = os.path.abspath(pattern)
+    first = min(pattern.index(character) for character in "*?[" if character in pattern)
+    base = pattern[: pattern.rindex("/", 0, first) + 1]
+    for path in files.glob(pattern):
+        if _is_audio(path):
+            yield Source(id=path.removeprefix(base), path=path)
+
+
+def _scan_manifest(path: str) -> Iterator[Source]:
+    folder = path.rpartition("/")[0]
+    for number, row in _manifest_rows(path):
+        where = f"{path!r}, line {number}"
+        if not isinstance(row, dict) or not row.get("path") or not isinstance(row["path"], str):
+            raise InputError(f"{where}: every clip needs a path. Received: {row!r}. Expected a column or key 'path'.")
+        audio = row.pop("path")
+        identity = row.pop("id", None)
+        identity = audio if identity is None else str(identity)
+        if not identity:
+            raise InputError(f"{where}: the id is empty. Give the clip an id, or leave out the column.")
+        schema.check_columns(row, where)
+        located = (
+            audio if files.is_remote(audio) or os.path.isabs(audio) else files.join(folder, audio) if folder else audio
+        )
+        yield Source(id=identity, path=located, metadata=row)
+
+
+def _manifest_rows(path: str) -> Iterator[tuple[int, Any]]:
+    with files.open_binary(path) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
+        try:
+            if path.lower().endswith(".csv"):
+                reader = csv.DictReader(text, strict=True)
+                for row in reader:
+                    if None in row or None in row.values():
+                        raise InputError(
+                            f"{path!r}, line {reader.line_num}: expected {len(reader.fieldnames or [])} values, as in "
+                            f"the first line. Received: {[value for value in row.values() if value is not None]!r}."
+                        )
+                    yield reader.line_num, row
+            else:
+                for number, line in enumerate(text, start=1):
+                    if line.strip():
+                        yield number, json.loads(line)
+        except (csv.Error, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path!r} cannot be read as a manifest: {error}. Expected UTF-8 CSV or JSONL.") from error
+
+
+def _scan_rows(path: str) -> Iterator[Source]:
+    table = tables.open_table(path)
+    for number, row in enumerate(table.metadata()):
+        identity = row.pop("id", None)
+        schema.check_columns(row, f"{path!r}, row {number}")
+        name = f"{number:08d}" if identity is None else str(identity)
+        yield Source(id=name, path=path, row=number, metadata=row)

@@ -1,0 +1,86 @@
+"""Metadata columns: their names, their types, and what stands for a missing value.
+
+A column is of one of four types: `"string"`, `"int"`, `"float"` or `"bool"`. A missing string is empty; a missing
+number makes its column `"float"` and is NaN.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from audiopipe.errors import InputError
+
+RESERVED_NAMES = ("audio", "feature", "fingerprint", "n_frames", "n_samples", "shape")
+
+_TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}
+
+
+def check_columns(row: dict[str, Any], where: str) -> None:
+    """Raise an error if a row has a column that cannot be metadata.
+
+    Args:
+        row: The metadata of one clip.
+        where: Where it stands, for the message.
+
+    Raises:
+        InputError: If a name is reserved, or a value is no text, number or boolean.
+    """
+    for name, value in row.items():
+        if name in RESERVED_NAMES:
+            raise InputError(
+                f"{where}: the column {name!r} has a name that audiopipe's records use. Rename it; reserved are "
+                f"{', '.join(RESERVED_NAMES)}."
+            )
+        if type(value) not in _TYPE_NAMES:
+            raise InputError(
+                f"{where}: metadata must be text, numbers or booleans. Received: {name}={value!r}. Flatten it, or "
+                "write it as a JSON string."
+            )
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InputError(f"{where}: integers must fit 64 bits. Received: {name}={value}. Write it as text.")
+
+
+def infer(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Find one type for each column.
+
+    Args:
+        rows: The metadata of every clip; a column that a row lacks is missing there.
+
+    Returns:
+        The type of each column, sorted by name.
+
+    Raises:
+        InputError: If a column has values that no single type holds.
+
+    Example:
+        >>> infer([{"speaker": "a", "age": 31}, {"speaker": "b"}])
+        {'age': 'float', 'speaker': 'string'}
+    """
+    kinds: dict[str, set[str]] = {}
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            kinds.setdefault(name, {"null"} if number else set()).add(_TYPE_NAMES[type(value)])
+        for name in kinds.keys() - row.keys():
+            kinds[name].add("null")
+    return {name: _one_type(name, kinds[name]) for name in sorted(kinds)}
+
+
+def fill(value: Any, kind: str) -> Any:
+    """A value in its column's type; what is missing becomes an empty string or NaN."""
+    if kind == "string":
+        return "" if value is None else value
+    return (math.nan if value is None else float(value)) if kind == "float" else value
+
+
+def _one_type(name: str, kinds: set[str]) -> str:
+    present = kinds - {"null"}
+    if not present:
+        return "string"
+    if present == {"int", "float"} or (present == {"int"} and "null" in kinds):
+        return "float"
+    if len(present) > 1 or (present == {"bool"} and "null" in kinds):
+        raise InputError(
+            "A metadata column must have one type, and a column of booleans a value for every clip. Received: "
+            f"{name!r} with {', '.join(sorted(kinds))}. Write it as text throughout, or fill it in."
+        )
+    return present.pop()
