@@ -1,0 +1,99 @@
+"""Rows and batches of Hugging Face `datasets`: how to tell them from other mappings, and what audio they hold.
+
+Everything is recognised by its form, so that `datasets` and torchcodec need not be installed.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from audiopipe import audio
+from audiopipe.configs import MAX_CHANNELS, Config
+from audiopipe.errors import ArgumentError, AudioError
+
+
+def is_lazy(mapping: Any) -> bool:
+    """Whether this is one of the classes by which `datasets` hands rows to a mapped function."""
+    return any(cls.__module__.startswith("datasets.") and cls.__name__ == "LazyDict" for cls in type(mapping).__mro__)
+
+
+def is_lazy_batch(mapping: Any) -> bool:
+    """Whether this is the class by which `datasets` hands a batch of rows to a mapped function."""
+    return any(cls.__module__.startswith("datasets.") and cls.__name__ == "LazyBatch" for cls in type(mapping).__mro__)
+
+
+def is_encoded(value: Any) -> bool:
+    """Whether this is audio as a row of `datasets` holds it: not numbers, but a form that says what they mean."""
+    if isinstance(value, Mapping):
+        return "bytes" in value or "path" in value or "array" in value
+    return isinstance(value, (str, bytes, os.PathLike)) or _is_decoder(value)
+
+
+def is_batch_of_encoded(value: Any) -> bool:
+    """Whether this is a list of audio values, of which some may be missing."""
+    present = [item for item in value if item is not None] if isinstance(value, (list, tuple)) else []
+    return bool(present) and all(map(is_encoded, present))
+
+
+def read(value: Any, config: Config) -> np.ndarray:
+    """Read one clip from an audio value of a row.
+
+    Args:
+        value: A dict with `bytes` or `path`, a dict with `array` (`[time]`, or `[channels, time]` as `datasets` has it)
+            and `sampling_rate`, a decoder object, a path, the bytes of an audio file, an open binary file, or an array
+            of samples (`[time]` or `[time, channels]`) at the config's rate.
+        config: The config that names sample rate, channels and resampler.
+
+    Returns:
+        float32 `[time, channels]` at the config's sample rate.
+
+    Raises:
+        AudioError: If it cannot be read.
+        ArgumentError: If it has none of these forms.
+    """
+    arguments: dict[str, Any] = {
+        "sample_rate": config.sample_rate,
+        "channels": config.channels,
+        "resampler_quality": config.resampler_quality,
+    }
+    value = getattr(value, "_hf_encoded", value)  # a decoder object of `datasets` keeps what it would decode
+    if isinstance(value, Mapping) and (value.get("bytes") is not None or value.get("path") is not None):
+        # The stored bytes first: they are what every door decodes, with one decoder.
+        value = value["bytes"] if value.get("bytes") is not None else value["path"]
+    if isinstance(value, (str, bytes, os.PathLike)) or hasattr(value, "read"):
+        return audio.read(value, **arguments)
+    if value is None or (isinstance(value, Mapping) and value.get("array") is None):
+        raise AudioError("The row holds no audio. Filter such rows out before the map.", stage="read")
+    if _is_decoder(value) or isinstance(value, Mapping):
+        return audio.convert(_time_first(samples(value["array"])), int(value["sampling_rate"]), **arguments)
+    return audio.convert(samples(value), config.sample_rate, **arguments)
+
+
+def samples(values: Any) -> np.ndarray:
+    """Samples of one clip as float32 `[time, channels]`.
+
+    Raises:
+        ArgumentError: If they are integers, or not of rank 1 or 2.
+    """
+    array = np.asarray(values)
+    if array.dtype == object or not np.issubdtype(array.dtype, np.floating):
+        raise ArgumentError(
+            f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={array.dtype}, "
+            f"shape={array.shape}. Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
+        )
+    if array.ndim not in (1, 2):
+        raise ArgumentError(f"A clip must be [time] or [time, channels]. Received: shape={array.shape}.")
+    array = array.astype(np.float32, copy=False)
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _time_first(clip: np.ndarray) -> np.ndarray:
+    """`[time, channels]` of an array that `datasets` decoded, which has the channels first."""
+    return clip if clip.shape[1] <= MAX_CHANNELS < clip.shape[0] or clip.shape[1] == 1 else clip.T
+
+
+def _is_decoder(value: Any) -> bool:
+    """Whether this is a decoder object of `datasets`: no dict, but `value["array"]` works and it decodes on demand."""
+    return hasattr(value, "get_all_samples") and hasattr(value, "__getitem__")

@@ -1,0 +1,253 @@
+"""Transform: the one path from samples to features."""
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from audiopipe import registry, rows
+from audiopipe.configs import MAX_CHANNELS, Config
+from audiopipe.errors import ArgumentError, AudioError
+from audiopipe.kernel import TOO_MANY_CHANNELS, Kernel
+
+
+class Transform:
+    """A config compiled: computes the same feature with the same bits wherever it is called.
+
+    Give it to `tf.data.Dataset.map`, to `datasets.Dataset.map`, or call it. One graph serves clips of every length,
+    and a batch is computed clip by clip, so that a result depends on its own clip alone.
+
+    Args:
+        config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
+        audio: Key of the audio in elements and rows that are mappings.
+        feature: Key of the feature in the result.
+
+    Example:
+        >>> mel = Transform("speech-mel-80")
+        >>> mel(np.zeros(16000, "float32")).shape
+        (98, 80, 1)
+        >>> dataset = tf.data.Dataset.from_tensors((tf.zeros([16000]), 1)).map(mel)
+        >>> dataset.element_spec[0].shape
+        TensorShape([None, 80, 1])
+    """
+
+    def __init__(self, config: "Config | str | os.PathLike[str]", *, audio: str = "audio", feature: str = "feature"):
+        self.config = registry.resolve(config)
+        self.audio = audio
+        self.feature = feature
+        self._lock = threading.Lock()
+        self._compiled: Kernel | None = None
+
+    def __call__(self, audio: Any, *rest: Any, lengths: Any = None, sample_rate: int | None = None) -> Any:
+        """Compute the feature.
+
+        Args:
+            audio: One clip, `[time]` or `[time, channels]`; a batch of padded clips, always `[batch, time, channels]`;
+                a mapping with such an entry, as `tf.data` has it; or a row or batch of rows of `datasets`. Floating
+                point, full scale 1.0, at the config's sample rate.
+            *rest: The rest of a tuple element; it is passed through.
+            lengths: True number of samples of each clip of a batch, int `[batch]`. What lies beyond does not exist.
+                In a mapping the entry `n_samples` takes its place.
+            sample_rate: The samples' rate in hertz, if you want it checked. A rate other than the config's is refused.
+
+        Returns:
+            For a clip float32 `[frames, bins, channels]`, for a batch `[batch, frames, bins, channels]` with zeros
+            beyond a clip's frames (with `channels_first` in the config, `[channels, frames, bins]`). A NumPy array for
+            NumPy input, a tensor for a tensor. For a tuple element a tuple. For a mapping its other entries with the
+            feature and `n_frames`; for rows of `datasets` the feature and `n_frames` alone, and without a channel
+            axis where the config has `channels=1`.
+
+        Raises:
+            ArgumentError: If the input has none of these forms.
+            AudioError: If a row's audio cannot be read.
+        """
+        if sample_rate is not None and sample_rate != self.config.sample_rate:
+            raise ArgumentError(
+                f"The samples must have the config's rate. Received: sample_rate={sample_rate}, the config has "
+                f"{self.config.sample_rate}. Read files with transform.read(path), which resamples as the config says."
+            )
+        if isinstance(audio, Mapping):
+            if rest or lengths is not None:
+                raise ArgumentError(
+                    "A mapping must come alone: true lengths are its entry 'n_samples', and other values its other "
+                    f"entries. Received also: {rest or lengths!r}."
+                )
+            return self._of_mapping(audio)
+        feature = self._of_waveform(audio, lengths)
+        return (feature, *rest) if rest else feature
+
+    def read(self, source: Any) -> np.ndarray:
+        """Read a clip at the config's sample rate and with its channels.
+
+        Args:
+            source: A path, the bytes of an audio file, an open binary file, or an audio value of a `datasets` row.
+
+        Returns:
+            float32 `[time, channels]`.
+
+        Raises:
+            AudioError: If it cannot be read or decoded. The message names the source.
+        """
+        return rows.read(source, self.config)
+
+    def compute(self, clip: np.ndarray) -> np.ndarray:
+        """The feature of one clip that is to become a record or a row, and so has to have at least one frame.
+
+        Args:
+            clip: float32 `[time, channels]`, as `read` returns it.
+
+        Returns:
+            float32 `[frames, bins, channels]`.
+
+        Raises:
+            AudioError: If the clip is shorter than one frame.
+        """
+        if self.n_frames(clip.shape[0]) == 0:
+            raise AudioError(
+                f"The clip is shorter than one frame. Received: {clip.shape[0]} samples at {self.config.sample_rate} "
+                "Hz. Use a longer clip, a shorter win_length, or pad_end=True in the config.",
+                stage="feature",
+            )
+        return self._of_waveform(clip, None)
+
+    def n_frames(self, lengths: Any) -> Any:
+        """Frames of clips of `lengths` samples: an int, a NumPy array or a tensor, as given."""
+        return self.config.n_frames(lengths)
+
+    def __reduce__(self):
+        # A pickle, and with it the fingerprint of a mapped dataset, holds no traced graph, which differs every time,
+        # but the kernel version: else an upgrade would be served features from before it.
+        return _restore, (type(self), self.config, self.audio, self.feature, self.config.kernel_version)
+
+    def __repr__(self) -> str:
+        return f"Transform({self.config!r}, audio={self.audio!r}, feature={self.feature!r})"
+
+    @property
+    def _kernel(self) -> Kernel:
+        with self._lock:
+            if self._compiled is None:
+                self._compiled = Kernel(self.config)
+            return self._compiled
+
+    def _of_waveform(self, waveform: Any, lengths: Any) -> Any:
+        is_tensor = tf.is_tensor(waveform)
+        if not is_tensor:
+            if isinstance(waveform, (str, bytes, os.PathLike)) or hasattr(waveform, "read"):
+                raise ArgumentError(
+                    f"A call takes samples. Received: {type(waveform).__name__}. Read a file first: "
+                    f"transform(transform.read(path))."
+                )
+            waveform = np.asarray(waveform)
+        self._check_waveform(waveform, lengths)
+        waveform = tf.cast(waveform, tf.float32)
+        if waveform.shape.rank == 3:
+            feature = self._of_batch(waveform, lengths)
+        else:
+            clip = waveform if waveform.shape.rank == 2 else waveform[:, None]
+            feature = self._kernel.clip(clip)
+            feature = tf.ensure_shape(feature, self.config.feature_shape(None, self._channels(clip)))
+        return feature if is_tensor else feature.numpy()
+
+    def _of_batch(self, batch: tf.Tensor, lengths: Any) -> tf.Tensor:
+        if lengths is None:
+            lengths = tf.fill([tf.shape(batch)[0]], tf.shape(batch)[1])
+        lengths = tf.cast(lengths, tf.int32)
+        if not _is_symbolic(lengths) and not _is_symbolic(batch):
+            values, (size, samples) = lengths.numpy(), batch.shape[:2]
+            if values.shape != (size,) or not ((values >= 0) & (values <= samples)).all():
+                raise ArgumentError(
+                    f"lengths must be {size} integers of 0 .. {samples}, one for each clip of the batch. "
+                    f"Received: {values.tolist()}."
+                )
+            if size == 0:
+                return tf.zeros([0, *self.config.feature_shape(self.n_frames(samples), self._channels(batch))])
+        features = self._kernel.batch(batch, lengths)
+        frames = None if batch.shape[1] is None else self.n_frames(batch.shape[1])
+        return tf.ensure_shape(features, [batch.shape[0], *self.config.feature_shape(frames, self._channels(batch))])
+
+    def _of_mapping(self, element: Mapping[str, Any]) -> dict[str, Any]:
+        if self.audio not in element:
+            raise ArgumentError(
+                f"There is no {self.audio!r} in the element. Received the keys: {', '.join(map(str, element))}. Name "
+                "the key that holds the audio: Transform(..., audio=...)."
+            )
+        value = element[self.audio]
+        is_tensor = tf.is_tensor(value)
+        if rows.is_lazy_batch(element) or rows.is_batch_of_encoded(value):
+            return self._of_rows(value)
+        if rows.is_lazy(element) or rows.is_encoded(value):
+            return {name: column[0] for name, column in self._of_rows([value]).items()}
+        if not is_tensor:
+            value = np.asarray(value)
+        if not _is_symbolic(value) and value.ndim != 1:
+            raise ArgumentError(
+                f"Numbers of rank {value.ndim} in a mapping outside of a tf.data map could be a clip with channels or "
+                f"a batch of clips. Received: {self.audio!r} of shape {tuple(value.shape)}. For a datasets.Dataset use "
+                f"audiopipe.hf.map(dataset, transform), which knows; else call the transform on the array itself."
+            )
+        is_batch = value.shape is not None and len(value.shape) == 3
+        lengths = element.get("n_samples") if is_batch else None
+        feature = self._of_waveform(value, lengths)
+        if lengths is None:
+            shape = tf.shape(value, out_type=tf.int64)
+            lengths = tf.fill([shape[0]], shape[1]) if is_batch else shape[0]
+        n_frames = self.n_frames(tf.cast(lengths, tf.int64))
+        others = {key: entry for key, entry in element.items() if key != self.audio}
+        return {**others, self.feature: feature, "n_frames": n_frames if is_tensor else int(n_frames)}
+
+    def _of_rows(self, values: Any) -> dict[str, list[Any]]:
+        channels_last = self.config.output_data_format == "channels_last"
+        features = [self.compute(self.read(value)) for value in values]
+        n_frames = [feature.shape[0 if channels_last else 1] for feature in features]
+        if self.config.channels == 1:
+            features = [np.squeeze(feature, axis=-1 if channels_last else 0) for feature in features]
+        return {self.feature: features, "n_frames": n_frames}
+
+    def _channels(self, waveform: tf.Tensor) -> int | None:
+        """Channels of the feature, as far as they are known."""
+        return waveform.shape[-1] if self.config.channels is None else self.config.channels
+
+    def _check_waveform(self, waveform: Any, lengths: Any) -> None:
+        dtype = tf.as_dtype(waveform.dtype) if waveform.dtype != object else None
+        if dtype is None or not dtype.is_floating:
+            raise ArgumentError(
+                f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype="
+                f"{waveform.dtype if dtype is None else dtype.name}. Scale integers first, 16 bits for example with "
+                "waveform.astype('float32') / 32768. Paths become samples with transform.read or "
+                "audiopipe.tfdata.from_audio."
+            )
+        shape = tf.TensorShape(waveform.shape)
+        if shape.rank not in (1, 2, 3):
+            raise ArgumentError(
+                "A waveform must be [time] or [time, channels], a batch [batch, time, channels]. Received: "
+                f"shape={shape}{'; set it with tf.ensure_shape' if shape.rank is None else ''}."
+            )
+        if shape.rank != 3 and lengths is not None:
+            raise ArgumentError(
+                f"lengths belong to a batch, [batch, time, channels]. Received: lengths with shape={shape}, which is "
+                "one clip. Give mono clips a channel axis: batch[..., None]."
+            )
+        channels = shape[-1] if shape.rank > 1 else 1
+        if channels is not None and not 1 <= channels <= MAX_CHANNELS:
+            raise ArgumentError(f"{TOO_MANY_CHANNELS} Received: shape={tuple(shape)}.")
+        if self.config.channels not in (None, 1, channels) and channels is not None:
+            raise ArgumentError(
+                f"The config requires {self.config.channels} channels. Received: shape={tuple(shape)}. Set channels=1 "
+                "in the config to mix down, or channels=None to keep what there is."
+            )
+
+
+def _restore(cls: type[Transform], config: Config, audio: str, feature: str, kernel_version: int) -> Transform:
+    if kernel_version != config.kernel_version:
+        raise ArgumentError(
+            f"This transform was pickled by an audiopipe whose {type(config).__name__} has kernel version "
+            f"{kernel_version}; here it has {config.kernel_version} and gives other bits. Use one version of audiopipe."
+        )
+    return cls(config, audio=audio, feature=feature)
+
+
+def _is_symbolic(value: Any) -> bool:
+    return tf.is_tensor(value) and not hasattr(value, "numpy")
