@@ -1,0 +1,46 @@
+"""What decides about float32 bits besides the config: versions, the CPU's family, and TensorFlow's settings."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+
+def versions() -> dict[str, str]:
+    """Versions of audiopipe and of the libraries that compute a feature."""
+    import keras
+    import numpy
+    import soundfile
+    import soxr
+    import tensorflow
+
+    return {
+        "audiopipe": importlib.metadata.version("audiopipe"),
+        "keras": keras.__version__,
+        "libsndfile": soundfile.__libsndfile_version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "soundfile": soundfile.__version__,
+        "soxr": soxr.__version__,
+        "tensorflow": tensorflow.__version__,
+    }
+
+
+def cpu_family() -> str:
+    """The CPU's architecture, vendor and family, for example `"x86_64 GenuineIntel 6"`."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    facts: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            facts.setdefault(name.strip(), value.strip())
+    known = [facts[name] for name in ("vendor_id", "cpu family") if name in facts]
+    return " ".join([platform.machine(), *known])
+
+
+def onednn_enabled() -> bool:
+    """Whether TensorFlow's oneDNN operations are on (the default); float32 results differ between on and off."""
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")

@@ -1,0 +1,158 @@
+"""A feature set on disk: what `dataset.json` says of it.
+
+A feature set is complete when `dataset.json` is there, and only then: it is written last.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from audiopipe import configs, files, registry
+from audiopipe.configs import Config
+from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, IncompleteFeatureSetError
+
+DATASET_FILE = "dataset.json"
+FAILURES_FILE = "failures.jsonl"
+FORMAT_VERSION = 1
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSet:
+    """A complete feature set.
+
+    Args:
+        path: Its folder.
+        config: The config of its features.
+        kernel_version: The kernel version that computed them.
+        counts: `clips`, `failures`, `frames` and `hours` of audio.
+        schema: Type of each metadata column, see `audiopipe.schema`.
+        shards: For each shard its `name`, `records`, `bytes` and `sha256`, in the order of the records.
+        machine: `versions` of libraries, `cpu_family`, and whether `onednn` was on where the features were computed.
+    """
+
+    path: str
+    config: Config
+    kernel_version: int
+    counts: dict[str, Any]
+    schema: dict[str, str]
+    shards: list[dict[str, Any]]
+    machine: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the features."""
+        return self.config.fingerprint_at(self.kernel_version)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "FeatureSet":
+        """Read `dataset.json`.
+
+        Raises:
+            IncompleteFeatureSetError: If it is not there.
+            CorruptFeatureSetError: If it is not what audiopipe wrote, or comes from a newer version.
+        """
+        path = os.fspath(path)
+        name = files.join(path, DATASET_FILE)
+        if not files.exists(name):
+            raise IncompleteFeatureSetError(
+                f"There is no {DATASET_FILE} in {path!r}: it is no feature set, or one whose job has not finished. Run "
+                f"'audiopipe precompute' with this folder as OUTPUT first."
+            )
+        try:
+            content = json.loads(files.read_bytes(name))
+            if content["format_version"] != FORMAT_VERSION:
+                raise CorruptFeatureSetError(
+                    f"{name!r} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
+                    "Read it with the version of audiopipe that wrote it: "
+                    f"{content.get('machine', {}).get('versions')}."
+                )
+            feature_set = cls(
+                path=path,
+                config=configs.from_dict(content["config"]),
+                kernel_version=content["kernel_version"],
+                counts=content["counts"],
+                schema=content["schema"],
+                shards=content["shards"],
+                machine=content["machine"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptFeatureSetError(
+                f"{name!r} is not what audiopipe writes: {type(error).__name__}: {error}. Make the feature set anew."
+            ) from error
+        if feature_set.fingerprint != content["fingerprint"]:
+            raise CorruptFeatureSetError(
+                f"{name!r} was edited: its config has the fingerprint {feature_set.fingerprint} and not "
+                f"{content['fingerprint']}. Make the feature set anew."
+            )
+        return feature_set
+
+    def write(self) -> None:
+        """Write `dataset.json`, whole, and with it make the feature set complete."""
+        content = {
+            "format_version": FORMAT_VERSION,
+            "config": self.config.to_dict(),
+            "fingerprint": self.fingerprint,
+            "kernel_version": self.kernel_version,
+            "counts": self.counts,
+            "schema": self.schema,
+            "shards": self.shards,
+            "machine": self.machine,
+        }
+        text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+        files.write_bytes(files.join(self.path, DATASET_FILE), text.encode())
+
+    def expect(self, config: "Config | str | os.PathLike[str]") -> None:
+        """Raise an error unless the features are those of a config.
+
+        Raises:
+            ConfigMismatchError: If they are of another, with what differs.
+        """
+        expected = registry.resolve(config)
+        if expected.fingerprint != self.fingerprint:
+            raise ConfigMismatchError(
+                f"{self.path!r} holds features of another config. Expected (left, fingerprint {expected.fingerprint}) "
+                "and found (right, fingerprint "
+                f"{self.fingerprint}):\n{expected.diff(self.config, self.kernel_version)}\nUse the features of the "
+                "expected config, or expect the config of these features."
+            )
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The clips that failed: `id`, `path`, `stage` and `error` of each."""
+        lines = files.read_bytes(files.join(self.path, FAILURES_FILE)).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def check_files(self, checksums: bool = False) -> None:
+        """Raise an error unless every shard is there with its size and, if asked, its checksum.
+
+        Raises:
+            CorruptFeatureSetError: If one is not. The message names the file.
+        """
+        for shard in self.shards:
+            name = files.join(self.path, shard["name"])
+            if not files.exists(name):
+                raise CorruptFeatureSetError(
+                    f"The shard {name!r} is missing. Copy it again, or make the feature set anew."
+                )
+            size = files.size(name)
+            if size != shard["bytes"]:
+                raise CorruptFeatureSetError(
+                    f"The shard {name!r} must have {shard['bytes']} bytes. Received: {size}. Copy it again, or make "
+                    "the feature set anew."
+                )
+            if checksums and sha256(name) != shard["sha256"]:
+                raise CorruptFeatureSetError(
+                    f"The shard {name!r} does not have the checksum that {DATASET_FILE} says. Copy it again, or make "
+                    "the feature set anew."
+                )
+
+
+def sha256(path: str) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with files.open_binary(path) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
