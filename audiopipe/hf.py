@@ -1,0 +1,95 @@
+"""Door 2: features of Hugging Face `datasets`."""
+
+from typing import Any
+
+from audiopipe.configs import Config
+from audiopipe.errors import ArgumentError, MissingDependencyError
+from audiopipe.transform import Transform
+
+try:
+    import datasets
+except ImportError as error:
+    raise MissingDependencyError(
+        'audiopipe.hf needs the package datasets, which is not installed: pip install "audiopipe[hf]".'
+    ) from error
+
+BATCH_SIZE = 16
+
+
+def map(dataset: Any, transform: Transform, *, batch_size: int = BATCH_SIZE, **kwargs: Any) -> Any:
+    """Compute the feature of every row.
+
+    The audio column is replaced by the feature; all other columns stay. Audio is decoded from the stored bytes with
+    audiopipe's own decoder, whatever `datasets` would decode it with, so that the bits agree with the other doors. The
+    result has typed columns and is cached like any other map: the same transform over the same dataset is not
+    computed twice, also not in another process.
+
+    Args:
+        dataset: A `datasets.Dataset` or `datasets.DatasetDict` with a column of audio: `Audio`, with or without
+            decoding, paths, bytes, or arrays at the config's sample rate.
+        transform: The transform. Its `audio` names the audio column, its `feature` the new one.
+        batch_size: Rows that are in memory at once.
+        **kwargs: Further arguments of `datasets.Dataset.map`, for example `keep_in_memory` or `load_from_cache_file`.
+
+    Returns:
+        The dataset with the column `feature`, a float32 array of shape `[frames, bins]` for a config with
+        `channels=1` and `[frames, bins, channels]` otherwise, and the column `n_frames`.
+
+    Raises:
+        ArgumentError: If there is no such column.
+        AudioError: If a row's audio cannot be read.
+
+    Example:
+        >>> from audiopipe import hf
+        >>> rows = datasets.Dataset.from_dict({"audio": ["examples/audio/speech.flac"], "label": [3]})
+        >>> hf.map(rows, Transform("speech-mel-80")).features["feature"]
+        Array2D(shape=(None, 80), dtype='float32')
+    """
+    if isinstance(dataset, datasets.DatasetDict):
+        return datasets.DatasetDict(
+            {split: map(rows, transform, batch_size=batch_size, **kwargs) for split, rows in dataset.items()}
+        )
+    if not isinstance(dataset, datasets.Dataset):
+        raise ArgumentError(
+            f"dataset must be a datasets.Dataset or DatasetDict. Received: {type(dataset).__name__}. For a streaming "
+            f"dataset use dataset.cast_column('audio', Audio(decode=False)).map(transform, batched=True)."
+        )
+    if transform.audio not in dataset.column_names:
+        raise ArgumentError(
+            f"There is no column {transform.audio!r}. Received: {', '.join(dataset.column_names)}. Name the column "
+            "that holds the audio: Transform(..., audio=...)."
+        )
+    encoded = dataset
+    if isinstance(dataset.features[transform.audio], datasets.Audio):
+        encoded = dataset.cast_column(transform.audio, datasets.Audio(decode=False))
+    kept = {name: kind for name, kind in dataset.features.items() if name != transform.audio}
+    features = datasets.Features(
+        {**kept, transform.feature: feature_type(transform.config), "n_frames": datasets.Value("int64")}
+    )
+    return encoded.map(
+        transform,
+        batched=True,
+        batch_size=batch_size,
+        remove_columns=[transform.audio],
+        features=features,
+        **{"desc": f"Computing {transform.feature}", **kwargs},
+    )
+
+
+def feature_type(config: Config) -> Any:
+    """The `datasets` type of a config's feature.
+
+    An array type has one unknown dimension, the first. Where the frames are not the first dimension, or the number of
+    channels is unknown too, the type is nested lists, which are right but slower to read.
+
+    Args:
+        config: The config.
+
+    Returns:
+        `Array2D`, `Array3D` or a `List` of float32.
+    """
+    if config.channels == 1:
+        return datasets.Array2D((None, config.n_bins), "float32")
+    if config.channels is not None and config.output_data_format == "channels_last":
+        return datasets.Array3D((None, config.n_bins, config.channels), "float32")
+    return datasets.List(datasets.List(datasets.List(datasets.Value("float32"))))
