@@ -1,0 +1,5 @@
+"""`python -m audiopipe` is `audiopipe`."""
+
+from audiopipe.cli import main
+
+main()

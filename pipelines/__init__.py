@@ -1,0 +1,1 @@
+"""Beam jobs as people launch them."""
