@@ -51,7 +51,7 @@ def read(
 
     Example:
         >>> read("examples/audio/speech.flac", sample_rate=16000).shape
-        (SPEECH_SAMPLES, 1)
+        (56216, 1)
     """
     samples, rate = decode(source)
     return convert(samples, rate, sample_rate=sample_rate, channels=channels, resampler_quality=resampler_quality)

@@ -280,7 +280,7 @@ class MelSpectrogram(_StftConfig):
     Example:
         >>> config = MelSpectrogram(sample_rate=16000, n_fft=512, hop_length=160, n_mels=80, return_decibel=True)
         >>> config.fingerprint[:12], config.mel_f_max
-        ('FINGERPRINT', 8000.0)
+        ('9c7d6b07fe9d', 8000.0)
     """
 
     composed: ClassVar[str] = "get_melspectrogram_layer"

@@ -1,0 +1,138 @@
+"""The same clip through every door gives the same bits, for every feature, on every recording at its own rate."""
+
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from audiopipe import Transform, beam, configs, hf, load, tfdata
+
+ROOT = Path(__file__).parents[2]
+OWN_CLIPS = ROOT / "examples" / "audio"
+RECORDINGS = ROOT.parent / "shared" / "audio"
+
+FILES = sorted(
+    path
+    for folder in (OWN_CLIPS, RECORDINGS)
+    for path in folder.rglob("*")
+    if path.suffix in (".aiff", ".flac", ".mp3", ".ogg", ".opus", ".wav")
+)
+RATES = sorted({soundfile.info(path).samplerate for path in FILES})
+# 257, 77 and 84 bins are no multiples of a SIMD register, which is where plain TensorFlow's logarithm differs.
+FEATURES = {
+    "stft": (configs.StftMagnitude, {"n_fft": 512}),
+    "mel": (configs.MelSpectrogram, {"n_fft": 1024, "hop_length": 160, "n_mels": 77}),
+    "log": (configs.LogFrequencySpectrogram, {"n_fft": 4096, "hop_length": 500, "log_n_bins": 84, "log_f_min": 30.0}),
+}
+
+
+@pytest.fixture(scope="module", params=RATES)
+def folder(request, tmp_path_factory):
+    """All recordings of one sample rate, each as a link in one folder."""
+    folder = tmp_path_factory.mktemp(f"rate-{request.param}")
+    for path in FILES:
+        if soundfile.info(path).samplerate == request.param:
+            (folder / path.name).symlink_to(path)
+    return request.param, folder
+
+
+@pytest.fixture(scope="module", params=[(name, decibel) for name in FEATURES for decibel in (False, True)], ids=str)
+def case(request, folder):
+    """A config at the recordings' own rate, and each one's feature by the composed layer on what soundfile reads."""
+    rate, path = folder
+    name, decibel = request.param
+    cls, arguments = FEATURES[name]
+    config = cls(sample_rate=rate, channels=None, return_decibel=decibel, **arguments)
+    layer = config.layer()
+    expected = {}
+    for file in sorted(path.iterdir()):
+        samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
+        expected[file.name] = layer(samples[None]).numpy()[0]
+        assert expected[file.name].shape[0] > 0
+    return path, Transform(config), expected
+
+
+def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert sorted(found) == sorted(expected)
+    for name, feature in expected.items():
+        np.testing.assert_array_equal(found[name], feature, err_msg=name)
+
+
+def test_recordings_are_there():
+    assert len(list(OWN_CLIPS.rglob("*.*"))) >= 7
+    if not RECORDINGS.exists():
+        pytest.skip("no ../shared/audio beside the project")
+    assert any(RECORDINGS in path.parents for path in FILES)
+
+
+def test_transform_called_on_a_clip_equals_the_layer(case):
+    path, transform, expected = case
+    assert_equal({name: transform(transform.read(path / name)) for name in expected}, expected)
+
+
+def test_tf_data_one_by_one_equals_the_layer(case):
+    path, transform, expected = case
+    elements = tfdata.from_audio(path, transform.config).map(transform, num_parallel_calls=2)
+    assert_equal({element["id"].numpy().decode(): element["feature"].numpy() for element in elements}, expected)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 17])
+def test_tf_data_padded_batches_equal_the_layer(case, batch_size):
+    path, transform, expected = case
+    # Batches hold clips of equal channels, so stereo and mono go apart.
+    for channels in {feature.shape[-1] for feature in expected.values()}:
+        part = {name: feature for name, feature in expected.items() if feature.shape[-1] == channels}
+        clips = tfdata.from_audio([path / name for name in part], transform.config)
+        clips = clips.map(
+            lambda clip, channels=channels: {**clip, "audio": tf.ensure_shape(clip["audio"], [None, channels])}
+        )
+        batches = clips.repeat(4).padded_batch(batch_size).map(transform)
+        for batch in batches:
+            for clip_id, feature, n_frames in zip(batch["id"], batch["feature"], batch["n_frames"], strict=True):
+                name = Path(clip_id.numpy().decode()).name
+                np.testing.assert_array_equal(feature[:n_frames], part[name], err_msg=name)
+                assert not feature[n_frames:].numpy().any()
+
+
+def test_datasets_map_equals_the_layer(case):
+    path, transform, expected = case
+    rows = datasets.Dataset.from_dict(
+        {"audio": [{"path": str(path / name)} for name in expected], "name": list(expected)}
+    )
+    rows = rows.cast_column("audio", datasets.Audio(decode=False))
+    for mapped in (hf.map(rows, transform), rows.map(transform, batched=True, batch_size=3)):
+        mapped = mapped.with_format("numpy")
+        assert_equal({row["name"]: np.asarray(row["feature"], np.float32) for row in mapped}, expected)
+
+
+def test_precomputed_features_equal_the_layer(case, tmp_path):
+    path, transform, expected = case
+    beam.precompute(path, tmp_path / "features", transform.config, num_shards=2)
+    found = load(tmp_path / "features", config=transform.config)
+    assert_equal({element["id"].numpy().decode(): element["feature"].numpy() for element in found}, expected)
+
+
+def test_doors_agree_where_recordings_are_mixed_down_and_resampled(tmp_path):
+    links = tmp_path / "clips"
+    links.mkdir()
+    for path in FILES:
+        (links / path.name).symlink_to(path)
+    config = configs.MelSpectrogram(sample_rate=11025, n_fft=512, n_mels=50, return_decibel=True)
+    transform = Transform(config)
+    beam.precompute(links, tmp_path / "features", config, num_shards=3)
+    stored = {element["id"].numpy().decode(): element["feature"].numpy() for element in load(tmp_path / "features")}
+    assert len(stored) == len(FILES)
+    batch = next(iter(tfdata.from_audio(links, config).padded_batch(len(FILES)).map(transform)))
+    batched = {
+        clip_id.decode(): feature[:n_frames]
+        for clip_id, feature, n_frames in zip(
+            batch["id"].numpy(), batch["feature"].numpy(), batch["n_frames"].numpy(), strict=True
+        )
+    }
+    assert_equal(batched, stored)
+    rows = datasets.Dataset.from_dict({"audio": [str(links / name) for name in stored], "name": list(stored)})
+    mapped = hf.map(rows, transform).with_format("numpy")
+    assert_equal({row["name"]: row["feature"][..., None] for row in mapped}, stored)
