@@ -5,6 +5,7 @@
 What it prints are the commands that you would type, and their output.
 """
 
+import os
 import shlex
 import shutil
 import sys
@@ -27,7 +28,7 @@ def main() -> None:
     output = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
-    audio, features = str(AUDIO.relative_to(Path.cwd())), str(output / "features")
+    audio, features = os.path.relpath(AUDIO), str(output / "features")
     run("precompute", audio, features, "--config", CONFIG, "--num-shards", "2")
     run("verify", features, "--input", audio)
     run("plot", str(Path(audio) / "speech.flac"), str(output / "feature.png"), "--config", CONFIG)
