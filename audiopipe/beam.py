@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from audiopipe import files, inputs, plan, registry, shards
-from audiopipe.configs import Config
+from audiopipe.config import Config
 from audiopipe.errors import ArgumentError, FeatureSetError, MissingDependencyError
 from audiopipe.featureset import DATASET_FILE, FAILURES_FILE, FeatureSet
 
@@ -60,10 +60,6 @@ class Precompute(beam.PTransform):
 
     Args:
         output: Folder of the feature set, which holds the plan.
-
-    Example:
-        >>> with beam.Pipeline(options=options) as pipeline:  # doctest: +SKIP
-        ...     pipeline | Precompute("features")
     """
 
     def __init__(self, output: str):
@@ -137,12 +133,17 @@ def precompute(
 def _pipeline_options(flags: list[str]) -> PipelineOptions:
     options = PipelineOptions(flags)
     unknown = options.get_all_options(retain_unknown_options=True).keys() - PipelineOptions([]).get_all_options().keys()
-    stray = [flag for flag in flags[:1] if not flag.startswith("-")]
+    typed = [flag for flag in flags if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    # A word that no option before it can take as its value: Beam only logs these.
+    stray = [
+        flag
+        for before, flag in zip(["", *flags], flags, strict=False)
+        if not flag.startswith("-") and not (before.startswith("-") and "=" not in before)
+    ]
     if unknown or stray:
-        names = [f"--{name}" for name in sorted(unknown)] or stray
         raise ArgumentError(
-            f"Neither audiopipe nor Apache Beam has the option {', '.join(names)}. See 'audiopipe precompute --help' "
-            "and Beam's documentation of pipeline options."
+            f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or stray or sorted(unknown))}. "
+            "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
         )
     return options
 
@@ -166,13 +167,13 @@ def _prepare(output: str, config: Config, overwrite: bool) -> None:
             f"OUTPUT must be a new or empty folder, or hold a feature set. {output!r} holds {(strange or there)[0]!r} "
             f"and {len(there) - 1} more files. Choose another folder."
         )
-    # dataset.json goes first: from then on nothing takes what is left for a feature set.
-    for name in [DATASET_FILE, *ours]:
-        files.remove(files.join(output, name))
     try:
         files.make_folder(output)
     except OSError as error:
         raise FeatureSetError(f"Could not make the folder {output!r}: {error.strerror or error}.") from error
+    # dataset.json goes first: from then on nothing takes what is left for a feature set.
+    for name in [DATASET_FILE, *ours]:
+        files.remove(files.join(output, name))
 
 
 def _is_ours(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from audiopipe.errors import ArgumentError
 
+SMALLEST_FLOAT32 = 2.0**-126  # smaller ones are subnormal, and zero on some machines
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
@@ -31,7 +32,10 @@ def real(name: str, value: Any, minimum: float | None = None, above: float | Non
     """Return `value` as a finite float, at least `minimum` and greater than `above`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise fail(name, "a number", value)
-    number = float(value)
+    try:
+        number = float(value) + 0.0  # -0.0 becomes 0.0, which is equal and has other bits
+    except OverflowError:
+        raise fail(name, "finite", value) from None
     if not math.isfinite(number):
         raise fail(name, "finite", value)
     if minimum is not None and number < minimum:

@@ -1,213 +1,31 @@
-"""What a feature is: frozen configs with a canonical JSON form and a fingerprint.
-
-A config holds the arguments of a composed layer and everything else that decides about the bits of a feature: sample
-rate, channels, decoder and resampler. Whatever may be left out is filled in on construction, so that a config says all
-of it and does not depend on a default of tomorrow's release.
+"""The features that audiopipe knows: a frozen config for each.
 
 A new feature is a composed function and a subclass of `Config` whose fields are that function's arguments.
 """
 
 import dataclasses
-import functools
-import hashlib
-import inspect
 import json
 import os
 import sys
-import types
-import typing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from audiopipe import checks, filterbanks
-from audiopipe.errors import ArgumentError, ConfigError
+from audiopipe.config import MAX_CHANNELS, Config, from_dict, from_json, later_field
 from audiopipe.framing import Framing
 
-MAX_CHANNELS = 64
-DECODERS = ("soundfile",)
-RESAMPLERS = ("soxr",)
-RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
-
-_CLASSES: dict[str, type["Config"]] = {}
-
-
-def later_field(default: Any) -> Any:
-    """A field that came in a later release than its class.
-
-    While it stands at its default it is left out of the identity form, so fingerprints from before it existed stay
-    what they were.
-    """
-    return field(default=default, metadata={"later": True})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Base class of all configs.
-
-    Args:
-        sample_rate: Samples per second that the feature is computed at, in hertz. Audio of another rate is resampled.
-        channels: 1 mixes all channels down to their mean, 2 .. 64 requires that number, None keeps what there is.
-        decoder: What decodes audio files. Only `"soundfile"`.
-        resampler: What resamples. Only `"soxr"`.
-        resampler_quality: soxr's recipe: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
-
-    Raises:
-        ConfigError: If a field has a wrong type or is out of range. The message names the field.
-    """
-
-    kernel_version: ClassVar[int] = 1
-    """Goes up when the same config would give other bits than before."""
-
-    composed: ClassVar[str]
-    """Name of the function in `audiopipe.composed` whose arguments the fields are."""
-
-    sample_rate: int = 22050
-    channels: int | None = 1
-    decoder: str = "soundfile"
-    resampler: str = "soxr"
-    resampler_quality: str = "HQ"
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "composed" in vars(cls):
-            known = _CLASSES.setdefault(cls.__name__, cls)
-            if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-                raise ConfigError(
-                    f"A config class must have a name of its own. Received: {cls.__module__}.{cls.__name__}, but "
-                    f"{known.__module__}.{known.__name__} has that name."
-                )
-            _CLASSES[cls.__name__] = cls
-
-    def __post_init__(self) -> None:
-        try:
-            for name, value in self._checked().items():
-                object.__setattr__(self, name, value)
-        except ConfigError:
-            raise
-        except ArgumentError as error:
-            raise ConfigError(f"{type(self).__name__}: {error}") from error
-
-    def _checked(self) -> dict[str, Any]:
-        """Check every field and return those that take another form; subclasses add to what they get from super()."""
-        hints = typing.get_type_hints(type(self))
-        checked = {}
-        for item in dataclasses.fields(self):
-            check = item.metadata.get("check", functools.partial(_typed, kind=hints[item.name]))
-            checked[item.name] = check(item.name, getattr(self, item.name))
-        checks.integer("sample_rate", self.sample_rate, minimum=1)
-        if self.channels is not None and not 1 <= self.channels <= MAX_CHANNELS:
-            raise checks.fail("channels", f"None or 1 .. {MAX_CHANNELS}", self.channels)
-        checks.choice("decoder", self.decoder, DECODERS)
-        checks.choice("resampler", self.resampler, RESAMPLERS)
-        checks.choice("resampler_quality", self.resampler_quality, RESAMPLER_QUALITIES)
-        return checked
-
-    @property
-    def input_data_format(self) -> str:
-        """Layout of the composed layer's input; configs with a field of this name let you choose."""
-        return "channels_last"
-
-    @property
-    def output_data_format(self) -> str:
-        """Layout of the feature; configs with a field of this name let you choose."""
-        return "channels_last"
-
-    @property
-    def n_bins(self) -> int:
-        """Number of bins of a frame."""
-        return len(self.frequencies())
-
-    def frequencies(self) -> np.ndarray:
-        """Centre of each bin, in hertz: float64 `[bins]`."""
-        raise ConfigError(f"{type(self).__name__} does not say which frequencies its bins stand for.")
-
-    def n_frames(self, n_samples: Any) -> Any:
-        """Number of frames of a clip of `n_samples` samples at the config's rate: an int, an array or a tensor."""
-        raise ConfigError(f"{type(self).__name__} does not say how many frames a clip has.")
-
-    def feature_shape(self, n_frames: int | None, channels: int | None) -> tuple[int | None, int | None, int | None]:
-        """Shape of the feature of one clip, `(frames, bins, channels)`, or `(channels, frames, bins)`."""
-        if self.output_data_format == "channels_last":
-            return n_frames, self.n_bins, channels
-        return channels, n_frames, self.n_bins
-
-    def frame_times(self, n_frames: int) -> np.ndarray:
-        """Start of each frame in the clip, in seconds: float64 `[n_frames]`. Negative in padding before the clip."""
-        raise ConfigError(f"{type(self).__name__} does not say where its frames start.")
-
-    def layer(self):
-        """The composed layer, in float32 whatever the policy. It carries this config through every way of saving.
-
-        Returns:
-            A new `audiopipe.layers.ComposedLayer`.
-        """
-        import keras
-
-        from audiopipe import composed
-
-        function = getattr(composed, self.composed)
-        names = inspect.signature(function).parameters
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("float32")
-        try:
-            layer = function(**{name: value for name, value in self.to_dict().items() if name in names})
-        finally:
-            keras.config.set_dtype_policy(policy)
-        layer.config_json = self.to_json()
-        return layer
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every field with its value, and the class's name under `"feature"`."""
-        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {"feature": type(self).__name__, **fields}
-
-    def to_json(self) -> str:
-        """The canonical JSON: every field, sorted keys.
-
-        Example:
-            >>> StftMagnitude(sample_rate=16000).to_json()[:60]
-            '{"channels":1,"db_amin":1e-05,"db_dynamic_range":80.0,"db_re'
-        """
-        return _canonical_json(self.to_dict())
-
-    def identity(self) -> dict[str, Any]:
-        """The identity form: what decides whether two configs are the same feature."""
-        later = {item.name: item.default for item in dataclasses.fields(self) if item.metadata.get("later")}
-        return {name: value for name, value in self.to_dict().items() if name not in later or value != later[name]}
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 over the identity form and the kernel version: 64 hexadecimal characters."""
-        return self.fingerprint_at(self.kernel_version)
-
-    def fingerprint_at(self, kernel_version: int) -> str:
-        """The fingerprint that this config has, or had, under a kernel version."""
-        text = _canonical_json({"config": self.identity(), "kernel_version": kernel_version})
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def diff(self, other: "Config", other_kernel_version: int | None = None) -> str:
-        """What differs between two configs, a line a field, or an empty string where they are the same feature.
-
-        Args:
-            other: The other config.
-            other_kernel_version: The kernel version that computed the other. None means that of this release.
-
-        Example:
-            >>> print(MelSpectrogram().diff(MelSpectrogram(n_mels=64)))
-            n_mels: 128 != 64
-        """
-        mine, others = self.to_dict(), other.to_dict()
-        mine["kernel_version"] = self.kernel_version
-        others["kernel_version"] = other_kernel_version or other.kernel_version
-        names = sorted({*mine, *others}, key=lambda name: (name != "feature", name))
-        absent = "(no such field)"
-        return "\n".join(
-            f"{name}: {mine.get(name, absent)!r} != {others.get(name, absent)!r}"
-            for name in names
-            if (name in mine, mine.get(name)) != (name in others, others.get(name))
-        )
+__all__ = [
+    "MAX_CHANNELS",
+    "Config",
+    "LogFrequencySpectrogram",
+    "MelSpectrogram",
+    "StftMagnitude",
+    "from_dict",
+    "from_json",
+    "later_field",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,13 +49,15 @@ class _StftConfig(Config):
         checked = super()._checked()
         checked.update(dataclasses.asdict(self.framing))
         checked["window_name"] = filterbanks.canonical_window_name(self.window_name)
-        filterbanks.window(self.window_name, self.framing.win_length)
-        for name in ("db_amin", "db_ref_value", "db_dynamic_range"):
-            checks.real(name, getattr(self, name), above=0)
+        filterbanks.check_window(checked["window_name"], self.framing.win_length)
+        for name in ("db_amin", "db_ref_value"):
+            checks.real(name, getattr(self, name), minimum=checks.SMALLEST_FLOAT32)
+        checks.real("db_dynamic_range", self.db_dynamic_range, above=0)
         for name in ("input_data_format", "output_data_format"):
             # 'default' becomes a fixed value here: a setting of one process must not decide what a config means.
-            value = checks.choice(name, getattr(self, name), ("default", *checks.DATA_FORMATS))
-            checked[name] = _default_data_format() if value == "default" else value
+            value = getattr(self, name)
+            value = _default_data_format() if value == "default" else value
+            checked[name] = checks.choice(name, value, ("default", *checks.DATA_FORMATS))
         return checked
 
     @property
@@ -330,6 +150,10 @@ class LogFrequencySpectrogram(_StftConfig):
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
         checked["log_f_min"] = filterbanks.C1_HERTZ if self.log_f_min is None else checked["log_f_min"]
+        for name in ("log_n_bins", "log_bins_per_octave"):
+            checks.integer(name, checked[name], minimum=1)
+        for name in ("log_f_min", "log_spread"):
+            checks.real(name, checked[name], above=0)
         # The filterbank knows its own limits: half the sample rate, and filters that no bin reaches.
         filterbanks.log(
             self.sample_rate,
@@ -346,60 +170,6 @@ class LogFrequencySpectrogram(_StftConfig):
         return filterbanks.log_frequencies(self.log_n_bins, self.log_bins_per_octave, self.log_f_min)
 
 
-def from_dict(fields: dict[str, Any]) -> Config:
-    """Make a config from what `Config.to_dict` returns.
-
-    Raises:
-        ConfigError: If the feature is unknown, a field is unknown, or a value is not valid.
-    """
-    if not isinstance(fields, dict):
-        raise ConfigError(f"A config's JSON must be an object. Received: {fields!r}.")
-    fields = dict(fields)
-    name = fields.pop("feature", None)
-    cls = _CLASSES.get(name) if isinstance(name, str) else None
-    if cls is None:
-        raise ConfigError(
-            f"A config must name its feature, one of {', '.join(sorted(_CLASSES))}. Received: feature={name!r}."
-        )
-    known = [item.name for item in dataclasses.fields(cls)]
-    unknown = sorted(set(fields) - set(known))
-    if unknown:
-        raise ConfigError(
-            f"{name} has no field {', '.join(map(repr, unknown))}. Its fields are {', '.join(sorted(known))}. "
-            f"A config written by a newer audiopipe may have fields that this one does not know."
-        )
-    return cls(**fields)
-
-
-def from_json(text: str) -> Config:
-    """Make a config from its JSON. Fields that are left out take their defaults.
-
-    Raises:
-        ConfigError: If the text is not JSON, names no known feature, has an unknown field or a value that is not valid.
-
-    Example:
-        >>> from_json('{"feature": "MelSpectrogram", "sample_rate": 16000}').n_mels
-        128
-    """
-    try:
-        fields = json.loads(text, object_pairs_hook=_unique_keys)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"A config must be JSON. Received: {text[:60]!r} ({error}).") from error
-    return from_dict(fields)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ConfigError(f"A config's JSON must have each field once. Received twice: {', '.join(twice)}.")
-    return dict(pairs)
-
-
-def _canonical_json(value: dict[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def _default_data_format() -> str:
     """Keras's image data format, found without importing Keras where nothing has imported it yet.
 
@@ -413,16 +183,3 @@ def _default_data_format() -> str:
             return json.load(file).get("image_data_format", "channels_last")
     except (OSError, ValueError):
         return "channels_last"
-
-
-def _typed(name: str, value: Any, *, kind: Any) -> Any:
-    """Return `value` as the annotated type `kind`, a simple type or a union of such, or raise an error."""
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if value is None and type(None) in kinds:
-        return None
-    if isinstance(value, str) and str in kinds:
-        return value
-    for single, check in ((bool, checks.boolean), (int, checks.integer), (float, checks.real)):
-        if single in kinds:
-            return check(name, value)
-    raise checks.fail(name, "a string", value)

@@ -10,13 +10,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiopipe import configs, files, registry
-from audiopipe.configs import Config
+from audiopipe.config import Config
 from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, IncompleteFeatureSetError
 
 DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.jsonl"
 FORMAT_VERSION = 1
 BLOCK_BYTES = 1 << 20
+
+# How a record is written, for readers that are not audiopipe.
+RECORD_SCHEMA = {
+    "id": "bytes: UTF-8",
+    "feature": "bytes: float32, little-endian, C order",
+    "shape": "int64[3]: of the feature",
+    "n_frames": "int64",
+    "fingerprint": "bytes: the first 8 of the fingerprint",
+}
+METADATA_SCHEMA = {
+    "string": "bytes: UTF-8",
+    "int": "int64",
+    "float": "bytes: float64, little-endian",
+    "bool": "int64: 0 or 1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +89,7 @@ class FeatureSet:
                 config=configs.from_dict(content["config"]),
                 kernel_version=content["kernel_version"],
                 counts=content["counts"],
-                schema=content["schema"],
+                schema=content["metadata"],
                 shards=content["shards"],
                 machine=content["machine"],
             )
@@ -97,7 +112,8 @@ class FeatureSet:
             "fingerprint": self.fingerprint,
             "kernel_version": self.kernel_version,
             "counts": self.counts,
-            "schema": self.schema,
+            "metadata": self.schema,
+            "schema": {**RECORD_SCHEMA, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
             "shards": self.shards,
             "machine": self.machine,
         }

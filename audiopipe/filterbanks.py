@@ -43,6 +43,7 @@ def window(name: str | None, length: int) -> np.ndarray:
     """
     name = canonical_window_name(name)
     length = checks.integer("win_length", length, minimum=1)
+    check_window(name, length)
     if name in ("hann_window", "hamming_window"):
         if length == 1:
             return np.ones(1)
@@ -51,10 +52,6 @@ def window(name: str | None, length: int) -> np.ndarray:
         return alpha - (1 - alpha) * np.cos(2 * np.pi * np.arange(length) / period)
     if name == "kaiser_window":
         return np.kaiser(length, KAISER_BETA)
-    if length % 2:
-        raise ArgumentError(
-            f"{name} needs an even win_length. Received: win_length={length}. Use {length + 1}, or another window."
-        )
     if name == "vorbis_window":
         return np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2)
     halves = np.cumsum(np.kaiser(length // 2 + 1, KAISER_BETA))
@@ -62,7 +59,8 @@ def window(name: str | None, length: int) -> np.ndarray:
     return np.concatenate([rising, rising[::-1]])
 
 
-WINDOW_NAMES = ("hann_window", "hamming_window", "kaiser_window", "kaiser_bessel_derived_window", "vorbis_window")
+EVEN_WINDOW_NAMES = ("kaiser_bessel_derived_window", "vorbis_window")
+WINDOW_NAMES = ("hann_window", "hamming_window", "kaiser_window", *EVEN_WINDOW_NAMES)
 
 
 def canonical_window_name(name: str | None) -> str:
@@ -72,6 +70,18 @@ def canonical_window_name(name: str | None) -> str:
         ArgumentError: If there is no such window.
     """
     return checks.choice("window_name", "hann_window" if name is None else name, WINDOW_NAMES)
+
+
+def check_window(name: str, length: int) -> None:
+    """Raise an error if there is no window of that name and length.
+
+    Raises:
+        ArgumentError: If the window needs an even length and the length is odd.
+    """
+    if name in EVEN_WINDOW_NAMES and length % 2:
+        raise ArgumentError(
+            f"{name} needs an even win_length. Received: win_length={length}. Use {length + 1}, or another window."
+        )
 
 
 def canonical_mel_norm(name: str, norm: object) -> str | float | None:
@@ -240,7 +250,8 @@ def log(
     spread = checks.real("spread", spread, above=0)
     if n_freq < 2:
         raise checks.fail("n_freq", "at least 2, for 0 Hz lies in no octave", n_freq)
-    end = f_min * 2.0 ** (n_bins / bins_per_octave)
+    with np.errstate(over="ignore"):
+        end = f_min * np.exp2(n_bins / bins_per_octave)
     if end > sample_rate / 2:
         raise ArgumentError(
             f"The log-frequency range must end at or below half the sample rate, {sample_rate / 2:g} Hz. Received: "

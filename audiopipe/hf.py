@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from audiopipe.configs import Config
+from audiopipe.config import Config
 from audiopipe.errors import ArgumentError, MissingDependencyError
 from audiopipe.transform import Transform
 
@@ -52,7 +52,7 @@ def map(dataset: Any, transform: Transform, *, batch_size: int = BATCH_SIZE, **k
     if not isinstance(dataset, datasets.Dataset):
         raise ArgumentError(
             f"dataset must be a datasets.Dataset or DatasetDict. Received: {type(dataset).__name__}. For a streaming "
-            f"dataset use dataset.cast_column('audio', Audio(decode=False)).map(transform, batched=True)."
+            f"dataset use dataset.cast_column({transform.audio!r}, Audio(decode=False)).map(transform, batched=True)."
         )
     if transform.audio not in dataset.column_names:
         raise ArgumentError(

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from audiopipe import ops
-from audiopipe.configs import MAX_CHANNELS, Config
+from audiopipe.config import MAX_CHANNELS, Config
 
 TOO_MANY_CHANNELS = (
     f"A clip must be [time] or [time, channels] with at most {MAX_CHANNELS} channels. If this is a batch of mono "
@@ -35,8 +35,9 @@ class Kernel:
         if required == 1:
             clip = ops.mix_down(clip)
         elif required is not None:
-            tf.debugging.assert_equal(found, required, f"The config requires {required} channels.")
-            clip = tf.ensure_shape(clip, [None, required])
+            fits = tf.debugging.assert_equal(found, required, f"The config requires {required} channels.")
+            with tf.control_dependencies([fits]):  # else ensure_shape may be first to fail, and says less
+                clip = tf.ensure_shape(clip, [None, required])
         if self.config.input_data_format == "channels_first":
             clip = tf.transpose(clip)
         return tf.ensure_shape(self.layer(clip[None])[0], self.config.feature_shape(None, required))

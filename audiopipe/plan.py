@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiopipe import configs, files, schema
-from audiopipe.configs import Config
+from audiopipe.config import Config
 from audiopipe.errors import CorruptFeatureSetError, InputError
 from audiopipe.inputs import Source
 

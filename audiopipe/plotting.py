@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from audiopipe.configs import Config
-from audiopipe.errors import MissingDependencyError
+from audiopipe.config import Config
+from audiopipe.errors import ArgumentError, MissingDependencyError
 
 MAX_FREQUENCY_TICKS = 8
 SILENCE = 1e-10
@@ -23,6 +23,7 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
 
     Raises:
         MissingDependencyError: If matplotlib is not installed.
+        ArgumentError: If the image cannot be written.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -57,7 +58,10 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
     axes.set_xlabel("start of the frame (s)")
     figure.suptitle(title)
     figure.colorbar(image, ax=figure.axes, label="dB" if decibel else "dB (20 log10 of the magnitude)")
-    figure.savefig(path, dpi=120)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
 
 
 def _frequency_ticks(axes: Any, frequencies: np.ndarray) -> None:

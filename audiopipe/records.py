@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe import files, schema
-from audiopipe.configs import Config
+from audiopipe.config import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.featureset import FeatureSet
 
@@ -126,8 +126,8 @@ class _Decoder:
     def __call__(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_single_example(record, self._spec)
         belongs = tf.debugging.assert_equal(
-            parsed["fingerprint"],
-            self._fingerprint,
+            parsed["fingerprint"] == self._fingerprint,  # not the bytes themselves, which no message can hold
+            True,
             "A record of another config stands in a shard of this feature set: files were renamed or mixed. "
             "Run 'audiopipe verify' to find which.",
         )

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from audiopipe import configs
-from audiopipe.configs import Config
+from audiopipe.config import Config, unique_keys
 from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
 
 ENVIRONMENT_VARIABLE = "AUDIOPIPE_REGISTRY"
@@ -150,7 +150,7 @@ class Registry:
 
     def _load_file(self, path: str | os.PathLike[str], source: str) -> list[str]:
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=unique_keys)
             if content["format_version"] != FORMAT_VERSION:
                 raise RegistryError(
                     f"{source} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
@@ -230,7 +230,7 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
     if isinstance(config, os.PathLike) or (isinstance(config, str) and config.endswith(".json")):
         try:
             text = Path(config).read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError where it is no UTF-8
             raise ConfigError(f"Could not read a config from {os.fspath(config)!r}: {error}.") from error
         return configs.from_json(text)
     if isinstance(config, str):

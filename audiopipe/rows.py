@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from audiopipe import audio
-from audiopipe.configs import MAX_CHANNELS, Config
+from audiopipe.config import MAX_CHANNELS, Config
 from audiopipe.errors import ArgumentError, AudioError
 
 
@@ -59,9 +59,16 @@ def read(value: Any, config: Config) -> np.ndarray:
         "resampler_quality": config.resampler_quality,
     }
     value = getattr(value, "_hf_encoded", value)  # a decoder object of `datasets` keeps what it would decode
-    if isinstance(value, Mapping) and (value.get("bytes") is not None or value.get("path") is not None):
+    if isinstance(value, Mapping) and value.get("bytes") is not None:
         # The stored bytes first: they are what every door decodes, with one decoder.
-        value = value["bytes"] if value.get("bytes") is not None else value["path"]
+        try:
+            return audio.read(value["bytes"], **arguments)
+        except AudioError as error:
+            if value.get("path") is None:
+                raise
+            raise AudioError(f"{value['path']!r}: {error}", error.stage) from error
+    if isinstance(value, Mapping) and value.get("path") is not None:
+        value = value["path"]
     if isinstance(value, (str, bytes, os.PathLike)) or hasattr(value, "read"):
         return audio.read(value, **arguments)
     if value is None or (isinstance(value, Mapping) and value.get("array") is None):
@@ -77,7 +84,7 @@ def samples(values: Any) -> np.ndarray:
     Raises:
         ArgumentError: If they are integers, or not of rank 1 or 2.
     """
-    array = np.asarray(values)
+    array = numbers(values)
     if array.dtype == object or not np.issubdtype(array.dtype, np.floating):
         raise ArgumentError(
             f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={array.dtype}, "
@@ -87,6 +94,20 @@ def samples(values: Any) -> np.ndarray:
         raise ArgumentError(f"A clip must be [time] or [time, channels]. Received: shape={array.shape}.")
     array = array.astype(np.float32, copy=False)
     return array[:, None] if array.ndim == 1 else array
+
+
+def numbers(values: Any) -> np.ndarray:
+    """Nested lists, or what else NumPy takes for numbers, as an array.
+
+    Raises:
+        ArgumentError: If the lists are of unequal lengths.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ArgumentError(
+            f"A waveform must be [time] or [time, channels]. Received: rows of unequal lengths ({error})."
+        ) from error
 
 
 def _time_first(clip: np.ndarray) -> np.ndarray:

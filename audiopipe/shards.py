@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from audiopipe import environment, files, records
-from audiopipe.configs import Config
+from audiopipe.config import Config
 from audiopipe.errors import AudioError, FeatureSetError
 from audiopipe.featureset import FAILURES_FILE, FeatureSet, sha256
 from audiopipe.plan import Plan

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe import inputs, schema
-from audiopipe.configs import Config
+from audiopipe.config import Config
 from audiopipe.inputs import Source
 from audiopipe.transform import Transform
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe import registry, rows
-from audiopipe.configs import MAX_CHANNELS, Config
+from audiopipe.config import MAX_CHANNELS, Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.kernel import TOO_MANY_CHANNELS, Kernel
 
@@ -140,7 +140,7 @@ class Transform:
                     f"A call takes samples. Received: {type(waveform).__name__}. Read a file first: "
                     f"transform(transform.read(path))."
                 )
-            waveform = np.asarray(waveform)
+            waveform = rows.numbers(waveform)
         self._check_waveform(waveform, lengths)
         waveform = tf.cast(waveform, tf.float32)
         if waveform.shape.rank == 3:
@@ -154,17 +154,22 @@ class Transform:
     def _of_batch(self, batch: tf.Tensor, lengths: Any) -> tf.Tensor:
         if lengths is None:
             lengths = tf.fill([tf.shape(batch)[0]], tf.shape(batch)[1])
-        lengths = tf.cast(lengths, tf.int32)
-        if not _is_symbolic(lengths) and not _is_symbolic(batch):
-            values, (size, samples) = lengths.numpy(), batch.shape[:2]
-            if values.shape != (size,) or not ((values >= 0) & (values <= samples)).all():
+        elif not tf.is_tensor(lengths):
+            lengths = np.asarray(lengths) if np.size(lengths) else np.zeros(0, np.int64)
+        is_integer = tf.as_dtype(lengths.dtype).is_integer
+        if _is_symbolic(lengths) or _is_symbolic(batch):
+            if not is_integer:
+                raise ArgumentError(f"lengths must be integers. Received: dtype={tf.as_dtype(lengths.dtype).name}.")
+        else:
+            values, (size, samples) = np.asarray(lengths), batch.shape[:2]
+            if not is_integer or values.shape != (size,) or not ((values >= 0) & (values <= samples)).all():
                 raise ArgumentError(
                     f"lengths must be {size} integers of 0 .. {samples}, one for each clip of the batch. "
                     f"Received: {values.tolist()}."
                 )
             if size == 0:
                 return tf.zeros([0, *self.config.feature_shape(self.n_frames(samples), self._channels(batch))])
-        features = self._kernel.batch(batch, lengths)
+        features = self._kernel.batch(batch, tf.cast(lengths, tf.int32))
         frames = None if batch.shape[1] is None else self.n_frames(batch.shape[1])
         return tf.ensure_shape(features, [batch.shape[0], *self.config.feature_shape(frames, self._channels(batch))])
 
@@ -181,7 +186,7 @@ class Transform:
         if rows.is_lazy(element) or rows.is_encoded(value):
             return {name: column[0] for name, column in self._of_rows([value]).items()}
         if not is_tensor:
-            value = np.asarray(value)
+            value = rows.numbers(value)
         if not _is_symbolic(value) and value.ndim != 1:
             raise ArgumentError(
                 f"Numbers of rank {value.ndim} in a mapping outside of a tf.data map could be a clip with channels or "

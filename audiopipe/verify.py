@@ -10,7 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe import inputs, records, tfdata
-from audiopipe.errors import ArgumentError, FeatureSetError, InputError, MissingDependencyError
+from audiopipe.errors import (
+    ArgumentError,
+    AudioError,
+    CorruptFeatureSetError,
+    FeatureSetError,
+    InputError,
+    MissingDependencyError,
+)
 from audiopipe.featureset import FeatureSet
 from audiopipe.inputs import Source
 from audiopipe.transform import Transform
@@ -50,10 +57,11 @@ class Comparison:
             self.differing += stored.size
             self.max_difference, self.worst_clip = float("inf"), clip_id
             return
-        difference = np.abs(stored.astype(np.float64) - computed)
+        differs = stored.view(np.uint32) != computed.view(np.uint32)
+        difference = np.where(differs, np.nan_to_num(np.abs(stored.astype(np.float64) - computed), nan=np.inf), 0)
         total = self.mean_difference * self.values + float(difference.sum())
         self.values += stored.size
-        self.differing += int((stored.view(np.uint32) != computed.view(np.uint32)).sum())
+        self.differing += int(differs.sum())
         self.mean_difference = total / self.values
         if difference.max() > self.max_difference:
             self.max_difference, self.worst_clip = float(difference.max()), clip_id
@@ -103,7 +111,10 @@ def verify(output: str | os.PathLike[str], source: str | os.PathLike[str], *, do
     feature_set = FeatureSet.open(output)
     feature_set.check_files(checksums=True)
     sources = {clip.id: clip for clip in inputs.scan(source)}
-    stored = [_text(element["id"]) for element in records.load(output)]
+    try:
+        stored = [_text(element["id"]) for element in records.load(output)]
+    except tf.errors.OpError as error:
+        raise CorruptFeatureSetError(f"The records of {os.fspath(output)!r} cannot be read: {_cause(error)}") from error
     missing = [clip_id for clip_id in stored if clip_id not in sources]
     unknown = sorted(sources.keys() - set(stored) - {failure["id"] for failure in feature_set.failures()})
     present = [sources[clip_id] for clip_id in stored if clip_id in sources]
@@ -119,7 +130,7 @@ def verify(output: str | os.PathLike[str], source: str | os.PathLike[str], *, do
         try:
             for element, computed in zip(_present(output, sources), compute(present, transform), strict=True):
                 comparison.add(_text(element["id"]), element["feature"].numpy(), computed)
-        except tf.errors.OpError as error:
+        except (tf.errors.OpError, AudioError) as error:
             raise FeatureSetError(f"The audio of a stored clip cannot be read any more: {_cause(error)}") from error
         comparisons.append(comparison)
     return Report(feature_set=feature_set, comparisons=comparisons, missing=missing, unknown=unknown)
@@ -188,6 +199,6 @@ def _text(tensor: tf.Tensor) -> str:
     return tensor.numpy().decode("utf-8", "surrogateescape")
 
 
-def _cause(error: tf.errors.OpError) -> str:
-    """The message of the exception that a Python function in a graph raised, without the graph's traceback."""
-    return error.message.splitlines()[0]
+def _cause(error: tf.errors.OpError | AudioError) -> str:
+    """The message of an exception, without the traceback that a Python function in a graph adds to it."""
+    return str(getattr(error, "message", error)).splitlines()[0]

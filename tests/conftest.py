@@ -1,0 +1,104 @@
+"""What several test files share: a reference for the numbers, a few clips, and a feature set made of them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+import soxr
+
+from audiopipe import configs
+
+FIXED = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
+METADATA = {
+    "mono": {"speaker": "Zoë", "take": 7, "gain": 0.1, "clean": True, "age": 31, "note": None},
+    "stereo": {"speaker": "Bo", "take": -(2**62), "gain": 1e-300, "clean": False, "age": None, "note": "café"},
+    "resampled": {"speaker": "", "take": 0, "gain": -2.5, "clean": True, "age": 5, "note": "x"},
+    "quiet": {"speaker": "Di", "take": 1, "gain": 1 / 3, "clean": False, "age": 44, "note": None},
+    "broken": {"speaker": "Al", "take": 2, "gain": 0.0, "clean": True, "age": 1, "note": "no audio"},
+}
+
+
+@pytest.fixture(scope="session")
+def config():
+    return configs.StftMagnitude(sample_rate=8000, n_fft=256, hop_length=100, return_decibel=True, **FIXED)
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """A function that computes the feature of a `StftMagnitude` config without padding, in float64."""
+
+    def compute(clip, config):
+        clip = np.asarray(clip, np.float64).reshape(len(clip), -1)
+        starts = range(0, len(clip) - config.win_length + 1, config.hop_length)
+        frames = np.array([clip[start : start + config.win_length] for start in starts])
+        window = scipy.signal.get_window("hann", config.win_length)
+        magnitudes = np.abs(np.fft.rfft(frames * window[:, None], config.n_fft, axis=1))
+        if not config.return_decibel:
+            return magnitudes
+        decibels = 10 * np.log10(np.maximum(magnitudes, config.db_amin) / config.db_ref_value)
+        return np.maximum(decibels, decibels.max() - config.db_dynamic_range)
+
+    return compute
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """A folder of four good clips and a broken one, with a manifest that has all types of metadata."""
+    folder = tmp_path_factory.mktemp("clips")
+    noise = np.random.default_rng(0)
+    soundfile.write(folder / "mono.wav", 0.3 * noise.standard_normal(4000), 8000, subtype="FLOAT")
+    soundfile.write(folder / "stereo.flac", 0.1 * noise.standard_normal((2500, 2)), 8000)
+    soundfile.write(folder / "resampled.wav", 0.2 * noise.standard_normal(9000), 16000)
+    soundfile.write(folder / "quiet.wav", 1e-3 * noise.standard_normal(1000), 8000, subtype="FLOAT")
+    (folder / "broken.wav").write_text("this is no audio")
+    names = ["mono.wav", "stereo.flac", "resampled.wav", "quiet.wav", "broken.wav"]
+    ids = [name.partition(".")[0] for name in names]
+    lines = [json.dumps({"id": id, "path": name, **METADATA[id]}) for id, name in zip(ids, names, strict=True)]
+    (folder / "manifest.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def samples(clips):
+    """The good clips' samples at 8 kHz, mixed down, by id in the order of the manifest; made by other libraries."""
+    read = {name: soundfile.read(clips / f"{name}.wav", dtype="float32")[0] for name in ("mono", "resampled", "quiet")}
+    return {
+        "mono": read["mono"],
+        "stereo": soundfile.read(clips / "stereo.flac", dtype="float32")[0].mean(axis=1, dtype=np.float64),
+        "resampled": soxr.resample(read["resampled"], 16000, 8000, quality="HQ"),
+        "quiet": read["quiet"],
+    }
+
+
+@pytest.fixture(scope="session")
+def metadata():
+    return METADATA
+
+
+@pytest.fixture(scope="session")
+def shared_feature_set(tmp_path_factory, clips, config):
+    """A feature set of all clips in two shards. Tests that change it take `feature_set`."""
+    from audiopipe import beam
+
+    folder = tmp_path_factory.mktemp("shared") / "features"
+    beam.precompute(clips / "manifest.jsonl", folder, config, num_shards=2)
+    return folder
+
+
+@pytest.fixture
+def feature_set(shared_feature_set, tmp_path):
+    return shutil.copytree(shared_feature_set, tmp_path / "features")
+
+
+@pytest.fixture
+def keras_settings():
+    """`keras.config`, whose global policy and data format are put back after the test."""
+    import keras
+
+    policy, data_format = keras.config.dtype_policy(), keras.config.image_data_format()
+    yield keras.config
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_image_data_format(data_format)

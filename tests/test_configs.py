@@ -1,0 +1,513 @@
+"""Configs: validation, JSON, fingerprints, and the layers that they stand for."""
+
+import copy
+import dataclasses
+import hashlib
+import inspect
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audiopipe import config as config_module
+from audiopipe import configs, registry
+from audiopipe.configs import Config, LogFrequencySpectrogram, MelSpectrogram, StftMagnitude
+from audiopipe.errors import ConfigError
+from audiopipe.filterbanks import WINDOW_NAMES
+
+CLASSES = (StftMagnitude, MelSpectrogram, LogFrequencySpectrogram)
+
+# Published fingerprints: they are stored beside people's features and must never change by accident. If one of these
+# moves, features that exist are refused. A change of numbers goes through `kernel_version`, a new field through
+# `later_field`.
+GOLDEN = {
+    StftMagnitude: "f163f16679ede21f9df53f9078d19dfead66695aa3f256a0bd2a0265a8999ce7",
+    MelSpectrogram: "de7eb5bafccb8e15a8594b465daa9905dc670101d77bb476d3ab139b60b38343",
+    LogFrequencySpectrogram: "f84b7c7fd1c46ebd3446df2c093db7fd5a55f58a053d0c3fa3909c69395f8615",
+}
+GOLDEN_NAMES = {
+    "music-log-84": "6bf0302327a72f3f4a09c032124683049ac7c851430b6388f4d0a1ec23aba535",
+    "music-mel-128": "6faef509aaced342548ebb35667841855a12b1bbf2566d5e4d4fe408ee005b17",
+    "speech-mel-80": "54d09fab737922f99e083b41d80bffdebc31dc0c77c517547cede2cec23933af",
+}
+
+# For each field a valid value that is not its default.
+OTHER_VALUES = {
+    "sample_rate": 24000,
+    "channels": 2,
+    "resampler_quality": "VHQ",
+    "n_fft": 4096,
+    "win_length": 1024,
+    "hop_length": 100,
+    "window_name": "hamming_window",
+    "pad_begin": True,
+    "pad_end": True,
+    "return_decibel": True,
+    "db_amin": 1e-7,
+    "db_ref_value": 2.0,
+    "db_dynamic_range": 60.0,
+    "input_data_format": "channels_first",
+    "output_data_format": "channels_first",
+    "n_mels": 64,
+    "mel_f_min": 20.0,
+    "mel_f_max": 8000.0,
+    "mel_htk": True,
+    "mel_norm": None,
+    "log_n_bins": 72,
+    "log_f_min": 55.0,
+    "log_bins_per_octave": 24,
+    "log_spread": 0.25,
+}
+ONLY_ONE_VALUE = {"decoder", "resampler"}
+
+
+def _framings():
+    numbers = {
+        "n_fft": st.integers(16, 600),
+        "win_length": st.integers(1, 8).map(lambda half: 2 * half),
+        "hop_length": st.none() | st.integers(1, 500),
+        "window_name": st.none() | st.sampled_from(WINDOW_NAMES),
+        "channels": st.none() | st.integers(1, 64),
+        "resampler_quality": st.sampled_from(["QQ", "LQ", "MQ", "HQ", "VHQ"]),
+        "db_amin": st.floats(1e-30, 1.0),
+        "db_dynamic_range": st.floats(0.001, 300.0),
+    }
+    flags = {name: st.booleans() for name in ("pad_begin", "pad_end", "return_decibel")}
+    formats = {
+        name: st.sampled_from(["default", "channels_last", "channels_first"])
+        for name in ("input_data_format", "output_data_format")
+    }
+    return {**numbers, **flags, **formats}
+
+
+VALID = st.one_of(
+    st.builds(StftMagnitude, sample_rate=st.integers(1, 192000), **_framings()),
+    st.builds(
+        MelSpectrogram,
+        **_framings(),
+        sample_rate=st.integers(8000, 96000),
+        n_mels=st.integers(1, 200),
+        mel_f_min=st.floats(0.0, 1000.0),
+        mel_f_max=st.none() | st.floats(1001.0, 4000.0),
+        mel_htk=st.booleans(),
+        mel_norm=st.sampled_from(["slaney", "inf", None]) | st.floats(0.5, 8.0),
+    ),
+    st.builds(
+        LogFrequencySpectrogram,
+        sample_rate=st.integers(16000, 48000),
+        n_fft=st.just(2048),
+        log_n_bins=st.integers(1, 60),
+        log_f_min=st.none() | st.floats(30.0, 100.0),
+        log_bins_per_octave=st.integers(12, 24),
+        log_spread=st.floats(0.5, 2.0),
+    ),
+)
+
+
+def _fingerprint_by_hand(fields, kernel_version=1):
+    content = {"config": fields, "kernel_version": kernel_version}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _next_release(default):
+    """`MelSpectrogram` as a later release might have it, with one field more."""
+    field = ("mel_tilt", float, default)
+    return dataclasses.make_dataclass("MelSpectrogram", [field], bases=(MelSpectrogram,), frozen=True, kw_only=True)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_published_fingerprints_of_defaults_never_move(cls):
+    assert cls().fingerprint == GOLDEN[cls]
+
+
+@pytest.mark.parametrize("name", GOLDEN_NAMES)
+def test_published_fingerprints_of_built_in_names_never_move(name):
+    assert registry.Registry(environment=False).get(name).fingerprint == GOLDEN_NAMES[name]
+
+
+def test_fingerprint_is_sha256_of_canonical_json():
+    fields = {
+        "feature": "StftMagnitude",
+        "sample_rate": 16000,
+        "channels": None,
+        "decoder": "soundfile",
+        "resampler": "soxr",
+        "resampler_quality": "HQ",
+        "n_fft": 512,
+        "win_length": 400,
+        "hop_length": 100,
+        "window_name": "hann_window",
+        "pad_begin": False,
+        "pad_end": True,
+        "return_decibel": False,
+        "db_amin": 1e-05,
+        "db_ref_value": 1.0,
+        "db_dynamic_range": 80.0,
+        "input_data_format": "channels_last",
+        "output_data_format": "channels_first",
+    }
+    config = StftMagnitude(
+        sample_rate=16000,
+        channels=None,
+        n_fft=512,
+        win_length=400,
+        pad_end=True,
+        input_data_format="channels_last",
+        output_data_format="channels_first",
+    )
+    assert config.to_dict() == fields
+    assert config.fingerprint == _fingerprint_by_hand(fields)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALID)
+def test_json_round_trip_keeps_config_and_fingerprint(config):
+    again = configs.from_json(config.to_json())
+    assert again == config
+    assert again.fingerprint == config.fingerprint == _fingerprint_by_hand(json.loads(config.to_json()))
+    assert "default" not in config.to_dict().values()
+    assert config.diff(again) == ""
+
+
+@pytest.mark.parametrize(
+    ("canonical", "same"),
+    [
+        ({"n_fft": 1024}, {"n_fft": np.int64(1024)}),
+        ({"channels": 2}, {"channels": np.uint8(2)}),
+        ({"mel_f_max": 8000.0}, {"mel_f_max": 8000}),
+        ({"mel_f_max": 8000.0}, {"mel_f_max": np.float64(8000)}),
+        ({"db_dynamic_range": 60.0}, {"db_dynamic_range": np.int32(60)}),
+        ({"mel_norm": 1.0}, {"mel_norm": 1}),
+        ({"mel_norm": "inf"}, {"mel_norm": np.inf}),
+        ({"window_name": "hann_window"}, {"window_name": None}),
+        ({"mel_f_max": 11025.0}, {"mel_f_max": None}),
+        ({"win_length": 2048, "hop_length": 512}, {"win_length": None, "hop_length": None}),
+    ],
+)
+def test_arguments_that_mean_the_same_give_one_fingerprint(canonical, same):
+    assert MelSpectrogram(**same) == MelSpectrogram(**canonical)
+    assert MelSpectrogram(**same).fingerprint == MelSpectrogram(**canonical).fingerprint
+    assert MelSpectrogram(**same).to_json() == MelSpectrogram(**canonical).to_json()
+
+
+def test_a_later_field_moves_the_fingerprint_only_when_it_is_set():
+    later = _next_release(configs.later_field(0.0))
+    assert "mel_tilt" in later().to_dict()
+    assert later(n_mels=40).fingerprint == MelSpectrogram(n_mels=40).fingerprint
+    assert later(n_mels=40, mel_tilt=0).fingerprint == MelSpectrogram(n_mels=40).fingerprint
+    assert later(n_mels=40, mel_tilt=0.5).fingerprint != MelSpectrogram(n_mels=40).fingerprint
+
+
+def test_a_new_field_that_is_not_declared_later_moves_the_fingerprint():
+    assert _next_release(dataclasses.field(default=0.0))().fingerprint != MelSpectrogram().fingerprint
+
+
+def test_json_of_an_earlier_release_keeps_its_fingerprint_in_a_later_one(monkeypatch):
+    later = _next_release(configs.later_field(0.0))
+    written = MelSpectrogram(n_mels=40).to_json()
+    monkeypatch.setitem(config_module._CLASSES, "MelSpectrogram", later)
+    read = configs.from_json(written)
+    assert type(read) is later
+    assert read.fingerprint == MelSpectrogram(n_mels=40).fingerprint
+
+
+def test_kernel_version_moves_the_fingerprint(monkeypatch):
+    before = MelSpectrogram()
+    fields = before.to_dict()
+    monkeypatch.setattr(MelSpectrogram, "kernel_version", 2)
+    assert MelSpectrogram().fingerprint == before.fingerprint_at(2) == _fingerprint_by_hand(fields, kernel_version=2)
+    assert MelSpectrogram().fingerprint != before.fingerprint_at(1) == GOLDEN[MelSpectrogram]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_field_that_differs_moves_the_fingerprint(cls):
+    names = {item.name for item in dataclasses.fields(cls)} - ONLY_ONE_VALUE
+    assert names <= OTHER_VALUES.keys()
+    prints = {cls(**{name: OTHER_VALUES[name]}).fingerprint for name in names}
+    assert len(prints | {cls().fingerprint}) == len(names) + 1
+
+
+def test_features_with_equal_arguments_have_different_fingerprints():
+    assert len({cls(sample_rate=16000).fingerprint for cls in CLASSES}) == 3
+    assert StftMagnitude() != MelSpectrogram()
+
+
+@pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
+def test_default_data_format_is_that_of_keras_json_before_keras_is_imported(tmp_path, data_format):
+    (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": data_format}))
+    code = (
+        "import sys; from audiopipe import configs; c = configs.MelSpectrogram(output_data_format='channels_last');"
+        "print(c.input_data_format, c.output_data_format, 'keras' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [data_format, "channels_last", "False"]
+
+
+@pytest.mark.parametrize("content", ["{}", "this is no JSON"])
+def test_default_data_format_is_channels_last_where_keras_json_says_nothing(tmp_path, monkeypatch, content):
+    (tmp_path / "keras.json").write_text(content)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    assert StftMagnitude().input_data_format == "channels_last"
+
+
+def test_default_data_format_is_fixed_on_construction():
+    import keras
+
+    before = keras.config.image_data_format()
+    try:
+        keras.config.set_image_data_format("channels_first")
+        config = MelSpectrogram()
+        keras.config.set_image_data_format("channels_last")
+        assert (config.input_data_format, config.output_data_format) == ("channels_first", "channels_first")
+        assert json.loads(config.to_json())["input_data_format"] == "channels_first"
+        assert MelSpectrogram().input_data_format == "channels_last"
+    finally:
+        keras.config.set_image_data_format(before)
+
+
+def test_fields_cannot_be_assigned():
+    with pytest.raises(dataclasses.FrozenInstanceError, match="n_mels"):
+        MelSpectrogram().n_mels = 64
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_positional_arguments_are_refused(cls):
+    with pytest.raises(TypeError, match="positional"):
+        cls(16000)
+
+
+@pytest.mark.parametrize("make", [copy.deepcopy, lambda config: pickle.loads(pickle.dumps(config))])
+def test_copies_are_the_same_config(make):
+    config = MelSpectrogram(n_mels=40, mel_norm=2)
+    assert make(config) == config
+    assert make(config).fingerprint == config.fingerprint
+    assert hash(make(config)) == hash(config)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_fields_are_the_arguments_of_the_composed_function_with_its_defaults(cls):
+    from audiopipe import composed
+
+    arguments = inspect.signature(getattr(composed, cls.composed)).parameters
+    fields = {item.name: item.default for item in dataclasses.fields(cls)}
+    of_the_audio = {"sample_rate", "channels", "decoder", "resampler", "resampler_quality"}
+    assert set(fields) - of_the_audio <= set(arguments)
+    assert set(arguments) - set(fields) == {"input_shape", "name"}
+    assert {name: fields[name] for name in fields if name in arguments} == {
+        name: argument.default for name, argument in arguments.items() if name in fields
+    }
+
+
+@pytest.mark.parametrize(
+    ("cls", "function", "arguments"),
+    [
+        (StftMagnitude, "get_stft_magnitude_layer", {"n_fft": 512, "win_length": 400, "pad_end": True}),
+        (
+            MelSpectrogram,
+            "get_melspectrogram_layer",
+            {"sample_rate": 16000, "n_fft": 512, "n_mels": 40, "mel_htk": True, "return_decibel": True},
+        ),
+        (
+            LogFrequencySpectrogram,
+            "get_log_frequency_spectrogram_layer",
+            {"sample_rate": 16000, "n_fft": 1024, "log_n_bins": 40, "log_f_min": 100.0, "db_dynamic_range": 50.0},
+        ),
+    ],
+)
+def test_layer_is_the_composed_layer_under_any_policy(cls, function, arguments):
+    import keras
+
+    from audiopipe import composed
+
+    clips = np.random.default_rng(0).standard_normal((2, 3000, 1)).astype("float32")
+    expected = getattr(composed, function)(**arguments)(clips).numpy()
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        layer = cls(**arguments).layer()
+        result = layer(clips).numpy()
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, expected)
+    assert layer.config_json == cls(**arguments).to_json()
+
+
+def test_layer_has_the_magnitudes_of_a_float64_reference_under_a_mixed_policy():
+    import keras
+
+    clip = np.random.default_rng(1).standard_normal(2000).astype("float32")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        result = StftMagnitude(n_fft=256, hop_length=100).layer()(clip[None, :, None]).numpy()[0, :, :, 0]
+    finally:
+        keras.config.set_dtype_policy(policy)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
+    frames = np.stack([clip[start : start + 256].astype("float64") for start in range(0, 2000 - 255, 100)])
+    # float16 keeps 11 bits, so an error of 1e-5 of the maximum shows that nothing was half precision.
+    expected = np.abs(np.fft.rfft(frames * window))
+    np.testing.assert_allclose(result, expected, atol=1e-6 * expected.max(), rtol=1e-5)
+
+
+NYQUIST = {"sample_rate": 16000}
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "message"),
+    [
+        (MelSpectrogram, {"n_mels": 0}, r"n_mels must be at least 1. Received: n_mels=0"),
+        (MelSpectrogram, {"n_mels": 80.0}, r"n_mels must be an integer. Received: n_mels=80\.0"),
+        (MelSpectrogram, {"n_mels": "80"}, r"n_mels must be an integer. Received: n_mels='80'"),
+        (MelSpectrogram, {"n_mels": None}, r"n_mels must be an integer. Received: n_mels=None"),
+        (MelSpectrogram, {"sample_rate": 0}, r"sample_rate must be at least 1. Received: sample_rate=0"),
+        (MelSpectrogram, {"sample_rate": True}, r"sample_rate must be an integer. Received: sample_rate=True"),
+        (MelSpectrogram, {"mel_f_min": -1.0}, r"mel_f_min must be at least 0. Received: mel_f_min=-1\.0"),
+        (MelSpectrogram, {"mel_f_min": float("nan")}, r"mel_f_min must be finite. Received: mel_f_min=nan"),
+        (MelSpectrogram, {"mel_htk": 1}, r"mel_htk must be True or False. Received: mel_htk=1"),
+        (MelSpectrogram, {"mel_norm": "slany"}, r"mel_norm must be 'slaney'.* Received: mel_norm='slany'"),
+        (MelSpectrogram, {"mel_norm": -1}, r"mel_norm must be at least 0. Received: mel_norm=-1"),
+        (MelSpectrogram, {"mel_norm": True}, r"mel_norm must be a number. Received: mel_norm=True"),
+        (MelSpectrogram, {**NYQUIST, "mel_f_max": 8001}, r"mel_f_max .* at most half.*8000. Received: mel_f_max=8001"),
+        (MelSpectrogram, {**NYQUIST, "mel_f_min": 9000}, r"mel_f_max must be greater than mel_f_min=9000"),
+        (LogFrequencySpectrogram, {**NYQUIST, "log_n_bins": 96}, r"half the sample rate, 8000 Hz.*n_bins=96.*8372"),
+        (LogFrequencySpectrogram, {"log_n_bins": 0}, r"log_n_bins must be at least 1. Received: log_n_bins=0"),
+        (LogFrequencySpectrogram, {"log_bins_per_octave": 0}, r"log_bins_per_octave must be at least 1"),
+        (LogFrequencySpectrogram, {"log_f_min": 0.0}, r"log_f_min must be greater than 0. Received: log_f_min=0"),
+        (
+            LogFrequencySpectrogram,
+            {"log_spread": -0.5},
+            r"log_spread must be greater than 0. Received: log_spread=-0\.5",
+        ),
+        (LogFrequencySpectrogram, {"n_fft": 128}, r"filters reach no frequency bin.*longer n_fft"),
+        (StftMagnitude, {"n_fft": 0}, r"n_fft must be at least 1. Received: n_fft=0"),
+        (StftMagnitude, {"hop_length": 0}, r"hop_length must be at least 1. Received: hop_length=0"),
+        (StftMagnitude, {"n_fft": 256, "win_length": 400}, r"win_length must be at most n_fft.*win_length=400"),
+        (StftMagnitude, {"window_name": "hann"}, r"window_name must be one of 'hann_window'.*window_name='hann'"),
+        (StftMagnitude, {"window_name": 3}, r"window_name must be a string. Received: window_name=3"),
+        (
+            StftMagnitude,
+            {"window_name": "vorbis_window", "win_length": 401},
+            r"vorbis_window needs an even win_length. Received: win_length=401",
+        ),
+        (StftMagnitude, {"pad_end": None}, r"pad_end must be True or False. Received: pad_end=None"),
+        (StftMagnitude, {"db_amin": 0.0}, r"db_amin must be at least 1.17549e-38. Received: db_amin=0\.0"),
+        (StftMagnitude, {"db_ref_value": float("inf")}, r"db_ref_value must be finite. Received: db_ref_value=inf"),
+        (StftMagnitude, {"db_dynamic_range": -80}, r"db_dynamic_range must be greater than 0"),
+        (StftMagnitude, {"db_dynamic_range": "80"}, r"db_dynamic_range must be a number. .*='80'"),
+        (StftMagnitude, {"channels": 0}, r"channels must be None or 1 .. 64. Received: channels=0"),
+        (StftMagnitude, {"channels": 65}, r"channels must be None or 1 .. 64. Received: channels=65"),
+        (StftMagnitude, {"channels": True}, r"channels must be an integer. Received: channels=True"),
+        (StftMagnitude, {"decoder": "torchcodec"}, r"decoder must be one of 'soundfile'. .*='torchcodec'"),
+        (StftMagnitude, {"resampler": "kaiser"}, r"resampler must be one of 'soxr'. .*='kaiser'"),
+        (StftMagnitude, {"resampler_quality": "best"}, r"resampler_quality must be one of .*='best'"),
+        (StftMagnitude, {"input_data_format": "NHWC"}, r"input_data_format must be one of .*='NHWC'"),
+        (StftMagnitude, {"output_data_format": None}, r"output_data_format must be a string. .*=None"),
+    ],
+)
+def test_invalid_fields_are_refused_by_name(cls, arguments, message):
+    with pytest.raises(ConfigError, match=f"{cls.__name__}: .*{message}"):
+        cls(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("n_mels: 80", r"must be JSON. Received: 'n_mels: 80'"),
+        ("", r"must be JSON. Received: ''"),
+        ("[1, 2]", r"must be an object. Received: \[1, 2\]"),
+        ('"speech-mel-80"', r"must be an object. Received: 'speech-mel-80'"),
+        ('{"sample_rate": 16000}', r"name its feature, one of .*MelSpectrogram.*Received: feature=None"),
+        ('{"feature": "Melspectrogram"}', r"Received: feature='Melspectrogram'"),
+        ('{"feature": ["MelSpectrogram"]}', r"Received: feature=\['MelSpectrogram'\]"),
+        ('{"feature": "MelSpectrogram", "n_mel": 80}', r"MelSpectrogram has no field 'n_mel'. Its fields are .*n_mels"),
+        ('{"feature": "StftMagnitude", "n_mels": 80}', r"StftMagnitude has no field 'n_mels'"),
+        ('{"feature": "MelSpectrogram", "n_mels": 80, "n_mels": 81}', r"each field once. Received twice: n_mels"),
+        ('{"feature": "MelSpectrogram", "n_mels": "80"}', r"n_mels must be an integer. Received: n_mels='80'"),
+        ('{"feature": "MelSpectrogram", "db_amin": NaN}', r"db_amin must be finite. Received: db_amin=nan"),
+        ('{"feature": "MelSpectrogram", "db_amin": 1e999}', r"db_amin must be finite. Received: db_amin=inf"),
+        ('{"feature": "MelSpectrogram", "n_fft": {"a": 1}}', r"n_fft must be an integer"),
+    ],
+)
+def test_invalid_json_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        configs.from_json(text)
+
+
+def test_fields_that_json_leaves_out_take_their_defaults():
+    assert configs.from_json('{"feature": "MelSpectrogram", "n_mels": 64}') == MelSpectrogram(n_mels=64)
+
+
+def test_diff_names_both_values_of_each_field():
+    left = MelSpectrogram(sample_rate=16000, n_mels=80)
+    assert left.diff(MelSpectrogram(sample_rate=16000, n_mels=64, hop_length=160)).splitlines() == [
+        "hop_length: 512 != 160",
+        "n_mels: 80 != 64",
+    ]
+    assert left.diff(left, other_kernel_version=7) == "kernel_version: 1 != 7"
+
+
+def test_diff_of_two_features_starts_with_the_feature():
+    lines = MelSpectrogram().diff(StftMagnitude()).splitlines()
+    assert lines[0] == "feature: 'MelSpectrogram' != 'StftMagnitude'"
+    assert "n_mels: 128 != '(no such field)'" in lines
+
+
+def test_a_config_class_needs_a_name_of_its_own(monkeypatch):
+    monkeypatch.setattr(config_module, "_CLASSES", dict(config_module._CLASSES))
+    with pytest.raises(ConfigError, match=r"a name of its own.*audiopipe.configs.MelSpectrogram has that name"):
+        type("MelSpectrogram", (Config,), {"composed": "get_other_layer"})
+    assert config_module._CLASSES["MelSpectrogram"] is MelSpectrogram
+
+
+def test_a_new_class_is_read_from_json_without_more_ado(monkeypatch):
+    monkeypatch.setattr(config_module, "_CLASSES", dict(config_module._CLASSES))
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Envelope(Config):
+        composed = "get_envelope_layer"
+        smoothing: float = 0.5
+
+    read = configs.from_json('{"feature": "Envelope", "smoothing": 1}')
+    assert read == Envelope(smoothing=1.0)
+    assert read.to_dict()["smoothing"] == 1.0
+    with pytest.raises(ConfigError, match=r"smoothing must be a number. Received: smoothing='much'"):
+        Envelope(smoothing="much")
+
+
+def test_bins_stand_at_the_frequencies_of_independent_formulas():
+    librosa = pytest.importorskip("librosa")
+    np.testing.assert_allclose(
+        StftMagnitude(sample_rate=16000, n_fft=400).frequencies(), librosa.fft_frequencies(sr=16000, n_fft=400)
+    )
+    mel = MelSpectrogram(sample_rate=16000, n_fft=400, n_mels=40, mel_f_min=50.0)
+    np.testing.assert_allclose(mel.frequencies(), librosa.mel_frequencies(42, fmin=50.0, fmax=8000.0)[1:-1], rtol=1e-9)
+    log = LogFrequencySpectrogram()
+    np.testing.assert_allclose(log.frequencies(), librosa.cqt_frequencies(84, fmin=32.70319566), rtol=1e-9)
+    assert (mel.n_bins, log.n_bins) == (40, 84)
+
+
+def test_frame_times_are_negative_in_the_padding_before_the_clip():
+    config = StftMagnitude(sample_rate=1000, n_fft=400, hop_length=100, pad_begin=True)
+    np.testing.assert_allclose(config.frame_times(5), [-0.3, -0.2, -0.1, 0.0, 0.1])
+    assert [config.n_frames(samples) for samples in (0, 99, 100, 250)] == [0, 0, 1, 2]
+
+
+def test_feature_shape_follows_the_output_data_format():
+    assert MelSpectrogram(output_data_format="channels_last").feature_shape(7, 2) == (7, 128, 2)
+    assert MelSpectrogram(output_data_format="channels_first").feature_shape(None, 2) == (2, None, 128)

@@ -1,0 +1,261 @@
+"""Names for configs: they come from several places, and never change their meaning."""
+
+import json
+
+import pytest
+
+from audiopipe import configs, registry
+from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
+from audiopipe.registry import Registry
+
+MEL = configs.MelSpectrogram(sample_rate=16000, n_mels=64)
+OTHER = configs.MelSpectrogram(sample_rate=16000, n_mels=40)
+BUILT_IN = ["music-log-84", "music-mel-128", "speech-mel-80"]
+
+
+@pytest.fixture
+def names():
+    return Registry(environment=False)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a registry file by hand, as its format is documented."""
+
+    def write(name, configs_by_name, format_version=1):
+        content = {"format_version": format_version, "configs": {n: c.to_dict() for n, c in configs_by_name.items()}}
+        (tmp_path / name).write_text(json.dumps(content))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    """Install a made-up package that declares a name for a config."""
+
+    def install(module, code, entry_point):
+        (tmp_path / f"{module}.py").write_text(code)
+        info = tmp_path / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[audiopipe.configs]\n{entry_point}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return install
+
+
+def test_a_registered_config_is_returned_by_its_name(names):
+    assert names.register("team-mel", MEL) is MEL
+    assert names.get("team-mel") is MEL
+    assert names.names() == sorted([*BUILT_IN, "team-mel"])
+
+
+def test_built_in_names_have_their_documented_settings(names):
+    speech = names.get("speech-mel-80")
+    assert (speech.sample_rate, speech.n_fft, speech.hop_length, speech.n_mels) == (16000, 400, 160, 80)
+    music = names.get("music-mel-128")
+    assert (music.sample_rate, music.n_fft, music.hop_length, music.n_mels) == (22050, 2048, 512, 128)
+    assert all(names.get(name).output_data_format == "channels_last" for name in BUILT_IN)
+
+
+@pytest.mark.parametrize("length", [6, 12, 64])
+def test_a_fingerprint_after_the_name_is_checked(names, length):
+    names.register("team-mel", MEL)
+    assert names.get(f"team-mel@{MEL.fingerprint[:length]}") is MEL
+
+
+def test_a_wrong_fingerprint_is_refused_with_the_right_one(names):
+    names.register("team-mel", MEL, source="a notebook")
+    with pytest.raises(RegistryError, match=f"'team-mel@000000'.*{MEL.fingerprint}, from a notebook"):
+        names.get("team-mel@000000")
+
+
+@pytest.mark.parametrize("prefix", ["", MEL.fingerprint[:5], "xyzxyz", MEL.fingerprint[:6].upper() + "G"])
+def test_a_malformed_fingerprint_is_refused(names, prefix):
+    names.register("team-mel", MEL)
+    with pytest.raises(RegistryError, match=f"at least 6 hexadecimal characters.*Received: 'team-mel@{prefix}'"):
+        names.get(f"team-mel@{prefix}")
+
+
+def test_an_unknown_name_tells_how_to_make_it_known(names):
+    with pytest.raises(RegistryError, match=r"'team-mel-80'.*speech-mel-80.*registry\.save.*AUDIOPIPE_REGISTRY"):
+        names.get("team-mel-80")
+
+
+def test_a_second_meaning_is_refused_field_by_field(names):
+    names.register("team-mel", MEL, source="here")
+    with pytest.raises(RegistryError, match=r"from here \(left\) and now from there \(right\):\nn_mels: 64 != 40\n"):
+        names.register("team-mel", OTHER, source="there")
+    assert names.get("team-mel") is MEL
+
+
+def test_the_same_meaning_again_is_fine(names):
+    names.register("team-mel", MEL)
+    again = configs.from_json(MEL.to_json())
+    assert names.register("team-mel", again) == MEL
+    assert names.names().count("team-mel") == 1
+
+
+@pytest.mark.parametrize("name", ["", "team mel", "team@mel", "-mel", "mél", "a/b", "mel\n", None, 3])
+def test_malformed_names_are_refused(names, name):
+    with pytest.raises(RegistryError, match=r"must be of letters, digits.* Received: "):
+        names.register(name, MEL)
+
+
+@pytest.mark.parametrize("config", ["speech-mel-80", MEL.to_dict(), configs.MelSpectrogram, None])
+def test_what_is_no_config_cannot_be_registered(names, config):
+    with pytest.raises(RegistryError, match=r"'team-mel' must stand for a config. Received: "):
+        names.register("team-mel", config)
+
+
+def test_saved_names_are_loaded_elsewhere(names, tmp_path):
+    names.register("team-mel", MEL)
+    names.save(tmp_path / "configs.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["configs.json"]
+    content = json.loads((tmp_path / "configs.json").read_text())
+    assert content["format_version"] == 1
+    assert content["configs"]["team-mel"] == MEL.to_dict()
+    elsewhere = Registry(environment=False)
+    assert elsewhere.load(tmp_path / "configs.json") == sorted([*BUILT_IN, "team-mel"])
+    assert elsewhere.get("team-mel") == MEL
+
+
+def test_a_file_with_a_conflict_registers_nothing(names, write):
+    names.register("team-mel", MEL)
+    path = write("team.json", {"another-mel": OTHER, "team-mel": OTHER, "zz-mel": OTHER})
+    with pytest.raises(RegistryError, match=r"(?s)'team-mel' already stands.*team\.json \(right\):\nn_mels: 64 != 40"):
+        names.load(path)
+    assert names.names() == sorted([*BUILT_IN, "team-mel"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "JSONDecodeError"),
+        ("[]", "TypeError"),
+        ("{}", "KeyError: 'format_version'"),
+        ('{"format_version": 1}', "KeyError: 'configs'"),
+        ('{"format_version": 1, "configs": []}', "AttributeError"),
+        ('{"format_version": 1, "configs": {"a": {"feature": "Chroma"}}}', "feature='Chroma'"),
+        ('{"format_version": 1, "configs": {"a": {"feature": "MelSpectrogram", "n_mels": 0}}}', "n_mels=0"),
+        ('{"format_version": 1, "configs": {"a b": {"feature": "MelSpectrogram"}}}', "Received: 'a b'"),
+        ('{"format_version": 2, "configs": {}}', "format_version 1. Received: 2. .*another version"),
+    ],
+)
+def test_a_malformed_file_is_refused(names, tmp_path, content, message):
+    (tmp_path / "team.json").write_text(content)
+    with pytest.raises(RegistryError, match=rf"team\.json.*{message}|{message}.*team\.json"):
+        names.load(tmp_path / "team.json")
+    assert names.names() == BUILT_IN
+
+
+def test_files_in_the_environment_are_loaded(write, monkeypatch):
+    first, second = write("first.json", {"team-mel": MEL}), write("second.json", {"other-mel": OTHER})
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", f"{first}:{second}:")
+    names = Registry()
+    assert names.get("team-mel") == MEL
+    assert names.get("other-mel") == OTHER
+
+
+def test_files_in_the_environment_must_agree(write, monkeypatch):
+    first, second = write("first.json", {"team-mel": MEL}), write("second.json", {"team-mel": OTHER})
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", f"{first}:{second}")
+    with pytest.raises(RegistryError, match=r"(?s)first\.json in AUDIOPIPE_REGISTRY \(left\).*n_mels: 64 != 40"):
+        Registry().names()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "FileNotFoundError"),
+        ("{broken", "JSONDecodeError"),
+        (json.dumps({"format_version": 99, "configs": {}}), "Received: 99"),
+    ],
+)
+def test_a_file_of_the_environment_that_cannot_be_read_is_an_error_at_every_use(
+    tmp_path, monkeypatch, content, message
+):
+    path = tmp_path / "team.json"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", str(path))
+    names = Registry()
+    for use in (lambda: names.get("speech-mel-80"), names.names, lambda: names.register("team-mel", MEL)):
+        with pytest.raises(RegistryError, match=rf"team\.json in AUDIOPIPE_REGISTRY.*{message}"):
+            use()
+
+
+def test_a_file_of_the_environment_can_be_mended_in_the_same_process(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", str(tmp_path / "team.json"))
+    names = Registry()
+    with pytest.raises(RegistryError, match="FileNotFoundError"):
+        names.names()
+    write("team.json", {"team-mel": MEL})
+    assert names.get("team-mel") == MEL
+
+
+def test_entry_points_of_installed_packages_are_loaded(distribution):
+    code = "from audiopipe import configs\nMEL = configs.MelSpectrogram(sample_rate=16000, n_mels=64)\n"
+    distribution("pack_of_configs", code, "pack-mel = pack_of_configs:MEL")
+    assert Registry().get("pack-mel") == MEL
+    assert "pack-mel" not in Registry(environment=False).names()
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "message"),
+    [
+        ("pack_that_raises", "raise RuntimeError('no licence')", "pack_that_raises:MEL.*RuntimeError: no licence"),
+        ("pack_without_it", "", "pack_without_it:MEL.*AttributeError.*uninstall"),
+        ("pack_of_text", "MEL = 'speech-mel-80'", "must stand for a config.*from the entry point pack_of_text:MEL"),
+    ],
+)
+def test_a_broken_entry_point_is_named(distribution, module, code, message):
+    distribution(module, code, f"pack-mel = {module}:MEL")
+    with pytest.raises(RegistryError, match=message):
+        Registry().names()
+
+
+@pytest.fixture
+def process_registry(monkeypatch):
+    """The functions of the module, on a registry that ends with the test."""
+    replacement = Registry(environment=False)
+    monkeypatch.setattr(registry, "get", replacement.get)
+    return replacement
+
+
+def test_resolve_takes_a_config_a_name_and_a_path(process_registry, tmp_path):
+    process_registry.register("team-mel", MEL)
+    path = tmp_path / "mel.json"
+    path.write_text(OTHER.to_json())
+    assert registry.resolve(MEL) is MEL
+    assert registry.resolve("team-mel") is MEL
+    assert registry.resolve(f"team-mel@{MEL.fingerprint[:6]}") is MEL
+    assert registry.resolve(path) == OTHER
+    assert registry.resolve(str(path)) == OTHER
+
+
+def test_resolve_of_an_unknown_name(process_registry):
+    with pytest.raises(RegistryError, match="'team-mel'"):
+        registry.resolve("team-mel")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"{"])
+def test_resolve_of_a_file_without_a_config(tmp_path, content):
+    path = tmp_path / "mel.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"mel\.json|must be JSON. Received: '{'"):
+        registry.resolve(path)
+
+
+@pytest.mark.parametrize("value", [None, 80, {"feature": "MelSpectrogram"}, configs.MelSpectrogram])
+def test_resolve_of_something_else(value):
+    with pytest.raises(AudiopipeError, match=r"a registered name, or the path of a JSON file. Received: "):
+        registry.resolve(value)
+
+
+def test_the_functions_of_the_module_share_one_registry():
+    assert registry.names.__self__ is registry.get.__self__ is registry.register.__self__
+    assert registry.save.__self__ is registry.load.__self__ is registry.get.__self__
+    assert set(BUILT_IN) <= set(registry.names())
