@@ -54,7 +54,12 @@ def read(
         (56216, 1)
     """
     samples, rate = decode(source)
-    return convert(samples, rate, sample_rate=sample_rate, channels=channels, resampler_quality=resampler_quality)
+    try:
+        return convert(samples, rate, sample_rate=sample_rate, channels=channels, resampler_quality=resampler_quality)
+    except AudioError as error:
+        if not isinstance(source, (str, os.PathLike)):
+            raise
+        raise AudioError(f"{_describe(source)}: {error}", stage=error.stage) from error
 
 
 def convert(
@@ -91,7 +96,12 @@ def convert(
             f"The audio must hold finite samples. Received: {samples[first].tolist()} at {first / rate:.3f} s.",
             stage="decode",
         )
-    return resample(samples, rate, sample_rate, resampler_quality)
+    resampled = resample(samples, rate, sample_rate, resampler_quality)
+    if resampled.shape[0] == 0:
+        raise AudioError(
+            f"Nothing is left of {samples.shape[0]} samples at {rate} Hz at {sample_rate} Hz.", stage="resample"
+        )
+    return resampled
 
 
 def decode(source: AudioSource) -> tuple[np.ndarray, int]:
@@ -116,9 +126,10 @@ def decode(source: AudioSource) -> tuple[np.ndarray, int]:
             while not blocks or len(blocks[-1]) == block_frames:
                 blocks.append(sound.read(block_frames, dtype="float32", always_2d=True))
     except (soundfile.SoundFileError, OSError, TypeError) as error:
-        raise AudioError(f"Could not decode {_describe(source)} as audio: {error}", stage="decode") from error
+        reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path once more
+        raise AudioError(f"Could not decode {_describe(source)} as audio: {reason}", stage="decode") from error
     finally:
-        if file is not source and not isinstance(file, str):
+        if file is not source and not isinstance(file, bytes):
             file.close()
     return np.concatenate(blocks) if len(blocks) > 1 else blocks[0], rate
 
@@ -173,13 +184,13 @@ def _open(source: AudioSource) -> Any:
         path = os.fspath(source)
         try:
             file = files.open_binary(path)
-        except OSError as error:
-            reason = error.strerror or str(error) or type(error).__name__
-            raise AudioError(f"Could not read {_describe(source)}: {reason}.", stage="read") from error
+        except (OSError, ValueError) as error:  # a ValueError where no file can have such a path
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise AudioError(f"Could not read {_describe(source)}: {reason.rstrip('.')}.", stage="read") from error
         if files.is_remote(path):
             return file
         file.close()  # libsndfile reads a path by itself, without coming back to Python for every piece
-        return path
+        return os.fsencode(path)  # python-soundfile encodes a str strictly, but a name need not be UTF-8
     if not hasattr(source, "read"):
         raise AudioError(
             f"Audio must be a path, bytes or an open binary file. Received: {type(source).__name__}.", stage="read"

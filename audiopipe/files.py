@@ -45,6 +45,15 @@ def size(path: str) -> int:
     return filesystem.size(inner)
 
 
+def version(path: str) -> str:
+    """What changes when a file is written anew: size and modification time, or what remote storage has for them."""
+    if not is_remote(path):
+        status = os.stat(path)
+        return f"{status.st_size}-{status.st_mtime_ns}"
+    filesystem, inner = _remote(path)
+    return str(filesystem.ukey(inner))
+
+
 def is_folder(path: str) -> bool:
     """Whether there is a folder."""
     if not is_remote(path):
@@ -80,8 +89,8 @@ def glob(pattern: str) -> list[str]:
     """All files that match a pattern with `*`, `?`, `[...]` and `**`, sorted."""
     if is_remote(pattern):
         filesystem, inner = _remote(pattern)
-        scheme = pattern.partition("://")[0]
-        return sorted(f"{scheme}://{found.lstrip('/')}" for found in filesystem.glob(inner) if filesystem.isfile(found))
+        scheme_and_host = pattern.removesuffix(inner)
+        return sorted(scheme_and_host + found for found in filesystem.glob(inner) if filesystem.isfile(found))
     found = fsspec.filesystem("file").glob(os.path.abspath(pattern))
     return sorted(path for path in found if os.path.isfile(path))
 

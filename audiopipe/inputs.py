@@ -151,7 +151,7 @@ def _scan_glob(pattern: str) -> Iterator[Source]:
 
 
 def _scan_manifest(path: str) -> Iterator[Source]:
-    folder = path.rpartition("/")[0]
+    folder = path[: path.rfind("/") + 1]
     for number, row in _manifest_rows(path):
         where = f"{path!r}, line {number}"
         if not isinstance(row, dict) or not row.get("path") or not isinstance(row["path"], str):
@@ -162,9 +162,7 @@ def _scan_manifest(path: str) -> Iterator[Source]:
         if not identity:
             raise InputError(f"{where}: the id is empty. Give the clip an id, or leave out the column.")
         schema.check_columns(row, where)
-        located = (
-            audio if files.is_remote(audio) or os.path.isabs(audio) else files.join(folder, audio) if folder else audio
-        )
+        located = audio if files.is_remote(audio) or os.path.isabs(audio) else files.join(folder, audio)
         yield Source(id=identity, path=located, metadata=row)
 
 
@@ -183,11 +181,18 @@ def _manifest_rows(path: str) -> Iterator[tuple[int, Any]]:
             else:
                 for number, line in enumerate(text, start=1):
                     if line.strip():
-                        yield number, json.loads(line)
+                        yield number, _json_line(line, f"{path!r}, line {number}")
         except (csv.Error, ValueError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path!r} cannot be read as a manifest: {error}. Expected UTF-8 CSV or JSONL.") from error
+
+
+def _json_line(line: str, where: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: expected a JSON object. Received: {line.strip()[:60]!r} ({error.msg}).") from error
 
 
 def _scan_rows(path: str) -> Iterator[Source]:
@@ -196,4 +201,6 @@ def _scan_rows(path: str) -> Iterator[Source]:
         identity = row.pop("id", None)
         schema.check_columns(row, f"{path!r}, row {number}")
         name = f"{number:08d}" if identity is None else str(identity)
+        if not name:
+            raise InputError(f"{path!r}, row {number}: the id is empty. Give the clip an id, or leave out the column.")
         yield Source(id=name, path=path, row=number, metadata=row)

@@ -1,6 +1,7 @@
 """Parquet files and saved `datasets` folders, as rows with one audio column."""
 
 import functools
+import threading
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -21,14 +22,19 @@ class Table(Protocol):
         """Every row without its audio."""
 
 
-@functools.lru_cache(maxsize=8)
 def open_table(path: str) -> Table:
-    """Open a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote; once in a process.
+    """Open a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote; once, while it is unchanged.
 
     Raises:
         InputError: If it cannot be read, or has no audio column or several.
         MissingDependencyError: If `datasets` is not installed.
     """
+    is_file = path.lower().endswith(".parquet")
+    return _open_table(path, files.version(path if is_file else files.join(path, "state.json")))
+
+
+@functools.lru_cache(maxsize=8)
+def _open_table(path: str, version: str) -> Table:
     try:
         import datasets  # noqa: F401  (brings pyarrow along, and one extra names both)
     except ImportError as error:
@@ -50,6 +56,7 @@ class _ParquetTable:
 
         self._path = path
         self._file = pq.ParquetFile(files.open_binary(path))
+        self._lock = threading.Lock()  # threads that read one ParquetFile at once wait for each other for ever
         schema = self._file.schema_arrow
         encoded = [
             item.name
@@ -64,9 +71,11 @@ class _ParquetTable:
 
     def audio(self, row: int) -> str | bytes:
         group = bisect_right(self._starts, row) - 1
-        if self._group[0] != group:
-            self._group = (group, self._file.read_row_group(group, columns=[self._column])[self._column])
-        return _encoded(self._group[1][row - self._starts[group]].as_py(), self._path, row)
+        with self._lock:
+            if self._group[0] != group:
+                self._group = (group, self._file.read_row_group(group, columns=[self._column])[self._column])
+            column = self._group[1]
+        return _encoded(column[row - self._starts[group]].as_py(), self._path, row)
 
     def metadata(self) -> Iterator[dict[str, Any]]:
         for batch in self._file.iter_batches(columns=self._others):
