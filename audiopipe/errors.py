@@ -8,6 +8,9 @@ catches them; where a value is wrong they are a `ValueError` as well.
 class AudiopipeError(Exception):
     """Base class of every error that audiopipe raises on purpose."""
 
+    # TensorFlow rebuilds an error that is raised while it traces a function, and can only do so with this constructor.
+    __init__ = Exception.__init__
+
 
 class ArgumentError(AudiopipeError, ValueError):
     """An argument of a layer, a transform or a function has a value that it cannot have."""

@@ -1,5 +1,6 @@
 """Product of a spectrogram and a filterbank."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ class ApplyFilterbank(AudioLayer):
     def __init__(self, type: str, filterbank_kwargs: dict[str, Any], data_format: str = "default", **kwargs: Any):
         super().__init__(**kwargs)
         self.type = checks.choice("type", type, tuple(FILTERBANKS))
-        self.filterbank_kwargs = dict(filterbank_kwargs)
+        self.filterbank_kwargs = {name: _plain(value) for name, value in filterbank_kwargs.items()}
         try:
             filterbank = FILTERBANKS[type](**self.filterbank_kwargs)
         except TypeError as error:
@@ -69,11 +70,9 @@ class ApplyFilterbank(AudioLayer):
         n_freq, n_bins = self.filterbank.shape
         axis = 2 if channels_last else 3
         if input_shape[axis] not in (None, n_freq):
-            raise checks.fail(
-                f"The input of {type(self).__name__} '{self.name}'",
-                f"of shape {layout} with n_freq={n_freq}",
-                tuple(input_shape),
-                "Give it the output of an STFT with the same n_fft and data format.",
+            raise ArgumentError(
+                f"The input of {type(self).__name__} '{self.name}' must be {layout} with n_freq={n_freq}. Received: "
+                f"shape={tuple(input_shape)}. Give it the output of an STFT with the same n_fft and data format."
             )
         return (*input_shape[:axis], n_bins, *input_shape[axis + 1 :])
 
@@ -84,3 +83,9 @@ class ApplyFilterbank(AudioLayer):
             "filterbank_kwargs": dict(self.filterbank_kwargs),
             "data_format": self.data_format,
         }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: NumPy's numbers as Python's, and infinity, which a norm may be, as text."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return "inf" if value == math.inf else value

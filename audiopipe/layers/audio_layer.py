@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from audiopipe import checks
+from audiopipe.errors import ArgumentError
 
 REAL_OF_COMPLEX = {"complex64": "float32", "complex128": "float64"}
 COMPLEX_OF_REAL = {"float32": "complex64", "float64": "complex128"}
@@ -52,9 +53,8 @@ class AudioLayer(keras.layers.Layer):
             ArgumentError: If it has another rank. The message shows `layout`.
         """
         if len(shape) != rank:
-            raise checks.fail(
-                f"The input of {type(self).__name__} '{self.name}'",
-                f"of rank {rank}, {layout}",
-                tuple(shape),
-                "A single clip needs a batch axis in front: waveform[None, :, None]." if rank == 3 else "",
+            advice = " A single clip needs a batch axis in front: waveform[None, :, None]." if rank == 3 else ""
+            raise ArgumentError(
+                f"The input of {type(self).__name__} '{self.name}' must be of rank {rank}, {layout}. "
+                f"Received: shape={tuple(shape)}.{advice}"
             )

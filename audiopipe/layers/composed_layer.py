@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
@@ -30,7 +31,7 @@ class ComposedLayer(keras.Sequential):
         That of the last layer.
 
     Raises:
-        ArgumentError: If the input holds integers.
+        ArgumentError: If the input holds integers or half-precision numbers.
     """
 
     def __init__(
@@ -48,7 +49,14 @@ class ComposedLayer(keras.Sequential):
             self.add(layer)
 
     def __call__(self, inputs, *args, **kwargs):
-        dtype = keras.backend.standardize_dtype(getattr(inputs, "dtype", "float32"))
+        inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if dtype in ("float16", "bfloat16"):
+            raise ArgumentError(
+                f"A waveform must have at least 32 bits a sample, or decibels are off by up to 2.4. Received: dtype="
+                f"{dtype} in '{self.name}'. If a model under a mixed policy cast it, begin the model with "
+                f"keras.Input((None, 1))."
+            )
         if "float" not in dtype:
             raise ArgumentError(
                 f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={dtype} in "

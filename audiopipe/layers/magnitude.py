@@ -2,7 +2,8 @@
 
 import keras
 
-from audiopipe import checks, ops
+from audiopipe import ops
+from audiopipe.errors import ArgumentError
 from audiopipe.layers.audio_layer import REAL_OF_COMPLEX, AudioLayer
 
 
@@ -36,7 +37,8 @@ class Magnitude(AudioLayer):
 
     def compute_output_dtype(self, input_dtype):
         if input_dtype not in REAL_OF_COMPLEX:
-            raise checks.fail(
-                f"The input of {type(self).__name__} '{self.name}'", "complex", input_dtype, "Put it after an STFT."
+            raise ArgumentError(
+                f"The input of {type(self).__name__} '{self.name}' must be complex. Received: dtype={input_dtype}. "
+                "Put it after an STFT."
             )
         return REAL_OF_COMPLEX[input_dtype]

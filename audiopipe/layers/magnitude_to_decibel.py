@@ -39,8 +39,8 @@ class MagnitudeToDecibel(AudioLayer):
 
     def __init__(self, ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.ref_value = checks.real("ref_value", ref_value, above=0)
-        self.amin = checks.real("amin", amin, above=0)
+        self.ref_value = checks.real("ref_value", ref_value, minimum=checks.SMALLEST_FLOAT32)
+        self.amin = checks.real("amin", amin, minimum=checks.SMALLEST_FLOAT32)
         self.dynamic_range = checks.real("dynamic_range", dynamic_range, above=0)
 
     def call(self, spectrogram):

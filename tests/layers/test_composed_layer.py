@@ -1,0 +1,198 @@
+"""What a composed layer adds to its layers: policy, config, refusal of integers, every way of saving."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from audiopipe import composed
+from audiopipe.errors import ArgumentError
+from audiopipe.layers import STFT, ComposedLayer, Magnitude
+
+CONFIG_JSON = '{"feature":"MelSpectrogram","note":"Zürich"}'
+FUNCTIONS = [
+    composed.get_stft_magnitude_layer,
+    composed.get_melspectrogram_layer,
+    composed.get_log_frequency_spectrogram_layer,
+]
+
+
+def small_mel(**arguments):
+    return composed.get_melspectrogram_layer(n_fft=256, sample_rate=16000, n_mels=21, return_decibel=True, **arguments)
+
+
+def waveforms(batch=2, time=1000, channels=1):
+    return (0.1 * np.random.default_rng(0).standard_normal((batch, time, channels))).astype(np.float32)
+
+
+def model_around(layer):
+    """A model that holds the layer inside a model inside a model."""
+    inputs = keras.Input((None, 1))
+    inner = keras.Sequential([keras.Input((None, 1)), layer], name="inner")
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inner(inputs)))
+
+
+@pytest.fixture
+def mel():
+    layer = small_mel()
+    layer.config_json = CONFIG_JSON
+    return layer
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+@pytest.mark.parametrize("called", [False, True], ids=["never called", "called"])
+def test_a_layer_saved_alone_keeps_its_config_and_values(mel, called, tmp_path):
+    if called:
+        mel(waveforms())
+    mel.save(tmp_path / "mel.keras")
+    loaded = keras.saving.load_model(tmp_path / "mel.keras")
+    assert isinstance(loaded, ComposedLayer)
+    assert loaded.config_json == CONFIG_JSON
+    np.testing.assert_array_equal(loaded(waveforms()), mel(waveforms()))
+
+
+def test_a_layer_inside_nested_models_keeps_its_config_and_values(mel, tmp_path):
+    model = model_around(mel)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.get_layer("inner").get_layer("melspectrogram").config_json == CONFIG_JSON
+    np.testing.assert_array_equal(loaded(waveforms()), model(waveforms()))
+
+
+def test_the_config_is_readable_from_the_keras_file_without_tensorflow(mel, tmp_path):
+    model_around(mel).save(tmp_path / "model.keras")
+    saved = zipfile.ZipFile(tmp_path / "model.keras").read("config.json")
+    inner = next(layer for layer in json.loads(saved)["config"]["layers"] if layer["class_name"] == "Sequential")
+    configs = [layer["config"].get("config_json") for layer in inner["config"]["layers"]]
+    assert configs == [None, CONFIG_JSON]
+
+
+def constants(saved_model):
+    """The strings in the graph of a SavedModel, by the name of their node."""
+    message = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
+    functions = message.meta_graphs[0].graph_def.library.function
+    nodes = [node for function in functions for node in function.node_def if node.op == "Const"]
+    return {node.name.split("/")[-1]: node.attr["value"].tensor.string_val for node in nodes}
+
+
+def save_with_tensorflow(model, path):
+    tf.saved_model.save(model, path)
+
+
+def export_with_keras(model, path):
+    model.export(path, verbose=False)
+
+
+@pytest.mark.parametrize("save", [save_with_tensorflow, export_with_keras])
+@pytest.mark.parametrize("nested", [False, True], ids=["alone", "nested"])
+def test_the_config_is_a_constant_in_a_saved_model(mel, nested, save, tmp_path):
+    model = model_around(mel) if nested else mel
+    model(waveforms())
+    save(model, tmp_path / "saved")
+    assert constants(tmp_path / "saved")["audiopipe_config"] == [CONFIG_JSON.encode()]
+
+
+def test_a_layer_without_a_config_leaves_none_behind(tmp_path):
+    layer = small_mel()
+    layer(waveforms())
+    layer.export(tmp_path / "saved", verbose=False)
+    assert "audiopipe_config" not in constants(tmp_path / "saved")
+    assert ComposedLayer.from_config(layer.get_config()).config_json is None
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+@pytest.mark.parametrize("called", [False, True], ids=["never called", "called"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize("policy_at_load", ["float32", "mixed_float16"])
+def test_a_saved_layer_keeps_the_dtype_of_its_result_whatever_the_policy_at_load(
+    policy, policy_at_load, called, keras_settings, tmp_path
+):
+    keras_settings.set_dtype_policy(policy)
+    layer = small_mel()
+    values = waveforms().astype(np.float64) / 3  # only a float64 layer sees all of their digits
+    if called:
+        layer(values)
+    layer.save(tmp_path / "mel.keras")
+    expected = layer(values)
+    keras_settings.set_dtype_policy(policy_at_load)
+    actual = keras.saving.load_model(tmp_path / "mel.keras")(values)
+    assert actual.dtype == expected.dtype
+    assert tf.reduce_all(actual == expected)
+
+
+def test_a_policy_set_after_the_layer_was_made_does_not_reach_it(keras_settings):
+    layer = small_mel()
+    expected = layer(waveforms())
+    keras_settings.set_dtype_policy("mixed_bfloat16")
+    model = model_around(layer)
+    np.testing.assert_array_equal(model.get_layer("inner")(waveforms()), expected)
+
+
+def test_the_dtype_of_the_result_can_be_chosen():
+    layers = [STFT(256), Magnitude()]
+    halved = ComposedLayer(layers, output_dtype="float16")(waveforms())
+    assert halved.dtype == tf.float16
+    np.testing.assert_array_equal(halved, tf.cast(ComposedLayer(layers)(waveforms()), tf.float16))
+
+
+def test_a_complex_result_is_never_cast():
+    stft = STFT(256)
+    actual = ComposedLayer([stft], output_dtype="float16")(waveforms())
+    assert actual.dtype == tf.complex64
+    np.testing.assert_array_equal(actual, stft(waveforms()))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_layers_taken_one_by_one_compute_the_same_in_a_new_sequential(function):
+    layer = function(return_decibel=True)
+    expected = layer(waveforms(time=5000))
+    again = keras.Sequential([keras.Input((None, 1)), *layer.layers])
+    np.testing.assert_array_equal(again(waveforms(time=5000)), expected)
+    step_by_step = waveforms(time=5000)
+    for part in layer.layers:
+        step_by_step = part(step_by_step)
+    np.testing.assert_array_equal(step_by_step, expected)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "bool"])
+def test_integer_waveforms_are_refused_with_the_way_to_scale_them(function, dtype):
+    layer = function()
+    message = rf"dtype={dtype} in '{layer.name}'.*astype\('float32'\) / 32768"
+    with pytest.raises(ArgumentError, match=message):
+        layer(np.ones((1, 4096, 1), dtype))
+    with pytest.raises(ArgumentError, match=message):
+        layer(keras.Input((None, 1), dtype=dtype))
+    with pytest.raises(ArgumentError, match=message):
+        layer.predict(np.ones((1, 4096, 1), dtype), verbose=0)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_one_layer_serves_every_batch_length_and_number_of_channels(data_format):
+    layer = small_mel(input_data_format=data_format, output_data_format="channels_last")
+    for shape in ((1, 300, 1), (3, 1000, 1), (2, 600, 2)):
+        values = waveforms(*shape)
+        given = values if data_format == "channels_last" else np.swapaxes(values, 1, 2)
+        fresh = small_mel(input_data_format=data_format, output_data_format="channels_last")
+        np.testing.assert_array_equal(layer(given), fresh(given))
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_layer_exported_after_one_call_serves_every_batch_and_length(data_format, tmp_path):
+    layer = small_mel(input_data_format=data_format, output_data_format="channels_last")
+    one, other = waveforms(1, 300, 2), waveforms(3, 1000, 2)
+    if data_format == "channels_first":
+        one, other = np.swapaxes(one, 1, 2), np.swapaxes(other, 1, 2)
+    layer(one)
+    layer.export(tmp_path / "exported", verbose=False)
+    served = tf.saved_model.load(tmp_path / "exported").serve(other)
+    np.testing.assert_array_equal(served, layer(other))
+
+
+def test_another_rank_is_refused_with_advice():
+    with pytest.raises(ArgumentError, match=r"waveform\[None, :, None\]"):
+        small_mel()(np.zeros(16000, np.float32))

@@ -1,0 +1,121 @@
+"""What every layer and composed layer has to do. The layers are in `harness.py`."""
+
+import itertools
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from harness import CASES
+
+every_layer = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def assert_same(actual, expected):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.dtype == expected.dtype
+    np.testing.assert_array_equal(actual, expected)
+
+
+@every_layer
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
+def test_half_precision_policies_cast_the_result_and_nothing_before_it(case, policy, keras_settings):
+    values = case.values()
+    expected = tf.constant(case.make()(values))
+    assert expected.dtype == (tf.complex64 if case.complex_output else tf.float32)
+    keras_settings.set_dtype_policy(policy)
+    if case.last_is_cast:
+        expected = tf.cast(expected, keras_settings.dtype_policy().compute_dtype)
+    assert_same(case.make()(values), expected)
+    assert_same(case.model()(values), expected)
+
+
+@every_layer
+def test_a_float64_policy_computes_in_float64(case, keras_settings):
+    values = case.values()
+    single = case.make()(values).numpy()
+    keras_settings.set_dtype_policy("float64")
+    wide = values.astype(np.result_type(values, np.float64))
+    double = case.make()(wide).numpy()
+    assert double.dtype == (np.complex128 if case.complex_output else np.float64)
+    np.testing.assert_allclose(double, single, rtol=0, atol=1e-5 * np.abs(single).max())
+    assert not np.array_equal(double, single)
+
+
+@every_layer
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "float64"])
+def test_declared_shape_and_dtype_are_the_real_ones(case, policy, keras_settings):
+    keras_settings.set_dtype_policy(policy)
+    layer, values = case.make(), case.values()
+    real = layer(values)
+    for known in itertools.product([True, False], repeat=2):
+        shape = case.shape(*known)
+        declared = layer.compute_output_spec(keras.KerasTensor(shape, dtype=values.dtype.name))
+        assert keras.backend.standardize_dtype(declared.dtype) == real.dtype.name
+        assert declared.shape.count(None) == shape.count(None)
+        assert all(size in (None, real_size) for size, real_size in zip(declared.shape, real.shape, strict=True))
+
+
+@every_layer
+def test_bins_stay_known_in_a_graph_for_clips_of_any_number_and_length(case):
+    layer, inputs = case.make(), case.inputs()
+    declared = layer(inputs).shape
+    graph = tf.function(layer, input_signature=[tf.TensorSpec(inputs.shape, inputs.dtype)])
+    assert graph.get_concrete_function().output_shapes.as_list() == list(declared)
+
+
+@every_layer
+def test_a_saved_model_loads_without_custom_objects_and_gives_equal_values(case, tmp_path):
+    values = case.values()
+    model = case.model()
+    model.save(tmp_path / "model.keras")
+    assert_same(keras.saving.load_model(tmp_path / "model.keras")(values), model(values))
+
+
+@every_layer
+def test_an_exported_model_gives_equal_values(case, tmp_path):
+    values = case.values()
+    model = case.model()
+    model.export(tmp_path / "exported", verbose=False)
+    assert_same(tf.saved_model.load(tmp_path / "exported").serve(values), model(values))
+
+
+@every_layer
+def test_the_config_survives_json(case, keras_settings):
+    layer, values = case.make(), case.values()
+    expected = layer(values)
+    config = json.loads(json.dumps(layer.get_config()))
+    # Settings of the process that loads a layer must not decide what it computes.
+    keras_settings.set_image_data_format("channels_first")
+    keras_settings.set_dtype_policy("mixed_float16")
+    again = type(layer).from_config(config)
+    assert json.loads(json.dumps(again.get_config())) == config
+    assert_same(again(values), expected)
+
+
+@every_layer
+def test_bits_are_equal_in_eager_calls_graphs_and_tf_data(case):
+    layer, values = case.make(), case.values()
+    expected = layer(values)
+    unknown = tf.TensorSpec(case.shape(False, False), values.dtype)
+    assert_same(tf.function(layer)(values), expected)
+    assert_same(tf.function(layer, input_signature=[unknown])(values), expected)
+    dataset = tf.data.Dataset.from_tensors(values).repeat(2).map(layer, num_parallel_calls=2)
+    for result in dataset:
+        assert_same(result, expected)
+
+
+@every_layer
+@pytest.mark.parametrize("loudness", [0, 1e-30, 1], ids=["silence", "near silence", "noise"])
+def test_gradients_are_finite(case, loudness):
+    layer, values = case.make(), tf.constant(case.values() * np.float32(loudness))
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        result = layer(values)
+        total = tf.reduce_sum(tf.math.real(result))
+    gradient = tape.gradient(total, values)
+    assert gradient.shape == values.shape
+    assert np.isfinite(gradient).all()
+    if loudness == 1:
+        assert np.abs(gradient).max() > 0

@@ -1,0 +1,119 @@
+"""STFT against a loop of NumPy transforms and librosa."""
+
+import keras
+import librosa
+import numpy as np
+import pytest
+import references
+
+from audiopipe.errors import ArgumentError
+from audiopipe.layers import STFT
+
+
+def waveforms(batch, time, channels, seed=0):
+    return 0.1 * np.random.default_rng(seed).standard_normal((batch, time, channels)).astype(np.float32)
+
+
+def assert_close(actual, expected, tolerance=1e-5):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("pad_end", [False, True], ids=["", "pad_end"])
+@pytest.mark.parametrize("pad_begin", [False, True], ids=["", "pad_begin"])
+@pytest.mark.parametrize(
+    ("n_fft", "win_length", "hop_length"),
+    [(512, 512, 128), (512, 400, 160), (511, 400, 100), (401, 401, 100), (512, 333, 333), (128, 128, 200)],
+)
+def test_stft_equals_a_loop_of_numpy_transforms(n_fft, win_length, hop_length, pad_begin, pad_end):
+    clip = waveforms(1, 2000, 1)
+    layer = STFT(n_fft, win_length, hop_length, pad_begin=pad_begin, pad_end=pad_end)
+    expected = references.stft(clip[0, :, 0], n_fft, win_length, hop_length, pad_begin, pad_end)
+    actual = layer(clip).numpy()
+    assert actual.dtype == np.complex64
+    assert_close(actual[0, :, :, 0], expected)
+
+
+def test_without_sizes_the_window_fills_the_transform_and_hops_by_a_quarter():
+    clip = waveforms(1, 5000, 1)
+    assert_close(STFT()(clip).numpy()[0, :, :, 0], references.stft(clip[0, :, 0], 2048, 2048, 512))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("output_data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("input_data_format", ["channels_last", "channels_first"])
+def test_clips_and_channels_stay_apart_in_every_data_format(input_data_format, output_data_format, channels):
+    batch = waveforms(3, 700, channels)
+    spectrograms = [[references.stft(clip[:, c], 256, 200, 64) for c in range(channels)] for clip in batch]
+    expected = np.array(spectrograms)
+    if output_data_format == "channels_last":
+        expected = np.moveaxis(expected, 1, -1)
+    given = batch if input_data_format == "channels_last" else np.swapaxes(batch, 1, 2)
+    layer = STFT(256, 200, 64, input_data_format=input_data_format, output_data_format=output_data_format)
+    assert_close(layer(given).numpy(), expected)
+
+
+@pytest.mark.parametrize(("n_fft", "hop_length", "window"), [(512, 128, "hann"), (1024, 300, "hamming")])
+def test_stft_equals_librosa(n_fft, hop_length, window):
+    clip = waveforms(1, 4000, 1)
+    expected = librosa.stft(clip[0, :, 0], n_fft=n_fft, hop_length=hop_length, window=window, center=False).T
+    actual = STFT(n_fft, hop_length=hop_length, window_name=f"{window}_window")(clip).numpy()[0, :, :, 0]
+    assert_close(actual, expected)
+
+
+def test_under_a_float64_policy_samples_and_window_keep_their_precision():
+    clip = np.random.default_rng(0).standard_normal((1, 900, 1))
+    actual = STFT(256, 200, 64, dtype="float64")(clip).numpy()
+    assert actual.dtype == np.complex128
+    assert_close(actual[0, :, :, 0], references.stft(clip[0, :, 0], 256, 200, 64), tolerance=1e-13)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
+def test_half_precision_policies_do_not_reach_the_transform(policy):
+    clip = waveforms(1, 900, 1)
+    actual = STFT(256, 200, 64, dtype=policy)(clip).numpy()
+    assert actual.dtype == np.complex64
+    assert_close(actual[0, :, :, 0], references.stft(clip[0, :, 0], 256, 200, 64))
+
+
+@pytest.mark.parametrize(("time", "frames"), [(0, 0), (255, 0), (256, 1), (319, 1), (320, 2)])
+def test_a_clip_shorter_than_a_frame_has_no_frames(time, frames):
+    layer = STFT(256, hop_length=64)
+    assert layer(np.ones((2, time, 1), np.float32)).shape == (2, frames, 129, 1)
+    assert layer.compute_output_shape((2, time, 1)) == (2, frames, 129, 1)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_the_default_data_format_is_the_one_keras_is_set_to(keras_settings, data_format):
+    keras_settings.set_image_data_format(data_format)
+    layer = STFT(256, hop_length=64)
+    keras_settings.set_image_data_format("channels_last")
+    assert (layer.input_data_format, layer.output_data_format) == (data_format, data_format)
+    assert STFT.from_config(layer.get_config()).output_data_format == data_format
+
+
+@pytest.mark.parametrize("shape", [(16000,), (1, 16000), (1, 1, 16000, 1)])
+def test_another_rank_than_three_is_refused_with_the_layout(shape):
+    message = r"of rank 3, \(batch, time, channels\).*waveform\[None, :, None\]"
+    with pytest.raises(ArgumentError, match=message) as caught:
+        STFT(256)(np.zeros(shape, np.float32))
+    assert str(shape) in str(caught.value)
+    with pytest.raises(ArgumentError, match=r"\(batch, channels, time\)"):
+        STFT(256, input_data_format="channels_first")(keras.KerasTensor(shape))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_fft": -1}, "n_fft must be at least 1. Received: n_fft=-1"),
+        ({"n_fft": True}, "n_fft=True"),
+        ({"hop_length": 0}, "hop_length=0"),
+        ({"n_fft": 512, "win_length": 600}, "win_length=600, n_fft=512"),
+        ({"window_name": "hann"}, "window_name='hann'"),
+        ({"window_name": "vorbis_window", "win_length": 401}, "win_length=401"),
+        ({"input_data_format": "NCHW"}, "input_data_format must be one of 'default', .*input_data_format='NCHW'"),
+        ({"output_data_format": None}, "output_data_format=None"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        STFT(**arguments)

@@ -1,0 +1,110 @@
+"""Tensor operations: values against NumPy, and bits that depend on nothing but the value."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audiopipe import audio, ops
+
+graph_of_known_channels = tf.function(ops.mix_down)
+graph_of_unknown_channels = tf.function(ops.mix_down, input_signature=[tf.TensorSpec([None, None])])
+
+
+def random_values(shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-14)])
+def test_log10_equals_numpy(dtype, tolerance):
+    values = np.geomspace(1e-30, 1e30, 1001).astype(dtype)
+    logarithms = ops.log10(values, factor=10).numpy()
+    assert logarithms.dtype == dtype
+    np.testing.assert_allclose(logarithms, 10 * np.log10(values.astype(np.float64)), rtol=tolerance, atol=1e-6)
+
+
+@given(st.floats(2**-100, 2**100, width=32), st.integers(1, 70), st.integers(0, 69), st.sampled_from([1.0, 10.0]))
+@settings(max_examples=60, deadline=None)
+def test_log10_has_the_same_bits_wherever_a_value_stands(value, size, place, factor):
+    values = np.full(size, 0.3, np.float32)
+    values[place % size] = value
+    alone = ops.log10(np.float32([value]), factor).numpy()[0]
+    assert ops.log10(values, factor).numpy()[place % size] == alone
+
+
+@pytest.mark.parametrize("size", [1, 15, 17, 84, 1025])
+def test_log10_has_the_same_bits_in_every_rotation(size):
+    values = np.abs(random_values(size)) + np.float32(1e-5)
+    logarithms = ops.log10(values).numpy()
+    for shift in range(1, min(size, 40)):
+        assert np.array_equal(ops.log10(np.roll(values, shift)).numpy(), np.roll(logarithms, shift))
+
+
+def test_log10_has_the_same_bits_in_a_graph():
+    values = np.abs(random_values([3, 7, 5])) + np.float32(1e-5)
+    graph = tf.function(lambda x: ops.log10(x, 10), input_signature=[tf.TensorSpec([None, None, 5])])
+    assert np.array_equal(graph(values), ops.log10(values, 10))
+
+
+def test_log10_keeps_a_shape_without_values():
+    assert ops.log10(np.zeros([2, 0, 3], np.float32)).shape == (2, 0, 3)
+
+
+def test_the_gradient_of_log10_is_that_of_the_formula():
+    values = tf.constant([0.5, 1.0, 20.0])
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        logarithms = ops.log10(values, factor=10)
+    np.testing.assert_allclose(tape.gradient(logarithms, values), 10 / np.log(10) / values.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n_freq", "n_bins"), [(1025, 84), (257, 80), (201, 33), (5, 1)])
+def test_apply_filterbank_has_the_same_bits_for_every_rank_and_a_single_frame(n_freq, n_bins):
+    frames = np.abs(random_values([6, n_freq]))
+    filterbank = np.abs(random_values([n_freq, n_bins], seed=1))
+    bands = ops.apply_filterbank(frames, filterbank).numpy()
+    for shape in ([1, 6], [6, 1], [2, 3], [1, 1, 6], [2, 1, 3], [6, 1, 1]):
+        reshaped = ops.apply_filterbank(frames.reshape([*shape, n_freq]), filterbank).numpy()
+        assert np.array_equal(reshaped, bands.reshape([*shape, n_bins])), shape
+    for index in range(6):
+        assert np.array_equal(ops.apply_filterbank(frames[index : index + 1], filterbank)[0], bands[index])
+
+
+def test_apply_filterbank_equals_the_product_in_float64():
+    frames, filterbank = random_values([2, 3, 4, 129]), random_values([129, 20], seed=1)
+    expected = frames.astype(np.float64) @ filterbank.astype(np.float64)
+    np.testing.assert_allclose(ops.apply_filterbank(frames, filterbank), expected, rtol=0, atol=2e-5)
+
+
+def test_magnitudes_neither_overflow_nor_vanish():
+    values = np.array([3 + 4j, -5j, 0, 3e30 + 4e30j, 3e-30 - 4e-30j], np.complex64)
+    np.testing.assert_allclose(ops.safe_abs(values), [5, 5, 0, 5e30, 5e-30], rtol=1e-6)
+
+
+@given(st.integers(1, 9), st.integers(1, 40), st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_mix_down_has_the_same_bits_in_numpy_eagerly_and_in_graphs(channels, time, seed):
+    waveform = random_values([time, channels], seed)
+    mixed = audio.mix_down(waveform)
+    assert np.array_equal(ops.mix_down(tf.constant(waveform)), mixed)
+    assert np.array_equal(graph_of_known_channels(tf.constant(waveform)), mixed)
+    assert np.array_equal(graph_of_unknown_channels(waveform), mixed)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 7])
+def test_mix_down_is_the_mean_over_the_channels(channels):
+    waveform = random_values([50, channels])
+    expected = waveform.astype(np.float64).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(ops.mix_down(waveform), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("length", "frame_length", "hop_length", "pad_end", "starts"),
+    [(10, 4, 3, False, [0, 3, 6]), (10, 4, 3, True, [0, 3, 6, 9]), (3, 4, 3, False, []), (3, 4, 3, True, [0])],
+)
+def test_frames_are_slices_of_the_waveform(length, frame_length, hop_length, pad_end, starts):
+    waveform = np.arange(1, length + 1, dtype=np.float32)
+    padded = np.concatenate([waveform, np.zeros(frame_length, np.float32)])
+    expected = np.array([padded[start : start + frame_length] for start in starts]).reshape([-1, frame_length])
+    np.testing.assert_array_equal(ops.frame(waveform, frame_length, hop_length, pad_end), expected)
