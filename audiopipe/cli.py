@@ -22,7 +22,9 @@ app = typer.Typer(
 configs_app = typer.Typer(no_args_is_help=True, help="Show the configs that have names, and what differs between two.")
 app.add_typer(configs_app, name="configs")
 
-console = Console()
+PIPED_WIDTH = 200  # columns; a table that another program reads is not folded to the width of a screen
+
+console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True)
 
 InputArgument = Annotated[
@@ -115,7 +117,7 @@ def verify(
     console.print(table)
     for title, ids in (("in OUTPUT but not in INPUT", report.missing), ("in INPUT but not in OUTPUT", report.unknown)):
         if ids:
-            errors.print(f"{len(ids)} clips are {title}, the first is {ids[0]}", markup=False, highlight=False)
+            errors.print(f"clips {title}: {len(ids)}, the first is {ids[0]}", markup=False, highlight=False)
     if not report.ok:
         raise typer.Exit(1)
     console.print("Every bit agrees.")

@@ -24,13 +24,14 @@ def quiet() -> Iterator[None]:
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
-        logging.disable(logging.WARNING)
+        level = logging.root.manager.disable
+        logging.disable(max(level, logging.WARNING))
         try:
             import tensorflow  # noqa: F401
 
             yield
         finally:
-            logging.disable(logging.NOTSET)
+            logging.disable(level)
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)

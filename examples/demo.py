@@ -7,7 +7,6 @@ What it prints are the commands that you would type, and their output.
 
 import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
@@ -26,10 +25,10 @@ def run(*arguments: str) -> None:
 def main() -> None:
     """Run the demo."""
     output = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
+    output.mkdir(parents=True, exist_ok=True)
     audio, features = os.path.relpath(AUDIO), str(output / "features")
-    run("precompute", audio, features, "--config", CONFIG, "--num-shards", "2")
+    again = ["--overwrite"] if Path(features).exists() else []
+    run("precompute", audio, features, "--config", CONFIG, "--num-shards", "2", *again)
     run("verify", features, "--input", audio)
     run("plot", str(Path(audio) / "speech.flac"), str(output / "feature.png"), "--config", CONFIG)
 

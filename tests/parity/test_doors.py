@@ -23,7 +23,7 @@ FILES = sorted(
 RATES = sorted({soundfile.info(path).samplerate for path in FILES})
 # 257, 77 and 84 bins are no multiples of a SIMD register, which is where plain TensorFlow's logarithm differs.
 FEATURES = {
-    "stft": (configs.StftMagnitude, {"n_fft": 512}),
+    "stft": (configs.StftMagnitude, {"n_fft": 512, "hop_length": 512}),
     "mel": (configs.MelSpectrogram, {"n_fft": 1024, "hop_length": 160, "n_mels": 77}),
     "log": (configs.LogFrequencySpectrogram, {"n_fft": 4096, "hop_length": 500, "log_n_bins": 84, "log_f_min": 30.0}),
 }

@@ -1,0 +1,246 @@
+"""The command line."""
+
+import json
+import subprocess
+import sys
+
+import matplotlib.image
+import numpy as np
+import pytest
+import soundfile
+import typer
+from typer.testing import CliRunner
+
+from audiopipe import cli, load, registry
+from audiopipe.errors import AudiopipeError
+
+runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
+CONFIGS = ["music-log-84", "music-mel-128", "speech-mel-80"]
+
+
+def run(*arguments):
+    return runner.invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def in_a_process(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "audiopipe", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def config_file(tmp_path, config):
+    path = tmp_path / "stft.json"
+    path.write_text(config.to_json())
+    return path
+
+
+# precompute
+
+
+def test_precompute_writes_a_feature_set_and_says_what_is_in_it(clips, tmp_path, config, config_file):
+    result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--num-shards", 2)
+    assert result.exit_code == 0
+    assert len(list(load(tmp_path / "out", config=config))) == 4
+    assert len(list((tmp_path / "out").glob("*.tfrecord"))) == 2
+    lines = result.stdout.splitlines()
+    for words in [("config", config.fingerprint[:12]), ("clips", "4"), ("failures", "1 (see failures.jsonl)")]:
+        assert any(all(word in line for word in words) for line in lines), words
+    assert "audio" in result.stdout
+    assert "1.5 s" in result.stdout
+    assert "failed: broken.wav (decode): Could not decode" in result.stderr
+
+
+def test_precompute_does_not_replace_a_feature_set_unless_asked(clips, feature_set, config_file):
+    again = ("precompute", clips, feature_set, "--config", config_file)
+    assert "--overwrite" in str(run(*again).exception)
+    assert run(*again, "--overwrite").exit_code == 0
+
+
+def test_options_of_beam_are_passed_on_and_a_typing_error_is_not(clips, tmp_path, config_file):
+    command = ("precompute", clips, tmp_path / "out", "--config", config_file)
+    result = run(*command, "--num-shard", 3)
+    assert isinstance(result.exception, AudiopipeError)
+    assert "--num-shard" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+    assert run(*command, "--direct_num_workers=1").exit_code == 0
+
+
+@pytest.mark.parametrize("missing", [["a", "b"], ["a", "--config", "speech-mel-80"], ["--config", "speech-mel-80"]])
+def test_a_command_that_lacks_something_is_a_usage_error(missing):
+    result = run("precompute", *missing)
+    assert result.exit_code == 2
+    assert "Missing" in result.stderr
+
+
+# verify
+
+
+def test_verify_ends_with_0_when_every_bit_agrees(shared_feature_set, clips):
+    result = run("verify", shared_feature_set, "--input", clips / "manifest.jsonl", "--door", "tfdata")
+    assert result.exit_code == 0
+    assert "Every bit agrees." in result.stdout
+    assert "tf.data, padded" in result.stdout
+    assert "datasets" not in result.stdout
+
+
+def test_verify_ends_with_1_and_names_the_clip_that_differs(feature_set, clips, tmp_path):
+    soundfile.write(tmp_path / "other.wav", 0.1 * np.random.default_rng(9).standard_normal(4000), 8000)
+    rows = [json.loads(line) for line in (clips / "manifest.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["path"] = str(tmp_path / "other.wav" if row["id"] == "mono" else clips / row["path"])
+    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    result = run("verify", feature_set, "--input", tmp_path / "manifest.jsonl", "--door", "tfdata")
+    assert result.exit_code == 1
+    assert "Every bit agrees" not in result.stdout
+    [by_clip, _] = [line for line in result.stdout.splitlines() if "tf.data" in line]
+    assert "mono" in by_clip
+
+
+def test_verify_ends_with_1_when_clips_are_missing_on_either_side(shared_feature_set, clips, tmp_path):
+    rows = [json.loads(line) for line in (clips / "manifest.jsonl").read_text().splitlines()]
+    kept = [{"id": row["id"], "path": str(clips / row["path"])} for row in rows if row["id"] != "quiet"]
+    kept.append({"id": "later", "path": str(clips / "mono.wav")})
+    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, kept)))
+    result = run("verify", shared_feature_set, "--input", tmp_path / "manifest.jsonl", "--door", "tfdata")
+    assert result.exit_code == 1
+    assert "clips in OUTPUT but not in INPUT: 1, the first is quiet" in result.stderr
+    assert "clips in INPUT but not in OUTPUT: 1, the first is later" in result.stderr
+
+
+# inspect, configs
+
+
+def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, config):
+    result = run("inspect", shared_feature_set)
+    assert result.exit_code == 0
+    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in result.stdout.splitlines()]
+    facts = {cells[0]: cells[1] for cells in lines if len(cells) == 2}
+    assert facts["fingerprint"] == config.fingerprint
+    assert facts["feature"] == "StftMagnitude"
+    assert facts["hop_length"] == "100"
+    assert facts["clips"] == "4, and 1 failures"
+    assert facts["frames"] == "112"
+    assert facts["audio"] == "1.5 s"
+    assert facts["shards"].startswith("2, ")
+    assert facts["metadata"].startswith("age (float), clean (bool), gain (float), note (string)")
+    assert facts["numpy"] == np.__version__
+
+
+def test_configs_list_shows_every_name_with_its_fingerprint():
+    result = run("configs", "list")
+    assert result.exit_code == 0
+    for name in CONFIGS:
+        [line] = [line for line in result.stdout.splitlines() if name in line]
+        config = registry.get(name)
+        assert config.fingerprint[:12] in line
+        assert f"{config.sample_rate} Hz" in line
+
+
+def test_configs_show_prints_json_that_config_takes(tmp_path):
+    result = run("configs", "show", "speech-mel-80")
+    assert result.exit_code == 0
+    (tmp_path / "mel.json").write_text(result.stdout)
+    assert registry.resolve(tmp_path / "mel.json") == registry.get("speech-mel-80")
+    assert registry.get("speech-mel-80").fingerprint in result.stderr
+
+
+def test_configs_diff_ends_with_0_for_the_same_feature_and_1_with_the_fields_for_another(tmp_path, config_file):
+    same = run("configs", "diff", "speech-mel-80", "speech-mel-80")
+    assert (same.exit_code, "The same feature" in same.stdout) == (0, True)
+    result = run("configs", "diff", "speech-mel-80", "music-mel-128")
+    assert result.exit_code == 1
+    assert "n_fft: 400 != 2048" in result.stdout
+    assert "sample_rate: 16000 != 22050" in result.stdout
+
+
+# plot
+
+
+@pytest.mark.parametrize(("channels", "height"), [(1, 480), (3, 1200)])
+def test_plot_writes_an_image_with_a_panel_for_each_channel(tmp_path, config_file, channels, height):
+    clip = np.random.default_rng(8).uniform(-0.5, 0.5, (4000, channels))
+    soundfile.write(tmp_path / "clip.wav", clip, 8000)
+    fields = json.loads(config_file.read_text())
+    config_file.write_text(json.dumps({**fields, "channels": channels, "output_data_format": "channels_first"}))
+    result = run("plot", tmp_path / "clip.wav", tmp_path / "image.png", "--config", config_file)
+    assert result.exit_code == 0
+    assert f"feature of shape ({channels}, 38, 129)" in result.stdout
+    assert matplotlib.image.imread(tmp_path / "image.png").shape == (height, 1080, 4)
+
+
+# Help and errors
+
+COMMANDS = {
+    (): ["precompute", "verify", "inspect", "configs", "plot"],
+    ("precompute",): ["INPUT", "OUTPUT", "--config", "--num-shards", "--overwrite", "--runner=DataflowRunner"],
+    ("verify",): ["OUTPUT", "--input", "--door"],
+    ("inspect",): ["OUTPUT"],
+    ("plot",): ["CLIP", "IMAGE", "--config"],
+    ("configs",): ["list", "show", "diff"],
+    ("configs", "list"): ["--help"],
+    ("configs", "show"): ["CONFIG"],
+    ("configs", "diff"): ["LEFT", "RIGHT"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_names_what_a_command_takes(command):
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    for word in COMMANDS[command]:
+        assert word in result.stdout
+
+
+def test_every_command_is_in_the_list_of_those_whose_help_is_tested():
+    group = typer.main.get_command(cli.app)
+    found = {(name,) for name in group.commands} | {("configs", name) for name in group.commands["configs"].commands}
+    assert found == COMMANDS.keys() - {()}
+
+
+@pytest.mark.parametrize("command", [["--help"], ["precompute", "--help"], ["configs", "show", "speech-mel-80"]])
+def test_light_commands_import_no_heavy_library(command):
+    script = (
+        "import sys; from audiopipe import cli; cli.app(sys.argv[1:], standalone_mode=False); "
+        "print('HEAVY', {'tensorflow', 'keras', 'apache_beam', 'datasets', 'matplotlib'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY set()"
+
+
+def test_main_ends_with_1_and_the_message_alone_on_an_error_of_audiopipe(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["audiopipe", "configs", "show", "nobody"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("RegistryError: ")
+    assert "'nobody'" in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["configs", "list"], 0, "speech-mel-80"),
+        (["configs", "diff", "speech-mel-80", "music-log-84"], 1, "feature: 'MelSpectrogram' != 'LogFrequency"),
+        (["configs", "show", "nobody"], 1, "RegistryError: "),
+        (["inspect", "nowhere"], 1, "IncompleteFeatureSetError: There is no dataset.json in 'nowhere'"),
+        (["configs", "show"], 2, "Missing argument"),
+        (["nonsense"], 2, "No such command 'nonsense'"),
+    ],
+)
+def test_exit_codes_and_messages_of_a_process(arguments, code, words):
+    done = in_a_process(*arguments)
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_precompute_in_a_process_prints_no_notes_of_libraries(clips, tmp_path, config_file, config):
+    done = in_a_process("precompute", clips / "mono.wav", tmp_path / "out", "--config", config_file)
+    assert done.returncode == 0
+    assert "oneDNN" not in done.stderr
+    assert "absl" not in done.stderr
+    assert len(list(load(tmp_path / "out", config=config))) == 1

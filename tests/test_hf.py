@@ -1,0 +1,210 @@
+"""Door 2: features of Hugging Face `datasets`."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import soundfile
+from datasets import Audio, Dataset, DatasetDict, Features, Value
+
+from audiopipe import Transform, hf
+from audiopipe.errors import ArgumentError, AudioError, MissingDependencyError
+
+NAMES = ["mono", "stereo", "resampled", "quiet"]
+TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+
+ENCODED = Features({"audio": {"bytes": Value("binary"), "path": Value("string")}, "label": Value("int64")})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet_bars():
+    datasets.disable_progress_bars()
+    yield
+    datasets.enable_progress_bars()
+
+
+@pytest.fixture(scope="module")
+def mel(config):
+    return Transform(config)
+
+
+@pytest.fixture(scope="module")
+def paths(clips):
+    return [str(clips / name) for name in ("mono.wav", "stereo.flac", "resampled.wav", "quiet.wav")]
+
+
+@pytest.fixture(scope="module")
+def expected(samples, config, reference):
+    return [reference(samples[name], config)[..., 0] for name in NAMES]
+
+
+def rows(values, features=None):
+    return Dataset.from_dict({"audio": values, "label": list(range(len(values)))}, features=features)
+
+
+def check(mapped, expected):
+    """Compare typed features with the reference, read in NumPy format."""
+    assert mapped.column_names == ["label", "feature", "n_frames"]
+    assert mapped["label"][:] == list(range(len(expected)))
+    assert mapped["n_frames"][:] == [len(feature) for feature in expected]
+    for row, feature in zip(mapped.with_format("numpy"), expected, strict=True):
+        assert row["feature"].dtype == np.float32
+        np.testing.assert_allclose(row["feature"], feature, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("form", ["path", "bytes", "path dict", "bytes dict", "Audio(decode=False)", "Audio()"])
+def test_every_form_of_audio_gives_the_references_values(mel, paths, expected, form):
+    contents = [Path(path).read_bytes() for path in paths]
+    values = {
+        "path": paths,
+        "bytes": contents,
+        "path dict": [{"bytes": None, "path": path} for path in paths],
+        "bytes dict": [{"bytes": content, "path": None} for content in contents],
+    }.get(form, paths)
+    dataset = rows(values, ENCODED if form.endswith("dict") else None)
+    if form.startswith("Audio"):
+        # A cast to Audio(), unlike building with it, needs no torchcodec.
+        dataset = dataset.cast_column("audio", Audio(decode=form == "Audio()"))
+    mapped = hf.map(dataset, mel)
+    assert mapped.features["feature"] == datasets.Array2D((None, 129), "float32")
+    check(mapped, expected)
+
+
+def test_arrays_at_the_configs_rate_are_clips(mel, samples, expected):
+    check(hf.map(rows([samples[name].astype(np.float32) for name in NAMES]), mel), expected)
+
+
+def test_the_values_are_those_of_the_transform_bit_for_bit(mel, paths):
+    for row, path in zip(hf.map(rows(paths), mel).with_format("numpy"), paths, strict=True):
+        np.testing.assert_array_equal(row["feature"], mel(mel.read(path))[..., 0])
+
+
+def test_each_split_of_a_dataset_dict_is_mapped(mel, paths, expected):
+    mapped = hf.map(DatasetDict(train=rows(paths[:3]), test=rows(paths[:1])), mel)
+    assert isinstance(mapped, DatasetDict)
+    check(mapped["train"], expected[:3])
+    check(mapped["test"], expected[:1])
+
+
+def test_the_names_of_the_columns_are_the_transforms(config, paths, expected):
+    mel = Transform(config, audio="speech", feature="stft")
+    mapped = hf.map(Dataset.from_dict({"speech": paths, "audio": [1, 2, 3, 4]}), mel)
+    assert set(mapped.column_names) == {"audio", "stft", "n_frames"}
+    np.testing.assert_allclose(mapped.with_format("numpy")[3]["stft"], expected[3], atol=TOLERANCE)
+
+
+def test_two_channels_give_a_typed_array_of_rank_3(clips, config, reference):
+    config = dataclasses.replace(config, channels=2)
+    mapped = hf.map(rows([str(clips / "stereo.flac")]), Transform(config))
+    assert mapped.features["feature"] == datasets.Array3D((None, 129, 2), "float32")
+    stereo = soundfile.read(clips / "stereo.flac")[0]
+    np.testing.assert_allclose(mapped.with_format("numpy")[0]["feature"], reference(stereo, config), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("changes", [{"channels": None}, {"channels": 2, "output_data_format": "channels_first"}])
+def test_what_no_array_type_can_hold_is_a_list(clips, config, reference, changes):
+    config = dataclasses.replace(config, **changes)
+    mapped = hf.map(rows([str(clips / "stereo.flac")]), Transform(config))
+    assert mapped.features["feature"] == datasets.List(datasets.List(datasets.List(Value("float32"))))
+    expected = reference(soundfile.read(clips / "stereo.flac")[0], config)
+    if config.output_data_format == "channels_first":
+        expected = np.moveaxis(expected, -1, 0)
+    np.testing.assert_allclose(np.array(mapped[0]["feature"]), expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_datasets_own_map_gives_the_same_values(mel, paths, expected, batched):
+    mapped = rows(paths).map(mel, batched=batched)
+    assert mapped.column_names == ["audio", "label", "feature", "n_frames"]
+    for row, feature in zip(mapped, expected, strict=True):
+        np.testing.assert_allclose(np.array(row["feature"]), feature, atol=TOLERANCE)
+        assert row["n_frames"] == len(feature)
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_datasets_own_map_knows_a_stereo_row_from_a_batch(config, batched):
+    mel = Transform(dataclasses.replace(config, channels=None))
+    clip = np.random.default_rng(6).uniform(-1, 1, (700, 2)).astype(np.float32)
+    mapped = rows([clip.tolist()] * 2).map(mel, batched=batched)
+    np.testing.assert_allclose(np.array(mapped[1]["feature"]), mel(clip), rtol=1e-5)
+
+
+SCRIPT = """
+import sys, datasets
+from audiopipe import Transform, hf
+dataset = datasets.load_from_disk(sys.argv[1])
+calls = []
+read = Transform.read
+Transform.read = lambda self, source: calls.append(source) or read(self, source)
+hf.map(dataset, Transform("speech-mel-80"))
+print(len(calls), "clips read")
+"""
+
+
+def test_a_second_map_is_served_from_the_cache_also_in_another_process(paths, tmp_path, monkeypatch):
+    rows(paths).save_to_disk(tmp_path / "rows")
+    calls = []
+    read = Transform.read
+    monkeypatch.setattr(Transform, "read", lambda self, source: calls.append(source) or read(self, source))
+    dataset = datasets.load_from_disk(tmp_path / "rows")
+    first = hf.map(dataset, Transform("speech-mel-80"))
+    assert len(calls) == 4
+    second = hf.map(dataset, Transform("speech-mel-80"))
+    assert len(calls) == 4
+    assert second._fingerprint == first._fingerprint
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "rows")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "0 clips read"
+    hf.map(dataset, Transform("speech-mel-80", feature="other"))
+    assert len(calls) == 8
+
+
+def test_arguments_of_datasets_map_pass_through(mel, paths, expected):
+    mapped = hf.map(rows(paths), mel, batch_size=1, keep_in_memory=True, load_from_cache_file=False)
+    assert mapped.cache_files == []
+    check(mapped, expected)
+
+
+def test_a_missing_column_is_named_with_those_that_are_there(mel):
+    with pytest.raises(ArgumentError, match=r"There is no column 'audio'\. Received: speech, label"):
+        hf.map(Dataset.from_dict({"speech": ["a.wav"], "label": [1]}), mel)
+
+
+def test_a_streaming_dataset_is_refused_with_advice_that_works(mel, paths, expected):
+    streaming = rows(paths).cast_column("audio", Audio()).to_iterable_dataset()
+    with pytest.raises(
+        ArgumentError, match=r"Received: IterableDataset.*Audio\(decode=False\)\)\.map\(transform, batched=True\)"
+    ):
+        hf.map(streaming, mel)
+    advised = streaming.cast_column("audio", Audio(decode=False)).map(mel, batched=True)
+    for row, feature in zip(advised, expected, strict=True):
+        np.testing.assert_allclose(np.array(row["feature"]), feature, atol=TOLERANCE)
+
+
+def test_a_row_that_cannot_be_read_is_named(mel, paths, clips):
+    with pytest.raises(AudioError, match=r"Could not decode '.*broken\.wav'") as caught:
+        hf.map(rows([paths[0], str(clips / "broken.wav")]), mel)
+    assert caught.value.stage == "decode"
+
+
+def test_bytes_that_cannot_be_read_are_named_by_their_path(mel):
+    broken = rows([{"bytes": b"no audio", "path": "take-17.wav"}], ENCODED)
+    with pytest.raises(AudioError, match=r"take-17\.wav"):
+        hf.map(broken, mel)
+
+
+def test_a_row_without_audio_is_an_error(mel, paths):
+    with pytest.raises(AudioError, match=r"holds no audio\. Filter such rows"):
+        hf.map(rows([paths[0], None]), mel)
+
+
+def test_without_datasets_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    monkeypatch.delitem(sys.modules, "audiopipe.hf")
+    with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[hf\]"'):
+        __import__("audiopipe.hf")

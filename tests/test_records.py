@@ -1,0 +1,240 @@
+"""Records, and `load`, which reads them."""
+
+import dataclasses
+import json
+import shutil
+
+import fsspec
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audiopipe import beam, configs, load, records
+from audiopipe.errors import ArgumentError, ConfigMismatchError, CorruptFeatureSetError, IncompleteFeatureSetError
+from audiopipe.featureset import sha256
+
+NAMES = ["mono", "stereo", "resampled", "quiet"]
+TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+TYPES = {"age": "float", "clean": "bool", "gain": "float", "note": "string", "speaker": "string", "take": "int"}
+
+
+def ids(dataset):
+    return [element["id"].decode() for element in dataset.as_numpy_iterator()]
+
+
+def change_shard(folder, number, change):
+    """Change the bytes of a shard, and return its path."""
+    path = sorted(folder.glob("*.tfrecord"))[number]
+    path.write_bytes(change(path.read_bytes()))
+    return path
+
+
+def bless(folder):
+    """Make dataset.json agree with the shards that are there."""
+    content = json.loads((folder / "dataset.json").read_text())
+    for shard in content["shards"]:
+        path = folder / shard["name"]
+        shard.update(bytes=path.stat().st_size, sha256=sha256(str(path)))
+    (folder / "dataset.json").write_text(json.dumps(content))
+
+
+# Records
+
+
+def test_a_plain_example_holds_the_values(shared_feature_set, config, samples, metadata, reference):
+    paths = [str(path) for path in sorted(shared_feature_set.glob("*.tfrecord"))]
+    examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
+    assert [example.features.feature["id"].bytes_list.value[0].decode() for example in examples] == NAMES
+    for name, example in zip(NAMES, examples, strict=True):
+        entries = example.features.feature
+        shape = entries["shape"].int64_list.value
+        feature = np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").reshape(shape)
+        np.testing.assert_allclose(feature, reference(samples[name], config), atol=TOLERANCE)
+        assert entries["n_frames"].int64_list.value == [len(feature)]
+        assert entries["fingerprint"].bytes_list.value[0].hex() == config.fingerprint[:16]
+        known = metadata[name]
+        assert entries["speaker"].bytes_list.value[0].decode() == known["speaker"]
+        assert entries["note"].bytes_list.value[0].decode() == (known["note"] or "")
+        assert entries["take"].int64_list.value == [known["take"]]
+        assert entries["clean"].int64_list.value == [int(known["clean"])]
+        assert np.frombuffer(entries["gain"].bytes_list.value[0], "<f8") == known["gain"]
+        age = np.frombuffer(entries["age"].bytes_list.value[0], "<f8")[0]
+        np.testing.assert_equal(age, np.nan if known["age"] is None else known["age"])
+
+
+def test_equal_arguments_give_equal_bytes(config):
+    feature = np.arange(2 * 129, dtype=np.float32).reshape(2, 129, 1)
+    values = {"b": 1, "a": "x"}
+    record = records.encode("clip", feature, config, values, {"a": "string", "b": "int"})
+    again = records.encode("clip", feature.copy(), config, dict(reversed(values.items())), {"b": "int", "a": "string"})
+    assert record == again
+
+
+def test_a_transposed_feature_is_written_in_c_order(config):
+    feature = np.arange(6, dtype=np.float32).reshape(3, 2).T[:, :, None]
+    entries = tf.train.Example.FromString(records.encode("clip", feature, config, {}, {})).features.feature
+    assert np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").tolist() == [0, 2, 4, 1, 3, 5]
+
+
+def test_the_frames_of_channels_first_features_are_counted():
+    config = configs.StftMagnitude(channels=2, n_fft=256, output_data_format="channels_first")
+    record = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, {})
+    entries = tf.train.Example.FromString(record).features.feature
+    assert entries["n_frames"].int64_list.value == [7]
+
+
+def test_an_id_that_is_no_utf8_survives(config):
+    name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
+    entries = tf.train.Example.FromString(records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, {}))
+    assert entries.features.feature["id"].bytes_list.value[0] == b"caf\xe9.wav"
+
+
+# load
+
+
+def test_elements_have_fixed_types_and_shapes(shared_feature_set):
+    scalars = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf.bool}
+    dataset = load(shared_feature_set)
+    assert dataset.element_spec == {
+        "id": tf.TensorSpec([], tf.string),
+        "feature": tf.TensorSpec([None, 129, 1], tf.float32),
+        "n_frames": tf.TensorSpec([], tf.int64),
+        **{name: tf.TensorSpec([], scalars[kind]) for name, kind in TYPES.items()},
+    }
+    assert dataset.cardinality() == 4
+
+
+def test_elements_come_in_the_inputs_order_with_their_values(shared_feature_set, config, samples, metadata, reference):
+    elements = list(load(str(shared_feature_set), config=config).as_numpy_iterator())
+    assert [element["id"].decode() for element in elements] == NAMES
+    for name, element in zip(NAMES, elements, strict=True):
+        expected = reference(samples[name], config)
+        np.testing.assert_allclose(element["feature"], expected, atol=TOLERANCE)
+        assert element["n_frames"] == len(expected)
+        known = metadata[name]
+        assert element["speaker"].decode() == known["speaker"]
+        assert element["note"].decode() == (known["note"] or "")
+        assert (element["take"], element["gain"], element["clean"]) == (known["take"], known["gain"], known["clean"])
+        np.testing.assert_equal(element["age"], np.nan if known["age"] is None else known["age"])
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, clips, config):
+    """A feature set of one clip under 24 names, in 3 shards."""
+    folder = tmp_path_factory.mktemp("many")
+    lines = [json.dumps({"id": f"{number:02d}", "path": str(clips / "quiet.wav")}) for number in range(24)]
+    (folder / "manifest.jsonl").write_text("\n".join(lines))
+    beam.precompute(folder / "manifest.jsonl", folder / "features", config, num_shards=3)
+    return folder / "features"
+
+
+def test_shuffling_changes_the_order_and_loses_nothing(many):
+    order = [f"{number:02d}" for number in range(24)]
+    assert ids(load(many)) == order
+    shuffled = ids(load(many, shuffle=True))
+    assert shuffled != order
+    assert sorted(shuffled) == order
+
+
+def test_shuffling_is_anew_in_every_iteration_and_reproducible_with_a_seed(many):
+    dataset = load(many, shuffle=True, seed=7)
+    first, second = ids(dataset), ids(dataset)
+    assert first != second
+    again = load(many, shuffle=True, seed=7)
+    assert (ids(again), ids(again)) == (first, second)
+    assert ids(load(many, shuffle=True, seed=8)) != first
+
+
+def test_a_buffer_of_one_still_shuffles_the_shards(many):
+    starts = {ids(load(many, shuffle=True, seed=seed, buffer_size=1))[0] for seed in range(8)}
+    assert starts == {"00", "08", "16"}
+
+
+def test_an_empty_buffer_is_refused(shared_feature_set):
+    with pytest.raises(ArgumentError, match="Received: buffer_size=0"):
+        load(shared_feature_set, buffer_size=0)
+
+
+def test_another_config_is_refused_with_what_differs(shared_feature_set, config):
+    expected = dataclasses.replace(config, hop_length=99)
+    with pytest.raises(ConfigMismatchError, match="hop_length: 99 != 100") as caught:
+        load(shared_feature_set, config=expected)
+    assert expected.fingerprint in str(caught.value)
+    assert config.fingerprint in str(caught.value)
+
+
+def test_a_folder_without_dataset_json_is_incomplete(feature_set):
+    (feature_set / "dataset.json").unlink()
+    with pytest.raises(IncompleteFeatureSetError, match=r"no dataset\.json in '.*features'"):
+        load(feature_set)
+
+
+def test_a_missing_shard_is_named(feature_set):
+    (feature_set / "features-00001-of-00002.tfrecord").unlink()
+    with pytest.raises(CorruptFeatureSetError, match=r"features-00001-of-00002\.tfrecord' is missing"):
+        load(feature_set)
+
+
+def test_a_truncated_shard_is_named_with_both_sizes(feature_set):
+    path = change_shard(feature_set, 0, lambda content: content[:-1])
+    size = path.stat().st_size
+    with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' must have {size + 1} bytes\. Received: {size}"):
+        load(feature_set)
+
+
+def test_a_flipped_byte_is_found_by_its_checksum(feature_set):
+    path = change_shard(feature_set, 1, lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    load(feature_set)
+    with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' does not have the checksum"):
+        load(feature_set, check=True)
+
+
+def test_an_untouched_feature_set_passes_the_check(shared_feature_set):
+    assert ids(load(shared_feature_set, check=True)) == NAMES
+
+
+def test_a_shard_of_another_config_under_the_right_name_is_found_while_reading(feature_set, config):
+    other = dataclasses.replace(config, window_name="hamming_window")
+    shard = sorted(feature_set.glob("*.tfrecord"))[1]
+    size = shard.stat().st_size
+    mine, others = (bytes.fromhex(item.fingerprint)[:8] for item in (config, other))
+    kept = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for record in kept:
+            writer.write(record.replace(mine, others))
+    assert shard.stat().st_size == size
+    with pytest.raises(tf.errors.InvalidArgumentError, match="A record of another config stands in a shard"):
+        ids(load(feature_set))
+
+
+def test_a_record_lost_from_a_shard_is_noticed(feature_set):
+    shard = sorted(feature_set.glob("*.tfrecord"))[0]
+    kept = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))][1:]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for record in kept:
+            writer.write(record)
+    bless(feature_set)
+    with pytest.raises(tf.errors.FailedPreconditionError, match="contain 4 elements but contained only 3"):
+        ids(load(feature_set))
+
+
+def test_a_feature_set_in_remote_storage_is_written_and_read(clips, config, samples, reference):
+    remote = fsspec.filesystem("memory")
+    try:
+        for name in ("mono.wav", "quiet.wav"):
+            remote.pipe(f"/records-clips/{name}", (clips / name).read_bytes())
+        beam.precompute("memory://records-clips", "memory://records-features", config, num_shards=2)
+        elements = list(load("memory://records-features", config=config, check=True).as_numpy_iterator())
+        assert [element["id"] for element in elements] == [b"mono.wav", b"quiet.wav"]
+        for element, name in zip(elements, ("mono", "quiet"), strict=True):
+            np.testing.assert_allclose(element["feature"], reference(samples[name], config), atol=TOLERANCE)
+        assert len(ids(load("memory://records-features", shuffle=True))) == 2
+    finally:
+        for folder in ("/records-clips", "/records-features"):
+            if remote.exists(folder):
+                remote.rm(folder, recursive=True)
+
+
+def test_a_moved_feature_set_is_read_where_it_is(shared_feature_set, tmp_path):
+    moved = shutil.copytree(shared_feature_set, tmp_path / "elsewhere")
+    assert ids(load(moved)) == NAMES

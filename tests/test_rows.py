@@ -1,0 +1,171 @@
+"""Audio values of `datasets` rows, in every form."""
+
+import types
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from audiopipe import configs, rows
+from audiopipe.errors import ArgumentError, AudioError
+
+CONFIG = configs.StftMagnitude(sample_rate=8000, n_fft=256, channels=None)
+MONO = configs.StftMagnitude(sample_rate=8000, n_fft=256)
+STEREO = np.random.default_rng(1).uniform(-0.9, 0.9, (700, 2)).astype(np.float32)
+
+
+class Decoder:
+    """Looks like `datasets.features._torchcodec.AudioDecoder`: no dict, and it decodes on demand."""
+
+    def __init__(self, array, sampling_rate):
+        self._items = {"array": array, "sampling_rate": sampling_rate}
+
+    def __getitem__(self, key):
+        return self._items[key]
+
+    def get_all_samples(self):
+        raise AssertionError("the samples are taken from ['array']")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    name = tmp_path_factory.mktemp("rows") / "clip.wav"
+    soundfile.write(name, STEREO, 8000, subtype="FLOAT")
+    return name
+
+
+def test_encoded_forms_decode_to_the_files_samples(path):
+    content = path.read_bytes()
+    with path.open("rb") as file:
+        forms = [
+            {"bytes": content, "path": None},
+            {"bytes": None, "path": str(path)},
+            {"path": str(path)},
+            content,
+            path,
+            str(path),
+            file,
+        ]
+        for form in forms:
+            clip = rows.read(form, CONFIG)
+            assert clip.dtype == np.float32
+            np.testing.assert_array_equal(clip, STEREO)
+
+
+def test_stored_bytes_win_over_the_path(path):
+    np.testing.assert_array_equal(rows.read({"bytes": path.read_bytes(), "path": "gone.wav"}, CONFIG), STEREO)
+
+
+def test_bytes_win_over_an_array_that_another_decoder_made(path):
+    row = {"bytes": path.read_bytes(), "array": np.zeros(5), "sampling_rate": 8000}
+    np.testing.assert_array_equal(rows.read(row, CONFIG), STEREO)
+
+
+def test_a_decoder_is_read_through_what_it_would_decode(path):
+    decoder = Decoder(np.zeros(10), 44100)
+    decoder._hf_encoded = {"bytes": path.read_bytes(), "path": None}
+    np.testing.assert_array_equal(rows.read(decoder, CONFIG), STEREO)
+
+
+def test_any_object_with_encoded_audio_is_read_through_it(path):
+    value = types.SimpleNamespace(_hf_encoded={"bytes": None, "path": str(path)})
+    np.testing.assert_array_equal(rows.read(value, CONFIG), STEREO)
+
+
+@pytest.mark.parametrize("make", [lambda array, rate: {"array": array, "sampling_rate": rate}, Decoder])
+def test_an_array_of_another_rate_is_resampled(make):
+    array = np.sin(np.arange(1600) / 7).astype(np.float32)
+    expected = soxr.resample(array, 16000, 8000, quality="HQ")
+    np.testing.assert_array_equal(rows.read(make(array, 16000), MONO)[:, 0], expected)
+
+
+@pytest.mark.parametrize("array", [STEREO.T, STEREO, STEREO.T[:, :50]])
+def test_a_stereo_array_is_understood_with_the_channels_first_or_last(array):
+    expected = STEREO[: array.size // 2]
+    np.testing.assert_array_equal(rows.read({"array": array, "sampling_rate": 8000}, CONFIG), expected)
+
+
+def test_a_stereo_array_is_mixed_down_before_it_is_resampled():
+    clip = rows.read({"array": STEREO.T, "sampling_rate": 16000}, MONO)
+    expected = soxr.resample((STEREO[:, 0] + STEREO[:, 1]) * np.float32(0.5), 16000, 8000, quality="HQ")
+    np.testing.assert_array_equal(clip[:, 0], expected)
+
+
+@pytest.mark.parametrize("convert", [np.ndarray.tolist, np.asarray, lambda array: array.astype(np.float64)])
+def test_bare_numbers_have_the_configs_rate(convert):
+    np.testing.assert_array_equal(rows.read(convert(STEREO[:, 0]), CONFIG)[:, 0], STEREO[:, 0])
+    np.testing.assert_array_equal(rows.read(convert(STEREO), CONFIG), STEREO)
+
+
+@pytest.mark.parametrize("row", [None, {"bytes": None, "path": None}, {"array": None, "sampling_rate": 8000}])
+def test_a_row_without_audio_is_an_audio_error(row):
+    with pytest.raises(AudioError, match="The row holds no audio") as caught:
+        rows.read(row, CONFIG)
+    assert caught.value.stage == "read"
+
+
+def test_audio_that_cannot_be_decoded_is_named(tmp_path):
+    path = tmp_path / "broken.wav"
+    path.write_text("no audio")
+    with pytest.raises(AudioError, match=r"broken\.wav") as caught:
+        rows.read({"bytes": None, "path": str(path)}, CONFIG)
+    assert caught.value.stage == "decode"
+
+
+def test_bytes_that_cannot_be_decoded_are_named_by_the_path_beside_them():
+    with pytest.raises(AudioError, match=r"take-17\.wav.*8 bytes") as caught:
+        rows.read({"bytes": b"no audio", "path": "take-17.wav"}, CONFIG)
+    assert caught.value.stage == "decode"
+
+
+@pytest.mark.parametrize("values", [np.arange(9), [1, 2, 3], {"array": np.zeros(9, np.int16), "sampling_rate": 8000}])
+def test_integers_are_refused_with_the_way_to_scale_them(values):
+    with pytest.raises(ArgumentError, match=r"dtype=int(16|64), shape=\(\d,\)\. Scale integers first"):
+        rows.read(values, CONFIG)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), ()])
+def test_another_rank_is_refused(shape):
+    with pytest.raises(ArgumentError, match=r"Received: shape=\("):
+        rows.read(np.zeros(shape, np.float32), CONFIG)
+
+
+def test_rows_of_unequal_lengths_are_refused():
+    with pytest.raises(ArgumentError, match="Received: rows of unequal lengths"):
+        rows.read([[0.1, 0.2], [0.3]], CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded"),
+    [
+        ({"bytes": b""}, True),
+        ({"path": "a.wav"}, True),
+        ({"array": [0.0], "sampling_rate": 1}, True),
+        ("a.wav", True),
+        (b"RIFF", True),
+        (Decoder([0.0], 1), True),
+        ({"other": 1}, False),
+        ([0.0, 1.0], False),
+        (np.zeros(3), False),
+        (None, False),
+    ],
+)
+def test_encoded_audio_is_told_from_numbers(value, encoded):
+    assert rows.is_encoded(value) is encoded
+
+
+@pytest.mark.parametrize(
+    ("value", "is_batch"),
+    [
+        (["a.wav", None, "b.wav"], True),
+        ([{"path": "a.wav"}, {"bytes": b""}], True),
+        ([None, None], False),
+        ([], False),
+        ([0.0, 1.0], False),
+        ([[0.0], [1.0]], False),
+        ("a.wav", False),
+    ],
+)
+def test_a_batch_of_encoded_audio_is_told_from_one_clip(value, is_batch):
+    assert rows.is_batch_of_encoded(value) is is_batch

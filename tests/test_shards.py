@@ -1,0 +1,134 @@
+"""One shard, and what makes finished shards a feature set."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from audiopipe import plan, records, shards
+from audiopipe.errors import FeatureSetError
+from audiopipe.inputs import Source
+
+TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+
+
+def make_plan(folder, config, paths, num_shards):
+    folder.mkdir()
+    return plan.write(str(folder), config, [Source(id=path.name, path=str(path)) for path in paths], num_shards)
+
+
+def stored(work, shard):
+    """Id and feature of each record of a shard."""
+    path = os.path.join(work.output, work.shard_name(shard))
+    entries = [tf.train.Example.FromString(item.numpy()).features.feature for item in tf.data.TFRecordDataset(path)]
+    return {
+        entry["id"].bytes_list.value[0].decode(): np.frombuffer(entry["feature"].bytes_list.value[0], "<f4").reshape(
+            entry["shape"].int64_list.value
+        )
+        for entry in entries
+    }
+
+
+@pytest.fixture
+def work(tmp_path, clips, config):
+    """A plan of the clips in two shards, of which the second holds the broken one."""
+    names = ["mono.wav", "stereo.flac", "quiet.wav", "broken.wav", "resampled.wav"]
+    return make_plan(tmp_path / "features", config, [clips / name for name in names], 2)
+
+
+def test_a_shard_holds_its_clips_and_its_sidecar_tells_of_them(work, samples, config, reference):
+    sidecar = shards.write_shard(work, 0)
+    features = stored(work, 0)
+    assert list(features) == ["mono.wav", "stereo.flac"]
+    np.testing.assert_allclose(features["mono.wav"], reference(samples["mono"], config), atol=TOLERANCE)
+    np.testing.assert_allclose(features["stereo.flac"], reference(samples["stereo"], config), atol=TOLERANCE)
+    assert (sidecar["records"], sidecar["frames"], sidecar["failures"]) == (2, 38 + 23, [])
+    assert sidecar["seconds"] == pytest.approx((4000 + 2500) / 8000)
+    assert json.loads(Path(work.output, "plan", "shard-00000.json").read_text()) == sidecar
+
+
+def test_a_bad_clip_is_a_failure_and_its_neighbours_are_right(work, samples, config, reference, clips):
+    [failure] = shards.write_shard(work, 1)["failures"]
+    assert (failure["id"], failure["path"], failure["stage"]) == ("broken.wav", str(clips / "broken.wav"), "decode")
+    features = stored(work, 1)
+    assert list(features) == ["quiet.wav", "resampled.wav"]
+    np.testing.assert_allclose(features["quiet.wav"], reference(samples["quiet"], config), atol=TOLERANCE)
+    np.testing.assert_allclose(features["resampled.wav"], reference(samples["resampled"], config), atol=TOLERANCE)
+
+
+def test_failures_say_the_stage(tmp_path, config, clips):
+    soundfile.write(tmp_path / "short.wav", np.zeros(255), 8000)
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
+    soundfile.write(tmp_path / "nan.wav", np.full(500, np.nan), 8000, subtype="FLOAT")
+    paths = [tmp_path / "gone.wav", tmp_path / "empty.wav", tmp_path / "nan.wav", tmp_path / "short.wav"]
+    work = make_plan(tmp_path / "features", config, [*paths, clips / "quiet.wav"], 1)
+    failures = shards.write_shard(work, 0)["failures"]
+    assert [(failure["id"], failure["stage"]) for failure in failures] == [
+        ("gone.wav", "read"),
+        ("empty.wav", "decode"),
+        ("nan.wav", "decode"),
+        ("short.wav", "feature"),
+    ]
+    for failure, words in zip(failures, ["gone.wav", "no samples", "finite", "255 samples"], strict=True):
+        assert words in failure["error"]
+
+
+@pytest.mark.parametrize(("broken", "stage"), [("read", "read"), ("compute", "feature")])
+def test_an_exception_that_nobody_foresaw_is_a_failure_with_its_class(work, monkeypatch, broken, stage):
+    def fail(*arguments):
+        raise ZeroDivisionError("who knows")
+
+    monkeypatch.setattr(shards.Transform, broken, fail)
+    failures = shards.write_shard(work, 0)["failures"]
+    assert [failure["error"] for failure in failures] == ["ZeroDivisionError: who knows"] * 2
+    assert {failure["stage"] for failure in failures} == {stage}
+
+
+def test_a_killed_worker_leaves_no_part_of_a_shard(work, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(records, "encode", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        shards.write_shard(work, 0)
+    assert os.listdir(work.output) == ["plan"]
+    assert plan.read(work.output).finished() == {}
+
+
+def test_a_shard_written_again_has_the_same_bytes(work):
+    first = shards.write_shard(work, 0)
+    second = shards.write_shard(work, 0)
+    assert first["sha256"] == second["sha256"]
+
+
+def test_an_unfinished_shard_keeps_the_feature_set_from_being_finished(work):
+    shards.write_shard(work, 0)
+    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, the first is features-00001-of-00002"):
+        shards.finish(work)
+    assert not Path(work.output, "dataset.json").exists()
+
+
+def test_finished_shards_become_a_feature_set_with_sums_and_failures_in_the_inputs_order(work):
+    for shard in (1, 0):
+        shards.write_shard(work, shard)
+    feature_set = shards.finish(work)
+    assert feature_set.counts["clips"] == 4
+    assert feature_set.counts["failures"] == 1
+    assert feature_set.counts["frames"] == 38 + 23 + 8 + 43
+    assert feature_set.counts["hours"] == pytest.approx((4000 + 2500 + 1000 + 4500) / 8000 / 3600)
+    lines = Path(work.output, "failures.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["broken.wav"]
+
+
+def test_there_is_no_feature_set_when_every_clip_failed(tmp_path, config):
+    work = make_plan(tmp_path / "features", config, [tmp_path / "gone.wav", tmp_path / "lost.wav"], 2)
+    for shard in range(2):
+        shards.write_shard(work, shard)
+    with pytest.raises(FeatureSetError, match=r"All 2 clips failed.*gone\.wav', read: Could not read"):
+        shards.finish(work)
+    assert not Path(work.output, "dataset.json").exists()
+    assert len(Path(work.output, "failures.jsonl").read_text().splitlines()) == 2

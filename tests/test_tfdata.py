@@ -1,0 +1,93 @@
+"""Door 1: audio files as a `tf.data.Dataset`."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audiopipe import Transform, configs, tfdata
+from audiopipe.errors import InputError
+
+GOOD = ["mono.wav", "quiet.wav", "resampled.wav", "stereo.flac"]
+TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+
+
+def paths(clips, names=GOOD):
+    return [clips / name for name in names]
+
+
+def test_clips_come_in_order_at_the_configs_rate(clips, samples, config):
+    elements = list(tfdata.from_audio(paths(clips), config).as_numpy_iterator())
+    assert [element["id"].decode() for element in elements] == [str(path) for path in paths(clips)]
+    for name, element in zip(GOOD, elements, strict=True):
+        expected = samples[name.partition(".")[0]]
+        np.testing.assert_allclose(element["audio"][:, 0], expected, atol=1e-7)
+        assert element["n_samples"] == len(expected)
+
+
+def test_the_ids_of_a_folder_are_relative_paths(clips, config):
+    dataset = tfdata.from_audio(clips, config).ignore_errors()
+    assert [element["id"].decode() for element in dataset.as_numpy_iterator()] == GOOD
+
+
+@pytest.mark.parametrize("num_parallel_calls", [1, 4])
+def test_the_order_does_not_depend_on_parallel_calls(clips, config, num_parallel_calls):
+    dataset = tfdata.from_audio(clips / "manifest.jsonl", config, num_parallel_calls=num_parallel_calls)
+    ids = [element["id"].decode() for element in dataset.ignore_errors().as_numpy_iterator()]
+    assert ids == ["mono", "stereo", "resampled", "quiet"]
+
+
+def test_metadata_keeps_its_types_and_values(clips, config, metadata):
+    dataset = tfdata.from_audio(clips / "manifest.jsonl", config).ignore_errors()
+    assert dataset.element_spec == {
+        "audio": tf.TensorSpec([None, 1], tf.float32),
+        "id": tf.TensorSpec([], tf.string),
+        "n_samples": tf.TensorSpec([], tf.int64),
+        "speaker": tf.TensorSpec([], tf.string),
+        "note": tf.TensorSpec([], tf.string),
+        "take": tf.TensorSpec([], tf.int64),
+        "gain": tf.TensorSpec([], tf.float64),
+        "age": tf.TensorSpec([], tf.float64),
+        "clean": tf.TensorSpec([], tf.bool),
+    }
+    for element in dataset.as_numpy_iterator():
+        known = metadata[element["id"].decode()]
+        assert element["speaker"].decode() == known["speaker"]
+        assert element["note"].decode() == (known["note"] or "")
+        assert (element["take"], element["gain"], element["clean"]) == (known["take"], known["gain"], known["clean"])
+        np.testing.assert_equal(element["age"], np.nan if known["age"] is None else known["age"])
+
+
+def test_a_file_that_cannot_be_read_raises_with_its_name(clips, config):
+    dataset = tfdata.from_audio(paths(clips, ["mono.wav", "broken.wav"]), config)
+    with pytest.raises(tf.errors.UnknownError, match=r"AudioError: Could not decode '.*broken\.wav' as audio"):
+        list(dataset)
+
+
+def test_features_of_single_clips_and_of_padded_batches_are_the_references(clips, samples, config, reference):
+    mel = Transform(config)
+    dataset = tfdata.from_audio(paths(clips), config)
+    assert dataset.map(mel).element_spec["feature"].shape == (None, 129, 1)
+    [batch] = dataset.padded_batch(4).map(mel).as_numpy_iterator()
+    for row, (name, element) in enumerate(zip(GOOD, dataset.map(mel).as_numpy_iterator(), strict=True)):
+        expected = reference(samples[name.partition(".")[0]], config)
+        np.testing.assert_allclose(element["feature"], expected, atol=TOLERANCE)
+        assert element["n_frames"] == batch["n_frames"][row] == len(expected)
+        np.testing.assert_array_equal(batch["feature"][row, : len(expected)], element["feature"])
+        np.testing.assert_array_equal(batch["feature"][row, len(expected) :], 0.0)
+
+
+def test_channels_are_those_of_the_config(clips):
+    def shape(channels):
+        config = configs.StftMagnitude(sample_rate=8000, n_fft=256, channels=channels)
+        [element] = tfdata.from_audio([clips / "stereo.flac"], config).as_numpy_iterator()
+        return element["audio"].shape
+
+    assert [shape(1), shape(2), shape(None)] == [(2500, 1), (2500, 2), (2500, 2)]
+    config = configs.StftMagnitude(sample_rate=8000, n_fft=256, channels=2)
+    with pytest.raises(tf.errors.UnknownError, match=r"requires 2 channels\. Received: 1"):
+        list(tfdata.from_audio([clips / "mono.wav"], config))
+
+
+def test_a_missing_input_is_refused_at_once(tmp_path, config):
+    with pytest.raises(InputError, match=r"There is no '.*nowhere'"):
+        tfdata.from_audio(tmp_path / "nowhere", config)
