@@ -86,7 +86,8 @@ def precompute(
     table.add_row("time", f"{seconds:.1f} s, {counts['hours'] * 3600 / seconds:.0f} times real time")
     console.print(table)
     for failure in feature_set.failures()[:5]:
-        errors.print(f"failed: {failure['id']} ({failure['stage']}): {failure['error']}", markup=False, highlight=False)
+        line = f"failed: {failure['id']} ({failure['stage']}): {failure['error']}"
+        errors.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -234,9 +235,17 @@ def _progress() -> Any:
     @contextlib.contextmanager
     def shown():
         columns = (TextColumn("clips"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=errors) as bar:
-            task = bar.add_task("clips", total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+        bar = Progress(*columns, console=errors)
+        task = bar.add_task("clips", total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.start()  # with the first report, so that an error before the work starts stands alone
+            bar.update(task, completed=done, total=total)
+
+        try:
+            yield report
+        finally:
+            bar.stop()
 
     return shown()
 

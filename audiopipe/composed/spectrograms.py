@@ -1,13 +1,8 @@
-"""Composed layers: one function for each feature, with the arguments that users know from Kapre."""
+"""Spectrograms: the magnitude of a short-time Fourier transform, alone or summed by a filterbank."""
 
-from typing import Any
-
-import keras
-
+from audiopipe.composed.parts import compose, decibel_layers
 from audiopipe.filterbanks import C1_HERTZ
-from audiopipe.layers import STFT, ApplyFilterbank, ComposedLayer, Magnitude, MagnitudeToDecibel
-
-__all__ = ["get_log_frequency_spectrogram_layer", "get_melspectrogram_layer", "get_stft_magnitude_layer"]
+from audiopipe.layers import STFT, ApplyFilterbank, ComposedLayer, Magnitude
 
 
 def get_stft_magnitude_layer(
@@ -71,8 +66,8 @@ def get_stft_magnitude_layer(
         output_data_format=output_data_format,
         name=f"{name}_stft",
     )
-    decibel = _decibel(name, db_ref_value, db_amin, db_dynamic_range) if return_decibel else []
-    return _compose([stft, Magnitude(name=f"{name}_magnitude"), *decibel], input_shape, name)
+    decibel = decibel_layers(name, return_decibel, db_ref_value, db_amin, db_dynamic_range)
+    return compose([stft, Magnitude(name=f"{name}_magnitude"), *decibel], input_shape, name)
 
 
 def get_melspectrogram_layer(
@@ -157,8 +152,8 @@ def get_melspectrogram_layer(
         "n_fft": n_fft,
     }
     bands = ApplyFilterbank("mel", filterbank, output_data_format, name=f"{name}_filterbank")
-    decibel = _decibel(name, db_ref_value, db_amin, db_dynamic_range) if return_decibel else []
-    return _compose([*magnitude.layers, bands, *decibel], input_shape, name)
+    decibel = decibel_layers(name, return_decibel, db_ref_value, db_amin, db_dynamic_range)
+    return compose([*magnitude.layers, bands, *decibel], input_shape, name)
 
 
 def get_log_frequency_spectrogram_layer(
@@ -241,17 +236,5 @@ def get_log_frequency_spectrogram_layer(
         "n_fft": n_fft,
     }
     bins = ApplyFilterbank("log", filterbank, output_data_format, name=f"{name}_filterbank")
-    decibel = _decibel(name, db_ref_value, db_amin, db_dynamic_range) if return_decibel else []
-    return _compose([*magnitude.layers, bins, *decibel], input_shape, name)
-
-
-def _decibel(name: str, ref_value: float, amin: float, dynamic_range: float) -> list[keras.layers.Layer]:
-    return [
-        MagnitudeToDecibel(ref_value=ref_value, amin=amin, dynamic_range=dynamic_range, name=f"{name}_decibel"),
-    ]
-
-
-def _compose(layers: list[keras.layers.Layer], input_shape: Any, name: str) -> ComposedLayer:
-    if input_shape is not None:
-        layers = [keras.Input(input_shape, dtype=layers[0].compute_dtype), *layers]
-    return ComposedLayer(layers, name=name)
+    decibel = decibel_layers(name, return_decibel, db_ref_value, db_amin, db_dynamic_range)
+    return compose([*magnitude.layers, bins, *decibel], input_shape, name)
