@@ -45,6 +45,18 @@ def real(name: str, value: Any, minimum: float | None = None, above: float | Non
     return number
 
 
+def band(low_name: str, low: Any, high_name: str, high: Any, sample_rate: float) -> tuple[float, float]:
+    """Return two frequencies in hertz as floats, `0 <= low < high <= sample_rate / 2`."""
+    low, high = real(low_name, low, minimum=0), real(high_name, high)
+    if not low < high <= sample_rate / 2:
+        raise fail(
+            high_name,
+            f"greater than {low_name}={low:g} and at most half the sample rate, {sample_rate / 2:g} Hz",
+            high,
+        )
+    return low, high
+
+
 def boolean(name: str, value: Any) -> bool:
     """Return `value`, which has to be True or False."""
     if not isinstance(value, bool):
@@ -57,3 +69,16 @@ def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     if not any(value is item or (type(value) is type(item) and value == item) for item in choices):
         raise fail(name, f"one of {', '.join(map(repr, choices))}", value)
     return value
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The dict of a JSON object; for `json.loads`, which would take the last of several equal keys.
+
+    Raises:
+        ArgumentError: If a key stands twice.
+    """
+    keys = [key for key, _ in pairs]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ArgumentError(f"A JSON object must have each key once. Received twice: {', '.join(twice)}.")
+    return dict(pairs)

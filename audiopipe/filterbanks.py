@@ -6,6 +6,7 @@ float32 some narrow filters vanish.
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,7 @@ def window(name: str | None, length: int) -> np.ndarray:
 
 EVEN_WINDOW_NAMES = ("kaiser_bessel_derived_window", "vorbis_window")
 WINDOW_NAMES = ("hann_window", "hamming_window", "kaiser_window", *EVEN_WINDOW_NAMES)
+KERAS_WINDOW_NAMES = {"hann": "hann_window", "hamming": "hamming_window"}
 
 
 def canonical_window_name(name: str | None) -> str:
@@ -82,6 +84,38 @@ def check_window(name: str, length: int) -> None:
         raise ArgumentError(
             f"{name} needs an even win_length. Received: win_length={length}. Use {length + 1}, or another window."
         )
+
+
+def custom_window(name: str, values: Any, length: int | None = None) -> tuple[float, ...]:
+    """Return a window that is given by its values as Python floats.
+
+    Args:
+        name: Name of the argument, for the error.
+        values: A list, an array or a tensor of rank 1.
+        length: The number of values that it must have. None means any.
+
+    Raises:
+        ArgumentError: If the values are no finite numbers, or it has another length.
+    """
+    expected = f"{'at least one number' if length is None else f'{length} numbers'}, all finite"
+    try:
+        window = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise checks.fail(name, expected, values) from error
+    if window.ndim != 1 or window.size == 0 or window.size != (length or window.size):
+        raise ArgumentError(f"{name} must be {expected}. Received: {name} with shape={window.shape}.")
+    return tuple(checks.real(name, value) for value in window.tolist())
+
+
+def canonical_keras_window(name: str, value: Any) -> str | tuple[float, ...] | None:
+    """Return a window of `keras.layers.MelSpectrogram`: `"hann"`, `"hamming"`, None (a rectangle), or its values.
+
+    Raises:
+        ArgumentError: If there is no such window.
+    """
+    if value is None or isinstance(value, str):
+        return checks.choice(name, value, (*KERAS_WINDOW_NAMES, None))
+    return custom_window(name, value)
 
 
 def canonical_mel_norm(name: str, norm: object) -> str | float | None:
@@ -183,24 +217,78 @@ def mel(
         )
 
     edges = mel_edges(n_mels, f_min, f_max, htk)
-    distance = edges[:, None] - fft_frequencies(sample_rate, n_fft)[None, :]
-    width = np.diff(edges)[:, None]
-    rising, falling = -distance[:-2] / width[:-1], distance[2:] / width[1:]
-    filters = np.maximum(0.0, np.minimum(rising, falling))
-
-    empty = np.flatnonzero(filters.max(axis=1) == 0)
-    if empty.size:
-        warnings.warn(
-            f"{empty.size} of {n_mels} mel filters reach no frequency bin and will always be zero, the first is filter "
-            f"{empty[0]} at {edges[empty[0] + 1]:.1f} Hz. Use fewer mels, a longer n_fft or a higher f_min.",
-            stacklevel=2,
-        )
+    filters = _triangles(edges, fft_frequencies(sample_rate, n_fft))
+    _warn_of_empty(filters, edges)
     if norm == "slaney":
         filters *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
     elif norm is not None:
         size = np.linalg.norm(filters, ord=float(norm), axis=1, keepdims=True)
         filters /= np.where(size > 0, size, 1.0)
     return filters.T
+
+
+def linear_to_mel(
+    sampling_rate: float,
+    num_spectrogram_bins: int,
+    num_mel_bins: int = 20,
+    lower_edge_hertz: float = 125.0,
+    upper_edge_hertz: float = 3800.0,
+) -> np.ndarray:
+    """The mel filterbank of Keras and of `tf.signal`, with their argument names and defaults.
+
+    It differs from `mel(htk=True, norm=None)` in three points: its sides are straight over mels, not over hertz; it
+    leaves out the bin at 0 Hz; and the bins are taken to reach from 0 to half the sampling rate, also where the
+    transform has an odd length, the last bin of which is a little lower.
+
+    Args:
+        sampling_rate: Samples per second, in hertz.
+        num_spectrogram_bins: Number of frequency bins.
+        num_mel_bins: Number of filters.
+        lower_edge_hertz: Lower corner of the first filter, in hertz.
+        upper_edge_hertz: Upper corner of the last filter, in hertz.
+
+    Returns:
+        float64 array of shape `[num_spectrogram_bins, num_mel_bins]`, in 0 .. 1.
+
+    Raises:
+        ArgumentError: If a value is out of range.
+
+    Warns:
+        UserWarning: If a filter lies between two frequency bins and so is always zero.
+
+    Example:
+        >>> linear_to_mel(sampling_rate=8000, num_spectrogram_bins=129).shape
+        (129, 20)
+    """
+    sampling_rate = checks.real("sampling_rate", sampling_rate, above=0)
+    num_spectrogram_bins = checks.integer("num_spectrogram_bins", num_spectrogram_bins, minimum=1)
+    num_mel_bins = checks.integer("num_mel_bins", num_mel_bins, minimum=1)
+    low, high = checks.band("lower_edge_hertz", lower_edge_hertz, "upper_edge_hertz", upper_edge_hertz, sampling_rate)
+
+    low_mel, high_mel = hertz_to_mel(np.array([low, high]), htk=True)
+    edges = np.linspace(low_mel, high_mel, num_mel_bins + 2)
+    filters = _triangles(edges, hertz_to_mel(np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins), htk=True))
+    filters[:, 0] = 0.0
+    _warn_of_empty(filters, mel_to_hertz(edges, htk=True))
+    return filters.T
+
+
+def _triangles(edges: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Triangles between each edge and the next but one, with a peak of 1, at each position: `[filters, positions]`."""
+    distance = edges[:, None] - positions[None, :]
+    width = np.diff(edges)[:, None]
+    return np.maximum(0.0, np.minimum(-distance[:-2] / width[:-1], distance[2:] / width[1:]))
+
+
+def _warn_of_empty(filters: np.ndarray, edges: np.ndarray) -> None:
+    empty = np.flatnonzero(filters.max(axis=1) == 0)
+    if empty.size:
+        warnings.warn(
+            f"{empty.size} of {len(filters)} mel filters reach no frequency bin and will always be zero, the first is "
+            f"filter {empty[0]} at {edges[empty[0] + 1]:.1f} Hz. Use fewer mels, a longer Fourier transform or a "
+            "higher lowest frequency.",
+            stacklevel=3,
+        )
 
 
 def log_frequencies(n_bins: int, bins_per_octave: int, f_min: float | None) -> np.ndarray:

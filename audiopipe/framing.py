@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
 
@@ -87,8 +89,104 @@ class Framing:
         Returns:
             The number of frames, of the same kind as `n_samples`. 0 where there is no whole frame.
         """
+        if isinstance(n_samples, (np.ndarray, np.generic)):
+            n_samples = n_samples.astype(np.int64)  # differences of unsigned integers wrap around
         padded = n_samples + self.begin_padding
         if self.pad_end:
             return -(-padded // self.hop_length)
         count = (padded - self.win_length + self.hop_length) // self.hop_length
         return (count + abs(count)) // 2  # max(count, 0) in operators that ints, arrays and tensors share
+
+    def n_samples(self, n_frames: int) -> int:
+        """Number of samples that `n_frames` overlapping frames reach over."""
+        return (n_frames - 1) * self.hop_length + self.win_length if n_frames else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentredFraming:
+    """The frames of `keras.layers.MelSpectrogram`, the middle of which are the samples 0, `sequence_stride`, ...
+
+    The clip is continued by reflection on both sides. Make one with `CentredFraming.resolve`.
+
+    Args:
+        fft_length: Length of the Fourier transform, in samples.
+        sequence_length: Length of the window and of a frame, in samples.
+        sequence_stride: Samples between the starts of neighbouring frames.
+    """
+
+    fft_length: int
+    sequence_length: int
+    sequence_stride: int
+
+    @classmethod
+    def resolve(
+        cls,
+        *,
+        fft_length: int,
+        sequence_stride: int,
+        sequence_length: int | None = None,
+        window: str | tuple[float, ...] | None = "hann",
+    ) -> "CentredFraming":
+        """Check the sizes, and fill in those that are left out.
+
+        Args:
+            fft_length: As above, at least 1.
+            sequence_stride: As above, at least 1.
+            sequence_length: As above, at most `fft_length`, which is what None means.
+            window: Name or values of the window. Without one a frame has `fft_length` samples, as in Keras.
+
+        Raises:
+            ArgumentError: If a size is not a positive integer, the window is longer than `fft_length`, or its values
+                are not `sequence_length` many.
+
+        Example:
+            >>> framing = CentredFraming.resolve(fft_length=512, sequence_stride=160)
+            >>> framing.n_frames(16000)
+            101
+        """
+        fft_length = checks.integer("fft_length", fft_length, minimum=1)
+        sequence_length = fft_length if sequence_length is None else sequence_length
+        if checks.integer("sequence_length", sequence_length, minimum=1) > fft_length:
+            raise ArgumentError(
+                f"sequence_length must be at most fft_length. Received: sequence_length={sequence_length}, "
+                f"fft_length={fft_length}. Raise fft_length to at least {sequence_length}."
+            )
+        if isinstance(window, tuple) and len(window) != sequence_length:
+            raise ArgumentError(
+                f"A window must have as many values as sequence_length={sequence_length}. "
+                f"Received: window with {len(window)} values."
+            )
+        return cls(
+            fft_length=fft_length,
+            sequence_length=fft_length if window is None else int(sequence_length),
+            sequence_stride=checks.integer("sequence_stride", sequence_stride, minimum=1),
+        )
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Samples by which a clip is continued before its start and after its end.
+
+        Keras continues it by `fft_length // 2` on both sides and puts zeros around the window. Those samples that
+        only zeros would meet are left out here, which changes the phase of a frame and not its magnitude.
+        """
+        zeros_before = (self.fft_length - self.sequence_length) // 2
+        zeros_after = self.fft_length - self.sequence_length - zeros_before
+        return self.fft_length // 2 - zeros_before, self.fft_length // 2 - zeros_after
+
+    def n_frames(self, n_samples: Any) -> Any:
+        """Number of frames of `n_samples` samples.
+
+        Args:
+            n_samples: An int, a NumPy array or a tensor of integers.
+
+        Returns:
+            The number of frames, of the same kind as `n_samples`. 0 for 0 samples, which nothing can continue, and at
+            least 1 for any other number.
+        """
+        count = (n_samples + sum(self.padding) - self.sequence_length) // self.sequence_stride + 1
+        return count * any_samples(n_samples)
+
+
+def any_samples(n_samples: Any) -> Any:
+    """1, or 0 where there are no samples, in operators that ints, arrays and tensors share."""
+    return -(-n_samples // (n_samples + 1))

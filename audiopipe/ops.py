@@ -5,8 +5,10 @@ rank, or on how many threads computed it. Plain TensorFlow operations do not all
 """
 
 import math
+from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from audiopipe.errors import MissingDependencyError
@@ -22,24 +24,54 @@ if keras.backend.backend() != "tensorflow":
 SIMD_WIDTH = 16
 
 
-def frame(waveform: tf.Tensor, frame_length: int, hop_length: int, pad_end: bool) -> tf.Tensor:
-    """Cut the last axis into overlapping frames.
+def frame(
+    waveform: tf.Tensor, frame_length: int, hop_length: int, pad_end: bool, pad_value: float = 0.0, axis: int = -1
+) -> tf.Tensor:
+    """Cut an axis into overlapping frames.
 
     Args:
-        waveform: `[..., time]`.
+        waveform: `[..., time, ...]`.
         frame_length: Samples of a frame.
         hop_length: Samples between the starts of neighbouring frames.
-        pad_end: Whether zeros follow, so that every sample is the start of a frame or within one.
+        pad_end: Whether `pad_value` follows, so that every sample is the start of a frame or within one.
+        pad_value: What follows.
+        axis: Where time is.
 
     Returns:
-        `[..., frames, frame_length]`.
+        `[..., frames, frame_length, ...]`.
     """
-    return tf.signal.frame(waveform, frame_length, hop_length, pad_end=pad_end)
+    return tf.signal.frame(waveform, frame_length, hop_length, pad_end=pad_end, pad_value=pad_value, axis=axis)
 
 
 def safe_abs(spectrogram: tf.Tensor) -> tf.Tensor:
     """Magnitude of complex values. The gradient at zero is zero, where that of `sqrt(re**2 + im**2)` is NaN."""
     return tf.abs(spectrogram)
+
+
+def phase(spectrogram: tf.Tensor) -> tf.Tensor:
+    """Angle of complex values in radians, and 0 at silence, as is the gradient.
+
+    `tf.math.angle` is pi where silence is a negative zero, NaN for subnormal values, and its gradient at zero is NaN.
+    """
+    silent = _is_silent(tf.math.real(spectrogram), tf.math.imag(spectrogram))
+    return tf.math.angle(tf.where(silent, tf.ones([], spectrogram.dtype), spectrogram))
+
+
+def phase_of_parts(real: tf.Tensor, imaginary: tf.Tensor) -> tf.Tensor:
+    """`phase` of values whose parts are apart, without complex tensors. Not bit-stable: `atan2` is not."""
+    silent = _is_silent(real, imaginary)
+    zero, one = tf.zeros([], real.dtype), tf.ones([], real.dtype)
+    return tf.math.atan2(tf.where(silent, zero, imaginary), tf.where(silent, one, real))
+
+
+def _is_silent(real: tf.Tensor, imaginary: tf.Tensor) -> tf.Tensor:
+    """Whether both parts are so small that the square of the magnitude, by which gradients divide, is subnormal.
+
+    That is 2**-63 in float32, 380 dB below full scale. The squares themselves are not compared, because whether a
+    subnormal number is taken for zero depends on the thread.
+    """
+    smallest = math.sqrt(np.finfo(real.dtype.as_numpy_dtype).tiny)
+    return tf.maximum(tf.abs(real), tf.abs(imaginary)) < tf.constant(smallest, real.dtype)
 
 
 def apply_filterbank(spectrogram: tf.Tensor, filterbank: tf.Tensor) -> tf.Tensor:
@@ -58,25 +90,136 @@ def apply_filterbank(spectrogram: tf.Tensor, filterbank: tf.Tensor) -> tf.Tensor
     return tf.einsum("...f,fm->...m", spectrogram, filterbank)
 
 
+def combine_bins(spectrogram: tf.Tensor, matrix: tf.Tensor, data_format: str) -> tf.Tensor:
+    """Multiply the bins of a batch of spectrograms with a matrix, see `apply_filterbank`.
+
+    Args:
+        spectrogram: `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for `channels_first`.
+        matrix: `[bins, new bins]`, of the same dtype.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Returns:
+        The same with `new bins`.
+    """
+    if data_format == "channels_first":
+        return apply_filterbank(spectrogram, matrix)
+    return tf.transpose(apply_filterbank(tf.transpose(spectrogram, [0, 3, 1, 2]), matrix), [0, 2, 3, 1])
+
+
+def pairwise_sum(values: tf.Tensor, axis: int = -1) -> tf.Tensor:
+    """Sum over an axis: one half is added to the other, until one value is left.
+
+    `tf.reduce_sum` leaves the order of a sum, and so its rounding, to the machine, and a graph reorders a chain of
+    additions where it knows the shapes. Here a split stands between any two additions, so that their order is fixed,
+    and rounding errors grow with the logarithm of the size only.
+
+    Args:
+        values: Tensor whose size along `axis` is known and at least 1.
+        axis: The axis, which the result lacks.
+    """
+    size = values.shape[axis]
+    while size > 1:
+        half, odd = divmod(size, 2)
+        first, second, *rest = tf.split(values, [half, half, odd] if odd else [half, half], axis=axis)
+        values = tf.concat([first + second, *rest], axis=axis) if odd else first + second
+        size = half + odd
+    return tf.squeeze(values, axis)
+
+
+def overlap_add(frames: tf.Tensor, hop_length: int) -> tf.Tensor:
+    """Add overlapping frames: the inverse of `frame`.
+
+    `tf.signal.overlap_and_add` rounds differently for other batches where the hop is a few samples, and where it is
+    longer than the frame it is wrong.
+
+    Args:
+        frames: `[..., frames, frame_length]`, of a known frame length.
+        hop_length: Samples between the starts of neighbouring frames.
+
+    Returns:
+        `[..., time]` with `(frames - 1) * hop_length + frame_length` samples, or none where there are no frames.
+    """
+    frame_length = frames.shape[-1]
+    segments = -(-frame_length // hop_length)
+    outer, count = tf.shape(frames)[:-2], tf.shape(frames)[-2]
+    untouched = [[0, 0]] * (frames.shape.rank - 2)
+
+    def reshape(tensor: tf.Tensor, inner: list) -> tf.Tensor:
+        return tf.reshape(tensor, tf.concat([outer, inner], axis=0))
+
+    # Segments are as long as a hop. Rows hold the first segments of all frames, the second ones, and so on, each row
+    # with zeros behind it. Cutting the rows' common buffer into rows that are one segment shorter shifts each row by
+    # one segment against the row before, which puts below one another what has to be added.
+    padded = tf.pad(frames, [*untouched, [0, segments], [0, segments * hop_length - frame_length]])
+    rows = tf.experimental.numpy.swapaxes(reshape(padded, [count + segments, segments, hop_length]), -3, -2)
+    samples = (count + segments - 1) * hop_length
+    shifted = reshape(reshape(rows, [-1])[..., : segments * samples], [segments, samples])
+    n_samples = tf.minimum(count, 1) * ((count - 1) * hop_length + frame_length)
+    return pairwise_sum(shifted, axis=-2)[..., :n_samples]
+
+
 def log10(values: tf.Tensor, factor: float = 1.0) -> tf.Tensor:
     """`factor * log10(values)` of positive values, with the same bits wherever a value stands in memory.
 
-    `tf.math.log` rounds the tail of a buffer differently from the rest, so the buffer is filled up to a multiple of
-    the SIMD width first. The factor belongs to the operation because a graph folds two constant factors into one, with
-    other rounding than the same two products done eagerly.
+    The factor belongs to the operation because a graph folds two constant factors into one, with other rounding than
+    the same two products done eagerly.
+    """
+    return in_whole_registers(lambda x: tf.math.log(x) * tf.constant(factor / math.log(10), x.dtype), values)
+
+
+def power(values: tf.Tensor, exponent: float) -> tf.Tensor:
+    """`values ** exponent` of values that are not negative, with the same bits wherever a value stands in memory.
+
+    A graph replaces the exponents 0.5, 2 and 3 by a root and products, an eager call does not: so they are written as
+    such here. The gradient at zero is zero, also where that of the formula is infinite.
+
+    Args:
+        values: Not negative. Subnormal values count as zero.
+        exponent: Greater than 0.
+    """
+    if exponent == 1:
+        return values
+    if exponent == 2:
+        return values * values
+    if exponent == 3:
+        return values * values * values
+    positive = values >= np.finfo(values.dtype.as_numpy_dtype).tiny
+    values = tf.where(positive, values, tf.ones([], values.dtype))
+    if exponent == 0.5:
+        powers = tf.sqrt(values)
+    else:
+        powers = in_whole_registers(lambda x: tf.pow(x, tf.constant(exponent, x.dtype)), values)
+    return tf.where(positive, powers, tf.zeros([], values.dtype))
+
+
+def log1p(values: tf.Tensor) -> tf.Tensor:
+    """`log(1 + values)` of values above -1, with the same bits wherever a value stands in memory."""
+    return in_whole_registers(tf.math.log1p, values)
+
+
+def expm1(values: tf.Tensor) -> tf.Tensor:
+    """`exp(values) - 1`, with the same bits wherever a value stands in memory."""
+    return in_whole_registers(tf.math.expm1, values)
+
+
+def in_whole_registers(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor) -> tf.Tensor:
+    """Apply a function of single values to a buffer that is filled up to a multiple of the SIMD width with ones.
+
+    Kernels such as `tf.math.log` and `tf.pow` round the tail of a buffer, where it fills no register, differently from
+    the rest. So filled, a value has the same result wherever it stands.
     """
     flat = tf.reshape(values, [-1])
     size = tf.size(flat)
     filled = tf.pad(flat, [[0, -size % SIMD_WIDTH]], constant_values=tf.ones([], values.dtype))
-    logarithms = tf.math.log(filled) * tf.constant(factor / math.log(10), values.dtype)
-    return tf.reshape(logarithms[:size], tf.shape(values))
+    return tf.reshape(function(filled)[:size], tf.shape(values))
 
 
 def mix_down(waveform: tf.Tensor) -> tf.Tensor:
     """Mean over the channels: added from the first to the last, then multiplied with the rounded reciprocal.
 
     Order and reciprocal are part of the definition: a sum of floats depends on its order, and a graph may replace a
-    division by a constant with such a product. `audiopipe.audio.mix_down` is the same computation in NumPy.
+    division by a constant with such a product. The sum is a loop because a graph reorders a long chain of additions.
+    `audiopipe.audio.mix_down` is the same computation in NumPy.
 
     Args:
         waveform: `[time, channels]`, with any number of channels, also an unknown one.
@@ -84,16 +227,10 @@ def mix_down(waveform: tf.Tensor) -> tf.Tensor:
     Returns:
         `[time, 1]`.
     """
-    channels = waveform.shape[-1]
-    if channels is None:
-        channels = tf.shape(waveform)[-1]
-        total = tf.while_loop(
-            lambda index, _: index < channels,
-            lambda index, total: (index + 1, total + waveform[:, index]),
-            (tf.constant(1), waveform[:, 0]),
-        )[1]
-    else:
-        total = waveform[:, 0]
-        for index in range(1, channels):
-            total = total + waveform[:, index]
+    channels = tf.shape(waveform)[-1]
+    total = tf.while_loop(
+        lambda index, _: index < channels,
+        lambda index, total: (index + 1, total + waveform[:, index]),
+        (tf.constant(1), waveform[:, 0]),
+    )[1]
     return (total * (1 / tf.cast(channels, waveform.dtype)))[:, None]

@@ -36,3 +36,51 @@ def decibels(magnitude, ref_value=1.0, amin=1e-5, dynamic_range=80.0):
     """The decibel scale of one clip."""
     values = 10 * np.log10(np.maximum(magnitude.astype(np.float64), amin) / max(ref_value, amin))
     return np.maximum(values, values.max() - dynamic_range)
+
+
+def keras_mel_matrix(sampling_rate, n_freq, n_mels, min_freq, max_freq):
+    """Triangles over mels without the bin at 0 Hz, `[n_freq, n_mels]`, one weight after the other."""
+
+    def mel(hertz):
+        return 1127 * np.log(1 + hertz / 700)
+
+    step = (mel(max_freq) - mel(min_freq)) / (n_mels + 1)
+    matrix = np.zeros((n_freq, n_mels))
+    for f in range(1, n_freq):
+        for m in range(n_mels):
+            distance = abs(mel(f * sampling_rate / 2 / (n_freq - 1)) - mel(min_freq) - (m + 1) * step)
+            matrix[f, m] = max(0.0, 1 - distance / step)
+    return matrix
+
+
+def keras_mel(
+    clip,
+    fft_length,
+    sequence_stride,
+    num_mel_bins,
+    sequence_length=None,
+    window="hann",
+    sampling_rate=16000,
+    min_freq=20.0,
+    max_freq=None,
+    power_to_db=True,
+    top_db=80.0,
+    mag_exp=2.0,
+    min_power=1e-10,
+    ref_power=1.0,
+):
+    """What `keras.layers.MelSpectrogram` means for one clip `[time]`: `[num_mel_bins, frames]`."""
+    length = sequence_length or fft_length
+    if isinstance(window, str):
+        window = scipy.signal.get_window(window, length, fftbins=length % 2 == 0)
+    full_window = np.ones(fft_length)
+    if window is not None:
+        before = (fft_length - length) // 2
+        full_window = np.pad(np.asarray(window, np.float64), (before, fft_length - length - before))
+    clip = np.pad(clip.astype(np.float64), fft_length // 2, mode="reflect")
+    starts = range(0, len(clip) - fft_length + 1, sequence_stride)
+    frames = np.array([clip[start : start + fft_length] * full_window for start in starts])
+    max_freq = sampling_rate // 2 if max_freq is None else max_freq
+    matrix = keras_mel_matrix(sampling_rate, fft_length // 2 + 1, num_mel_bins, min_freq, max_freq)
+    bands = np.abs(np.fft.rfft(frames)) ** mag_exp @ matrix
+    return (decibels(bands, abs(ref_power), min_power, top_db) if power_to_db else bands).T

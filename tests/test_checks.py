@@ -78,3 +78,12 @@ def test_advice_follows_what_was_received():
     error = checks.fail("n_fft", "even", 3, "Use 4.")
     assert isinstance(error, ValueError)
     assert str(error) == "n_fft must be even. Received: n_fft=3. Use 4."
+
+
+def test_a_band_of_frequencies_lies_between_zero_and_half_the_rate():
+    assert checks.band("low", 0, "high", np.int64(8000), 16000) == (0.0, 8000.0)
+    with pytest.raises(ArgumentError, match=r"low must be at least 0. Received: low=-1"):
+        checks.band("low", -1, "high", 8000, 16000)
+    for low, high in ((20, 8000.5), (500, 500), (500, 20)):
+        with pytest.raises(ArgumentError, match=f"high must be greater than low={low} .*8000 Hz. .*high={high}"):
+            checks.band("low", low, "high", high, 16000)

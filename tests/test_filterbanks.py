@@ -206,3 +206,32 @@ def test_impossible_mel_arguments_are_refused(arguments, message):
 def test_impossible_log_frequency_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         filterbanks.log(**{"sample_rate": 22050, "n_freq": 1025, **arguments})
+
+
+@pytest.mark.parametrize("sizes", [(8000, 129, 20, 125.0, 3800.0), (16000, 1025, 128, 20.0, 8000.0)])
+def test_the_mel_filterbank_of_keras_equals_its_formula_and_that_of_tf_signal(sizes):
+    rate, n_freq, n_mels, low, high = sizes
+    actual = filterbanks.linear_to_mel(rate, n_freq, n_mels, low, high)
+    np.testing.assert_allclose(actual, references.keras_mel_matrix(*sizes), rtol=0, atol=1e-11)
+    peer = tf.signal.linear_to_mel_weight_matrix(n_mels, n_freq, rate, low, high, dtype=tf.float64)
+    np.testing.assert_allclose(actual, peer, rtol=0, atol=1e-11)
+
+
+def test_the_mel_filterbank_of_keras_tells_of_empty_filters_and_wrong_edges():
+    with pytest.warns(UserWarning, match=r"of 60 mel filters reach no frequency bin"):
+        filterbanks.linear_to_mel(8000, 65, 60)
+    with pytest.raises(ArgumentError, match=r"upper_edge_hertz must be .*4000 Hz. Received: upper_edge_hertz=4001"):
+        filterbanks.linear_to_mel(8000, 129, upper_edge_hertz=4001)
+
+
+@pytest.mark.parametrize("values", [[1, 2.5], (1.0, 2.5), np.float32([1, 2.5]), tf.constant([1.0, 2.5])])
+def test_a_window_given_by_its_values_becomes_plain_numbers(values):
+    window = filterbanks.custom_window("window", values, 2)
+    assert window == (1.0, 2.5)
+    assert {type(value) for value in window} == {float}
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]], "hann", [1.0, "a"], [1.0, float("inf")], 3.0])
+def test_other_values_are_no_window(values):
+    with pytest.raises(ArgumentError, match=r"window must be .*Received: window"):
+        filterbanks.custom_window("window", values, 2)

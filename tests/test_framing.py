@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiopipe.errors import ArgumentError
-from audiopipe.framing import Framing
+from audiopipe.framing import CentredFraming, Framing
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,43 @@ def test_hops_longer_than_the_transform_need_no_zeros_at_the_beginning():
 def test_impossible_sizes_are_refused(sizes, message):
     with pytest.raises(ArgumentError, match=message):
         Framing.resolve(**sizes)
+
+
+def centred(fft_length, sequence_length, sequence_stride, window="hann"):
+    return CentredFraming.resolve(
+        fft_length=fft_length, sequence_length=sequence_length, sequence_stride=sequence_stride, window=window
+    )
+
+
+@given(st.integers(1, 60), st.integers(0, 59), st.integers(1, 80), st.integers(1, 300))
+@settings(max_examples=200, deadline=None)
+def test_centred_frames_are_those_that_fit_in_keras_padding(fft_length, shorter, stride, samples):
+    framing = centred(fft_length, max(1, fft_length - shorter), stride)
+    padded = samples + 2 * (fft_length // 2)
+    assert framing.n_frames(samples) == len(range(0, padded - fft_length + 1, stride)) >= 1
+    # The padding that is left out is exactly what only the zeros around the window would meet.
+    before, after = framing.padding
+    assert min(before, after) >= 0
+    assert fft_length // 2 - before == (fft_length - framing.sequence_length) // 2
+    assert samples + before + after - framing.sequence_length == padded - fft_length
+
+
+def test_centred_frames_of_ints_arrays_and_tensors():
+    framing = centred(8, 8, 4)
+    counts = [0, 1, 1, 2, 3]
+    samples = [0, 1, 3, 4, 8]
+    assert [framing.n_frames(count) for count in samples] == counts
+    np.testing.assert_array_equal(framing.n_frames(np.array(samples)), counts)
+    np.testing.assert_array_equal(framing.n_frames(tf.constant(samples)), counts)
+    np.testing.assert_array_equal(framing.n_frames(tf.constant(samples, tf.int64)), counts)
+
+
+def test_without_a_window_a_centred_frame_has_the_length_of_the_transform():
+    assert centred(64, 40, 10, window=None).sequence_length == 64
+    assert centred(64, 40, 10).sequence_length == 40
+    assert centred(64, None, 10).sequence_length == 64
+
+
+def test_a_window_of_another_length_is_refused():
+    with pytest.raises(ArgumentError, match=r"as many values as sequence_length=4. Received: window with 3 values"):
+        centred(8, 4, 2, window=(1.0, 1.0, 1.0))

@@ -59,6 +59,39 @@ def test_the_gradient_of_log10_is_that_of_the_formula():
     np.testing.assert_allclose(tape.gradient(logarithms, values), 10 / np.log(10) / values.numpy(), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-14)])
+@pytest.mark.parametrize("name", ["log1p", "expm1"])
+def test_log1p_and_expm1_equal_numpy_and_have_the_same_bits_in_every_rotation(name, dtype, tolerance):
+    values = np.geomspace(1e-30, 80, 1001).astype(dtype)
+    results = getattr(ops, name)(values).numpy()
+    assert results.dtype == dtype
+    np.testing.assert_allclose(results, getattr(np, name)(values.astype(np.float64)), rtol=tolerance)
+    for shift in range(1, 20):
+        assert np.array_equal(getattr(ops, name)(np.roll(values, shift)), np.roll(results, shift))
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_combine_bins_multiplies_the_bins_of_every_channel(data_format):
+    spectrogram, matrix = random_values([2, 3, 5, 9]), random_values([9, 4], seed=1)
+    expected = spectrogram.astype(np.float64) @ matrix.astype(np.float64)
+    if data_format == "channels_last":
+        spectrogram, expected = np.moveaxis(spectrogram, 1, -1), np.moveaxis(expected, 1, -1)
+    actual = ops.combine_bins(spectrogram, tf.constant(matrix), data_format)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 127, 2205])
+def test_pairwise_sum_has_the_same_bits_for_every_rank_axis_and_in_graphs(size):
+    values = random_values([6, size])
+    sums = ops.pairwise_sum(values).numpy()
+    wide = values.astype(np.float64)
+    np.testing.assert_allclose(sums, wide.sum(axis=1), rtol=0, atol=3e-7 * np.abs(wide).sum(axis=1).max())
+    assert np.array_equal(ops.pairwise_sum(values.reshape(2, 3, size)), sums.reshape(2, 3))
+    assert np.array_equal(ops.pairwise_sum(values[2]), sums[2])
+    assert np.array_equal(ops.pairwise_sum(values.T.copy(), axis=0), sums)
+    assert np.array_equal(tf.function(ops.pairwise_sum)(tf.constant(values)), sums)
+
+
 @pytest.mark.parametrize(("n_freq", "n_bins"), [(1025, 84), (257, 80), (201, 33), (5, 1)])
 def test_apply_filterbank_has_the_same_bits_for_every_rank_and_a_single_frame(n_freq, n_bins):
     frames = np.abs(random_values([6, n_freq]))
@@ -82,7 +115,7 @@ def test_magnitudes_neither_overflow_nor_vanish():
     np.testing.assert_allclose(ops.safe_abs(values), [5, 5, 0, 5e30, 5e-30], rtol=1e-6)
 
 
-@given(st.integers(1, 9), st.integers(1, 40), st.integers(0, 10_000))
+@given(st.integers(1, 64), st.integers(1, 40), st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_mix_down_has_the_same_bits_in_numpy_eagerly_and_in_graphs(channels, time, seed):
     waveform = random_values([time, channels], seed)
@@ -108,3 +141,20 @@ def test_frames_are_slices_of_the_waveform(length, frame_length, hop_length, pad
     padded = np.concatenate([waveform, np.zeros(frame_length, np.float32)])
     expected = np.array([padded[start : start + frame_length] for start in starts]).reshape([-1, frame_length])
     np.testing.assert_array_equal(ops.frame(waveform, frame_length, hop_length, pad_end), expected)
+
+
+@given(st.floats(2**-60, 2**40, width=32), st.integers(1, 70), st.integers(0, 69), st.sampled_from([0.3, 1.5, 2.7]))
+@settings(max_examples=60, deadline=None)
+def test_power_has_the_same_bits_wherever_a_value_stands(value, size, place, exponent):
+    values = np.full(size, 0.3, np.float32)
+    values[place % size] = value
+    alone = ops.power(tf.constant([np.float32(value)]), exponent).numpy()[0]
+    assert ops.power(tf.constant(values), exponent).numpy()[place % size] == alone
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.5, 1.0, 1.5, 2.0, 2.7, 3.0, 4.0])
+def test_power_has_the_same_bits_in_a_graph_that_rewrites_powers(exponent):
+    values = np.abs(random_values([3, 7, 5]))
+    graph = tf.function(lambda x: ops.power(x, exponent), input_signature=[tf.TensorSpec([None, None, 5])])
+    assert np.array_equal(graph(values), ops.power(tf.constant(values), exponent))
+    np.testing.assert_allclose(graph(values), values.astype(np.float64) ** exponent, rtol=2e-6)

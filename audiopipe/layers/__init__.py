@@ -1,9 +1,49 @@
 """Keras layers for audio features. The composed layers are in `audiopipe.composed`."""
 
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
+from audiopipe.layers.channel_swap import ChannelSwap
 from audiopipe.layers.composed_layer import ComposedLayer
+from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
+from audiopipe.layers.delta import Delta
+from audiopipe.layers.energy import Energy
+from audiopipe.layers.frame import Frame
+from audiopipe.layers.inverse_stft import InverseSTFT
+from audiopipe.layers.logmel_to_mfcc import LogmelToMFCC
 from audiopipe.layers.magnitude import Magnitude
+from audiopipe.layers.magnitude_phase import MagnitudePhase
 from audiopipe.layers.magnitude_to_decibel import MagnitudeToDecibel
+from audiopipe.layers.mel_spectrogram import MelSpectrogram
+from audiopipe.layers.mu_law_decoding import MuLawDecoding
+from audiopipe.layers.mu_law_encoding import MuLawEncoding
+from audiopipe.layers.pad_begin import PadBegin
+from audiopipe.layers.phase import Phase
+from audiopipe.layers.power import Power
+from audiopipe.layers.real_imaginary import RealImaginary
+from audiopipe.layers.reflection_padding import ReflectionPadding
+from audiopipe.layers.spec_augment import SpecAugment
 from audiopipe.layers.stft import STFT
 
-__all__ = ["STFT", "ApplyFilterbank", "ComposedLayer", "Magnitude", "MagnitudeToDecibel"]
+__all__ = [
+    "STFT",
+    "ApplyFilterbank",
+    "ChannelSwap",
+    "ComposedLayer",
+    "ConcatenateFrequencyMap",
+    "Delta",
+    "Energy",
+    "Frame",
+    "InverseSTFT",
+    "LogmelToMFCC",
+    "Magnitude",
+    "MagnitudePhase",
+    "MagnitudeToDecibel",
+    "MelSpectrogram",
+    "MuLawDecoding",
+    "MuLawEncoding",
+    "PadBegin",
+    "Phase",
+    "Power",
+    "RealImaginary",
+    "ReflectionPadding",
+    "SpecAugment",
+]

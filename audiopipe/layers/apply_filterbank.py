@@ -12,7 +12,11 @@ from audiopipe import checks, filterbanks, ops
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.audio_layer import AudioLayer, resolve_data_format
 
-FILTERBANKS: dict[str, Callable[..., np.ndarray]] = {"mel": filterbanks.mel, "log": filterbanks.log}
+FILTERBANKS: dict[str, Callable[..., np.ndarray]] = {
+    "mel": filterbanks.mel,
+    "log": filterbanks.log,
+    "linear_to_mel": filterbanks.linear_to_mel,
+}
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -20,10 +24,11 @@ class ApplyFilterbank(AudioLayer):
     """Sum frequency bins into the bands of a filterbank.
 
     Args:
-        type: `"mel"` or `"log"`.
+        type: `"mel"`, `"log"`, or `"linear_to_mel"`, the mel filterbank of Keras.
         filterbank_kwargs: The arguments of `audiopipe.filterbanks.mel` (`sample_rate, n_freq, n_mels, f_min, f_max,
             htk, norm`) or `audiopipe.filterbanks.log` (`sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread`).
-            Both also take `n_fft`, which is needed where it is odd.
+            Both also take `n_fft`, which is needed where it is odd. Those of `audiopipe.filterbanks.linear_to_mel` are
+            `sampling_rate, num_spectrogram_bins, num_mel_bins, lower_edge_hertz, upper_edge_hertz`.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
@@ -58,10 +63,7 @@ class ApplyFilterbank(AudioLayer):
     def call(self, spectrogram):
         """Apply the filterbank to a batch of spectrograms."""
         self.compute_output_shape(spectrogram.shape)
-        if self.data_format == "channels_first":
-            return ops.apply_filterbank(spectrogram, tf.constant(self.filterbank))
-        bands = ops.apply_filterbank(tf.transpose(spectrogram, [0, 3, 1, 2]), tf.constant(self.filterbank))
-        return tf.transpose(bands, [0, 2, 3, 1])
+        return ops.combine_bins(spectrogram, tf.constant(self.filterbank), self.data_format)
 
     def compute_output_shape(self, input_shape):
         channels_last = self.data_format == "channels_last"

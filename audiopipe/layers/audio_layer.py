@@ -38,13 +38,40 @@ class AudioLayer(keras.layers.Layer):
     def __init__(self, *, dtype: Any = None, **kwargs: Any):
         super().__init__(dtype=compute_policy(dtype), **kwargs)
 
+    @property
+    def model_input_dtype(self) -> str:
+        """Dtype of the input of a model that begins with this layer."""
+        return self.compute_dtype
+
     def compute_output_spec(self, inputs, **kwargs):
         shape = self.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, dtype=self.compute_output_dtype(inputs.dtype))
 
+    def call_real(self, inputs: Any) -> Any:
+        """What `call` computes, where a complex tensor is a `real_arithmetic.ComplexParts`. For TFLite."""
+        return self.call(inputs)
+
     def compute_output_dtype(self, input_dtype: str) -> str:
         """Dtype of the output for an input of `input_dtype`."""
         return self.compute_dtype
+
+    def check_input(self, inputs: Any) -> tuple[int | None, ...]:
+        """Raise an error unless the layer takes such a tensor; return the shape of the output."""
+        self.compute_output_dtype(keras.backend.standardize_dtype(inputs.dtype))
+        return self.compute_output_shape(inputs.shape)
+
+    def check_floating(self, dtype: str) -> None:
+        """Raise an error unless `dtype` is one of real floating-point numbers.
+
+        Raises:
+            ArgumentError: If it is another.
+        """
+        if "float" not in dtype:
+            raise ArgumentError(
+                f"The input of {type(self).__name__} '{self.name}' must be of floating-point numbers. Received: "
+                f"dtype={dtype}. Scale integer samples to a full scale of 1.0 first, 16 bits for example with "
+                f"waveform.astype('float32') / 32768; take the magnitude of complex values."
+            )
 
     def check_rank(self, shape: tuple[int | None, ...], rank: int, layout: str) -> None:
         """Raise an error unless `shape` has `rank` dimensions.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from audiopipe import real_arithmetic
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.audio_layer import compute_policy
 
@@ -25,7 +26,8 @@ class ComposedLayer(keras.Sequential):
         output_dtype: Dtype of the result. None means the compute dtype of the global policy.
 
     Input shape:
-        That of the first layer, usually `(batch, time, channels)`. Floating point.
+        That of the first layer, usually `(batch, time, channels)`. Floating point, or complex where the first layer
+        takes a spectrogram.
 
     Output shape:
         That of the last layer.
@@ -51,6 +53,19 @@ class ComposedLayer(keras.Sequential):
     def __call__(self, inputs, *args, **kwargs):
         inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
         dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if "complex" in self._input_dtype:
+            self.layers[0].compute_output_dtype(dtype)  # refuses real values, which Keras would make complex
+        else:
+            self._check_waveform(dtype)
+        return super().__call__(inputs, *args, **kwargs)
+
+    @property
+    def _input_dtype(self) -> str:
+        """Dtype of what goes in: complex where the first layer takes a spectrogram."""
+        first = self.layers[0] if self.layers else self
+        return str(getattr(first, "model_input_dtype", first.compute_dtype))
+
+    def _check_waveform(self, dtype: str) -> None:
         if dtype in ("float16", "bfloat16"):
             raise ArgumentError(
                 f"A waveform must have at least 32 bits a sample, or decibels are off by up to 2.4. Received: dtype="
@@ -62,15 +77,18 @@ class ComposedLayer(keras.Sequential):
                 f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={dtype} in "
                 f"'{self.name}'. Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
             )
-        return super().__call__(inputs, *args, **kwargs)
 
     def build(self, input_shape=None):
         has_input_layer = self._layers and isinstance(self._layers[0], keras.layers.InputLayer)
         if input_shape is not None and not has_input_layer:
             # Of the first call's shape only the channels are kept: one layer serves every batch and every length.
-            channels_first = getattr(self.layers[0], "input_data_format", None) == "channels_first"
+            first = self.layers[0]
+            data_format = getattr(first, "input_data_format", getattr(first, "data_format", None))
+            channels_first = data_format == "channels_first"
             channels_axis = 1 if channels_first else len(input_shape) - 1
             input_shape = tuple(size if axis == channels_axis else None for axis, size in enumerate(input_shape))
+            # Keras would make one of its own, which is never complex.
+            self._layers.insert(0, keras.layers.InputLayer(batch_shape=input_shape, dtype=self._input_dtype))
         super().build(input_shape)
 
     def call(self, inputs, training=None, mask=None):
@@ -79,7 +97,9 @@ class ComposedLayer(keras.Sequential):
             # A node of the graph, so that a SavedModel tells which feature it was built for.
             tf.constant(self.config_json, name="audiopipe_config")
         for layer in self.layers:
-            inputs = layer(inputs)
+            inputs = layer.call_real(inputs) if real_arithmetic.active() else layer(inputs)
+        if isinstance(inputs, real_arithmetic.ComplexParts):
+            return inputs
         return inputs if inputs.dtype.is_complex else tf.cast(inputs, self.feature_dtype)
 
     def compute_output_spec(self, inputs, training=None, mask=None):

@@ -1,14 +1,14 @@
 """Magnitude of complex values."""
 
 import keras
+import tensorflow as tf
 
 from audiopipe import ops
-from audiopipe.errors import ArgumentError
-from audiopipe.layers.audio_layer import REAL_OF_COMPLEX, AudioLayer
+from audiopipe.layers.complex_layer import ComplexLayer
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
-class Magnitude(AudioLayer):
+class Magnitude(ComplexLayer):
     """Magnitude of a complex spectrogram.
 
     The gradient at silence is zero, not NaN.
@@ -29,16 +29,11 @@ class Magnitude(AudioLayer):
 
     def call(self, spectrogram):
         """Take the magnitude of every value."""
-        self.compute_output_dtype(keras.backend.standardize_dtype(spectrogram.dtype))
+        self.check_input(spectrogram)
         return ops.safe_abs(spectrogram)
+
+    def call_real(self, spectrogram):
+        return tf.sqrt(tf.square(spectrogram.real) + tf.square(spectrogram.imaginary))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
-
-    def compute_output_dtype(self, input_dtype):
-        if input_dtype not in REAL_OF_COMPLEX:
-            raise ArgumentError(
-                f"The input of {type(self).__name__} '{self.name}' must be complex. Received: dtype={input_dtype}. "
-                "Put it after an STFT."
-            )
-        return REAL_OF_COMPLEX[input_dtype]

@@ -1,11 +1,13 @@
 """Short-time Fourier transform."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from audiopipe import filterbanks, ops
+from audiopipe import checks, filterbanks, ops, real_arithmetic
 from audiopipe.framing import Framing
 from audiopipe.layers.audio_layer import COMPLEX_OF_REAL, AudioLayer, resolve_data_format
 
@@ -27,6 +29,7 @@ class STFT(AudioLayer):
         pad_end: Whether to put zeros after it, so that no sample is dropped.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
+        window: A window of your own in place of a named one: `win_length` numbers.
 
     Input shape:
         `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`. float32, full scale 1.0.
@@ -54,30 +57,43 @@ class STFT(AudioLayer):
         pad_end: bool = False,
         input_data_format: str = "default",
         output_data_format: str = "default",
+        window: Sequence[float] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.framing = Framing.resolve(
             n_fft=n_fft, win_length=win_length, hop_length=hop_length, pad_begin=pad_begin, pad_end=pad_end
         )
-        self.window_name = filterbanks.canonical_window_name(window_name)
-        self.window = filterbanks.window(window_name, self.framing.win_length).astype(self.compute_dtype)
+        if window is not None and window_name is not None:
+            raise checks.fail("window_name", "left out where a window is given by its values", window_name)
+        win_length = self.framing.win_length
+        self.own_window = None if window is None else filterbanks.custom_window("window", window, win_length)
+        self.window_name = None if window is not None else filterbanks.canonical_window_name(window_name)
+        values = filterbanks.window(window_name, win_length) if window is None else np.array(self.own_window)
+        self.window = values.astype(self.compute_dtype)
         self.input_data_format = resolve_data_format("input_data_format", input_data_format)
         self.output_data_format = resolve_data_format("output_data_format", output_data_format)
 
     def call(self, waveform):
         """Transform a batch of waveforms."""
+        return self._in_output_format(tf.signal.rfft(self._windowed_frames(waveform), [self.framing.n_fft]))
+
+    def call_real(self, waveform):
+        parts = real_arithmetic.rfft(self._windowed_frames(waveform), self.framing.n_fft)
+        return parts.map(self._in_output_format)
+
+    def _windowed_frames(self, waveform: tf.Tensor) -> tf.Tensor:
+        """Frames `(batch, channels, frames, win_length)`."""
         self.check_rank(waveform.shape, 3, self._input_layout())
         framing = self.framing
         if self.input_data_format == "channels_last":
             waveform = tf.transpose(waveform, [0, 2, 1])
         if framing.begin_padding:
             waveform = tf.pad(waveform, [[0, 0], [0, 0], [framing.begin_padding, 0]])
-        frames = ops.frame(waveform, framing.win_length, framing.hop_length, framing.pad_end)
-        spectrogram = tf.signal.rfft(frames * self.window, [framing.n_fft])
-        if self.output_data_format == "channels_last":
-            spectrogram = tf.transpose(spectrogram, [0, 2, 3, 1])
-        return spectrogram
+        return ops.frame(waveform, framing.win_length, framing.hop_length, framing.pad_end) * self.window
+
+    def _in_output_format(self, spectrogram: tf.Tensor) -> tf.Tensor:
+        return tf.transpose(spectrogram, [0, 2, 3, 1]) if self.output_data_format == "channels_last" else spectrogram
 
     def compute_output_shape(self, input_shape):
         self.check_rank(input_shape, 3, self._input_layout())
@@ -102,6 +118,7 @@ class STFT(AudioLayer):
             "pad_end": self.framing.pad_end,
             "input_data_format": self.input_data_format,
             "output_data_format": self.output_data_format,
+            "window": None if self.own_window is None else list(self.own_window),
         }
 
     def _input_layout(self) -> str:

@@ -1,5 +1,6 @@
 """The layers that have to pass every test of `test_harness.py`. A new layer is one more case in the list."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ class Case:
         values: Makes a batch of input, in single precision.
         time_axis: The axis of the input that is as long as the clip; its length and the batch's may be unknown.
         complex_output: Whether the result is complex. It is then never cast.
+        integer_output: Whether the result is integers. They have no gradient.
+        rounds: Whether the result depends on the precision. That of a layer that only moves values does not.
         last_is_cast: Whether the policy decides the dtype of the result, as for composed layers.
     """
 
@@ -27,7 +30,15 @@ class Case:
     values: Callable[[], np.ndarray]
     time_axis: int = 1
     complex_output: bool = False
+    integer_output: bool = False
+    rounds: bool = True
     last_is_cast: bool = False
+
+    def output_dtype(self, double: bool) -> str:
+        """Dtype of the result before any cast, under a float64 policy or another."""
+        if self.integer_output:
+            return "int32"
+        return ("complex128" if double else "complex64") if self.complex_output else "float64" if double else "float32"
 
     def shape(self, known_batch: bool, known_time: bool) -> tuple[int | None, ...]:
         """Shape of the input with None for what is not known."""
@@ -60,13 +71,23 @@ def magnitudes(*shape):
     return lambda: np.abs(waveforms(*shape)())
 
 
+def codes(number, *shape):
+    """Mu-law codes as a model for floating-point input gets them."""
+    return lambda: np.random.default_rng(0).integers(1, number - 1, shape).astype(np.float32)
+
+
 def composed_case(name, function, values, time_axis=1, **arguments):
     return Case(name, lambda: function(**arguments), values, time_axis, last_is_cast=True)
+
+
+def reconstructing_pair():
+    return composed.get_perfectly_reconstructing_stft_istft(n_fft=65, win_length=50, hop_length=15)
 
 
 LAST, FIRST = "channels_last", "channels_first"
 MEL = {"sample_rate": 16000, "n_freq": 129, "n_mels": 21}
 LOG = {"sample_rate": 16000, "n_freq": 129, "n_bins": 19, "f_min": 440.0, "spread": 0.5}
+KERAS_MEL = {"fft_length": 256, "sequence_stride": 64, "num_mel_bins": 21, "top_db": 30.0}
 DECIBEL = {"return_decibel": True, "db_dynamic_range": 30.0}
 
 CASES = [
@@ -121,5 +142,122 @@ CASES = [
         input_data_format=FIRST,
         output_data_format=FIRST,
         **DECIBEL,
+    ),
+    Case("delta", layers.Delta, waveforms(3, 7, 5, 2)),
+    Case(
+        "delta longer than the clip, channels first",
+        lambda: layers.Delta(9, "reflect", FIRST),
+        waveforms(2, 3, 3, 5),
+        time_axis=2,
+    ),
+    Case("frequency map", layers.ConcatenateFrequencyMap, waveforms(2, 3, 7, 2)),
+    Case(
+        "frequency map, channels first",
+        lambda: layers.ConcatenateFrequencyMap(FIRST),
+        waveforms(2, 2, 3, 6),
+        time_axis=2,
+    ),
+    Case("frame", lambda: layers.Frame(50, 20), waveforms(3, 333, 2), rounds=False),
+    Case(
+        "frame, padded, channels first",
+        lambda: layers.Frame(50, 70, pad_end=True, pad_value=0.5, data_format=FIRST),
+        waveforms(2, 3, 333),
+        time_axis=2,
+        rounds=False,
+    ),
+    Case("energy", lambda: layers.Energy(8000, frame_length=51, hop_length=20), waveforms(3, 333, 2)),
+    Case(
+        "energy, padded, channels first",
+        lambda: layers.Energy(8000, 0.3, 64, 70, pad_end=True, pad_value=0.5, data_format=FIRST),
+        waveforms(2, 3, 333),
+        time_axis=2,
+    ),
+    Case(
+        "mu-law encoding",
+        lambda: layers.MuLawEncoding(256),
+        waveforms(3, 333, 2),
+        integer_output=True,
+        rounds=False,
+    ),
+    Case("mu-law decoding", lambda: layers.MuLawDecoding(256), codes(256, 3, 333, 2)),
+    Case("mfcc", lambda: layers.LogmelToMFCC(13), waveforms(3, 4, 41, 2)),
+    Case(
+        "mfcc, channels first",
+        lambda: layers.LogmelToMFCC(21, FIRST),
+        waveforms(2, 2, 4, 21),
+        time_axis=2,
+    ),
+    Case("spec augment in inference", lambda: layers.SpecAugment(3, 2), waveforms(3, 4, 7, 2), rounds=False),
+    Case("channel swap in inference", layers.ChannelSwap, waveforms(3, 333, 2), rounds=False),
+    Case("power", lambda: layers.Power(1.5), magnitudes(3, 4, 7, 2)),
+    Case("reflection", lambda: layers.ReflectionPadding(9, 8), waveforms(3, 333, 2), rounds=False),
+    Case(
+        "reflection longer than the clip, channels first",
+        lambda: layers.ReflectionPadding(30, 20, FIRST),
+        waveforms(2, 3, 7),
+        time_axis=2,
+        rounds=False,
+    ),
+    Case("keras's mel spectrogram", lambda: layers.MelSpectrogram(**KERAS_MEL), waveforms(3, 1000)),
+    Case(
+        "keras's mel spectrogram, magnitudes, own window",
+        lambda: layers.MelSpectrogram(
+            **KERAS_MEL, window=[0.5, 1.0] * 50, sequence_length=100, mag_exp=1.0, power_to_db=False
+        ),
+        waveforms(2, 777),
+    ),
+    composed_case(
+        "keras's mel spectrogram with channels",
+        composed.get_keras_melspectrogram_layer,
+        waveforms(3, 1000, 2),
+        **KERAS_MEL,
+        mag_exp=1.5,
+    ),
+    composed_case(
+        "keras's mel spectrogram, channels first",
+        composed.get_keras_melspectrogram_layer,
+        waveforms(2, 3, 777),
+        time_axis=2,
+        **KERAS_MEL,
+        window=[0.5, 1.0] * 50,
+        sequence_length=100,
+        power_to_db=False,
+        input_data_format=FIRST,
+        output_data_format=FIRST,
+    ),
+    Case("phase", layers.Phase, complex_spectrograms(3, 4, 7, 2)),
+    Case("real and imaginary part", layers.RealImaginary, complex_spectrograms(3, 4, 7, 2), rounds=False),
+    Case(
+        "magnitude and phase, channels first",
+        lambda: layers.MagnitudePhase(True, 1e-3, 0.5, 25.0, FIRST),
+        complex_spectrograms(2, 3, 4, 7),
+        time_axis=2,
+    ),
+    Case("zeros before", lambda: layers.PadBegin(9), waveforms(3, 33, 2), rounds=False),
+    Case("inverse stft", lambda: layers.InverseSTFT(64, 50, 15), complex_spectrograms(3, 9, 33, 2)),
+    Case(
+        "inverse stft, hop longer than the window, channels first",
+        lambda: layers.InverseSTFT(
+            63, 30, 40, forward_window_name="hamming_window", input_data_format=FIRST, output_data_format=FIRST
+        ),
+        complex_spectrograms(2, 3, 5, 32),
+        time_axis=2,
+    ),
+    composed_case("stft as channels", composed.get_stft_layer, waveforms(3, 1000, 2), n_fft=256),
+    composed_case(
+        "stft magnitude and phase, channels first",
+        functools.partial(composed.get_stft_mag_phase, None),
+        waveforms(2, 3, 777),
+        time_axis=2,
+        n_fft=255,
+        win_length=200,
+        pad_end=True,
+        input_data_format=FIRST,
+        output_data_format=FIRST,
+        **DECIBEL,
+    ),
+    Case("reconstructing stft", lambda: reconstructing_pair()[0], waveforms(3, 333, 2), complex_output=True),
+    Case(
+        "reconstructing istft", lambda: reconstructing_pair()[1], complex_spectrograms(3, 9, 33, 2), last_is_cast=True
     ),
 ]

@@ -69,7 +69,7 @@ def test_mel_filters_that_reach_no_bin_warn():
 @pytest.mark.parametrize(
     ("type", "arguments", "message"),
     [
-        ("bark", MEL, "type must be one of 'mel', 'log'. Received: type='bark'"),
+        ("bark", MEL, "type must be one of 'mel', 'log', 'linear_to_mel'. Received: type='bark'"),
         ("mel", {**MEL, "n_bins": 40}, "arguments of audiopipe.filterbanks.mel.*n_bins"),
         ("mel", {"sample_rate": 16000}, "arguments of audiopipe.filterbanks.mel.*n_freq"),
         ("log", {**LOG, "n_mels": 40}, "arguments of audiopipe.filterbanks.log.*n_mels"),

@@ -117,3 +117,15 @@ def test_another_rank_than_three_is_refused_with_the_layout(shape):
 def test_impossible_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         STFT(**arguments)
+
+
+def test_a_window_given_by_its_values_stands_in_place_of_a_named_one():
+    clip, window = waveforms(1, 1000, 1), np.linspace(0.1, 1.0, 200)
+    frames = np.array([clip[0, start : start + 200, 0] * window for start in range(0, 801, 64)])
+    layer = STFT(256, 200, 64, window=window)
+    assert_close(layer(clip).numpy()[0, :, :, 0], np.fft.rfft(frames, 256))
+    assert layer.get_config()["window"] == window.tolist()
+    with pytest.raises(ArgumentError, match=r"window_name must be left out .*Received: window_name='hann_window'"):
+        STFT(256, window_name="hann_window", window=window)
+    with pytest.raises(ArgumentError, match=r"window must be 256 numbers.*shape=\(200,\)"):
+        STFT(256, window=window)

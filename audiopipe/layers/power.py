@@ -1,0 +1,46 @@
+"""Powers of magnitudes."""
+
+from typing import Any
+
+import keras
+
+from audiopipe import checks, ops
+from audiopipe.layers.audio_layer import AudioLayer
+
+
+@keras.saving.register_keras_serializable(package="audiopipe")
+class Power(AudioLayer):
+    """Magnitudes raised to a power.
+
+    The gradient at silence is zero, also where that of the formula is infinite.
+
+    Args:
+        exponent: The exponent, greater than 0: 2 makes powers of magnitudes.
+
+    Input shape:
+        Tensor of any shape, usually `(batch, frames, bins, channels)`. Real and not negative.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ArgumentError: If the exponent is out of range.
+
+    Example:
+        >>> Power(2.0)(tf.constant([[3.0, 0.5]])).numpy()
+        array([[9.  , 0.25]], dtype=float32)
+    """
+
+    def __init__(self, exponent: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.exponent = checks.real("exponent", exponent, above=0)
+
+    def call(self, magnitudes):
+        """Raise every value to the power."""
+        return ops.power(magnitudes, self.exponent)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "exponent": self.exponent}

@@ -1,0 +1,68 @@
+"""Continuing a waveform by its mirror image."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from audiopipe import checks
+from audiopipe.framing import any_samples
+from audiopipe.layers.waveform_layer import WaveformLayer
+
+
+@keras.saving.register_keras_serializable(package="audiopipe")
+class ReflectionPadding(WaveformLayer):
+    """Continue a waveform by reflection on both sides, as `numpy.pad(mode="reflect")` does.
+
+    The first and the last sample are mirrors and are not repeated. A waveform shorter than the padding is reflected
+    again and again, one of a single sample is continued with that sample, and one without samples stays so.
+
+    Args:
+        before: Samples to put before the waveform.
+        after: Samples to put after it.
+        data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+
+    Input shape:
+        `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`.
+
+    Output shape:
+        The same with `before + time + after` samples.
+
+    Raises:
+        ArgumentError: If an argument is out of range or the input is not of rank 3.
+
+    Example:
+        >>> layer = ReflectionPadding(2, 3, data_format="channels_first")
+        >>> layer(tf.constant([[[1.0, 2.0, 3.0]]])).numpy()
+        array([[[3., 2., 1., 2., 3., 2., 1., 2.]]], dtype=float32)
+    """
+
+    def __init__(self, before: int, after: int, data_format: str = "default", **kwargs: Any):
+        super().__init__(data_format, **kwargs)
+        self.before = checks.integer("before", before, minimum=0)
+        self.after = checks.integer("after", after, minimum=0)
+
+    def call(self, waveform):
+        """Continue a batch of waveforms."""
+        self.check_input(waveform)
+        axis = self.time_axis
+        time = tf.shape(waveform)[axis] if waveform.shape[axis] is None else waveform.shape[axis]
+        last = time - any_samples(time)
+
+        def reflected(start, stop):
+            # A triangle wave, 0 1 .. last .. 1 0 1 .., is where the samples of an endless reflection come from.
+            sources = last - tf.abs(tf.range(start, stop) % tf.maximum(2 * last, 1) - last)
+            return tf.gather(waveform, sources, axis=axis)
+
+        begin = reflected(-self.before * any_samples(time), 0)
+        end = reflected(time, time + self.after * any_samples(time))
+        return tf.concat([begin, waveform, end], axis=axis)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(super().compute_output_shape(input_shape))
+        time = shape[self.time_axis]
+        shape[self.time_axis] = None if time is None else time + (self.before + self.after) * any_samples(time)
+        return tuple(shape)
+
+    def get_config(self):
+        return {**super().get_config(), "before": self.before, "after": self.after}

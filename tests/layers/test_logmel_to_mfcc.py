@@ -1,0 +1,78 @@
+"""Cepstral coefficients against scipy, and against TensorFlow's scale."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.fft
+import tensorflow as tf
+
+from audiopipe.errors import ArgumentError
+from audiopipe.layers import LogmelToMFCC
+
+LAST, FIRST = "channels_last", "channels_first"
+
+
+def decibels(*shape):
+    return (20 * np.random.default_rng(0).standard_normal(shape) - 40).astype(np.float32)
+
+
+def reference(log_mel, n_mfccs):
+    """Over the last axis."""
+    transform = scipy.fft.dct(log_mel.astype(np.float64), type=2, axis=-1, norm="ortho")[..., :n_mfccs]
+    transform[..., 0] *= np.sqrt(2)
+    return transform
+
+
+@pytest.mark.parametrize(("n_mels", "n_mfccs"), [(40, 13), (128, 20), (80, 80), (41, 1), (1, 1)])
+def test_coefficients_equal_scipys_transform_with_the_scale_of_htk(n_mels, n_mfccs):
+    batch = decibels(2, 3, 9, n_mels)
+    expected = reference(batch, n_mfccs)
+    first = LogmelToMFCC(n_mfccs, FIRST)(batch).numpy()
+    np.testing.assert_allclose(first, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    last = LogmelToMFCC(n_mfccs, LAST)(np.moveaxis(batch, 1, -1)).numpy()
+    np.testing.assert_array_equal(np.moveaxis(last, -1, 1), first)
+
+
+def test_coefficients_are_those_of_tensorflow():
+    batch = decibels(2, 1, 9, 64)
+    expected = tf.signal.mfccs_from_log_mel_spectrograms(batch)[..., :20]
+    np.testing.assert_allclose(LogmelToMFCC(data_format=FIRST)(batch), expected, rtol=0, atol=1e-3)
+
+
+def test_under_a_float64_policy_the_matrix_keeps_its_precision():
+    batch = decibels(1, 1, 5, 40).astype(np.float64)
+    expected = reference(batch, 13)
+    actual = LogmelToMFCC(13, FIRST, dtype="float64")(batch)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-14 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("n_mels", [40, 64, 80, 128])
+def test_a_single_frame_has_the_bits_that_it_has_among_others(n_mels):
+    batch = decibels(3, 2, 11, n_mels)
+    layer = LogmelToMFCC(13, FIRST)
+    coefficients = layer(batch).numpy()
+    for frame in range(11):
+        assert np.array_equal(layer(batch[1:2, :, frame : frame + 1])[0, :, 0], coefficients[1, :, frame])
+
+
+def test_more_coefficients_than_mels_are_refused():
+    message = r"at least n_mfccs=20 bins.*Received: shape=\(1, 4, 13, 1\).*Raise n_mels or lower n_mfccs"
+    with pytest.raises(ArgumentError, match=message):
+        LogmelToMFCC(20, LAST)(np.zeros((1, 4, 13, 1), np.float32))
+
+
+def test_an_unknown_number_of_mels_is_refused():
+    with pytest.raises(ArgumentError, match="a known number"):
+        LogmelToMFCC(20, LAST)(keras.Input((None, None, 1)))
+
+
+@pytest.mark.parametrize("shape", [(5, 40), (2, 5, 40)])
+def test_another_rank_than_four_is_refused(shape):
+    with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\)"):
+        LogmelToMFCC()(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(("arguments", "message"), [((0,), "n_mfccs=0"), ((13, "NCHW"), "data_format='NCHW'")])
+def test_impossible_arguments_are_refused(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        LogmelToMFCC(*arguments)
