@@ -110,6 +110,20 @@ class Config:
         return "channels_last"
 
     @property
+    def quantities(self) -> tuple[str, ...]:
+        """What the feature tells of a channel of the clip, each in a channel of its own.
+
+        Of `"magnitude"`, `"power"`, `"decibel"`, `"phase"`, `"real part"` and `"imaginary part"`. All channels' first
+        quantity comes before all channels' second.
+        """
+        return ("magnitude",)
+
+    @property
+    def feature_channels(self) -> int | None:
+        """Number of channels of the feature, None where that of the clip decides."""
+        return None if self.channels is None else self.channels * len(self.quantities)
+
+    @property
     def n_bins(self) -> int:
         """Number of bins of a frame."""
         return len(self.frequencies())
@@ -123,7 +137,13 @@ class Config:
         raise ConfigError(f"{type(self).__name__} does not say how many frames a clip has.")
 
     def feature_shape(self, n_frames: int | None, channels: int | None) -> tuple[int | None, int | None, int | None]:
-        """Shape of the feature of one clip, `(frames, bins, channels)`, or `(channels, frames, bins)`."""
+        """Shape of the feature of one clip, `(frames, bins, channels)`, or `(channels, frames, bins)`.
+
+        Args:
+            n_frames: Frames of the feature, None for any number.
+            channels: Channels of the clip, None for any number. The feature has as many for each of its `quantities`.
+        """
+        channels = None if channels is None else channels * len(self.quantities)
         if self.output_data_format == "channels_last":
             return n_frames, self.n_bins, channels
         return channels, n_frames, self.n_bins
@@ -147,7 +167,8 @@ class Config:
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy("float32")
         try:
-            layer = function(**{name: value for name, value in self.to_dict().items() if name in names})
+            fields = {name: value for name, value in self.to_dict().items() if name in names}
+            layer = function(input_shape=None, **fields)
         finally:
             keras.config.set_dtype_policy(policy)
         layer.config_json = self.to_json()
@@ -224,7 +245,8 @@ def from_dict(fields: dict[str, Any]) -> Config:
     cls = _CLASSES.get(name) if isinstance(name, str) else None
     if cls is None:
         raise ConfigError(
-            f"A config must name its feature, one of {', '.join(sorted(_CLASSES))}. Received: feature={name!r}."
+            f'A config must name its feature: "feature": one of {", ".join(map(repr, sorted(_CLASSES)))}. '
+            f"Received: {'the keys ' + ', '.join(fields) if name is None else f'feature={name!r}'}."
         )
     known = [item.name for item in dataclasses.fields(cls)]
     unknown = sorted(set(fields) - set(known))
@@ -248,27 +270,14 @@ def from_json(text: str) -> Config:
         128
     """
     try:
-        fields = json.loads(text, object_pairs_hook=unique_keys)
-    except json.JSONDecodeError as error:
+        fields = json.loads(text, object_pairs_hook=checks.unique_keys)
+    except ValueError as error:
         raise ConfigError(f"A config must be JSON. Received: {text[:60]!r} ({error}).") from error
     return from_dict(fields)
 
 
 def _rebuild(cls: type[Config], fields: dict[str, Any]) -> Config:
     return cls(**fields)
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The dict of a JSON object; for `json.loads`, which would take the last of several equal keys.
-
-    Raises:
-        ConfigError: If a key stands twice.
-    """
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ConfigError(f"A config's JSON must have each field once. Received twice: {', '.join(twice)}.")
-    return dict(pairs)
 
 
 def _canonical_json(value: dict[str, Any]) -> str:

@@ -14,13 +14,16 @@ import numpy as np
 
 from audiopipe import checks, filterbanks
 from audiopipe.config import MAX_CHANNELS, Config, from_dict, from_json, later_field
-from audiopipe.framing import Framing
+from audiopipe.framing import CentredFraming, Framing
 
 __all__ = [
     "MAX_CHANNELS",
     "Config",
+    "KerasMelSpectrogram",
     "LogFrequencySpectrogram",
     "MelSpectrogram",
+    "Stft",
+    "StftMagPhase",
     "StftMagnitude",
     "from_dict",
     "from_json",
@@ -30,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class _StftConfig(Config):
-    """What the features share that begin with a short-time Fourier transform."""
+    """What the features share that begin with a short-time Fourier transform; its own bins are the default."""
 
     n_fft: int = 2048
     win_length: int | None = None
@@ -38,10 +41,6 @@ class _StftConfig(Config):
     window_name: str | None = None
     pad_begin: bool = False
     pad_end: bool = False
-    return_decibel: bool = False
-    db_amin: float = 1e-5
-    db_ref_value: float = 1.0
-    db_dynamic_range: float = 80.0
     input_data_format: str = "default"
     output_data_format: str = "default"
 
@@ -50,14 +49,7 @@ class _StftConfig(Config):
         checked.update(dataclasses.asdict(self.framing))
         checked["window_name"] = filterbanks.canonical_window_name(self.window_name)
         filterbanks.check_window(checked["window_name"], self.framing.win_length)
-        for name in ("db_amin", "db_ref_value"):
-            checks.real(name, getattr(self, name), minimum=checks.SMALLEST_FLOAT32)
-        checks.real("db_dynamic_range", self.db_dynamic_range, above=0)
-        for name in ("input_data_format", "output_data_format"):
-            # 'default' becomes a fixed value here: a setting of one process must not decide what a config means.
-            value = getattr(self, name)
-            value = _default_data_format() if value == "default" else value
-            checked[name] = checks.choice(name, value, ("default", *checks.DATA_FORMATS))
+        checked.update(_fixed_data_formats(self))
         return checked
 
     @property
@@ -72,9 +64,71 @@ class _StftConfig(Config):
         framing = self.framing
         return (np.arange(n_frames) * framing.hop_length - framing.begin_padding) / self.sample_rate
 
+    def frequencies(self) -> np.ndarray:
+        return filterbanks.fft_frequencies(self.sample_rate, self.n_fft)
+
 
 @dataclass(frozen=True, kw_only=True)
-class StftMagnitude(_StftConfig):
+class _MagnitudeConfig(_StftConfig):
+    """What those of them share whose magnitudes can be put on a decibel scale."""
+
+    return_decibel: bool = False
+    db_amin: float = 1e-5
+    db_ref_value: float = 1.0
+    db_dynamic_range: float = 80.0
+
+    def _checked(self) -> dict[str, Any]:
+        checked = super()._checked()
+        for name in ("db_amin", "db_ref_value"):
+            checks.real(name, getattr(self, name), minimum=checks.SMALLEST_FLOAT32)
+        checks.real("db_dynamic_range", self.db_dynamic_range, above=0)
+        return checked
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        return ("decibel" if self.return_decibel else "magnitude",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stft(_StftConfig):
+    """Config of `audiopipe.composed.get_stft_layer`, whose arguments its fields are.
+
+    The feature has two channels for each of the clip: first the real parts of all, then the imaginary parts of all.
+    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+
+    Example:
+        >>> Stft(sample_rate=16000, n_fft=512, output_data_format="channels_last").feature_shape(100, channels=1)
+        (100, 257, 2)
+    """
+
+    composed: ClassVar[str] = "get_stft_layer"
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        return ("real part", "imaginary part")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StftMagPhase(_MagnitudeConfig):
+    """Config of `audiopipe.composed.get_stft_mag_phase`, whose arguments its fields are.
+
+    The feature has two channels for each of the clip: first the magnitudes of all, then the phases of all.
+    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+
+    Example:
+        >>> StftMagPhase(sample_rate=16000, n_fft=512, return_decibel=True).quantities
+        ('decibel', 'phase')
+    """
+
+    composed: ClassVar[str] = "get_stft_mag_phase"
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        return (*super().quantities, "phase")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StftMagnitude(_MagnitudeConfig):
     """Config of `audiopipe.composed.get_stft_magnitude_layer`, whose arguments its fields are.
 
     The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
@@ -87,12 +141,9 @@ class StftMagnitude(_StftConfig):
 
     composed: ClassVar[str] = "get_stft_magnitude_layer"
 
-    def frequencies(self) -> np.ndarray:
-        return filterbanks.fft_frequencies(self.sample_rate, self.n_fft)
-
 
 @dataclass(frozen=True, kw_only=True)
-class MelSpectrogram(_StftConfig):
+class MelSpectrogram(_MagnitudeConfig):
     """Config of `audiopipe.composed.get_melspectrogram_layer`, whose arguments its fields are.
 
     The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
@@ -130,7 +181,7 @@ class MelSpectrogram(_StftConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogFrequencySpectrogram(_StftConfig):
+class LogFrequencySpectrogram(_MagnitudeConfig):
     """Config of `audiopipe.composed.get_log_frequency_spectrogram_layer`, whose arguments its fields are.
 
     The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
@@ -170,6 +221,16 @@ class LogFrequencySpectrogram(_StftConfig):
         return filterbanks.log_frequencies(self.log_n_bins, self.log_bins_per_octave, self.log_f_min)
 
 
+def _fixed_data_formats(config: Config) -> dict[str, str]:
+    """A config's data formats, checked. A setting of one process must not decide what a config means."""
+    fixed = {}
+    for name in ("input_data_format", "output_data_format"):
+        value = getattr(config, name)
+        value = _default_data_format() if value == "default" else value
+        fixed[name] = checks.choice(name, value, ("default", *checks.DATA_FORMATS))
+    return fixed
+
+
 def _default_data_format() -> str:
     """Keras's image data format, found without importing Keras where nothing has imported it yet.
 
@@ -183,3 +244,72 @@ def _default_data_format() -> str:
             return json.load(file).get("image_data_format", "channels_last")
     except (OSError, ValueError):
         return "channels_last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasMelSpectrogram(Config):
+    """Config of `audiopipe.composed.get_keras_melspectrogram_layer`, whose arguments its fields are.
+
+    The fields `sample_rate` (Keras's `sampling_rate`), `channels`, `decoder`, `resampler` and `resampler_quality` are
+    those of `Config`; `sample_rate` has Keras's default. A window that is given by its values is kept as a tuple.
+
+    Example:
+        >>> config = KerasMelSpectrogram(fft_length=512, sequence_stride=160, num_mel_bins=40)
+        >>> config.max_freq, config.n_frames(16000)
+        (8000.0, 101)
+    """
+
+    composed: ClassVar[str] = "get_keras_melspectrogram_layer"
+
+    sample_rate: int = 16000
+    fft_length: int = 2048
+    sequence_stride: int = 512
+    sequence_length: int | None = None
+    window: str | tuple[float, ...] | None = field(
+        default="hann", metadata={"check": filterbanks.canonical_keras_window}
+    )
+    num_mel_bins: int = 128
+    min_freq: float = 20.0
+    max_freq: float | None = None
+    power_to_db: bool = True
+    top_db: float = 80.0
+    mag_exp: float = 2.0
+    min_power: float = 1e-10
+    ref_power: float = 1.0
+    input_data_format: str = "default"
+    output_data_format: str = "default"
+
+    def _checked(self) -> dict[str, Any]:
+        checked = super()._checked()
+        checked.update(dataclasses.asdict(self._framing(checked["window"])))
+        checks.integer("num_mel_bins", self.num_mel_bins, minimum=1)
+        max_freq = self.sample_rate // 2 if self.max_freq is None else self.max_freq
+        checked["max_freq"] = checks.band("min_freq", self.min_freq, "max_freq", max_freq, self.sample_rate)[1]
+        for name in ("top_db", "mag_exp"):
+            checks.real(name, getattr(self, name), above=0)
+        checks.real("min_power", self.min_power, minimum=checks.SMALLEST_FLOAT32)
+        checked.update(_fixed_data_formats(self))
+        return checked
+
+    def frequencies(self) -> np.ndarray:
+        f_max = self.max_freq or self.sample_rate / 2
+        return filterbanks.mel_edges(self.num_mel_bins, self.min_freq, f_max, htk=True)[1:-1]
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        return ("decibel" if self.power_to_db else "power" if self.mag_exp == 2 else "magnitude",)
+
+    def n_frames(self, n_samples: Any) -> Any:
+        return self._framing(self.window).n_frames(n_samples)
+
+    def frame_times(self, n_frames: int) -> np.ndarray:
+        before, _ = self._framing(self.window).padding
+        return (np.arange(n_frames) * self.sequence_stride - before) / self.sample_rate
+
+    def _framing(self, window: str | tuple[float, ...] | None) -> CentredFraming:
+        return CentredFraming.resolve(
+            fft_length=self.fft_length,
+            sequence_stride=self.sequence_stride,
+            sequence_length=self.sequence_length,
+            window=window,
+        )

@@ -34,34 +34,55 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
         ) from error
     if config.output_data_format == "channels_first":
         feature = np.moveaxis(feature, 0, -1)
-    n_frames, _, channels = feature.shape
-    decibel = getattr(config, "return_decibel", False)
-    values = feature if decibel else 20 * np.log10(np.maximum(feature, SILENCE))
+    n_frames, n_bins, channels = feature.shape
+    is_phase = np.repeat(config.quantities, channels // len(config.quantities)) == "phase"
     figure = Figure(figsize=(9, 1 + 3 * channels), layout="constrained")
     FigureCanvasAgg(figure)
+    panels = figure.subplots(channels, 1, squeeze=False)[:, 0]
     times = config.frame_times(n_frames)
     step = config.frame_times(2)[1] - config.frame_times(2)[0]
-    low = values.max() - 80 if not decibel else values.min()
-    for channel, axes in enumerate(figure.subplots(channels, 1, squeeze=False)[:, 0]):
-        image = axes.imshow(
-            values[:, :, channel].T,
-            origin="lower",
-            aspect="auto",
-            interpolation="nearest",
-            extent=(times[0], times[-1] + step, -0.5, feature.shape[1] - 0.5),
-            cmap="magma",
-            vmin=low,
-            vmax=values.max(),
-        )
+    levels, unit = _levels(feature[:, :, ~is_phase], config.quantities[0])
+    low = levels.min() if unit == "dB" else levels.max() - 80
+    pictures = [(levels, panels[~is_phase], unit, {"cmap": "magma", "vmin": low, "vmax": levels.max()})]
+    if is_phase.any():
+        circle = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # its ends, which are one angle, look alike
+        pictures.append((feature[:, :, is_phase], panels[is_phase], "phase (rad)", circle))
+    for values, group, label, scale in pictures:
+        for channel, axes in enumerate(group):
+            image = axes.imshow(
+                values[:, :, channel].T,
+                origin="lower",
+                aspect="auto",
+                interpolation="nearest",
+                extent=(times[0], times[-1] + step, -0.5, n_bins - 0.5),
+                **scale,
+            )
+        figure.colorbar(image, ax=list(group), label=label)
+    for index, axes in enumerate(panels):
         _frequency_ticks(axes, config.frequencies())
-        axes.set_ylabel("frequency (Hz)" if channels == 1 else f"channel {channel}\nfrequency (Hz)")
-    axes.set_xlabel("start of the frame (s)")
+        axes.set_ylabel("\n".join([*_panel_name(index, channels, config.quantities), "frequency (Hz)"]))
+    panels[-1].set_xlabel("start of the frame (s)")
     figure.suptitle(title)
-    figure.colorbar(image, ax=figure.axes, label="dB" if decibel else "dB (20 log10 of the magnitude)")
     try:
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
         raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
+
+
+def _levels(values: np.ndarray, quantity: str) -> tuple[np.ndarray, str]:
+    """Values of a quantity in decibels, and what they are called."""
+    if quantity == "decibel":
+        return values, "dB"
+    factor = 10 if quantity == "power" else 20
+    levels = factor * np.log10(np.maximum(np.abs(values), SILENCE))
+    return levels, f"dB ({factor} log10 of the {'power' if quantity == 'power' else 'magnitude'})"
+
+
+def _panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[str]:
+    """What a panel shows, as far as it is not the only one of its kind."""
+    n_audio = channels // len(quantities)
+    name = [quantities[index // n_audio]] if len(quantities) > 1 else []
+    return name + ([f"channel {index % n_audio}"] if n_audio > 1 else [])
 
 
 def _frequency_ticks(axes: Any, frequencies: np.ndarray) -> None:

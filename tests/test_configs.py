@@ -17,11 +17,19 @@ from hypothesis import strategies as st
 
 from audiopipe import config as config_module
 from audiopipe import configs, registry
-from audiopipe.configs import Config, LogFrequencySpectrogram, MelSpectrogram, StftMagnitude
+from audiopipe.configs import (
+    Config,
+    KerasMelSpectrogram,
+    LogFrequencySpectrogram,
+    MelSpectrogram,
+    Stft,
+    StftMagnitude,
+    StftMagPhase,
+)
 from audiopipe.errors import ConfigError
 from audiopipe.filterbanks import WINDOW_NAMES
 
-CLASSES = (StftMagnitude, MelSpectrogram, LogFrequencySpectrogram)
+CLASSES = (StftMagnitude, MelSpectrogram, LogFrequencySpectrogram, KerasMelSpectrogram, Stft, StftMagPhase)
 
 # Published fingerprints: they are stored beside people's features and must never change by accident. If one of these
 # moves, features that exist are refused. A change of numbers goes through `kernel_version`, a new field through
@@ -29,7 +37,10 @@ CLASSES = (StftMagnitude, MelSpectrogram, LogFrequencySpectrogram)
 GOLDEN = {
     StftMagnitude: "f163f16679ede21f9df53f9078d19dfead66695aa3f256a0bd2a0265a8999ce7",
     MelSpectrogram: "de7eb5bafccb8e15a8594b465daa9905dc670101d77bb476d3ab139b60b38343",
+    KerasMelSpectrogram: "acde17e00f2eabbfbea975b0c851d40878087f53e16dca21946899c3d8ee6a8f",
     LogFrequencySpectrogram: "f84b7c7fd1c46ebd3446df2c093db7fd5a55f58a053d0c3fa3909c69395f8615",
+    Stft: "4aac671e5304e49323b380170cdcd12fb33dab8bfd21e7ac59a50cb470c8dc43",
+    StftMagPhase: "f3709bba8755fe294e67ac225d564a72ff36497552b0479e6e1d218fa30eae61",
 }
 GOLDEN_NAMES = {
     "music-log-84": "6bf0302327a72f3f4a09c032124683049ac7c851430b6388f4d0a1ec23aba535",
@@ -63,34 +74,54 @@ OTHER_VALUES = {
     "log_f_min": 55.0,
     "log_bins_per_octave": 24,
     "log_spread": 0.25,
+    "fft_length": 4096,
+    "sequence_stride": 100,
+    "sequence_length": 1024,
+    "window": "hamming",
+    "num_mel_bins": 64,
+    "min_freq": 50.0,
+    "max_freq": 7000.0,
+    "power_to_db": False,
+    "top_db": 60.0,
+    "mag_exp": 1.0,
+    "min_power": 1e-7,
+    "ref_power": 2.0,
 }
 ONLY_ONE_VALUE = {"decoder", "resampler"}
 
 
 def _framings():
-    numbers = {
+    return {
         "n_fft": st.integers(16, 600),
         "win_length": st.integers(1, 8).map(lambda half: 2 * half),
         "hop_length": st.none() | st.integers(1, 500),
         "window_name": st.none() | st.sampled_from(WINDOW_NAMES),
         "channels": st.none() | st.integers(1, 64),
         "resampler_quality": st.sampled_from(["QQ", "LQ", "MQ", "HQ", "VHQ"]),
+        **{name: st.booleans() for name in ("pad_begin", "pad_end")},
+        **{
+            name: st.sampled_from(["default", "channels_last", "channels_first"])
+            for name in ("input_data_format", "output_data_format")
+        },
+    }
+
+
+def _decibels():
+    return {
+        "return_decibel": st.booleans(),
         "db_amin": st.floats(1e-30, 1.0),
         "db_dynamic_range": st.floats(0.001, 300.0),
     }
-    flags = {name: st.booleans() for name in ("pad_begin", "pad_end", "return_decibel")}
-    formats = {
-        name: st.sampled_from(["default", "channels_last", "channels_first"])
-        for name in ("input_data_format", "output_data_format")
-    }
-    return {**numbers, **flags, **formats}
 
 
 VALID = st.one_of(
-    st.builds(StftMagnitude, sample_rate=st.integers(1, 192000), **_framings()),
+    st.builds(Stft, sample_rate=st.integers(1, 192000), **_framings()),
+    st.builds(StftMagPhase, sample_rate=st.integers(1, 192000), **_framings(), **_decibels()),
+    st.builds(StftMagnitude, sample_rate=st.integers(1, 192000), **_framings(), **_decibels()),
     st.builds(
         MelSpectrogram,
         **_framings(),
+        **_decibels(),
         sample_rate=st.integers(8000, 96000),
         n_mels=st.integers(1, 200),
         mel_f_min=st.floats(0.0, 1000.0),
@@ -106,6 +137,16 @@ VALID = st.one_of(
         log_f_min=st.none() | st.floats(30.0, 100.0),
         log_bins_per_octave=st.integers(12, 24),
         log_spread=st.floats(0.5, 2.0),
+    ),
+    st.builds(
+        KerasMelSpectrogram,
+        fft_length=st.integers(3, 600),
+        sequence_length=st.just(3),
+        sequence_stride=st.integers(1, 500),
+        window=st.sampled_from(["hann", "hamming", None]) | st.lists(st.floats(0, 1), min_size=3, max_size=3),
+        max_freq=st.none() | st.floats(100.0, 8000.0),
+        mag_exp=st.floats(0.5, 3.0),
+        ref_power=st.floats(-100.0, 100.0),
     ),
 )
 
@@ -235,7 +276,7 @@ def test_every_field_that_differs_moves_the_fingerprint(cls):
 
 
 def test_features_with_equal_arguments_have_different_fingerprints():
-    assert len({cls(sample_rate=16000).fingerprint for cls in CLASSES}) == 3
+    assert len({cls(sample_rate=16000).fingerprint for cls in CLASSES}) == len(CLASSES)
     assert StftMagnitude() != MelSpectrogram()
 
 
@@ -395,6 +436,19 @@ NYQUIST = {"sample_rate": 16000}
             r"log_spread must be greater than 0. Received: log_spread=-0\.5",
         ),
         (LogFrequencySpectrogram, {"n_fft": 128}, r"filters reach no frequency bin.*longer n_fft"),
+        (KerasMelSpectrogram, {"fft_length": 0}, r"fft_length must be at least 1. Received: fft_length=0"),
+        (KerasMelSpectrogram, {"sequence_length": 4096}, r"sequence_length must be at most fft_length.*=4096"),
+        (KerasMelSpectrogram, {"sequence_stride": 1.5}, r"sequence_stride must be an integer.*sequence_stride=1\.5"),
+        (KerasMelSpectrogram, {"window": "hann_window"}, r"window must be one of 'hann', .*window='hann_window'"),
+        (KerasMelSpectrogram, {"window": [1.0, 2.0]}, r"sequence_length=2048. Received: window with 2 values"),
+        (KerasMelSpectrogram, {"num_mel_bins": 0}, r"num_mel_bins must be at least 1. Received: num_mel_bins=0"),
+        (KerasMelSpectrogram, {"max_freq": 8001}, r"max_freq .* half the sample rate, 8000 .*max_freq=8001"),
+        (KerasMelSpectrogram, {"min_freq": 9000}, r"max_freq must be greater than min_freq=9000"),
+        (KerasMelSpectrogram, {"top_db": 0}, r"top_db must be greater than 0. Received: top_db=0"),
+        (KerasMelSpectrogram, {"mag_exp": -1}, r"mag_exp must be greater than 0. Received: mag_exp=-1"),
+        (KerasMelSpectrogram, {"min_power": 0.0}, r"min_power must be at least 1.17549e-38. Received: min_power=0"),
+        (KerasMelSpectrogram, {"ref_power": "1"}, r"ref_power must be a number. Received: ref_power='1'"),
+        (KerasMelSpectrogram, {"output_data_format": "NHWC"}, r"output_data_format must be one of .*='NHWC'"),
         (StftMagnitude, {"n_fft": 0}, r"n_fft must be at least 1. Received: n_fft=0"),
         (StftMagnitude, {"hop_length": 0}, r"hop_length must be at least 1. Received: hop_length=0"),
         (StftMagnitude, {"n_fft": 256, "win_length": 400}, r"win_length must be at most n_fft.*win_length=400"),
@@ -432,12 +486,12 @@ def test_invalid_fields_are_refused_by_name(cls, arguments, message):
         ("", r"must be JSON. Received: ''"),
         ("[1, 2]", r"must be an object. Received: \[1, 2\]"),
         ('"speech-mel-80"', r"must be an object. Received: 'speech-mel-80'"),
-        ('{"sample_rate": 16000}', r"name its feature, one of .*MelSpectrogram.*Received: feature=None"),
+        ('{"sample_rate": 16000}', r"name its feature: .*MelSpectrogram.*Received: the keys sample_rate"),
         ('{"feature": "Melspectrogram"}', r"Received: feature='Melspectrogram'"),
         ('{"feature": ["MelSpectrogram"]}', r"Received: feature=\['MelSpectrogram'\]"),
         ('{"feature": "MelSpectrogram", "n_mel": 80}', r"MelSpectrogram has no field 'n_mel'. Its fields are .*n_mels"),
         ('{"feature": "StftMagnitude", "n_mels": 80}', r"StftMagnitude has no field 'n_mels'"),
-        ('{"feature": "MelSpectrogram", "n_mels": 80, "n_mels": 81}', r"each field once. Received twice: n_mels"),
+        ('{"feature": "MelSpectrogram", "n_mels": 80, "n_mels": 81}', r"each key once. Received twice: n_mels"),
         ('{"feature": "MelSpectrogram", "n_mels": "80"}', r"n_mels must be an integer. Received: n_mels='80'"),
         ('{"feature": "MelSpectrogram", "db_amin": NaN}', r"db_amin must be finite. Received: db_amin=nan"),
         ('{"feature": "MelSpectrogram", "db_amin": 1e999}', r"db_amin must be finite. Received: db_amin=inf"),
@@ -511,3 +565,87 @@ def test_frame_times_are_negative_in_the_padding_before_the_clip():
 def test_feature_shape_follows_the_output_data_format():
     assert MelSpectrogram(output_data_format="channels_last").feature_shape(7, 2) == (7, 128, 2)
     assert MelSpectrogram(output_data_format="channels_first").feature_shape(None, 2) == (2, None, 128)
+
+
+@pytest.mark.parametrize(
+    ("config", "quantities"),
+    [
+        (StftMagnitude(), ("magnitude",)),
+        (MelSpectrogram(return_decibel=True), ("decibel",)),
+        (Stft(), ("real part", "imaginary part")),
+        (StftMagPhase(), ("magnitude", "phase")),
+        (StftMagPhase(return_decibel=True), ("decibel", "phase")),
+        (KerasMelSpectrogram(), ("decibel",)),
+        (KerasMelSpectrogram(power_to_db=False), ("power",)),
+        (KerasMelSpectrogram(power_to_db=False, mag_exp=1), ("magnitude",)),
+    ],
+)
+def test_a_feature_has_channels_for_each_quantity(config, quantities):
+    config = dataclasses.replace(config, channels=3, output_data_format="channels_last")
+    assert config.quantities == quantities
+    assert config.feature_channels == 3 * len(quantities)
+    assert dataclasses.replace(config, channels=None).feature_channels is None
+    assert config.feature_shape(7, 3) == (7, config.n_bins, 3 * len(quantities))
+    assert config.feature_shape(7, None) == (7, config.n_bins, None)
+    first = dataclasses.replace(config, output_data_format="channels_first")
+    assert first.feature_shape(None, 2) == (2 * len(quantities), None, config.n_bins)
+
+
+@pytest.mark.parametrize("cls", [Stft, StftMagPhase])
+def test_a_feature_of_two_parts_has_the_values_of_a_float64_reference(cls):
+    clip = np.random.default_rng(1).standard_normal(2000).astype("float32")
+    config = cls(n_fft=256, hop_length=100, input_data_format="channels_last", output_data_format="channels_last")
+    result = config.layer()(clip[None, :, None]).numpy()[0]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
+    spectrogram = np.fft.rfft([clip[start : start + 256] * window for start in range(0, 2000 - 255, 100)])
+    if cls is StftMagPhase:
+        result = result[..., 0] * np.exp(1j * result[..., 1])
+    else:
+        result = result[..., 0] + 1j * result[..., 1]
+    np.testing.assert_allclose(result, spectrogram, atol=1e-6 * np.abs(spectrogram).max())
+
+
+def test_a_config_without_decibels_has_no_fields_of_them():
+    with pytest.raises(ConfigError, match="Stft has no field 'return_decibel'"):
+        configs.from_json('{"feature": "Stft", "return_decibel": true}')
+
+
+@pytest.mark.parametrize(
+    ("canonical", "same"),
+    [
+        ({"window": (0.5, 1.0, 0.25)}, {"window": np.float32([0.5, 1.0, 0.25])}),
+        ({"window": (0.5, 1.0, 0.25)}, {"window": [0.5, 1, 0.25]}),
+        ({"window": None}, {"window": None, "sequence_length": 2}),
+        ({"max_freq": 8000.0}, {"max_freq": None}),
+        ({"sequence_length": 3}, {"sequence_length": None}),
+    ],
+)
+def test_arguments_of_keras_that_mean_the_same_give_one_fingerprint(canonical, same):
+    canonical, same = (KerasMelSpectrogram(**{"fft_length": 3, **fields}) for fields in (canonical, same))
+    assert same == canonical
+    assert hash(same) == hash(canonical)
+    assert same.fingerprint == canonical.fingerprint == configs.from_json(same.to_json()).fingerprint
+
+
+def test_frames_of_the_keras_config_are_centred():
+    config = KerasMelSpectrogram(sample_rate=1000, fft_length=400, sequence_length=300, sequence_stride=100)
+    starts = config.frame_times(4)
+    np.testing.assert_allclose(starts, [-0.15, -0.05, 0.05, 0.15])
+    assert [config.n_frames(samples) for samples in (0, 1, 99, 100, 250)] == [0, 1, 1, 2, 3]
+
+
+def test_bins_of_the_keras_config_stand_at_the_peaks_of_its_filters():
+    import keras
+
+    config = KerasMelSpectrogram(fft_length=16384, num_mel_bins=20, min_freq=100.0)
+    matrix = keras.layers.MelSpectrogram().linear_to_mel_weight_matrix(20, 8193, 16000, 100.0, 8000.0).numpy()
+    np.testing.assert_allclose(config.frequencies(), matrix.argmax(axis=0) * 16000 / 16384, atol=1.0)
+    assert config.n_bins == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "quantity"),
+    [({}, "decibel"), ({"power_to_db": False}, "power"), ({"power_to_db": False, "mag_exp": 1.0}, "magnitude")],
+)
+def test_the_keras_config_tells_what_its_values_are(arguments, quantity):
+    assert KerasMelSpectrogram(**arguments).quantities == (quantity,)

@@ -66,6 +66,39 @@ def test_each_channel_has_a_panel(drawn, tmp_path, layout):
     assert matplotlib.image.imread(tmp_path / "feature.png").shape == (1200, 1080, 4)
 
 
+def test_phases_have_a_scale_of_their_own_and_no_decibels(drawn, tmp_path):
+    config = configs.StftMagPhase(**FIELDS, channels=2, return_decibel=True)
+    levels, phases = FEATURE[:, :, :2] * 10, FEATURE[:, :, 1:] - 2
+    plot_feature(np.concatenate([levels, phases], axis=-1), config, tmp_path / "feature.png")
+    assert len(drawn) == 4
+    for (axes, values, arguments), channel in zip(drawn, [0, 1, 0, 1], strict=True):
+        is_phase = axes is drawn[2][0] or axes is drawn[3][0]
+        expected, name = (phases, "phase") if is_phase else (levels, "decibel")
+        limits = (-np.pi, np.pi) if is_phase else (levels.min(), levels.max())
+        np.testing.assert_array_equal(values, expected[:, :, channel].T)
+        assert (arguments["vmin"], arguments["vmax"]) == limits
+        assert axes.get_ylabel() == f"{name}\nchannel {channel}\nfrequency (Hz)"
+    bars = [axes.get_ylabel() for axes in drawn[0][0].figure.axes if axes not in [call[0] for call in drawn]]
+    assert bars == ["dB", "phase (rad)"]
+
+
+def test_negative_parts_of_a_transform_are_drawn_by_their_size(drawn, tmp_path):
+    feature = np.concatenate([FEATURE[:, :, :1], -FEATURE[:, :, 1:2]], axis=-1)
+    plot_feature(feature, configs.Stft(**FIELDS), tmp_path / "feature.png")
+    assert [axes.get_ylabel() for axes, _, _ in drawn] == [
+        "real part\nfrequency (Hz)",
+        "imaginary part\nfrequency (Hz)",
+    ]
+    for channel, (_, values, _) in enumerate(drawn):
+        np.testing.assert_allclose(values, 20 * np.log10(FEATURE[:, :, channel].T), rtol=1e-4, atol=1e-4)
+
+
+def test_powers_have_ten_decibels_a_decade(drawn, tmp_path):
+    config = configs.KerasMelSpectrogram(sample_rate=8000, num_mel_bins=129, power_to_db=False)
+    plot_feature(FEATURE[:, :, :1], config, tmp_path / "feature.png")
+    np.testing.assert_allclose(drawn[0][1], 10 * np.log10(FEATURE[:, :, 0].T), rtol=1e-4, atol=1e-4)
+
+
 def test_ticks_say_the_frequencies_of_their_bins(drawn, tmp_path):
     plot_feature(FEATURE, configs.StftMagnitude(**FIELDS, channels=3), tmp_path / "feature.png")
     axes = drawn[0][0]

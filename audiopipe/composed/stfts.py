@@ -1,0 +1,208 @@
+"""Short-time Fourier transforms that keep the phase, and the way back."""
+
+from audiopipe import filterbanks, reconstruction
+from audiopipe.composed.parts import compose
+from audiopipe.framing import Framing
+from audiopipe.layers import STFT, ComposedLayer, InverseSTFT, MagnitudePhase, PadBegin, RealImaginary
+
+
+def get_stft_layer(
+    input_shape: tuple[int | None, int | None] | None = None,
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    name: str = "stft",
+) -> ComposedLayer:
+    """A layer that computes a short-time Fourier transform, with real and imaginary parts as channels.
+
+    Args:
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
+            size. Given, it makes a model that is built at once.
+        n_fft: Length of the Fourier transform, in samples.
+        win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
+        hop_length: Samples between neighbouring frames. None means `win_length // 4`.
+        window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
+            `"vorbis_window"`, or None for `"hann_window"`.
+        pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
+        pad_end: Whether to put zeros after it, so that no sample is dropped.
+        input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+        output_data_format: The same for the output.
+        name: Name of the layer.
+
+    Returns:
+        A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, 2 * channels)`; with
+        `channels_first` from `(batch, channels, time)` to `(batch, 2 * channels, frames, n_fft // 2 + 1)`. The real
+        parts of all channels come before the imaginary parts of all.
+
+    Raises:
+        ArgumentError: If an argument is out of range.
+
+    Example:
+        >>> layer = get_stft_layer(n_fft=512, hop_length=256)
+        >>> layer(np.zeros((2, 16000, 1), "float32")).shape
+        TensorShape([2, 61, 257, 2])
+    """
+    stft = STFT(
+        n_fft=n_fft,
+        win_length=win_length,
+        hop_length=hop_length,
+        window_name=window_name,
+        pad_begin=pad_begin,
+        pad_end=pad_end,
+        input_data_format=input_data_format,
+        output_data_format=output_data_format,
+        name=f"{name}_stft",
+    )
+    return compose([stft, RealImaginary(output_data_format, name=f"{name}_real_imaginary")], input_shape, name)
+
+
+def get_stft_mag_phase(
+    input_shape: tuple[int | None, int | None] | None,
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    name: str = "stft_mag_phase",
+) -> ComposedLayer:
+    """A layer that computes magnitude and phase of a short-time Fourier transform, as channels.
+
+    Args:
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
+            size. Given, it makes a model that is built at once.
+        n_fft: Length of the Fourier transform, in samples.
+        win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
+        hop_length: Samples between neighbouring frames. None means `win_length // 4`.
+        window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
+            `"vorbis_window"`, or None for `"hann_window"`.
+        pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
+        pad_end: Whether to put zeros after it, so that no sample is dropped.
+        return_decibel: Whether to put the magnitudes on a decibel scale, see `MagnitudeToDecibel`.
+        db_amin: Smaller magnitudes are raised to this one before the logarithm.
+        db_ref_value: The magnitude that becomes 0 dB.
+        db_dynamic_range: Decibels between the greatest and the smallest magnitude of a clip.
+        input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+        output_data_format: The same for the output.
+        name: Name of the layer.
+
+    Returns:
+        A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, 2 * channels)`; with
+        `channels_first` from `(batch, channels, time)` to `(batch, 2 * channels, frames, n_fft // 2 + 1)`. The
+        magnitudes of all channels come before the phases of all. A phase is in radians, and 0 at silence.
+
+    Raises:
+        ArgumentError: If an argument is out of range.
+
+    Example:
+        >>> layer = get_stft_mag_phase((16000, 2), n_fft=512, hop_length=256, return_decibel=True)
+        >>> layer.output_shape
+        (None, 61, 257, 4)
+    """
+    stft = STFT(
+        n_fft=n_fft,
+        win_length=win_length,
+        hop_length=hop_length,
+        window_name=window_name,
+        pad_begin=pad_begin,
+        pad_end=pad_end,
+        input_data_format=input_data_format,
+        output_data_format=output_data_format,
+        name=f"{name}_stft",
+    )
+    magnitude_phase = MagnitudePhase(
+        return_decibel=return_decibel,
+        db_amin=db_amin,
+        db_ref_value=db_ref_value,
+        db_dynamic_range=db_dynamic_range,
+        data_format=output_data_format,
+        name=f"{name}_magnitude_phase",
+    )
+    return compose([stft, magnitude_phase], input_shape, name)
+
+
+def get_perfectly_reconstructing_stft_istft(
+    stft_input_shape: tuple[int | None, int | None] | None = None,
+    istft_input_shape: tuple[int | None, int | None, int | None] | None = None,
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    forward_window_name: str | None = None,
+    waveform_data_format: str = "default",
+    stft_data_format: str = "default",
+    stft_name: str = "stft",
+    istft_name: str = "istft",
+) -> tuple[ComposedLayer, ComposedLayer]:
+    """Two layers: a short-time Fourier transform that keeps every sample, and its inverse.
+
+    With `trim_begin = win_length - hop_length`, `istft(stft(x))[:, trim_begin : trim_begin + time]` is `x` within 1e-5
+    of full scale. The transform pads `trim_begin` zeros at the beginning, and at the end until every sample is in all
+    its frames; the inverse keeps that padding.
+
+    Args:
+        stft_input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an
+            unknown size. Given, it makes a model that is built at once.
+        istft_input_shape: The same for a spectrogram, `(frames, n_fft // 2 + 1, channels)` or
+            `(channels, frames, n_fft // 2 + 1)`.
+        n_fft: Length of the Fourier transform, in samples.
+        win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
+        hop_length: Samples between neighbouring frames. None means `win_length // 4`.
+        forward_window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
+            `"vorbis_window"`, or None for `"hann_window"`.
+        waveform_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+        stft_data_format: The same for the spectrogram.
+        stft_name: Name of the transform.
+        istft_name: Name of the inverse.
+
+    Returns:
+        Two `ComposedLayer`, from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, channels)`, complex,
+        and back; with `channels_first` from `(batch, channels, time)` to
+        `(batch, channels, frames, n_fft // 2 + 1)` and back.
+
+    Raises:
+        ArgumentError: If an argument is out of range, or frames of this window and hop do not determine every sample.
+
+    Example:
+        >>> stft, istft = get_perfectly_reconstructing_stft_istft(n_fft=512, hop_length=128)
+        >>> waveform = np.random.default_rng(0).uniform(-1, 1, (2, 1000, 1)).astype("float32")
+        >>> again = istft(stft(waveform))[:, 384 : 384 + 1000]
+        >>> bool(np.abs(again - waveform).max() < 1e-5)
+        True
+    """
+    framing = Framing.resolve(n_fft=n_fft, win_length=win_length, hop_length=hop_length)
+    window_name = filterbanks.canonical_window_name(forward_window_name)
+    window = filterbanks.window(window_name, framing.win_length)
+    reconstruction.check_reconstruction(window_name, window, framing.hop_length)
+    # Not the padding of STFT, which is longer where the window is shorter than the transform.
+    pad = PadBegin(framing.win_length - framing.hop_length, waveform_data_format, name=f"{stft_name}_pad_begin")
+    stft = STFT(
+        n_fft=n_fft,
+        win_length=win_length,
+        hop_length=hop_length,
+        window_name=window_name,
+        pad_end=True,
+        input_data_format=waveform_data_format,
+        output_data_format=stft_data_format,
+        name=f"{stft_name}_stft",
+    )
+    istft = InverseSTFT(
+        n_fft=n_fft,
+        win_length=win_length,
+        hop_length=hop_length,
+        forward_window_name=window_name,
+        input_data_format=stft_data_format,
+        output_data_format=waveform_data_format,
+        name=f"{istft_name}_inverse_stft",
+    )
+    return compose([pad, stft], stft_input_shape, stft_name), compose([istft], istft_input_shape, istft_name)
