@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from audiopipe import beam, composed, configs, errors, hf, layers, registry, tfdata
+    from audiopipe import beam, composed, configs, errors, hf, layers, registry, tfdata, tflite
     from audiopipe.errors import AudiopipeError
     from audiopipe.records import load
     from audiopipe.transform import Transform
@@ -24,6 +24,7 @@ __all__ = [
     "load",
     "registry",
     "tfdata",
+    "tflite",
 ]
 
 _ATTRIBUTES = {
@@ -34,6 +35,10 @@ _ATTRIBUTES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("audiopipe")
     if name in _ATTRIBUTES:
         value = getattr(importlib.import_module(_ATTRIBUTES[name]), name)
         globals()[name] = value
