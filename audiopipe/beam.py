@@ -6,6 +6,7 @@ only small summaries travel through the pipeline.
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,7 @@ try:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.runners.runner import PipelineRunner, create_runner
 except ImportError as error:
     raise MissingDependencyError(
         'audiopipe.beam needs the package apache-beam, which is not installed: pip install "audiopipe[beam]".'
@@ -117,23 +119,51 @@ def precompute(
     if num_shards is not None and num_shards < 1:
         raise ArgumentError(f"num_shards must be at least 1. Received: num_shards={num_shards}.")
     options = _pipeline_options(beam_options or [])
-    output = os.fspath(output)
-    output = output if files.is_remote(output) else os.path.abspath(output)
-    sources = list(inputs.scan(source))
+    runner = _runner(options)
+    output = files.absolute(os.fspath(output))
+    # All that can be wrong with the input is found before anything in the output folder is touched.
+    work, sources = plan.make(output, config, inputs.scan(source), num_shards)
     _prepare(output, config, overwrite)
-    work = plan.write(output, config, sources, num_shards)
-    runner = None if options.view_as(StandardOptions).runner else FnApiRunner()
+    work.write(sources)
     with _reporting(work, progress):
         pipeline = beam.Pipeline(runner=runner, options=options)
         pipeline | "Precompute" >> Precompute(output)
-        pipeline.run().wait_until_finish()
+        try:
+            pipeline.run().wait_until_finish()
+        except Exception as error:  # runners wrap what a worker raised in errors of their own
+            cause = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+            raise FeatureSetError(
+                f"The job stopped: {cause} The feature set in {output!r} is not complete. Mend the cause and run the "
+                f"same command again."
+            ) from error
     return shards.finish(work)
 
 
+def _runner(options: PipelineOptions) -> PipelineRunner:
+    name = options.view_as(StandardOptions).runner
+    if name is None:
+        return FnApiRunner()
+    try:
+        return create_runner(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).") from error
+
+
 def _pipeline_options(flags: list[str]) -> PipelineOptions:
-    options = PipelineOptions(flags)
+    # Ours have dashes and Beam's have underscores; Beam would take a dash without complaint and ignore the option.
+    received, flags = flags, [_with_underscores(flag) for flag in flags]
+    log_level = "--default_sdk_harness_log_level"
+    if not any(flag.startswith(log_level) for flag in flags):
+        flags = [*flags, f"{log_level}=WARNING"]
+    try:
+        options = PipelineOptions(flags)
+        options.get_all_options()
+    except SystemExit:
+        raise ArgumentError(
+            f"Apache Beam does not take these options: {' '.join(received)}. Its message stands above."
+        ) from None
     unknown = options.get_all_options(retain_unknown_options=True).keys() - PipelineOptions([]).get_all_options().keys()
-    typed = [flag for flag in flags if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
     # A word that no option before it can take as its value: Beam only logs these.
     stray = [
         flag
@@ -162,7 +192,7 @@ def _prepare(output: str, config: Config, overwrite: bool) -> None:
             "with audiopipe.load, choose another folder, or pass --overwrite to compute it again."
         )
     strange = sorted(set(there) - set(ours))
-    if strange or (there and not overwrite and not plan.exists(output)):
+    if strange or (there and DATASET_FILE not in there and not plan.exists(output)):
         raise FeatureSetError(
             f"OUTPUT must be a new or empty folder, or hold a feature set. {output!r} holds {(strange or there)[0]!r} "
             f"and {len(there) - 1} more files. Choose another folder."
@@ -176,11 +206,15 @@ def _prepare(output: str, config: Config, overwrite: bool) -> None:
         files.remove(files.join(output, name))
 
 
+def _with_underscores(flag: str) -> str:
+    name, equals, value = flag.partition("=")
+    return name[:2] + name[2:].replace("-", "_") + equals + value if name.startswith("--") else flag
+
+
 def _is_ours(name: str) -> bool:
-    base = name.rpartition("/")[2].removeprefix(".")
-    if name.startswith(f"{plan.FOLDER}/"):
-        return True
-    return "/" not in name and (base.startswith(("features-", DATASET_FILE, FAILURES_FILE)))
+    """Whether a file is one that this job writes, or the temporary file of one (see `files.temporary_file`)."""
+    final = re.sub(r"(^|/)\.([^/]+)\.[^./]+\.tmp$", r"\1\2", name)
+    return final in (DATASET_FILE, FAILURES_FILE) or bool(plan.FILES.fullmatch(final))
 
 
 @contextlib.contextmanager

@@ -4,6 +4,12 @@ import importlib.metadata
 import os
 import platform
 from pathlib import Path
+from typing import Any
+
+
+def machine() -> dict[str, Any]:
+    """What is recorded about the machine that computes features: `versions`, `cpu_family` and `onednn`."""
+    return {"versions": versions(), "cpu_family": cpu_family(), "onednn": onednn_enabled()}
 
 
 def versions() -> dict[str, str]:

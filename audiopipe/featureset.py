@@ -11,7 +11,13 @@ from typing import Any
 
 from audiopipe import configs, files, registry
 from audiopipe.config import Config
-from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, IncompleteFeatureSetError
+from audiopipe.errors import (
+    ConfigError,
+    ConfigMismatchError,
+    CorruptFeatureSetError,
+    FeatureSetError,
+    IncompleteFeatureSetError,
+)
 
 DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.jsonl"
@@ -45,7 +51,8 @@ class FeatureSet:
         counts: `clips`, `failures`, `frames` and `hours` of audio.
         schema: Type of each metadata column, see `audiopipe.schema`.
         shards: For each shard its `name`, `records`, `bytes` and `sha256`, in the order of the records.
-        machine: `versions` of libraries, `cpu_family`, and whether `onednn` was on where the features were computed.
+        machines: `versions` of libraries, `cpu_family`, and whether `onednn` was on, for each kind of machine that
+            computed features.
     """
 
     path: str
@@ -54,7 +61,7 @@ class FeatureSet:
     counts: dict[str, Any]
     schema: dict[str, str]
     shards: list[dict[str, Any]]
-    machine: dict[str, Any]
+    machines: list[dict[str, Any]]
 
     @property
     def fingerprint(self) -> str:
@@ -82,7 +89,7 @@ class FeatureSet:
                 raise CorruptFeatureSetError(
                     f"{name!r} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
                     "Read it with the version of audiopipe that wrote it: "
-                    f"{content.get('machine', {}).get('versions')}."
+                    f"{content.get('machines')}."
                 )
             feature_set = cls(
                 path=path,
@@ -91,8 +98,10 @@ class FeatureSet:
                 counts=content["counts"],
                 schema=content["metadata"],
                 shards=content["shards"],
-                machine=content["machine"],
+                machines=content["machines"],
             )
+        except ConfigError as error:
+            raise FeatureSetError(f"The config in {name!r} cannot be read: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptFeatureSetError(
                 f"{name!r} is not what audiopipe writes: {type(error).__name__}: {error}. Make the feature set anew."
@@ -115,7 +124,7 @@ class FeatureSet:
             "metadata": self.schema,
             "schema": {**RECORD_SCHEMA, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
             "shards": self.shards,
-            "machine": self.machine,
+            "machines": self.machines,
         }
         text = json.dumps(content, indent=2, sort_keys=True) + "\n"
         files.write_bytes(files.join(self.path, DATASET_FILE), text.encode())

@@ -29,6 +29,11 @@ def join(folder: str, *parts: str) -> str:
     return "/".join([folder.rstrip("/"), *parts]) if is_remote(folder) else os.path.join(folder, *parts)
 
 
+def absolute(path: str) -> str:
+    """The path from the root, so that it means the same in every working folder."""
+    return path if is_remote(path) else os.path.abspath(path)
+
+
 def exists(path: str) -> bool:
     """Whether there is a file or folder."""
     if not is_remote(path):
@@ -152,10 +157,12 @@ def remove(path: str) -> None:
 
 
 def fetch(path: str, folder: str) -> str:
-    """Copy a remote file into a local folder and return where it is."""
+    """Copy a remote file into a local folder, unless it is there, and return where it is."""
     filesystem, inner = _remote(path)
     local = os.path.join(folder, os.path.basename(inner))
-    filesystem.get_file(inner, local)
+    if not os.path.exists(local):
+        with temporary_file(local) as temporary:
+            filesystem.get_file(inner, temporary)
     return local
 
 
@@ -187,5 +194,5 @@ def _remote(path: str) -> tuple[Any, str]:
         extra = EXTRAS.get(scheme)
         how = f'pip install "audiopipe[{extra}]"' if extra else f"install fsspec's package for {scheme}"
         raise MissingDependencyError(f"Reading {path!r} needs a package that is not installed: {how}.") from error
-    except ValueError as error:
-        raise InputError(f"There is no storage for the scheme of {path!r}: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"The storage of {path!r} cannot be reached: {error}.") from error

@@ -6,8 +6,8 @@ finished when its sidecar is there; the sidecar is written after the shard.
 """
 
 import dataclasses
-import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,9 @@ HEADER = "plan.json"
 FORMAT_VERSION = 1
 CLIPS_PER_SHARD = 256
 SHARDS_PER_FILE = 256
+
+# The files of a feature set in the making, relative to its folder.
+FILES = re.compile(r"features-\d{5,}-of-\d{5,}\.tfrecord|plan/(plan\.json|clips-\d{5,}\.jsonl|shard-\d{5,}\.json)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,24 @@ class Plan:
         for line in lines[clips.start - start : clips.stop - start]:
             yield Source(**json.loads(line))
 
+    def write(self, sources: list[Source]) -> None:
+        """Write the plan to the output folder, which is made if it is not there."""
+        files.make_folder(_path(self.output))
+        for number, first in enumerate(range(0, self.n_shards, SHARDS_PER_FILE)):
+            last = min(first + SHARDS_PER_FILE, self.n_shards) - 1
+            clips = sources[self.clips_of(first).start : self.clips_of(last).stop]
+            lines = b"".join(_json(dataclasses.asdict(clip)) for clip in clips)
+            files.write_bytes(_path(self.output, f"clips-{number:05d}.jsonl"), lines)
+        header = {
+            "format_version": FORMAT_VERSION,
+            "config": self.config.to_dict(),
+            "fingerprint": self.config.fingerprint,
+            "n_clips": self.n_clips,
+            "n_shards": self.n_shards,
+            "schema": self.schema,
+        }
+        files.write_bytes(_path(self.output, HEADER), _json(header))
+
     def finish_shard(self, shard: int, sidecar: dict[str, Any]) -> None:
         """Write the sidecar that makes a shard count."""
         files.write_bytes(_path(self.output, _sidecar_name(shard)), _json(sidecar))
@@ -75,14 +96,19 @@ class Plan:
         }
 
 
-def write(output: str, config: Config, sources: Iterable[Source], num_shards: int | None = None) -> Plan:
-    """List the input and write the plan.
+def make(
+    output: str, config: Config, sources: Iterable[Source], num_shards: int | None = None
+) -> tuple[Plan, list[Source]]:
+    """List the input and decide what goes where; nothing is written.
 
     Args:
-        output: Folder of the feature set; it has to be there.
+        output: Folder of the feature set.
         config: The feature.
         sources: The clips.
         num_shards: Shards of the output, at most one a clip. None means one for each 256 clips.
+
+    Returns:
+        The plan, and the clips that `Plan.write` takes.
 
     Raises:
         InputError: If the input has no clips, or a metadata column has no single type.
@@ -91,29 +117,8 @@ def write(output: str, config: Config, sources: Iterable[Source], num_shards: in
     if not sources:
         raise InputError("There are no clips to plan for.")
     n_shards = min(len(sources), num_shards or -(-len(sources) // CLIPS_PER_SHARD))
-    plan = Plan(
-        output=output,
-        config=config,
-        n_clips=len(sources),
-        n_shards=n_shards,
-        schema=schema.infer(source.metadata for source in sources),
-    )
-    files.make_folder(_path(output))
-    for number, first in enumerate(range(0, n_shards, SHARDS_PER_FILE)):
-        last = min(first + SHARDS_PER_FILE, n_shards) - 1
-        clips = itertools.islice(sources, plan.clips_of(first).start, plan.clips_of(last).stop)
-        lines = b"".join(_json(dataclasses.asdict(clip)) for clip in clips)
-        files.write_bytes(_path(output, f"clips-{number:05d}.jsonl"), lines)
-    header = {
-        "format_version": FORMAT_VERSION,
-        "config": config.to_dict(),
-        "fingerprint": config.fingerprint,
-        "n_clips": plan.n_clips,
-        "n_shards": plan.n_shards,
-        "schema": plan.schema,
-    }
-    files.write_bytes(_path(output, HEADER), _json(header))
-    return plan
+    types = schema.infer(source.metadata for source in sources)
+    return Plan(output=output, config=config, n_clips=len(sources), n_shards=n_shards, schema=types), sources
 
 
 def exists(output: str) -> bool:

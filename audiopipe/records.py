@@ -147,13 +147,16 @@ class _Decoder:
 
 
 def _open_shard(folder: str):
-    """A function from the path of a shard to its records; a remote shard is fetched first."""
+    """A function from the path of a shard to its records.
+
+    A remote shard is fetched first, and stays in a temporary folder for as long as the dataset is there.
+    """
     if not files.is_remote(folder):
         return tf.data.TFRecordDataset
     cache = tempfile.TemporaryDirectory(prefix="audiopipe-")
 
     def fetch(path: bytes) -> bytes:
-        return files.fetch(path.decode(), cache.name).encode()
+        return files.fetch(path.decode(), cache.name).encode()  # once, for all iterators and epochs
 
     return lambda path: tf.data.TFRecordDataset(tf.numpy_function(fetch, [path], tf.string))
 

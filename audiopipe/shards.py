@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -56,7 +57,13 @@ def write_shard(plan: Plan, shard: int) -> dict[str, Any]:
                 seconds_spent["feature"] += computed - read
                 seconds_spent["record"] += time.perf_counter() - computed
         counts["bytes"], counts["sha256"] = os.path.getsize(temporary), sha256(temporary)
-    sidecar = {"name": plan.shard_name(shard), **counts, "failures": failures, "seconds_spent": seconds_spent}
+    sidecar = {
+        "name": plan.shard_name(shard),
+        **counts,
+        "failures": failures,
+        "seconds_spent": seconds_spent,
+        "machine": environment.machine(),
+    }
     plan.finish_shard(shard, sidecar)
     return sidecar
 
@@ -96,14 +103,19 @@ def finish(plan: Plan) -> FeatureSet:
         },
         schema=plan.schema,
         shards=[{key: sidecar[key] for key in ("name", "records", "bytes", "sha256")} for sidecar in sidecars],
-        machine={
-            "versions": environment.versions(),
-            "cpu_family": environment.cpu_family(),
-            "onednn": environment.onednn_enabled(),
-        },
+        machines=_different(sidecar["machine"] for sidecar in sidecars),
     )
     feature_set.write()
     return feature_set
+
+
+def _different(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each machine once, in the order of first appearance."""
+    different: list[dict[str, Any]] = []
+    for machine in machines:
+        if machine not in different:
+            different.append(machine)
+    return different
 
 
 @functools.lru_cache(maxsize=4)

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from planning import written
 
 from audiopipe import beam, load, plan, shards
 from audiopipe.errors import ArgumentError, ConfigMismatchError, FeatureSetError, InputError, MissingDependencyError
@@ -168,7 +169,7 @@ def test_an_unfinished_feature_set_is_begun_anew(clips, shared_feature_set, tmp_
     output = tmp_path / "out"
     output.mkdir()
     other = dataclasses.replace(config, hop_length=80)
-    unfinished = plan.write(str(output), other, plan.read(str(shared_feature_set)).sources(0), 2)
+    unfinished = written(str(output), other, plan.read(str(shared_feature_set)).sources(0), 2)
     shards.write_shard(unfinished, 0)
     (output / ".features-00001-of-00002.tfrecord.abc.tmp").write_text("left by a killed worker")
     beam.precompute(clips / "manifest.jsonl", output, config, num_shards=2)
@@ -195,7 +196,7 @@ def test_an_interrupted_run_is_not_complete_and_can_be_run_again(clips, tmp_path
         return write_shard(work, shard)
 
     monkeypatch.setattr(shards, "write_shard", die)
-    with pytest.raises(RuntimeError, match="the machine is gone"):
+    with pytest.raises(FeatureSetError, match=r"The job stopped: the machine is gone.*is not complete"):
         beam.precompute(clips, tmp_path / "out", config, num_shards=2)
     assert (tmp_path / "out" / "features-00000-of-00002.tfrecord").exists()
     assert not (tmp_path / "out" / "dataset.json").exists()
@@ -237,7 +238,7 @@ def planned(tmp_path, clips, config, shared_feature_set):
     sources = [source for shard in range(2) for source in plan.read(str(shared_feature_set)).sources(shard)]
     output = tmp_path / "out"
     output.mkdir()
-    return plan.write(str(output), config, sources, 2)
+    return written(str(output), config, sources, 2)
 
 
 def test_a_hand_written_pipeline_counts_clips_and_failures(planned, tmp_path, shared_feature_set):
@@ -292,3 +293,46 @@ def test_without_beam_the_error_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "audiopipe.beam")
     with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[beam\]"'):
         __import__("audiopipe.beam")
+
+
+@pytest.mark.parametrize("name", ["plan/thesis.txt", "features-mine.npy", "dataset.json.bak", "sub/dataset.json"])
+def test_overwrite_removes_nothing_but_the_files_of_a_feature_set(feature_set, clips, config, name):
+    own = feature_set / name
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("not to be lost")
+    before = contents(feature_set)
+    with pytest.raises(FeatureSetError, match=r"OUTPUT must be a new or empty folder"):
+        beam.precompute(clips, feature_set, config, overwrite=True)
+    assert contents(feature_set) == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        (['{"path": "a.wav", "label": 1}', '{"path": "b.wav", "label": "x"}'], [], "must have one type"),
+        (['{"path": "a.wav"}'], ["--runner=Foo"], "--runner must name a runner of Apache Beam. Received: 'Foo'"),
+        (['{"path": "a.wav"}'], ["--direct_running_mode=bogus"], "does not take these options"),
+    ],
+)
+def test_overwrite_leaves_the_old_set_alone_when_the_job_cannot_begin(
+    feature_set, config, tmp_path, lines, options, message
+):
+    manifest = tmp_path / "clips.jsonl"
+    manifest.write_text("\n".join(lines))
+    before = contents(feature_set)
+    with pytest.raises((ArgumentError, InputError), match=message):
+        beam.precompute(manifest, feature_set, config, overwrite=True, beam_options=options)
+    assert contents(feature_set) == before
+
+
+def test_beams_options_may_be_typed_with_dashes():
+    options = beam._pipeline_options(["--direct-num-workers=2", "--direct-running-mode", "multi_threading"])
+    assert options.get_all_options()["direct_num_workers"] == 2
+    assert options.get_all_options()["direct_running_mode"] == "multi_threading"
+
+
+def test_a_plan_means_the_same_in_every_working_folder(clips, tmp_path, config, monkeypatch):
+    monkeypatch.chdir(clips)
+    work = written(str(tmp_path), config, beam.inputs.scan("."), 1)
+    monkeypatch.chdir(tmp_path)
+    assert shards.write_shard(work, 0)["records"] > 0

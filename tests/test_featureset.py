@@ -10,7 +10,12 @@ import soundfile
 import soxr
 import tensorflow as tf
 
-from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, IncompleteFeatureSetError
+from audiopipe.errors import (
+    ConfigMismatchError,
+    CorruptFeatureSetError,
+    FeatureSetError,
+    IncompleteFeatureSetError,
+)
 from audiopipe.featureset import FeatureSet, sha256
 
 
@@ -24,7 +29,7 @@ def edit(folder, change):
 def test_dataset_json_holds_what_the_design_lists(shared_feature_set, config, samples):
     content = json.loads((shared_feature_set / "dataset.json").read_text())
     frames = sum((len(clip) - 156) // 100 for clip in samples.values())
-    machine, shards = content.pop("machine"), content.pop("shards")
+    (machine,), shards = content.pop("machines"), content.pop("shards")
     assert content == {
         "format_version": 1,
         "config": json.loads(config.to_json()),
@@ -112,14 +117,14 @@ def test_an_edited_kernel_version_is_refused(feature_set, config):
 
 def test_an_invalid_config_is_refused(feature_set):
     edit(feature_set, lambda content: content["config"].update(hop_length=0))
-    with pytest.raises(CorruptFeatureSetError, match=r"dataset\.json.*hop_length must be at least 1"):
+    with pytest.raises(FeatureSetError, match=r"dataset\.json.*hop_length must be at least 1"):
         FeatureSet.open(feature_set)
 
 
 def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
     def change(content):
         content["format_version"] = 2
-        content["machine"]["versions"] = {"audiopipe": "9.1"}
+        content["machines"][0]["versions"] = {"audiopipe": "9.1"}
 
     edit(feature_set, change)
     with pytest.raises(CorruptFeatureSetError, match=r"must have format_version 1\. Received: 2\..*9\.1"):

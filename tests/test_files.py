@@ -215,5 +215,5 @@ def test_a_missing_package_is_named(monkeypatch, path, module, advice):
 
 
 def test_an_unknown_scheme_is_refused():
-    with pytest.raises(InputError, match="no storage for the scheme of 'nosuch://bucket/clips'"):
+    with pytest.raises(InputError, match="storage of 'nosuch://bucket/clips' cannot be reached"):
         files.read_bytes("nosuch://bucket/clips")

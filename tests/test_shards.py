@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+from planning import written
 
 from audiopipe import plan, records, shards
 from audiopipe.errors import FeatureSetError
@@ -18,7 +19,7 @@ TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to no
 
 def make_plan(folder, config, paths, num_shards):
     folder.mkdir()
-    return plan.write(str(folder), config, [Source(id=path.name, path=str(path)) for path in paths], num_shards)
+    return written(str(folder), config, [Source(id=path.name, path=str(path)) for path in paths], num_shards)
 
 
 def stored(work, shard):
