@@ -22,6 +22,7 @@ app = typer.Typer(
 configs_app = typer.Typer(no_args_is_help=True, help="Show the configs that have names, and what differs between two.")
 app.add_typer(configs_app, name="configs")
 
+SHOWN_FAILURES = 5
 PIPED_WIDTH = 200  # columns; a table that another program reads is not folded to the width of a screen
 
 console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -40,11 +41,14 @@ OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder of
 CONFIG_HELP = "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file."
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="Options that are not listed here go to Apache Beam, for example **--runner=DataflowRunner**, or "
+PRECOMPUTE_SETTINGS: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "epilog": "Options that are not listed here go to Apache Beam, for example **--runner=DataflowRunner**, or "
     "**--direct_running_mode=multi_processing --direct_num_workers=2** for two processes on this machine.",
-)
+}
+
+
+@app.command(**PRECOMPUTE_SETTINGS)
 def precompute(
     context: typer.Context,
     source: InputArgument,
@@ -56,7 +60,7 @@ def precompute(
     """Compute the features of all clips of INPUT and write them to OUTPUT as a feature set.
 
     OUTPUT gets TFRecord shards, **failures.jsonl** with a line for each clip that could not be read, and last
-    **dataset.json**. A bad file never stops the job.
+    **dataset.json**. A bad file never stops the job: the exit code is 0 also where some clips failed.
     """
     import time
 
@@ -85,9 +89,12 @@ def precompute(
     table.add_row("size", _size(feature_set))
     table.add_row("time", f"{seconds:.1f} s, {counts['hours'] * 3600 / seconds:.0f} times real time")
     console.print(table)
-    for failure in feature_set.failures()[:5]:
+    failures = feature_set.failures()
+    for failure in failures[:SHOWN_FAILURES]:
         line = f"failed: {failure['id']} ({failure['stage']}): {failure['error']}"
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
+    if len(failures) > SHOWN_FAILURES:
+        errors.print(f"and {len(failures) - SHOWN_FAILURES} more", highlight=False)
 
 
 @app.command()
@@ -119,6 +126,9 @@ def verify(
     for title, ids in (("in OUTPUT but not in INPUT", report.missing), ("in INPUT but not in OUTPUT", report.unknown)):
         if ids:
             errors.print(f"clips {title}: {len(ids)}, the first is {ids[0]}", markup=False, highlight=False)
+    failed = report.feature_set.counts["failures"]
+    if failed:
+        errors.print(f"clips that failed in precompute, and so were not compared: {failed}", highlight=False)
     if not report.ok:
         raise typer.Exit(1)
     console.print("Every bit agrees.")
@@ -143,11 +153,12 @@ def inspect(output: OutputArgument) -> None:
     table.add_row("audio", _duration(counts["hours"] * 3600))
     table.add_row("shards", f"{len(feature_set.shards)}, {_size(feature_set)}")
     table.add_row("metadata", ", ".join(f"{name} ({kind})" for name, kind in feature_set.schema.items()) or "none")
-    table.add_section()
-    table.add_row("CPU family", feature_set.machine["cpu_family"])
-    table.add_row("oneDNN", "on" if feature_set.machine["onednn"] else "off")
-    for name, version in feature_set.machine["versions"].items():
-        table.add_row(name, version)
+    for machine in feature_set.machines:
+        table.add_section()
+        table.add_row("CPU family", machine["cpu_family"])
+        table.add_row("oneDNN", "on" if machine["onednn"] else "off")
+        for name, version in machine["versions"].items():
+            table.add_row(name, version)
     console.print(table)
 
 
@@ -209,10 +220,14 @@ def plot(
     console.print(f"{image}: feature of shape {feature.shape}", highlight=False)
 
 
-def main() -> None:
-    """Run the command line. Errors of audiopipe end it with exit code 1 and their message, without a traceback."""
+def main(commands: typer.Typer = app) -> None:
+    """Run a command line. Errors of audiopipe end it with exit code 1 and their message, without a traceback.
+
+    Args:
+        commands: The command line.
+    """
     try:
-        app()
+        commands()
     except AudiopipeError as error:
         errors.print(f"[bold red]{type(error).__name__}[/]:", end=" ")
         errors.print(str(error), markup=False, highlight=False, soft_wrap=True)

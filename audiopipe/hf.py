@@ -30,10 +30,11 @@ def map(dataset: Any, transform: Transform, *, batch_size: int = BATCH_SIZE, **k
         transform: The transform. Its `audio` names the audio column, its `feature` the new one.
         batch_size: Rows that are in memory at once.
         **kwargs: Further arguments of `datasets.Dataset.map`, for example `keep_in_memory` or `load_from_cache_file`.
+            `num_proc` is refused.
 
     Returns:
-        The dataset with the column `feature`, a float32 array of shape `[frames, bins]` for a config with
-        `channels=1` and `[frames, bins, channels]` otherwise, and the column `n_frames`.
+        The dataset with the column `feature`, a float32 array of shape `[frames, bins]` for a feature with one channel
+        and `[frames, bins, channels]` otherwise, and the column `n_frames`.
 
     Raises:
         ArgumentError: If there is no such column.
@@ -54,19 +55,32 @@ def map(dataset: Any, transform: Transform, *, batch_size: int = BATCH_SIZE, **k
             f"dataset must be a datasets.Dataset or DatasetDict. Received: {type(dataset).__name__}. For a streaming "
             f"dataset use dataset.cast_column({transform.audio!r}, Audio(decode=False)).map(transform, batched=True)."
         )
+    if not isinstance(transform, Transform):
+        raise ArgumentError(f"transform must be a Transform. Received: {transform!r}. Make one: Transform(config).")
+    if kwargs.get("num_proc") not in (None, 1):
+        raise ArgumentError(
+            f"num_proc must be 1. Received: num_proc={kwargs['num_proc']}. Processes that fork after TensorFlow has "
+            "run hang for ever, and TensorFlow uses every core in one process."
+        )
+    taken = {transform.feature, "n_frames"} & (set(dataset.column_names) - {transform.audio})
+    if taken:
+        raise ArgumentError(
+            f"The dataset has columns of the names that the map makes. Received: {', '.join(sorted(taken))}. Rename "
+            "them, or name the feature: Transform(..., feature=...)."
+        )
     if transform.audio not in dataset.column_names:
         raise ArgumentError(
             f"There is no column {transform.audio!r}. Received: {', '.join(dataset.column_names)}. Name the column "
             "that holds the audio: Transform(..., audio=...)."
         )
-    encoded = dataset
+    encoded = dataset.with_format(None)  # under a format, rows are no longer what they were stored as
     if isinstance(dataset.features[transform.audio], datasets.Audio):
-        encoded = dataset.cast_column(transform.audio, datasets.Audio(decode=False))
+        encoded = encoded.cast_column(transform.audio, datasets.Audio(decode=False))
     kept = {name: kind for name, kind in dataset.features.items() if name != transform.audio}
     features = datasets.Features(
         {**kept, transform.feature: feature_type(transform.config), "n_frames": datasets.Value("int64")}
     )
-    return encoded.map(
+    mapped = encoded.map(
         transform,
         batched=True,
         batch_size=batch_size,
@@ -74,6 +88,7 @@ def map(dataset: Any, transform: Transform, *, batch_size: int = BATCH_SIZE, **k
         features=features,
         **{"desc": f"Computing {transform.feature}", **kwargs},
     )
+    return mapped.with_format(dataset.format["type"], **dataset.format["format_kwargs"])
 
 
 def feature_type(config: Config) -> Any:
@@ -88,8 +103,9 @@ def feature_type(config: Config) -> Any:
     Returns:
         `Array2D`, `Array3D` or a `List` of float32.
     """
-    if config.channels == 1:
+    channels = config.feature_channels
+    if channels == 1:
         return datasets.Array2D((None, config.n_bins), "float32")
-    if config.channels is not None and config.output_data_format == "channels_last":
-        return datasets.Array3D((None, config.n_bins, config.channels), "float32")
+    if channels is not None and config.output_data_format == "channels_last":
+        return datasets.Array3D((None, config.n_bins, channels), "float32")
     return datasets.List(datasets.List(datasets.List(datasets.Value("float32"))))

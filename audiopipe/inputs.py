@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiopipe import files, schema, tables
+from audiopipe import checks, files, schema, tables
 from audiopipe.errors import InputError
 
 AUDIO_EXTENSIONS = (
@@ -80,9 +80,9 @@ def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> I
         InputError: If the input is missing, holds no clip, is malformed, or two clips have one id.
     """
     if isinstance(source, (str, os.PathLike)):
-        found = _scan_one(os.fspath(source))
+        found = _scan_one(files.absolute(os.fspath(source)))
     else:
-        found = (Source(id=os.fspath(path), path=os.fspath(path)) for path in source)
+        found = (Source(id=os.fspath(path), path=files.absolute(os.fspath(path))) for path in source)
     seen: set[str] = set()
     for clip in found:
         if clip.id in seen:
@@ -92,6 +92,10 @@ def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> I
             )
         seen.add(clip.id)
         yield clip
+    if not seen and _name(source).rstrip("'").lower().endswith(MANIFEST_EXTENSIONS):
+        raise InputError(
+            f"The manifest {_name(source)} lists no clips. Expected a column or key 'path', and a line a clip."
+        )
     if not seen:
         raise InputError(
             f"There is no audio in {_name(source)}. Expected files that end in {', '.join(AUDIO_EXTENSIONS)}."
@@ -134,15 +138,13 @@ def _is_audio(path: str) -> bool:
 def _scan_folder(folder: str) -> Iterator[Source]:
     try:
         for below in files.walk(folder):
-            if _is_audio(below):
+            if _is_audio(below) and not any(part.startswith(".") for part in below.split("/")):
                 yield Source(id=below, path=files.join(folder, below))
     except OSError as error:
         raise InputError(f"Could not list {error.filename or folder!r}: {error.strerror or error}.") from error
 
 
 def _scan_glob(pattern: str) -> Iterator[Source]:
-    if not files.is_remote(pattern):
-        pattern = os.path.abspath(pattern)
     first = min(pattern.index(character) for character in "*?[" if character in pattern)
     base = pattern[: pattern.rindex("/", 0, first) + 1]
     for path in files.glob(pattern):
@@ -171,6 +173,10 @@ def _manifest_rows(path: str) -> Iterator[tuple[int, Any]]:
         try:
             if path.lower().endswith(".csv"):
                 reader = csv.DictReader(text, strict=True)
+                names = reader.fieldnames or []
+                twice = sorted({name for name in names if list(names).count(name) > 1})
+                if twice:
+                    raise InputError(f"{path!r} must have each column once. Received twice: {', '.join(twice)}.")
                 for row in reader:
                     if None in row or None in row.values():
                         raise InputError(
@@ -190,9 +196,9 @@ def _manifest_rows(path: str) -> Iterator[tuple[int, Any]]:
 
 def _json_line(line: str, where: str) -> Any:
     try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: expected a JSON object. Received: {line.strip()[:60]!r} ({error.msg}).") from error
+        return json.loads(line, object_pairs_hook=checks.unique_keys)
+    except ValueError as error:
+        raise InputError(f"{where}: expected a JSON object. Received: {line.strip()[:60]!r} ({error}).") from error
 
 
 def _scan_rows(path: str) -> Iterator[Source]:

@@ -1,5 +1,7 @@
 """A config compiled: the graphs that compute its feature."""
 
+import functools
+
 import tensorflow as tf
 
 from audiopipe import ops
@@ -24,8 +26,10 @@ class Kernel:
             self.layer = config.layer()
         clip = tf.TensorSpec([None, None], tf.float32)
         batch = tf.TensorSpec([None, None, None], tf.float32)
-        self.clip = tf.function(self._clip, input_signature=[clip])
-        self.batch = tf.function(self._batch, input_signature=[batch, tf.TensorSpec([None], tf.int32)])
+        # Partial objects, because TensorFlow would take the traces of one method of many kernels for retracing.
+        lengths = tf.TensorSpec([None], tf.int32)
+        self.clip = tf.function(functools.partial(self._clip), input_signature=[clip])
+        self.batch = tf.function(functools.partial(self._batch), input_signature=[batch, lengths])
 
     def _clip(self, clip: tf.Tensor) -> tf.Tensor:
         """The feature of one clip `[time, channels]`: `[frames, bins, channels]`."""

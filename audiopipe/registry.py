@@ -22,8 +22,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from audiopipe import configs
-from audiopipe.config import Config, unique_keys
+from audiopipe import checks, configs, files
+from audiopipe.config import Config
 from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
 
 ENVIRONMENT_VARIABLE = "AUDIOPIPE_REGISTRY"
@@ -109,9 +109,10 @@ class Registry:
                 "format_version": FORMAT_VERSION,
                 "configs": {name: self._configs[name].to_dict() for name in sorted(self._configs)},
             }
-        temporary = Path(f"{os.fspath(path)}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        try:
+            files.write_bytes(os.fspath(path), (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+        except OSError as error:
+            raise RegistryError(f"Could not write {os.fspath(path)!r}: {error.strerror or error}.") from error
 
     def load(self, path: str | os.PathLike[str]) -> list[str]:
         """Register all names of a file that `save` wrote.
@@ -126,16 +127,17 @@ class Registry:
         return self._load_file(path, source=f"the file {os.fspath(path)}")
 
     def _register(self, name: str, config: Config, source: str) -> Config:
-        self._check(name, config, source)
         with self._lock:
+            self._check(name, config, source)
             self._configs.setdefault(name, config)
             self._sources.setdefault(name, source)
             return self._configs[name]
 
     def _check(self, name: str, config: Config, source: str) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith(".json"):
             raise RegistryError(
-                f"A name must be of letters, digits, '.', '_' and '-'. Received: {name!r} from {source}."
+                f"A name must be of letters, digits, '.', '_' and '-', and not end in '.json'. Received: {name!r} from "
+                f"{source}."
             )
         if not isinstance(config, Config):
             raise RegistryError(f"{name!r} must stand for a config. Received: {config!r} from {source}.")
@@ -150,7 +152,7 @@ class Registry:
 
     def _load_file(self, path: str | os.PathLike[str], source: str) -> list[str]:
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=unique_keys)
+            content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=checks.unique_keys)
             if content["format_version"] != FORMAT_VERSION:
                 raise RegistryError(
                     f"{source} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
@@ -164,10 +166,11 @@ class Registry:
                 f"Could not read a registry from {source}: {type(error).__name__}: {error}. "
                 f"Expected a JSON file that registry.save wrote."
             ) from error
-        for name, config in loaded.items():
-            self._check(name, config, source)
-        for name, config in loaded.items():
-            self._register(name, config, source)
+        with self._lock:
+            for name, config in loaded.items():
+                self._check(name, config, source)
+            for name, config in loaded.items():
+                self._register(name, config, source)
         return sorted(loaded)
 
     def _load_sources(self) -> None:
@@ -232,7 +235,10 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
             text = Path(config).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:  # a ValueError where it is no UTF-8
             raise ConfigError(f"Could not read a config from {os.fspath(config)!r}: {error}.") from error
-        return configs.from_json(text)
+        try:
+            return configs.from_json(text)
+        except ConfigError as error:
+            raise ConfigError(f"{os.fspath(config)!r}: {error}") from error
     if isinstance(config, str):
         return get(config)
     raise AudiopipeError(

@@ -33,7 +33,8 @@ def is_encoded(value: Any) -> bool:
 
 def is_batch_of_encoded(value: Any) -> bool:
     """Whether this is a list of audio values, of which some may be missing."""
-    present = [item for item in value if item is not None] if isinstance(value, (list, tuple)) else []
+    is_list = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object)
+    present = [item for item in value if item is not None] if is_list else []
     return bool(present) and all(map(is_encoded, present))
 
 
@@ -73,9 +74,20 @@ def read(value: Any, config: Config) -> np.ndarray:
         return audio.read(value, **arguments)
     if value is None or (isinstance(value, Mapping) and value.get("array") is None):
         raise AudioError("The row holds no audio. Filter such rows out before the map.", stage="read")
+    if isinstance(value, Mapping) and not isinstance(value.get("sampling_rate"), int):
+        raise ArgumentError(
+            f"A dict with an array must say its rate. Received: sampling_rate={value.get('sampling_rate')!r}. Add the "
+            "key 'sampling_rate', in hertz."
+        )
     if _is_decoder(value) or isinstance(value, Mapping):
         return audio.convert(_time_first(samples(value["array"])), int(value["sampling_rate"]), **arguments)
-    return audio.convert(samples(value), config.sample_rate, **arguments)
+    clip = samples(value)
+    if clip.shape[1] > MAX_CHANNELS:
+        raise ArgumentError(
+            f"A clip must be [time] or [time, channels] with at most {MAX_CHANNELS} channels. Received: "
+            f"shape={clip.shape}. If the channels come first, transpose it."
+        )
+    return audio.convert(clip, config.sample_rate, **arguments)
 
 
 def samples(values: Any) -> np.ndarray:
@@ -93,6 +105,8 @@ def samples(values: Any) -> np.ndarray:
     if array.ndim not in (1, 2):
         raise ArgumentError(f"A clip must be [time] or [time, channels]. Received: shape={array.shape}.")
     array = array.astype(np.float32, copy=False)
+    if array.ndim == 2 and min(array.shape) > MAX_CHANNELS:
+        raise ArgumentError(f"A clip has at most {MAX_CHANNELS} channels. Received: shape={array.shape}.")
     return array[:, None] if array.ndim == 1 else array
 
 

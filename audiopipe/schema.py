@@ -10,7 +10,8 @@ from typing import Any
 
 from audiopipe.errors import InputError
 
-RESERVED_NAMES = ("audio", "feature", "fingerprint", "n_frames", "n_samples", "shape")
+LARGEST_EXACT_INTEGER = 2**53  # of float64
+RESERVED_NAMES = ("audio", "feature", "fingerprint", "n_channels", "n_frames", "n_samples", "shape")
 
 _TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}
 
@@ -57,12 +58,22 @@ def infer(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
         {'age': 'float', 'speaker': 'string'}
     """
     kinds: dict[str, set[str]] = {}
+    too_large: dict[str, int] = {}
     for number, row in enumerate(rows):
         for name, value in row.items():
             kinds.setdefault(name, {"null"} if number else set()).add(_TYPE_NAMES[type(value)])
+            if isinstance(value, int) and abs(value) > LARGEST_EXACT_INTEGER:
+                too_large[name] = value
         for name in kinds.keys() - row.keys():
             kinds[name].add("null")
-    return {name: _one_type(name, kinds[name]) for name in sorted(kinds)}
+    types = {name: _one_type(name, kinds[name]) for name in sorted(kinds)}
+    for name, value in too_large.items():
+        if types[name] == "float":
+            raise InputError(
+                f"A column of numbers with missing or fractional values holds integers up to 2**53. Received: "
+                f"{name}={value}. Write the column as text, or fill it in."
+            )
+    return types
 
 
 def fill(value: Any, kind: str) -> Any:

@@ -1,6 +1,7 @@
 """Parquet files and saved `datasets` folders, as rows with one audio column."""
 
 import functools
+import os
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -75,7 +76,10 @@ class _ParquetTable:
             if self._group[0] != group:
                 self._group = (group, self._file.read_row_group(group, columns=[self._column])[self._column])
             column = self._group[1]
-        return _encoded(column[row - self._starts[group]].as_py(), self._path, row)
+        value = _encoded(column[row - self._starts[group]].as_py(), self._path, row)
+        if isinstance(value, bytes) or files.is_remote(value) or os.path.isabs(value):
+            return value
+        return files.join(self._path[: self._path.rfind("/") + 1], value)
 
     def metadata(self) -> Iterator[dict[str, Any]]:
         for batch in self._file.iter_batches(columns=self._others):

@@ -17,7 +17,7 @@ _DTYPES = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf
 
 def from_audio(
     source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    config: "Config | str | os.PathLike[str]",
+    transform: "Transform | Config | str | os.PathLike[str]",
     *,
     num_parallel_calls: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
@@ -29,24 +29,26 @@ def from_audio(
     Args:
         source: A folder, a glob, a CSV or JSONL manifest, a Parquet file, a saved dataset or a list of paths, as in
             `audiopipe.inputs.scan`.
-        config: A config, a registered name, or the path of a JSON file.
+        transform: The transform that the clips are for, or its config, registered name or JSON file. Give the transform
+            itself where you have it, so that the two cannot be of different configs.
         num_parallel_calls: Clips that are read at once.
 
     Returns:
-        A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64) and the metadata
-        (string, int64, float64 or bool). A file that cannot be read raises `tf.errors.UnknownError` with the reason;
-        `dataset.ignore_errors()` leaves such files out.
+        A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64; also `n_channels`
+        if the config keeps what there is) and the metadata (string, int64, float64 or bool). A file that cannot be
+        read raises `tf.errors.UnknownError` with the reason; `dataset.ignore_errors()` leaves such files out.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
 
     Example:
-        >>> clips = from_audio("examples/audio", "speech-mel-80")
-        >>> features = clips.map(Transform("speech-mel-80"))
+        >>> mel = Transform("speech-mel-80")
+        >>> features = from_audio("examples/audio", mel).map(mel)
         >>> features.element_spec["feature"].shape
         TensorShape([None, 80, 1])
     """
-    return from_sources(list(inputs.scan(source)), Transform(config), num_parallel_calls=num_parallel_calls)
+    transform = transform if isinstance(transform, Transform) else Transform(transform)
+    return from_sources(list(inputs.scan(source)), transform, num_parallel_calls=num_parallel_calls)
 
 
 def from_sources(
@@ -75,8 +77,9 @@ def from_sources(
         for scalar in (clip_id, *values):
             scalar.set_shape([])
         audio.set_shape([None, transform.config.channels])
-        n_samples = tf.shape(audio, out_type=tf.int64)[0]
-        return {"audio": audio, "id": clip_id, "n_samples": n_samples, **dict(zip(types, values, strict=True))}
+        shape = tf.shape(audio, out_type=tf.int64)
+        sizes = {"n_samples": shape[0], **({"n_channels": shape[1]} if transform.config.channels is None else {})}
+        return {"audio": audio, "id": clip_id, **sizes, **dict(zip(types, values, strict=True))}
 
     dataset = tf.data.Dataset.range(len(sources))
     return dataset.map(element, num_parallel_calls=num_parallel_calls, deterministic=True)

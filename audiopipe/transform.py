@@ -58,7 +58,7 @@ class Transform:
             beyond a clip's frames (with `channels_first` in the config, `[channels, frames, bins]`). A NumPy array for
             NumPy input, a tensor for a tensor. For a tuple element a tuple. For a mapping its other entries with the
             feature and `n_frames`; for rows of `datasets` the feature and `n_frames` alone, and without a channel
-            axis where the config has `channels=1`.
+            axis where the feature has one channel.
 
         Raises:
             ArgumentError: If the input has none of these forms.
@@ -66,7 +66,7 @@ class Transform:
         """
         if sample_rate is not None and sample_rate != self.config.sample_rate:
             raise ArgumentError(
-                f"The samples must have the config's rate. Received: sample_rate={sample_rate}, the config has "
+                f"The samples must have the config's rate. Received: sample_rate={sample_rate!r}, the config has "
                 f"{self.config.sample_rate}. Read files with transform.read(path), which resamples as the config says."
             )
         if isinstance(audio, Mapping):
@@ -114,8 +114,8 @@ class Transform:
         return self._of_waveform(clip, None)
 
     def n_frames(self, lengths: Any) -> Any:
-        """Frames of clips of `lengths` samples: an int, a NumPy array or a tensor, as given."""
-        return self.config.n_frames(lengths)
+        """Frames of clips of `lengths` samples: an int, a NumPy array (also for a list) or a tensor, as given."""
+        return self.config.n_frames(np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths)
 
     def __reduce__(self):
         # A pickle, and with it the fingerprint of a mapped dataset, holds no traced graph, which differs every time,
@@ -195,24 +195,32 @@ class Transform:
             )
         is_batch = value.shape is not None and len(value.shape) == 3
         lengths = element.get("n_samples") if is_batch else None
+        if is_batch and "n_channels" in element:
+            value = _of_equal_channels(value, element["n_channels"])
         feature = self._of_waveform(value, lengths)
         if lengths is None:
             shape = tf.shape(value, out_type=tf.int64)
             lengths = tf.fill([shape[0]], shape[1]) if is_batch else shape[0]
         n_frames = self.n_frames(tf.cast(lengths, tf.int64))
         others = {key: entry for key, entry in element.items() if key != self.audio}
+        taken = sorted({self.feature, "n_frames"} & others.keys())
+        if taken:
+            raise ArgumentError(
+                f"The element has entries of the names that the transform makes. Received: {', '.join(taken)}. Drop "
+                f"them, or name the feature: Transform(..., feature=...)."
+            )
         return {**others, self.feature: feature, "n_frames": n_frames if is_tensor else int(n_frames)}
 
     def _of_rows(self, values: Any) -> dict[str, list[Any]]:
         channels_last = self.config.output_data_format == "channels_last"
         features = [self.compute(self.read(value)) for value in values]
         n_frames = [feature.shape[0 if channels_last else 1] for feature in features]
-        if self.config.channels == 1:
+        if self.config.feature_channels == 1:
             features = [np.squeeze(feature, axis=-1 if channels_last else 0) for feature in features]
         return {self.feature: features, "n_frames": n_frames}
 
     def _channels(self, waveform: tf.Tensor) -> int | None:
-        """Channels of the feature, as far as they are known."""
+        """Channels of the clips once they are mixed down, as far as they are known."""
         return waveform.shape[-1] if self.config.channels is None else self.config.channels
 
     def _check_waveform(self, waveform: Any, lengths: Any) -> None:
@@ -252,6 +260,18 @@ def _restore(cls: type[Transform], config: Config, audio: str, feature: str, ker
             f"{kernel_version}; here it has {config.kernel_version} and gives other bits. Use one version of audiopipe."
         )
     return cls(config, audio=audio, feature=feature)
+
+
+def _of_equal_channels(batch: tf.Tensor, n_channels: tf.Tensor) -> tf.Tensor:
+    """The batch, with a check that padding has made up no channels."""
+    fits = tf.debugging.assert_equal(
+        tf.cast(n_channels, tf.int32),
+        tf.shape(batch)[2],
+        "All clips of a batch must have as many channels. Set channels in the config, or put clips of equal channels "
+        "into one batch.",
+    )
+    with tf.control_dependencies([fits]):
+        return tf.identity(batch)
 
 
 def _is_symbolic(value: Any) -> bool:

@@ -154,7 +154,9 @@ def _by_clip(sources: list[Source], transform: Transform) -> Iterator[np.ndarray
 def _by_batch(sources: list[Source], transform: Transform) -> Iterator[np.ndarray]:
     frame_axis = transform.config.feature_shape(None, 0).index(None)
     clips = tfdata.from_sources([Source(id=clip.id, path=clip.path, row=clip.row) for clip in sources], transform)
-    for batch in clips.padded_batch(PADDED_BATCH_SIZE).map(transform):
+    # Where a config keeps the channels that there are, clips of unequal channels cannot stand in one batch.
+    size = 1 if transform.config.channels is None else PADDED_BATCH_SIZE
+    for batch in clips.padded_batch(size).map(transform):
         for feature, n_frames in zip(batch[transform.feature].numpy(), batch["n_frames"].numpy(), strict=True):
             yield np.take(feature, range(n_frames), axis=frame_axis)
 

@@ -208,3 +208,26 @@ def test_without_datasets_the_error_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "audiopipe.hf")
     with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[hf\]"'):
         __import__("audiopipe.hf")
+
+
+@pytest.mark.parametrize("kind", ["numpy", "tensorflow", "arrow", "pandas"])
+def test_a_datasets_format_changes_no_bits_and_stays(mel, paths, expected, kind):
+    encoded = Dataset.from_dict({"audio": paths, "label": [0, 1, 2, 3]}).cast_column("audio", Audio(decode=False))
+    mapped = hf.map(encoded.with_format(kind), mel)
+    assert mapped.format["type"] == kind
+    check(mapped.with_format(None), expected)
+
+
+def test_several_processes_are_refused_before_they_can_hang(mel, paths):
+    with pytest.raises(ArgumentError, match=r"num_proc must be 1. Received: num_proc=2"):
+        hf.map(rows(paths), mel, num_proc=2)
+
+
+def test_a_column_that_the_map_would_replace_is_refused(mel, paths):
+    with pytest.raises(ArgumentError, match=r"Received: n_frames\. Rename"):
+        hf.map(rows(paths).rename_column("label", "n_frames"), mel)
+
+
+def test_a_name_in_place_of_a_transform_is_refused(paths):
+    with pytest.raises(ArgumentError, match=r"transform must be a Transform. Received: 'speech-mel-80'"):
+        hf.map(rows(paths), "speech-mel-80")

@@ -150,7 +150,7 @@ def test_manifests_with_a_byte_order_mark_or_other_line_ends(manifest, tmp_path,
 def test_a_manifest_named_without_a_folder(manifest, tmp_path, monkeypatch):
     manifest("clips.csv", "path\na.wav\n")
     monkeypatch.chdir(tmp_path)
-    assert _scan("clips.csv") == [Source(id="a.wav", path="a.wav")]
+    assert _scan("clips.csv") == [Source(id="a.wav", path=f"{tmp_path}/a.wav")]
 
 
 def test_a_manifest_in_the_root_folder(monkeypatch):
@@ -170,8 +170,8 @@ def test_a_manifest_in_the_root_folder(monkeypatch):
         ("a.csv", b"path\n\xff\xfe.wav\n", r"a\.csv' cannot be read as a manifest: .*utf-8.*Expected UTF-8 CSV"),
         ("a.csv", "id,path\n,a.wav\n", r"a\.csv', line 2: the id is empty"),
         ("a.csv", "path,shape\na.wav,1\n", r"a\.csv', line 2: the column 'shape'.*reserved are audio, feature"),
-        ("a.csv", "", NO_AUDIO),
-        ("a.csv", "path\n", NO_AUDIO),
+        ("a.csv", "", "The manifest .*a.csv' lists no clips"),
+        ("a.csv", "path\n", "The manifest .*a.csv' lists no clips"),
         ("a.jsonl", '{"path": "a.wav"}\n\n{"path": \n', r"a\.jsonl', line 3: .*Received: '{\"path\":'"),
         ("a.jsonl", '["a.wav"]\n', r"a\.jsonl', line 1: every clip needs a path. Received: \['a\.wav'\]"),
         ("a.jsonl", '{"path": "a.wav"}\n{"id": 3}\n', r"a\.jsonl', line 2: every clip needs a path. .*'id': 3"),
@@ -211,9 +211,10 @@ def test_a_file_with_wildcards_in_its_name_is_that_file(tmp_path):
     assert _ids(tmp_path / "take[1].wav") == ["take[1].wav"]
 
 
-def test_a_list_of_paths_keeps_its_order(tmp_path):
+def test_a_list_of_paths_keeps_its_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert _scan(["b.wav", tmp_path / "a.wav"]) == [
-        Source(id="b.wav", path="b.wav"),
+        Source(id="b.wav", path=f"{tmp_path}/b.wav"),
         Source(id=f"{tmp_path}/a.wav", path=f"{tmp_path}/a.wav"),
     ]
 
@@ -355,3 +356,17 @@ def test_rows_need_the_package_datasets(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingDependencyError, match=r"clips\.parquet.*pip install \"audiopipe\[hf\]\""):
         _scan(tmp_path / "clips.parquet")
+
+
+def test_hidden_folders_are_left_out(tmp_path):
+    for name in (".cache/b.wav", "a/.b/c.wav", "a/d.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [clip.id for clip in _scan(tmp_path)] == ["a/d.wav"]
+
+
+def test_a_column_that_stands_twice_is_refused(manifest):
+    with pytest.raises(InputError, match=r"each column once. Received twice: speaker"):
+        _scan(manifest("clips.csv", "path,speaker,speaker\na.wav,b,c\n"))
+    with pytest.raises(InputError, match=r"line 1.*each key once. Received twice: speaker"):
+        _scan(manifest("clips.jsonl", '{"path": "a.wav", "speaker": "b", "speaker": "c"}\n'))

@@ -1,6 +1,8 @@
 """Names for configs: they come from several places, and never change their meaning."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -259,3 +261,35 @@ def test_the_functions_of_the_module_share_one_registry():
     assert registry.names.__self__ is registry.get.__self__ is registry.register.__self__
     assert registry.save.__self__ is registry.load.__self__ is registry.get.__self__
     assert set(BUILT_IN) <= set(registry.names())
+
+
+def test_a_name_that_would_be_taken_for_a_file_is_refused():
+    with pytest.raises(RegistryError, match=r"not end in '\.json'"):
+        Registry(environment=False).register("mel.json", configs.MelSpectrogram())
+
+
+def test_of_two_threads_that_give_a_name_two_meanings_one_is_refused(monkeypatch):
+    registry = Registry(environment=False)
+    check = Registry._check
+
+    def slow_check(self, *arguments):
+        check(self, *arguments)
+        time.sleep(0.05)
+
+    registry.names()
+    monkeypatch.setattr(Registry, "_check", slow_check)
+
+    def register(n_mels):
+        try:
+            return registry.register("mel", configs.MelSpectrogram(n_mels=n_mels)).n_mels
+        except RegistryError:
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(register, (40, 64)))
+    assert sorted(found, key=str) in ([40, None], [64, None])
+
+
+def test_a_registry_that_cannot_be_written_is_an_error_of_ours(tmp_path):
+    with pytest.raises(RegistryError, match="Could not write"):
+        Registry(environment=False).save(tmp_path / "gone" / "configs.json")

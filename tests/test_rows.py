@@ -169,3 +169,14 @@ def test_encoded_audio_is_told_from_numbers(value, encoded):
 )
 def test_a_batch_of_encoded_audio_is_told_from_one_clip(value, is_batch):
     assert rows.is_batch_of_encoded(value) is is_batch
+
+
+def test_a_clip_with_its_channels_first_is_not_taken_for_thousands_of_channels():
+    with pytest.raises(ArgumentError, match=r"at most 64 channels. Received: shape=\(2, 1600\)"):
+        rows.read(np.zeros((2, 1600), np.float32), CONFIG)
+
+
+@pytest.mark.parametrize("rate", [None, "16000"])
+def test_an_array_without_its_rate_is_refused(rate):
+    with pytest.raises(ArgumentError, match="must say its rate"):
+        rows.read({"array": np.zeros(1600), "sampling_rate": rate}, CONFIG)

@@ -110,3 +110,10 @@ def test_integers_beyond_64_bits_are_no_metadata(value):
 def test_names_that_records_use_are_reserved(name):
     with pytest.raises(InputError, match=f"row 1: the column '{name}' has a name that audiopipe's records use"):
         schema.check_columns({"x": 1, name: 1}, "row 1")
+
+
+def test_integers_that_a_float_cannot_hold_are_refused_in_a_column_with_gaps():
+    large = 2**53 + 1
+    assert schema.infer([{"n": large}]) == {"n": "int"}
+    with pytest.raises(InputError, match=f"up to 2\\*\\*53. Received: n={large}"):
+        schema.infer([{"n": large}, {}])

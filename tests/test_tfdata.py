@@ -1,5 +1,7 @@
 """Door 1: audio files as a `tf.data.Dataset`."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -91,3 +93,14 @@ def test_channels_are_those_of_the_config(clips):
 def test_a_missing_input_is_refused_at_once(tmp_path, config):
     with pytest.raises(InputError, match=r"There is no '.*nowhere'"):
         tfdata.from_audio(tmp_path / "nowhere", config)
+
+
+def test_a_batch_in_which_padding_would_make_up_channels_is_refused(clips, config):
+    keep = Transform(dataclasses.replace(config, channels=None))
+    mixed = tfdata.from_audio([clips / "mono.wav", clips / "stereo.flac"], keep)
+    assert [int(element["n_channels"]) for element in mixed] == [1, 2]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must have as many channels"):
+        list(mixed.padded_batch(2).map(keep))
+    alone = [element["feature"].numpy() for element in mixed.map(keep)]
+    for batch, feature in zip(mixed.padded_batch(1).map(keep), alone, strict=True):
+        np.testing.assert_array_equal(batch["feature"][0], feature)
