@@ -5,10 +5,12 @@
 The options are those of `audiopipe precompute`.
 """
 
-import sys
+import typer
 
-from audiopipe.cli import main
+from audiopipe import cli
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+app.command(**cli.PRECOMPUTE_SETTINGS)(cli.precompute)
 
 if __name__ == "__main__":
-    sys.argv.insert(1, "precompute")
-    main()
+    cli.main(app)
