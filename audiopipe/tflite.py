@@ -7,7 +7,7 @@ from audiopipe import checks, real_arithmetic
 from audiopipe.errors import ArgumentError
 
 
-def convert(model: keras.layers.Layer, input_shape: tuple[int, int], batch_size: int = 1) -> bytes:
+def convert(model: keras.layers.Layer, input_shape: tuple[int, ...], batch_size: int = 1) -> bytes:
     """Convert a composed layer, or a model that has some in it, to TFLite.
 
     The composed layers are exported in real arithmetic. Where `n_fft` is no power of two, which TFLite's own Fourier
@@ -15,8 +15,9 @@ def convert(model: keras.layers.Layer, input_shape: tuple[int, int], batch_size:
     `8 * win_length * (n_fft // 2 + 1)` bytes. The model that you pass is not changed.
 
     Args:
-        model: A composed layer, or a Keras model with waveforms as its one input.
-        input_shape: Shape of a clip, `(time, channels)` or `(channels, time)` as the model has it; both are fixed.
+        model: A composed layer, or a Keras model with one input.
+        input_shape: Shape of one example without the batch, for a waveform `(time, channels)` or `(channels, time)` as
+            the model has it. All sizes are fixed.
         batch_size: Clips of a batch.
 
     Returns:
@@ -32,10 +33,8 @@ def convert(model: keras.layers.Layer, input_shape: tuple[int, int], batch_size:
         >>> content[4:8]
         b'TFL3'
     """
-    if len(input_shape) != 2:
-        raise ArgumentError(
-            f"input_shape must be the shape of one clip, two sizes. Received: input_shape={input_shape}."
-        )
+    if not input_shape:
+        raise ArgumentError(f"input_shape must have the sizes of one example. Received: input_shape={input_shape!r}.")
     sizes = [checks.integer("input_shape", size, minimum=1) for size in input_shape]
     sizes = [checks.integer("batch_size", batch_size, minimum=1), *sizes]
     function = tf.function(model, input_signature=[tf.TensorSpec(sizes, tf.float32)])

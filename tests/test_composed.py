@@ -210,6 +210,44 @@ def test_bits_of_a_clip_do_not_depend_on_its_batch_or_its_place_in_it(name, befo
     assert np.array_equal(layer(batch).numpy()[before], alone)
 
 
+def sine(frequency, samples=16000, sample_rate=16000):
+    return np.sin(2 * np.pi * frequency * np.arange(samples) / sample_rate)
+
+
+@pytest.mark.parametrize(
+    ("clip", "bin", "magnitude"),
+    [(np.zeros(16000), None, 0), (np.full(16000, 0.5), 0, 128), (sine(1000), 32, 128)],
+    ids=["silence", "DC", "full scale"],
+)
+def test_silence_dc_and_full_scale_give_the_documented_magnitudes(clip, bin, magnitude):
+    # The sum of a Hann window of 512 samples is 256; half of a sine is at each of two frequencies.
+    waveform = clip[None, :, None].astype(np.float32)
+    linear = composed.get_stft_magnitude_layer(n_fft=512)(waveform).numpy()[0, ..., 0]
+    decibel = composed.get_stft_magnitude_layer(n_fft=512, return_decibel=True)(waveform).numpy()[0, ..., 0]
+    np.testing.assert_allclose(linear.max(axis=1), magnitude, rtol=1e-5)
+    np.testing.assert_allclose(decibel.max(axis=1), 10 * np.log10(max(magnitude, 1e-5)), rtol=1e-5)
+    if bin is None:
+        assert not linear.any()
+        assert (decibel == decibel[0, 0]).all()
+    else:
+        assert (linear.argmax(axis=1) == bin).all()
+
+
+def test_one_nan_sample_reaches_its_frames_and_in_decibels_its_clip():
+    waveform = np.stack([sine(1000), sine(500)])[..., None].astype(np.float32)
+    expected = composed.get_stft_magnitude_layer(n_fft=512)(waveform).numpy()
+    waveform[0, 8000] = np.nan
+    linear = composed.get_stft_magnitude_layer(n_fft=512)(waveform).numpy()
+    of_nan = np.isnan(linear[0]).all(axis=(1, 2))
+    # A frame of 512 samples starts at every multiple of 128.
+    assert np.flatnonzero(of_nan).tolist() == [59, 60, 61, 62]
+    np.testing.assert_array_equal(linear[0][~of_nan], expected[0][~of_nan])
+    np.testing.assert_array_equal(linear[1], expected[1])
+    decibel = composed.get_stft_magnitude_layer(n_fft=512, return_decibel=True)(waveform).numpy()
+    assert np.isnan(decibel[0]).all()
+    assert np.isfinite(decibel[1]).all()
+
+
 @every_function
 def test_an_input_shape_gives_a_built_model_without_a_warning(function):
     with warnings.catch_warnings():

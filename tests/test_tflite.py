@@ -120,7 +120,15 @@ def test_conversion_leaves_the_layer_as_it_was():
     np.testing.assert_array_equal(layer(values), before)
 
 
-@pytest.mark.parametrize("shape", [(None, 1), (16000,), (16000, 0)])
+def test_a_frequency_aware_convolution_converts():
+    layer = composed.get_frequency_aware_conv2d(filters=3, kernel_size=3)
+    values = np.abs(waveforms(4, 2)).reshape([4, 50, 30, 2])
+    expected = layer(values).numpy()
+    (converted,) = run(tflite.convert(layer, (50, 30, 2), 4), values)
+    np.testing.assert_allclose(converted, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(None, 1), (), (16000, 0)])
 def test_an_unknown_size_is_refused(shape):
-    with pytest.raises(ArgumentError, match="input_shape must be"):
+    with pytest.raises(ArgumentError, match="input_shape must"):
         tflite.convert(composed.get_stft_magnitude_layer(), shape)
