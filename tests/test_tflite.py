@@ -102,6 +102,14 @@ def test_a_whole_model_converts_with_its_weights():
     np.testing.assert_allclose(converted, model(values), rtol=1e-3, atol=1e-3)
 
 
+def test_a_layer_of_keras_behind_a_composed_layers_own_converts():
+    layer = composed.get_stft_magnitude_layer(n_fft=100)
+    layer.add(keras.layers.Rescaling(2.0))
+    values = waveforms(1, 1)
+    (converted,) = run(tflite.convert(layer, (TIME, 1)), values)
+    np.testing.assert_allclose(converted, layer(values), rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("n_fft", [1, 2, 7, 16, 100])
 def test_real_arithmetic_equals_numpys_transform(n_fft):
     frames = np.random.default_rng(1).standard_normal((3, n_fft)).astype(np.float32)

@@ -46,6 +46,8 @@ class ApplyFilterbank(AudioLayer):
         TensorShape([1, 10, 40, 1])
     """
 
+    frame_local = True
+
     def __init__(self, type: str, filterbank_kwargs: dict[str, Any], data_format: str = "default", **kwargs: Any):
         super().__init__(**kwargs)
         self.type = checks.choice("type", type, tuple(FILTERBANKS))
@@ -62,7 +64,7 @@ class ApplyFilterbank(AudioLayer):
 
     def call(self, spectrogram):
         """Apply the filterbank to a batch of spectrograms."""
-        self.compute_output_shape(spectrogram.shape)
+        self.check_input(spectrogram)
         return ops.combine_bins(spectrogram, tf.constant(self.filterbank), self.data_format)
 
     def compute_output_shape(self, input_shape):

@@ -1,6 +1,6 @@
 """What all layers of audiopipe have in common."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -32,11 +32,45 @@ def resolve_data_format(name: str, value: str) -> str:
     return keras.config.image_data_format() if value == "default" else value
 
 
+def check_waveform_dtype(dtype: str, layer: keras.layers.Layer) -> None:
+    """Raise an error unless waveforms of `dtype` have lost nothing on the way into a layer.
+
+    Raises:
+        ArgumentError: If it is of integers, complex, or of half precision.
+    """
+    where = f"{type(layer).__name__} '{layer.name}'"
+    if dtype in ("float16", "bfloat16"):
+        raise ArgumentError(
+            f"A waveform must have at least 32 bits a sample, or decibels are off by up to 2.4. Received: dtype="
+            f"{dtype} in {where}. If a model under a mixed policy cast it, begin it with keras.Input((None, 1)), "
+            f"or give a model class of your own dtype='float32'."
+        )
+    if "float" not in dtype:
+        raise ArgumentError(
+            f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={dtype} in {where}. "
+            f"Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
+        )
+
+
 class AudioLayer(keras.layers.Layer):
     """Base class: computes in float32 (float64 under a float64 policy) and declares its output's shape and dtype."""
 
+    frame_local: bool = False
+    """Whether a frame of the output depends on the same frame of the input alone, or on the samples of that frame.
+
+    Such layers compute a long clip in blocks of frames. All others wait for the whole clip.
+    """
+
+    takes_waveform: ClassVar[bool] = False
+    """Whether the input is a waveform, which must not have been quantised on the way in."""
+
     def __init__(self, *, dtype: Any = None, **kwargs: Any):
         super().__init__(dtype=compute_policy(dtype), **kwargs)
+
+    def __call__(self, inputs, *args, **kwargs):
+        if self.takes_waveform and hasattr(inputs, "dtype"):  # before Keras casts it
+            check_waveform_dtype(keras.backend.standardize_dtype(inputs.dtype), self)
+        return super().__call__(inputs, *args, **kwargs)
 
     @property
     def model_input_dtype(self) -> str:
@@ -52,7 +86,12 @@ class AudioLayer(keras.layers.Layer):
         return self.call(inputs)
 
     def compute_output_dtype(self, input_dtype: str) -> str:
-        """Dtype of the output for an input of `input_dtype`."""
+        """Dtype of the output for an input of `input_dtype`.
+
+        Raises:
+            ArgumentError: If the layer takes no such input.
+        """
+        self.check_floating(input_dtype)
         return self.compute_dtype
 
     def check_input(self, inputs: Any) -> tuple[int | None, ...]:

@@ -1,14 +1,17 @@
 """The class of all composed layers."""
 
+import json
+import threading
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import real_arithmetic
-from audiopipe.errors import ArgumentError
-from audiopipe.layers.audio_layer import compute_policy
+from audiopipe import kernel_versions, real_arithmetic
+from audiopipe.layers.audio_layer import check_waveform_dtype, compute_policy
+
+_building = threading.RLock()
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -44,11 +47,21 @@ class ComposedLayer(keras.Sequential):
         output_dtype: str | None = None,
     ):
         super().__init__(name=name)
-        self.config_json = config_json
         self.feature_dtype = output_dtype or keras.config.dtype_policy().compute_dtype
         self.dtype_policy = compute_policy(self.feature_dtype)
         for layer in layers or []:
             self.add(layer)
+        self.config_json = config_json
+
+    def add(self, layer, rebuild=True):
+        """Add a layer behind the others. What is computed then is no longer the feature of a config."""
+        super().add(layer, rebuild)
+        self.config_json = None
+
+    def pop(self, rebuild=True):
+        """Remove the last layer. What is computed then is no longer the feature of a config."""
+        self.config_json = None
+        return super().pop(rebuild)
 
     def __call__(self, inputs, *args, **kwargs):
         inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
@@ -56,7 +69,7 @@ class ComposedLayer(keras.Sequential):
         if "complex" in self._input_dtype:
             self.layers[0].compute_output_dtype(dtype)  # refuses real values, which Keras would make complex
         else:
-            self._check_waveform(dtype)
+            check_waveform_dtype(dtype, self)
         return super().__call__(inputs, *args, **kwargs)
 
     @property
@@ -65,20 +78,12 @@ class ComposedLayer(keras.Sequential):
         first = self.layers[0] if self.layers else self
         return str(getattr(first, "model_input_dtype", first.compute_dtype))
 
-    def _check_waveform(self, dtype: str) -> None:
-        if dtype in ("float16", "bfloat16"):
-            raise ArgumentError(
-                f"A waveform must have at least 32 bits a sample, or decibels are off by up to 2.4. Received: dtype="
-                f"{dtype} in '{self.name}'. If a model under a mixed policy cast it, begin the model with "
-                f"keras.Input((None, 1))."
-            )
-        if "float" not in dtype:
-            raise ArgumentError(
-                f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={dtype} in "
-                f"'{self.name}'. Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
-            )
-
     def build(self, input_shape=None):
+        with _building:  # threads that call a new layer at once would each add an input layer
+            if not self.built:
+                self._build(input_shape)
+
+    def _build(self, input_shape: Any) -> None:
         has_input_layer = self._layers and isinstance(self._layers[0], keras.layers.InputLayer)
         if input_shape is not None and not has_input_layer:
             # Of the first call's shape only the channels are kept: one layer serves every batch and every length.
@@ -93,11 +98,15 @@ class ComposedLayer(keras.Sequential):
 
     def call(self, inputs, training=None, mask=None):
         """Compute the feature of a batch of clips."""
-        if self.config_json is not None:
-            # A node of the graph, so that a SavedModel tells which feature it was built for.
-            tf.constant(self.config_json, name="audiopipe_config")
+        if self.config_json is not None and not tf.executing_eagerly():
+            # A node of the graph, so that a SavedModel tells which feature it was built for. The kernel version is
+            # that of the numerics that are frozen with it, which need not be those that the layer was made with.
+            config = json.loads(self.config_json)
+            stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
+            tf.constant(json.dumps(stamp, sort_keys=True), name="audiopipe_config")
         for layer in self.layers:
-            inputs = layer.call_real(inputs) if real_arithmetic.active() else layer(inputs)
+            # A layer of Keras may have been added behind ours; it is in real arithmetic as it is.
+            inputs = getattr(layer, "call_real", layer)(inputs) if real_arithmetic.active() else layer(inputs)
         if isinstance(inputs, real_arithmetic.ComplexParts):
             return inputs
         return inputs if inputs.dtype.is_complex else tf.cast(inputs, self.feature_dtype)

@@ -68,10 +68,6 @@ class Frame(WaveformLayer):
         n_frames = None if time is None else self.framing.n_frames(time)
         return (*shape[: self.time_axis], n_frames, self.frame_length, *shape[self.time_axis + 1 :])
 
-    def compute_output_dtype(self, input_dtype):
-        self.check_floating(input_dtype)
-        return self.compute_dtype
-
     def get_config(self):
         return {
             **super().get_config(),

@@ -27,6 +27,8 @@ class Magnitude(ComplexLayer):
         array([[5.]], dtype=float32)
     """
 
+    frame_local = True
+
     def call(self, spectrogram):
         """Take the magnitude of every value."""
         self.check_input(spectrogram)

@@ -45,6 +45,7 @@ class MagnitudeToDecibel(AudioLayer):
 
     def call(self, spectrogram):
         """Put a batch of spectrograms on a decibel scale."""
+        self.check_input(spectrogram)
         dtype = spectrogram.dtype
         reference = 10 * math.log10(max(self.ref_value, self.amin))
         decibels = ops.log10(tf.maximum(spectrogram, tf.constant(self.amin, dtype)), factor=10)

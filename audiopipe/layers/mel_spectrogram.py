@@ -60,6 +60,8 @@ class MelSpectrogram(AudioLayer):
         TensorShape([2, 40, 101])
     """
 
+    takes_waveform = True
+
     def __init__(
         self,
         fft_length: int = 2048,

@@ -45,6 +45,8 @@ class MuLawEncoding(AudioLayer):
         array([  0,   0,  98, 128, 157, 255], dtype=int32)
     """
 
+    takes_waveform = True
+
     def __init__(self, quantization_channels: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.quantization_channels = quantization_channels_of(quantization_channels)

@@ -27,6 +27,8 @@ class Phase(ComplexLayer):
         array([[1.5707964, 3.1415927, 0.       ]], dtype=float32)
     """
 
+    frame_local = True
+
     def call(self, spectrogram):
         """Take the phase of every value."""
         self.check_input(spectrogram)

@@ -31,12 +31,15 @@ class Power(AudioLayer):
         array([[9.  , 0.25]], dtype=float32)
     """
 
+    frame_local = True
+
     def __init__(self, exponent: float, **kwargs: Any):
         super().__init__(**kwargs)
         self.exponent = checks.real("exponent", exponent, above=0)
 
     def call(self, magnitudes):
         """Raise every value to the power."""
+        self.check_input(magnitudes)
         return ops.power(magnitudes, self.exponent)
 
     def compute_output_shape(self, input_shape):

@@ -27,6 +27,8 @@ class RealImaginary(TwoPartLayer):
         array([[[[3., 5., 4., 0.]]]], dtype=float32)
     """
 
+    frame_local = True
+
     def call(self, spectrogram):
         """Take both parts of every value."""
         self.check_input(spectrogram)

@@ -47,6 +47,8 @@ class STFT(AudioLayer):
         TensorShape([1, 97, 257, 1])
     """
 
+    takes_waveform = True
+
     def __init__(
         self,
         n_fft: int = 2048,
@@ -64,6 +66,7 @@ class STFT(AudioLayer):
         self.framing = Framing.resolve(
             n_fft=n_fft, win_length=win_length, hop_length=hop_length, pad_begin=pad_begin, pad_end=pad_end
         )
+        self.frame_local = not (self.framing.begin_padding or self.framing.pad_end)
         if window is not None and window_name is not None:
             raise checks.fail("window_name", "left out where a window is given by its values", window_name)
         win_length = self.framing.win_length
@@ -76,7 +79,11 @@ class STFT(AudioLayer):
 
     def call(self, waveform):
         """Transform a batch of waveforms."""
-        return self._in_output_format(tf.signal.rfft(self._windowed_frames(waveform), [self.framing.n_fft]))
+        framing = self.framing
+        frames = self._windowed_frames(waveform)
+        if framing.win_length < framing.n_fft:  # which rfft would do as well, but not where there are no frames
+            frames = tf.pad(frames, [[0, 0], [0, 0], [0, 0], [0, framing.n_fft - framing.win_length]])
+        return self._in_output_format(tf.signal.rfft(frames, [framing.n_fft]))
 
     def call_real(self, waveform):
         parts = real_arithmetic.rfft(self._windowed_frames(waveform), self.framing.n_fft)
@@ -84,7 +91,7 @@ class STFT(AudioLayer):
 
     def _windowed_frames(self, waveform: tf.Tensor) -> tf.Tensor:
         """Frames `(batch, channels, frames, win_length)`."""
-        self.check_rank(waveform.shape, 3, self._input_layout())
+        self.check_input(waveform)
         framing = self.framing
         if self.input_data_format == "channels_last":
             waveform = tf.transpose(waveform, [0, 2, 1])
@@ -105,6 +112,7 @@ class STFT(AudioLayer):
         return batch, channels, frames, self.framing.n_freq
 
     def compute_output_dtype(self, input_dtype):
+        self.check_floating(input_dtype)
         return COMPLEX_OF_REAL[self.compute_dtype]
 
     def get_config(self):

@@ -14,6 +14,8 @@ class WaveformLayer(AudioLayer):
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
     """
 
+    takes_waveform = True
+
     def __init__(self, data_format: str = "default", **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = resolve_data_format("data_format", data_format)

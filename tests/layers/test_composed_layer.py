@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from audiopipe import composed
+from audiopipe import composed, configs, layers
 from audiopipe.errors import ArgumentError
 from audiopipe.layers import STFT, ComposedLayer, Magnitude
 
@@ -93,7 +93,8 @@ def test_the_config_is_a_constant_in_a_saved_model(mel, nested, save, tmp_path):
     model = model_around(mel) if nested else mel
     model(waveforms())
     save(model, tmp_path / "saved")
-    assert constants(tmp_path / "saved")["audiopipe_config"] == [CONFIG_JSON.encode()]
+    [stamp] = constants(tmp_path / "saved")["audiopipe_config"]
+    assert json.loads(stamp) == {"config": json.loads(CONFIG_JSON), "kernel_version": 1}
 
 
 def test_a_layer_without_a_config_leaves_none_behind(tmp_path):
@@ -162,7 +163,7 @@ def test_layers_taken_one_by_one_compute_the_same_in_a_new_sequential(function):
 @pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "bool"])
 def test_integer_waveforms_are_refused_with_the_way_to_scale_them(function, dtype):
     layer = function()
-    message = rf"dtype={dtype} in '{layer.name}'.*astype\('float32'\) / 32768"
+    message = rf"dtype={dtype} in ComposedLayer '{layer.name}'.*astype\('float32'\) / 32768"
     with pytest.raises(ArgumentError, match=message):
         layer(np.ones((1, 4096, 1), dtype))
     with pytest.raises(ArgumentError, match=message):
@@ -196,3 +197,29 @@ def test_a_layer_exported_after_one_call_serves_every_batch_and_length(data_form
 def test_another_rank_is_refused_with_advice():
     with pytest.raises(ArgumentError, match=r"waveform\[None, :, None\]"):
         small_mel()(np.zeros(16000, np.float32))
+
+
+def test_a_layer_that_was_added_to_no_longer_claims_to_be_the_configs_feature():
+    layer = configs.MelSpectrogram(n_fft=512, n_mels=20).layer()
+    assert layer.config_json is not None
+    layer.add(keras.layers.Dense(2))
+    assert layer.config_json is None
+    layer.pop()
+    assert layer.config_json is None
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: layers.STFT(256), layers.MelSpectrogram, layers.Energy, lambda: layers.Frame(9, 3)]
+)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int16"])
+def test_single_layers_refuse_waveforms_that_lost_bits_as_well(make, dtype):
+    layer = make()
+    shape = [2, 4096] if isinstance(layer, layers.MelSpectrogram) else [2, 4096, 1]
+    with pytest.raises(ArgumentError, match=f"dtype={dtype} in {type(layer).__name__} "):
+        layer(tf.zeros(shape, dtype))
+
+
+@pytest.mark.parametrize("make", [layers.MagnitudeToDecibel, lambda: layers.Power(2.0)])
+def test_integers_are_refused_by_layers_that_compute_with_magnitudes(make):
+    with pytest.raises(ArgumentError, match=r"must be of floating-point numbers. Received: dtype=int32"):
+        make()(tf.ones([1, 2, 3, 1], tf.int32))

@@ -152,9 +152,10 @@ def test_xla_gives_the_same_values_up_to_rounding(case):
 
 
 @every_layer
-def test_threads_that_share_a_layer_get_the_same_bits(case):
-    layer, values = case.make(), case.values()
-    expected = layer(values)
+def test_threads_that_share_a_new_layer_get_the_same_bits(case):
+    values = case.values()
+    expected = case.make()(values)
+    layer = case.make()  # not built yet: the threads are the first to call it
     with ThreadPoolExecutor(4) as pool:
         for result in pool.map(lambda _: layer(values), range(8)):
             assert_same(result, expected)

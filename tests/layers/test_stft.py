@@ -75,11 +75,12 @@ def test_half_precision_policies_do_not_reach_the_transform(policy):
     assert_close(actual[0, :, :, 0], references.stft(clip[0, :, 0], 256, 200, 64))
 
 
+@pytest.mark.parametrize("n_fft", [256, 300])
 @pytest.mark.parametrize(("time", "frames"), [(0, 0), (255, 0), (256, 1), (319, 1), (320, 2)])
-def test_a_clip_shorter_than_a_frame_has_no_frames(time, frames):
-    layer = STFT(256, hop_length=64)
-    assert layer(np.ones((2, time, 1), np.float32)).shape == (2, frames, 129, 1)
-    assert layer.compute_output_shape((2, time, 1)) == (2, frames, 129, 1)
+def test_a_clip_shorter_than_a_frame_has_no_frames(time, frames, n_fft):
+    layer = STFT(n_fft, win_length=256, hop_length=64)
+    assert layer(np.ones((2, time, 1), np.float32)).shape == (2, frames, n_fft // 2 + 1, 1)
+    assert layer.compute_output_shape((2, time, 1)) == (2, frames, n_fft // 2 + 1, 1)
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
