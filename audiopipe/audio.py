@@ -6,13 +6,14 @@ then channels are mixed down, then soxr resamples. Values above full scale are k
 
 import io
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
-from audiopipe import files
+from audiopipe import checks, files
 from audiopipe.errors import AudioError
 
 AudioSource = str | os.PathLike[str] | bytes | BinaryIO
@@ -53,91 +54,135 @@ def read(
         >>> read("examples/audio/speech.flac", sample_rate=16000).shape
         (56216, 1)
     """
-    samples, rate = decode(source)
-    try:
-        return convert(samples, rate, sample_rate=sample_rate, channels=channels, resampler_quality=resampler_quality)
-    except AudioError as error:
-        if not isinstance(source, (str, os.PathLike)):
-            raise
-        raise AudioError(f"{_describe(source)}: {error}", stage=error.stage) from error
+    return joined(read_blocks(source, sample_rate=sample_rate, channels=channels, resampler_quality=resampler_quality))
 
 
-def convert(
-    samples: np.ndarray, rate: int, *, sample_rate: int, channels: int | None, resampler_quality: str
-) -> np.ndarray:
-    """Bring decoded samples to a number of channels and a sample rate, as `read` does.
+def read_blocks(
+    source: AudioSource, *, sample_rate: int, channels: int | None = 1, resampler_quality: str = "HQ"
+) -> Iterator[np.ndarray]:
+    """Read a clip in blocks, so that a long one never stands in memory whole.
 
     Args:
-        samples: float32 `[time, channels]`.
-        rate: Their samples per second, in hertz.
-        sample_rate: Samples per second of the result, in hertz.
+        source: As in `read`.
+        sample_rate: As in `read`.
         channels: As in `read`.
         resampler_quality: As in `read`.
 
-    Returns:
-        float32 array of shape `[time, channels]`, in C order.
+    Yields:
+        float32 `[time, channels]`, in C order: consecutive blocks of some seconds, which together are what `read`
+        returns.
 
     Raises:
-        AudioError: As in `read`.
+        AudioError: As in `read`, when the iteration comes to what is wrong.
+
+    Example:
+        >>> blocks = read_blocks("examples/audio/speech.flac", sample_rate=16000)
+        >>> sum(len(block) for block in blocks)
+        56216
     """
-    if samples.shape[0] == 0:
-        raise AudioError("The audio holds no samples.", stage="decode")
-    if channels == 1:
-        samples = mix_down(samples)
-    elif channels is not None and samples.shape[1] != channels:
-        raise AudioError(
-            f"The config requires {channels} channels. Received: {samples.shape[1]}. Set channels=1 in the config to "
-            "mix down, or channels=None to keep what there is.",
-            stage="decode",
-        )
-    if not np.isfinite(samples).all():
-        first = int(np.flatnonzero(~np.isfinite(samples).all(axis=1))[0])
-        raise AudioError(
-            f"The audio must hold finite samples. Received: {samples[first].tolist()} at {first / rate:.3f} s.",
-            stage="decode",
-        )
-    resampled = resample(samples, rate, sample_rate, resampler_quality)
-    if resampled.shape[0] == 0:
-        raise AudioError(
-            f"Nothing is left of {samples.shape[0]} samples at {rate} Hz at {sample_rate} Hz.", stage="resample"
-        )
-    return resampled
+    return convert_blocks(
+        _decode(source),
+        sample_rate=sample_rate,
+        channels=channels,
+        resampler_quality=resampler_quality,
+        name=_describe(source) if isinstance(source, (str, os.PathLike)) else None,
+    )
 
 
-def decode(source: AudioSource) -> tuple[np.ndarray, int]:
-    """Decode all samples of an audio file.
+def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Consecutive blocks, of which there is at least one, as one array."""
+    blocks = list(blocks)
+    return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
+
+
+def convert_blocks(
+    decoded: Iterable[tuple[np.ndarray, int]],
+    *,
+    sample_rate: int,
+    channels: int | None,
+    resampler_quality: str,
+    name: str | None = None,
+) -> Iterator[np.ndarray]:
+    """Bring decoded samples to a number of channels and a sample rate, block by block, as `read` does.
 
     Args:
-        source: A path (also a remote one), the bytes of an audio file, or an open binary file.
+        decoded: Consecutive blocks, float32 `[time, channels]`, each with its samples per second, in hertz.
+        sample_rate: As in `read`.
+        channels: As in `read`.
+        resampler_quality: As in `read`.
+        name: What errors call the source, None where they need not name it.
 
-    Returns:
-        float32 array of shape `[time, channels]`, and the samples per second.
+    Yields:
+        As in `read_blocks`.
 
     Raises:
-        AudioError: If the source cannot be read or decoded.
+        AudioError: As in `read_blocks`.
     """
+    where = "" if name is None else f"{name}: "
+    received = made = rate = 0
+    resampler = None
+    for samples, rate in decoded:
+        if channels == 1:
+            samples = mix_down(samples)
+        elif channels is not None and samples.shape[1] != channels:
+            raise AudioError(
+                f"{where}The config requires {channels} channels. Received: {samples.shape[1]}. Set channels=1 in the "
+                "config to mix down, or channels=None to keep what there is.",
+                stage="decode",
+            )
+        if not np.isfinite(samples).all():
+            first = int(np.flatnonzero(~np.isfinite(samples).all(axis=1))[0])
+            raise AudioError(
+                f"{where}The audio must hold finite samples. Received: {samples[first].tolist()} at "
+                f"{(received + first) / rate:.3f} s.",
+                stage="decode",
+            )
+        if rate == sample_rate:
+            block = np.ascontiguousarray(samples)
+        else:
+            resampler = resampler or _resampler(rate, sample_rate, samples.shape[1], resampler_quality, where)
+            block = resampler.resample_chunk(without_inaudible(samples))
+        received, made = received + len(samples), made + len(block)
+        if len(block):
+            yield block
+    if received == 0:
+        raise AudioError(f"{where}The audio holds no samples.", stage="decode")
+    if resampler is not None:
+        block = resampler.resample_chunk(without_inaudible(samples[:0]), last=True)
+        made += len(block)
+        if len(block):
+            yield block
+    if made == 0:
+        raise AudioError(
+            f"{where}Nothing is left of {received} samples at {rate} Hz at {sample_rate} Hz.", stage="resample"
+        )
+
+
+def _decode(source: AudioSource) -> Iterator[tuple[np.ndarray, int]]:
+    """Blocks of all samples of an audio file, float32 `[time, channels]`, each with the samples per second."""
     file: Any = _open(source)
     try:
         with _SequentialSoundFile(file) as sound:
-            rate = int(sound.samplerate)
             block_frames = max(1, BLOCK_SAMPLES // sound.channels)
-            blocks: list[np.ndarray] = []
-            # Block by block, for the number of frames that a header claims may be wrong, and absurdly great.
-            while not blocks or len(blocks[-1]) == block_frames:
-                blocks.append(sound.read(block_frames, dtype="float32", always_2d=True))
+            size = block_frames
+            # Until no more comes, for the number of frames that a header claims may be wrong, and absurdly great.
+            while size == block_frames:
+                block = sound.read(block_frames, dtype="float32", always_2d=True)
+                size = len(block)
+                yield block, int(sound.samplerate)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path once more
         raise AudioError(f"Could not decode {_describe(source)} as audio: {reason}", stage="decode") from error
     finally:
         if file is not source and not isinstance(file, bytes):
             file.close()
-    return np.concatenate(blocks) if len(blocks) > 1 else blocks[0], rate
 
 
 def mix_down(samples: np.ndarray) -> np.ndarray:
     """Mean over the channels: added from the first to the last, then multiplied with the rounded reciprocal.
 
-    The order is part of the definition; `audiopipe.ops.mix_down` is the same computation in TensorFlow.
+    The order is part of the definition; `audiopipe.ops.mix_down` is the same computation in TensorFlow. Before it,
+    samples below 2**-63 become zero, see `without_inaudible`.
 
     Args:
         samples: float32 `[time, channels]`.
@@ -147,33 +192,37 @@ def mix_down(samples: np.ndarray) -> np.ndarray:
     """
     if samples.shape[1] == 1:
         return samples
+    samples = without_inaudible(samples)
     total = samples[:, 0].copy()
     for channel in range(1, samples.shape[1]):
         total += samples[:, channel]
     return (total * (np.float32(1) / np.float32(samples.shape[1])))[:, None]
 
 
-def resample(samples: np.ndarray, rate: int, sample_rate: int, quality: str) -> np.ndarray:
-    """Bring samples to another sample rate with soxr.
+def without_inaudible(samples: np.ndarray) -> np.ndarray:
+    """Samples with those below 2**-63, 380 dB below full scale, replaced by zero.
+
+    Arithmetic on subnormal numbers gives other bits in a Python function of a `tf.data` map than anywhere else. This
+    comes before arithmetic, so that no result is subnormal.
 
     Args:
         samples: float32 `[time, channels]`.
-        rate: Their samples per second, in hertz.
-        sample_rate: Samples per second of the result, in hertz.
-        quality: soxr's recipe: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
 
     Returns:
-        float32 `[time * sample_rate / rate, channels]`, or the samples themselves where the rates are equal.
-
-    Raises:
-        AudioError: If soxr cannot convert between the two rates.
+        A new array of the same shape, in C order.
     """
-    if rate == sample_rate:
-        return np.ascontiguousarray(samples)
+    inaudible = np.abs(samples) < np.float32(checks.QUIETEST_SAMPLE)
+    return np.ascontiguousarray(np.where(inaudible, np.float32(0), samples))
+
+
+def _resampler(rate: int, sample_rate: int, channels: int, quality: str, where: str) -> soxr.ResampleStream:
+    """What resamples block by block, with the bits of `soxr.resample` over all samples at once."""
     try:
-        return soxr.resample(np.ascontiguousarray(samples), rate, sample_rate, quality=quality)
+        return soxr.ResampleStream(rate, sample_rate, channels, dtype="float32", quality=quality)
     except (ValueError, RuntimeError) as error:
-        raise AudioError(f"Could not resample from {rate} Hz to {sample_rate} Hz: {error}", stage="resample") from error
+        raise AudioError(
+            f"{where}Could not resample from {rate} Hz to {sample_rate} Hz: {error}", stage="resample"
+        ) from error
 
 
 def _open(source: AudioSource) -> Any:

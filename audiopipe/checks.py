@@ -11,6 +11,9 @@ from typing import Any
 from audiopipe.errors import ArgumentError
 
 SMALLEST_FLOAT32 = 2.0**-126  # smaller ones are subnormal, and zero on some machines
+# 380 dB below full scale. What is computed from samples of at least this size is far from subnormal, which arithmetic
+# takes for zero in TensorFlow's threads, a Python function of a `tf.data` map included, and nowhere else.
+QUIETEST_SAMPLE = 2.0**-63
 DATA_FORMATS = ("channels_last", "channels_first")
 
 

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from audiopipe import checks
+from audiopipe import checks, kernel_versions
 from audiopipe.errors import ArgumentError, ConfigError
+from audiopipe.framing import Framing
 
 MAX_CHANNELS = 64
 DECODERS = ("soundfile",)
@@ -53,7 +54,7 @@ class Config:
     """
 
     kernel_version: ClassVar[int] = 1
-    """Goes up when the same config would give other bits than before."""
+    """Goes up when the same config would give other bits than before; of audiopipe's own see `kernel_versions`."""
 
     composed: ClassVar[str]
     """Name of the function in `audiopipe.composed` whose arguments the fields are."""
@@ -74,6 +75,9 @@ class Config:
                     f"{known.__module__}.{known.__name__} has that name."
                 )
             _CLASSES[cls.__name__] = cls
+            if "kernel_version" in vars(cls) or cls.__name__ not in kernel_versions.VERSIONS:
+                kernel_versions.VERSIONS[cls.__name__] = cls.kernel_version
+            cls.kernel_version = kernel_versions.VERSIONS[cls.__name__]
 
     def __post_init__(self) -> None:
         try:
@@ -108,6 +112,14 @@ class Config:
     def output_data_format(self) -> str:
         """Layout of the feature; configs with a field of this name let you choose."""
         return "channels_last"
+
+    @property
+    def framing(self) -> Framing | None:
+        """How the waveform is cut into frames that know nothing of one another; None where they need the whole clip.
+
+        A config that has one has the fields `pad_begin` and `pad_end` as well. Long clips are then computed in blocks.
+        """
+        return None
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -189,6 +201,11 @@ class Config:
         """
         return _canonical_json(self.to_dict())
 
+    def stamp(self) -> str:
+        """What features carry of their config: JSON with `config`, `fingerprint` and `kernel_version`."""
+        stamp = {"config": self.to_dict(), "fingerprint": self.fingerprint, "kernel_version": self.kernel_version}
+        return _canonical_json(stamp)
+
     def identity(self) -> dict[str, Any]:
         """The identity form: what decides whether two configs are the same feature."""
         later = {item.name: item.default for item in dataclasses.fields(self) if item.metadata.get("later")}
@@ -201,19 +218,23 @@ class Config:
 
     def fingerprint_at(self, kernel_version: int) -> str:
         """The fingerprint that this config has, or had, under a kernel version."""
-        text = _canonical_json({"config": self.identity(), "kernel_version": kernel_version})
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(self.fingerprinted(kernel_version).encode()).hexdigest()
+
+    def fingerprinted(self, kernel_version: int) -> str:
+        """The text whose SHA-256 is the fingerprint under a kernel version."""
+        return _canonical_json({"config": self.identity(), "kernel_version": kernel_version})
 
     def __reduce__(self):
         # The fields alone: a cached fingerprint in the pickle would give equal configs different pickles.
         return _rebuild, (type(self), {item.name: getattr(self, item.name) for item in dataclasses.fields(self)})
 
-    def diff(self, other: "Config", other_kernel_version: int | None = None) -> str:
+    def diff(self, other: "Config", other_kernel_version: int | None = None, kernel_version: int | None = None) -> str:
         """What differs between two configs, a line a field, or an empty string where they are the same feature.
 
         Args:
             other: The other config.
             other_kernel_version: The kernel version that computed the other. None means that of this release.
+            kernel_version: The same for this config.
 
         Example:
             >>> from audiopipe.configs import MelSpectrogram
@@ -221,7 +242,7 @@ class Config:
             n_mels: 128 != 64
         """
         mine, others = self.to_dict(), other.to_dict()
-        mine["kernel_version"] = self.kernel_version
+        mine["kernel_version"] = kernel_version or self.kernel_version
         others["kernel_version"] = other_kernel_version or other.kernel_version
         names = sorted({*mine, *others}, key=lambda name: (name != "feature", name))
         absent = "(no such field)"

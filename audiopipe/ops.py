@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from audiopipe import checks
 from audiopipe.errors import MissingDependencyError
 
 if keras.backend.backend() != "tensorflow":
@@ -219,7 +220,8 @@ def mix_down(waveform: tf.Tensor) -> tf.Tensor:
 
     Order and reciprocal are part of the definition: a sum of floats depends on its order, and a graph may replace a
     division by a constant with such a product. The sum is a loop because a graph reorders a long chain of additions.
-    `audiopipe.audio.mix_down` is the same computation in NumPy.
+    `audiopipe.audio.mix_down` is the same computation in NumPy, where subnormal numbers are computed with and here
+    are not: so samples below 2**-63 become zero first, unless there is nothing to add.
 
     Args:
         waveform: `[time, channels]`, with any number of channels, also an unknown one.
@@ -228,6 +230,8 @@ def mix_down(waveform: tf.Tensor) -> tf.Tensor:
         `[time, 1]`.
     """
     channels = tf.shape(waveform)[-1]
+    inaudible = (tf.abs(waveform) < tf.constant(checks.QUIETEST_SAMPLE, waveform.dtype)) & (channels > 1)
+    waveform = tf.where(inaudible, tf.zeros([], waveform.dtype), waveform)
     total = tf.while_loop(
         lambda index, _: index < channels,
         lambda index, total: (index + 1, total + waveform[:, index]),

@@ -4,7 +4,7 @@ Everything is recognised by its form, so that `datasets` and torchcodec need not
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,16 @@ def is_batch_of_encoded(value: Any) -> bool:
 
 
 def read(value: Any, config: Config) -> np.ndarray:
-    """Read one clip from an audio value of a row.
+    """Read one clip from an audio value of a row, see `read_blocks`.
+
+    Returns:
+        float32 `[time, channels]` at the config's sample rate.
+    """
+    return audio.joined(read_blocks(value, config))
+
+
+def read_blocks(value: Any, config: Config) -> Iterator[np.ndarray]:
+    """Read one clip from an audio value of a row, in blocks.
 
     Args:
         value: A dict with `bytes` or `path`, a dict with `array` (`[time]`, or `[channels, time]` as `datasets` has it)
@@ -47,11 +56,11 @@ def read(value: Any, config: Config) -> np.ndarray:
             of samples (`[time]` or `[time, channels]`) at the config's rate.
         config: The config that names sample rate, channels and resampler.
 
-    Returns:
-        float32 `[time, channels]` at the config's sample rate.
+    Yields:
+        float32 `[time, channels]` at the config's sample rate: consecutive blocks of the clip, at least one.
 
     Raises:
-        AudioError: If it cannot be read.
+        AudioError: If it cannot be read, when the iteration comes to what is wrong.
         ArgumentError: If it has none of these forms.
     """
     arguments: dict[str, Any] = {
@@ -63,15 +72,17 @@ def read(value: Any, config: Config) -> np.ndarray:
     if isinstance(value, Mapping) and value.get("bytes") is not None:
         # The stored bytes first: they are what every door decodes, with one decoder.
         try:
-            return audio.read(value["bytes"], **arguments)
+            yield from audio.read_blocks(value["bytes"], **arguments)
         except AudioError as error:
             if value.get("path") is None:
                 raise
             raise AudioError(f"{value['path']!r}: {error}", error.stage) from error
+        return
     if isinstance(value, Mapping) and value.get("path") is not None:
         value = value["path"]
     if isinstance(value, (str, bytes, os.PathLike)) or hasattr(value, "read"):
-        return audio.read(value, **arguments)
+        yield from audio.read_blocks(value, **arguments)
+        return
     if value is None or (isinstance(value, Mapping) and value.get("array") is None):
         raise AudioError("The row holds no audio. Filter such rows out before the map.", stage="read")
     if isinstance(value, Mapping) and not isinstance(value.get("sampling_rate"), int):
@@ -80,14 +91,15 @@ def read(value: Any, config: Config) -> np.ndarray:
             "key 'sampling_rate', in hertz."
         )
     if _is_decoder(value) or isinstance(value, Mapping):
-        return audio.convert(_time_first(samples(value["array"])), int(value["sampling_rate"]), **arguments)
-    clip = samples(value)
-    if clip.shape[1] > MAX_CHANNELS:
-        raise ArgumentError(
-            f"A clip must be [time] or [time, channels] with at most {MAX_CHANNELS} channels. Received: "
-            f"shape={clip.shape}. If the channels come first, transpose it."
-        )
-    return audio.convert(clip, config.sample_rate, **arguments)
+        clip, rate = _time_first(samples(value["array"])), int(value["sampling_rate"])
+    else:
+        clip, rate = samples(value), config.sample_rate
+        if clip.shape[1] > MAX_CHANNELS:
+            raise ArgumentError(
+                f"A clip must be [time] or [time, channels] with at most {MAX_CHANNELS} channels. Received: "
+                f"shape={clip.shape}. If the channels come first, transpose it."
+            )
+    yield from audio.convert_blocks([(clip, rate)], **arguments)
 
 
 def samples(values: Any) -> np.ndarray:

@@ -1,17 +1,21 @@
 """Transform: the one path from samples to features."""
 
+import itertools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from audiopipe import registry, rows
+from audiopipe.audio import joined
 from audiopipe.config import MAX_CHANNELS, Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.kernel import TOO_MANY_CHANNELS, Kernel
+
+LONG_SECONDS = 60  # clips that are longer are computed in blocks
 
 
 class Transform:
@@ -93,11 +97,32 @@ class Transform:
         """
         return rows.read(source, self.config)
 
-    def compute(self, clip: np.ndarray) -> np.ndarray:
-        """The feature of one clip that is to become a record or a row, and so has to have at least one frame.
+    def read_blocks(self, source: Any) -> Iterator[np.ndarray]:
+        """Read a clip as `read` does, in blocks of some seconds, so that a long one never stands in memory whole.
 
         Args:
-            clip: float32 `[time, channels]`, as `read` returns it.
+            source: As in `read`.
+
+        Yields:
+            float32 `[time, channels]`: consecutive blocks, at least one.
+
+        Raises:
+            AudioError: As in `read`, when the iteration comes to what is wrong.
+
+        Example:
+            >>> mel = Transform("speech-mel-80")
+            >>> mel.compute(mel.read_blocks("examples/audio/speech.flac")).shape
+            (349, 80, 1)
+        """
+        return rows.read_blocks(source, self.config)
+
+    def compute(self, clip: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
+        """The feature of one clip that is to become a record or a row, and so has to have at least one frame.
+
+        A clip of more than a minute is computed in blocks of frames, with the same bits.
+
+        Args:
+            clip: float32 `[time, channels]`, as `read` returns it, or its blocks, as `read_blocks` yields them.
 
         Returns:
             float32 `[frames, bins, channels]`.
@@ -105,13 +130,23 @@ class Transform:
         Raises:
             AudioError: If the clip is shorter than one frame.
         """
-        if self.n_frames(clip.shape[0]) == 0:
+        blocks = iter([rows.samples(clip)] if isinstance(clip, np.ndarray) else clip)
+        framing = self.config.framing
+        limit = max(LONG_SECONDS * self.config.sample_rate, framing.win_length if framing else 0)
+        held, n_samples = [], 0
+        for block in blocks:
+            held.append(block)
+            n_samples += block.shape[0]
+            if n_samples > limit:
+                self._check_waveform(block, None)
+                return self._kernel.stream(itertools.chain(held, blocks)).numpy()
+        if self.n_frames(n_samples) == 0:
             raise AudioError(
-                f"The clip is shorter than one frame. Received: {clip.shape[0]} samples at {self.config.sample_rate} "
+                f"The clip is shorter than one frame. Received: {n_samples} samples at {self.config.sample_rate} "
                 "Hz. Use a longer clip, a shorter win_length, or pad_end=True in the config.",
                 stage="feature",
             )
-        return self._of_waveform(clip, None)
+        return self._of_waveform(joined(held), None)
 
     def n_frames(self, lengths: Any) -> Any:
         """Frames of clips of `lengths` samples: an int, a NumPy array (also for a list) or a tensor, as given."""
@@ -213,7 +248,7 @@ class Transform:
 
     def _of_rows(self, values: Any) -> dict[str, list[Any]]:
         channels_last = self.config.output_data_format == "channels_last"
-        features = [self.compute(self.read(value)) for value in values]
+        features = [self.compute(self.read_blocks(value)) for value in values]
         n_frames = [feature.shape[0 if channels_last else 1] for feature in features]
         if self.config.feature_channels == 1:
             features = [np.squeeze(feature, axis=-1 if channels_last else 0) for feature in features]

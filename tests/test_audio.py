@@ -79,7 +79,7 @@ def test_long_clips_read_in_blocks_have_the_samples_of_a_whole_read(write, monke
     monkeypatch.setattr(audio, "BLOCK_SAMPLES", 2000)
     path = write(f"clip.{extension}", _noise(50000, 2), format=container, subtype=subtype)
     for source in _ways_to_read(path):
-        np.testing.assert_array_equal(audio.decode(source)[0], _whole(path))
+        np.testing.assert_array_equal(audio.read(source, sample_rate=RATE, channels=None), _whole(path))
 
 
 @pytest.mark.parametrize("name", ["strings.mp3", "strings-stereo.ogg", "sweep.opus"])
@@ -87,15 +87,16 @@ def test_music_read_in_blocks_has_the_samples_of_a_whole_read(monkeypatch, name)
     # Unlike noise, music in MP3 shows when a decoder has to seek after a block: by 0.13 of full scale in this file.
     monkeypatch.setattr(audio, "BLOCK_SAMPLES", 2000)
     path = EXAMPLES / "music" / name
+    rate = soundfile.info(path).samplerate
     for source in _ways_to_read(path):
-        np.testing.assert_array_equal(audio.decode(source)[0], _whole(path))
+        np.testing.assert_array_equal(audio.read(source, sample_rate=rate, channels=None), _whole(path))
 
 
 @pytest.mark.parametrize("frames", [999, 1000, 1001, 2000])
 def test_clips_that_end_with_a_block_are_complete(write, monkeypatch, frames):
     monkeypatch.setattr(audio, "BLOCK_SAMPLES", 1000)
     path = write("clip.wav", _noise(frames, 1), subtype="FLOAT")
-    np.testing.assert_array_equal(audio.decode(path)[0], _noise(frames, 1))
+    np.testing.assert_array_equal(audio.read(path, sample_rate=RATE), _noise(frames, 1))
 
 
 def test_an_open_file_stays_open(write):
@@ -140,15 +141,50 @@ def test_resampling_has_the_bits_of_soxr(write, quality, rates):
     np.testing.assert_array_equal(samples, soxr.resample(_noise(3000, 2), rate, sample_rate, quality=quality))
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.[wfmoa]*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("sample_rate", [16000, 22050, 44100])
+def test_blocks_of_any_size_are_the_whole_file_resampled_at_once(monkeypatch, path, sample_rate):
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    expected = samples if rate == sample_rate else soxr.resample(samples, rate, sample_rate, quality="HQ")
+    for size in (1777, 1 << 20):
+        monkeypatch.setattr(audio, "BLOCK_SAMPLES", size)
+        blocks = list(audio.read_blocks(path, sample_rate=sample_rate, channels=None))
+        assert len(blocks) > 1 or size > samples.size or rate == sample_rate
+        assert max(len(block) for block in blocks) <= 2 * size * max(1, sample_rate / rate)
+        np.testing.assert_array_equal(np.concatenate(blocks), expected)
+
+
+@pytest.mark.parametrize("quality", ["QQ", "LQ", "MQ", "HQ", "VHQ"])
+@pytest.mark.parametrize("rates", [(44100, 16000), (8000, 22050), (11025, 48000), (16000, 15999)])
+def test_awkward_rates_in_blocks_have_the_bits_of_soxr(write, monkeypatch, quality, rates):
+    rate, sample_rate = rates
+    path = write("clip.wav", _noise(3000, 2), rate, subtype="FLOAT")
+    expected = soxr.resample(_noise(3000, 2), rate, sample_rate, quality=quality)
+    for size in (2, 202, 5998, 6000):
+        monkeypatch.setattr(audio, "BLOCK_SAMPLES", size)
+        samples = audio.read(path, sample_rate=sample_rate, channels=None, resampler_quality=quality)
+        np.testing.assert_array_equal(samples, expected)
+
+
+def test_a_bad_sample_of_a_later_block_is_named_with_its_time_in_the_file(write, monkeypatch):
+    monkeypatch.setattr(audio, "BLOCK_SAMPLES", 1000)
+    samples = _noise(48000, 1)
+    samples[36000] = np.inf
+    path = write("bad.wav", samples, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"bad\.wav.*Received: \[inf\] at 0\.750 s"):
+        audio.read(path, sample_rate=16000)
+
+
 def test_equal_rates_are_not_resampled(write, monkeypatch):
     path = write("clip.wav", _noise(3000, 1), 16000, subtype="FLOAT")
-    monkeypatch.setattr(soxr, "resample", None)
+    monkeypatch.setattr(soxr, "ResampleStream", None)
     np.testing.assert_array_equal(audio.read(path, sample_rate=16000), _noise(3000, 1))
 
 
-def test_rates_that_soxr_refuses_are_an_error_of_the_stage_resample():
-    with pytest.raises(AudioError, match="from 48000 Hz to 0 Hz") as caught:
-        audio.resample(_noise(10, 1), 48000, 0, "HQ")
+def test_rates_that_soxr_refuses_are_an_error_of_the_stage_resample(write):
+    path = write("clip.wav", _noise(10, 1))
+    with pytest.raises(AudioError, match=r"clip\.wav.*from 48000 Hz to 0 Hz") as caught:
+        audio.read(path, sample_rate=0)
     assert caught.value.stage == "resample"
 
 

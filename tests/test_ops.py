@@ -125,6 +125,26 @@ def test_mix_down_has_the_same_bits_in_numpy_eagerly_and_in_graphs(channels, tim
     assert np.array_equal(graph_of_unknown_channels(waveform), mixed)
 
 
+@pytest.mark.parametrize("scale", [2.0**-63, 2.0**-64, 3e-38, 1e-39])
+def test_mix_down_has_the_same_bits_in_numpy_and_tensorflow_down_to_subnormal_samples(scale):
+    waveform = random_values([200, 3]) * np.float32(scale)
+    mixed = audio.mix_down(waveform)
+    assert np.array_equal(ops.mix_down(tf.constant(waveform)), mixed)
+    assert np.array_equal(graph_of_unknown_channels(waveform), mixed)
+    (in_thread,) = tf.data.Dataset.from_tensors(waveform).map(
+        lambda samples: tf.numpy_function(audio.mix_down, [samples], tf.float32)
+    )
+    assert np.array_equal(in_thread, mixed)
+    audible = np.where(np.abs(waveform) < 2.0**-63, 0, waveform.astype(np.float64))
+    np.testing.assert_allclose(mixed, audible.mean(axis=1, keepdims=True), rtol=0, atol=1e-6 * scale)
+
+
+def test_one_channel_is_not_mixed_down_however_quiet():
+    quiet = random_values([50, 1]) * np.float32(1e-30)
+    assert np.array_equal(ops.mix_down(quiet), quiet)
+    assert np.array_equal(audio.mix_down(quiet), quiet)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 7])
 def test_mix_down_is_the_mean_over_the_channels(channels):
     waveform = random_values([50, channels])
