@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from audiopipe import beam, composed, configs, errors, hf, layers, registry, tfdata, tflite
     from audiopipe.errors import AudiopipeError
+    from audiopipe.fingerprints import fingerprint_of
     from audiopipe.records import load
     from audiopipe.transform import Transform
 
@@ -19,6 +20,7 @@ __all__ = [
     "composed",
     "configs",
     "errors",
+    "fingerprint_of",
     "hf",
     "layers",
     "load",
@@ -30,6 +32,7 @@ __all__ = [
 _ATTRIBUTES = {
     "AudiopipeError": "audiopipe.errors",
     "Transform": "audiopipe.transform",
+    "fingerprint_of": "audiopipe.fingerprints",
     "load": "audiopipe.records",
 }
 

@@ -15,6 +15,7 @@ from audiopipe import files, inputs, plan, registry, shards
 from audiopipe.config import Config
 from audiopipe.errors import ArgumentError, FeatureSetError, MissingDependencyError
 from audiopipe.featureset import DATASET_FILE, FAILURES_FILE, FeatureSet
+from audiopipe.segments import Segments
 
 try:
     import apache_beam as beam
@@ -88,6 +89,7 @@ def precompute(
     config: "Config | str | os.PathLike[str]",
     *,
     num_shards: int | None = None,
+    segments: Segments | None = None,
     overwrite: bool = False,
     beam_options: list[str] | None = None,
     progress: Progress | None = None,
@@ -102,6 +104,8 @@ def precompute(
         output: Folder to write to. It must be new or empty, or hold an unfinished feature set, which is begun anew.
         config: A config, a registered name, or the path of a JSON file.
         num_shards: Number of shards. None means one for each 256 clips.
+        segments: How recordings are cut into segments, which are then the clips of the feature set; None leaves them
+            whole.
         overwrite: Whether to remove a feature set that is there.
         beam_options: Options of Apache Beam, as on a command line. Without `--runner` the pipeline runs in this
             process.
@@ -122,7 +126,7 @@ def precompute(
     runner = _runner(options)
     output = files.absolute(os.fspath(output))
     # All that can be wrong with the input is found before anything in the output folder is touched.
-    work, sources = plan.make(output, config, inputs.scan(source), num_shards)
+    work, sources = plan.make(output, config, inputs.scan(source), num_shards, segments)
     _prepare(output, config, overwrite)
     work.write(sources)
     with _reporting(work, progress):

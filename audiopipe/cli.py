@@ -55,6 +55,15 @@ def precompute(
     output: OutputArgument,
     config: Annotated[str, typer.Option(help=CONFIG_HELP)],
     num_shards: Annotated[int | None, typer.Option(help="Number of shards.", show_default="one for 256 clips")] = None,
+    segment_seconds: Annotated[
+        float | None, typer.Option(help="Cut recordings into clips of this length.", show_default="whole recordings")
+    ] = None,
+    segment_hop: Annotated[
+        float | None, typer.Option(help="Seconds between the starts of segments.", show_default="their length")
+    ] = None,
+    segment_last: Annotated[
+        str | None, typer.Option(help="An incomplete last segment: **drop**, **pad** or **keep**.", show_default="drop")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the feature set that is in OUTPUT.")] = False,
 ) -> None:
     """Compute the features of all clips of INPUT and write them to OUTPUT as a feature set.
@@ -64,9 +73,15 @@ def precompute(
     """
     import time
 
+    if segment_seconds is None and (segment_hop is not None or segment_last is not None):
+        raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
     with startup.quiet():
         from audiopipe import beam
+        from audiopipe.segments import Segments
 
+    segments = None
+    if segment_seconds is not None:
+        segments = Segments(seconds=segment_seconds, hop=segment_hop, last=segment_last or "drop")
     started = time.perf_counter()
     with _progress() as report:
         feature_set = beam.precompute(
@@ -74,6 +89,7 @@ def precompute(
             output,
             config,
             num_shards=num_shards,
+            segments=segments,
             overwrite=overwrite,
             beam_options=context.args,
             progress=report,
@@ -102,15 +118,23 @@ def verify(
     output: OutputArgument,
     source: Annotated[str, typer.Option("--input", help="The INPUT that the feature set was made from.")],
     door: Annotated[str, typer.Option(help="What to recompute with: **tfdata**, **hf** or **both**.")] = "both",
+    sample: Annotated[int | None, typer.Option(help="Recompute this many clips, spread over OUTPUT.", min=1)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Recompute all clips, as it does by default.")] = False,
+    tolerance: Annotated[float | None, typer.Option(help="Greatest absolute difference that is fine.", min=0)] = None,
 ) -> None:
     """Check the shards of OUTPUT, recompute its features from the audio, and compare them bit by bit.
 
-    The exit code is 0 only if every bit agrees and no clip is missing.
+    The exit code is 0 only if every bit agrees, or every difference is within **--tolerance**, and no clip is missing.
     """
+    if everything and sample is not None:
+        raise typer.BadParameter("--sample and --all exclude one another.")
     with startup.quiet():
         from audiopipe.verify import verify as run
 
-    report = run(output, source, door=door)
+    report = run(output, source, door=door, sample=sample, tolerance=tolerance)
+    counts = report.feature_set.counts
+    shards = len(report.feature_set.shards)
+    console.print(f"shards: {shards}, with {counts['clips']} records; checksums and counts agree", highlight=False)
     table = Table("door", "clips", "values", "differing", "max", "mean", "worst clip")
     for row in report.comparisons:
         table.add_row(
@@ -126,12 +150,15 @@ def verify(
     for title, ids in (("in OUTPUT but not in INPUT", report.missing), ("in INPUT but not in OUTPUT", report.unknown)):
         if ids:
             errors.print(f"clips {title}: {len(ids)}, the first is {ids[0]}", markup=False, highlight=False)
-    failed = report.feature_set.counts["failures"]
-    if failed:
-        errors.print(f"clips that failed in precompute, and so were not compared: {failed}", highlight=False)
+    if counts["failures"]:
+        line = f"clips that failed in precompute, and so were not compared: {counts['failures']}"
+        errors.print(line, highlight=False)
+    if report.machine:
+        errors.print(report.machine, markup=False, highlight=False, soft_wrap=True)
     if not report.ok:
         raise typer.Exit(1)
-    console.print("Every bit agrees.")
+    within = tolerance is not None and any(row.differing for row in report.comparisons)
+    console.print(f"Every difference is within {tolerance:g}." if within else "Every bit agrees.")
 
 
 @app.command()
@@ -151,6 +178,9 @@ def inspect(output: OutputArgument) -> None:
     table.add_row("clips", f"{counts['clips']}, and {counts['failures']} failures")
     table.add_row("frames", f"{counts['frames']:,}")
     table.add_row("audio", _duration(counts["hours"] * 3600))
+    if feature_set.segments:
+        settings = (f"{name}={value}" for name, value in feature_set.segments.to_dict().items())
+        table.add_row("segments", ", ".join(settings))
     table.add_row("shards", f"{len(feature_set.shards)}, {_size(feature_set)}")
     table.add_row("metadata", ", ".join(f"{name} ({kind})" for name, kind in feature_set.schema.items()) or "none")
     for machine in feature_set.machines:

@@ -50,3 +50,40 @@ def cpu_family() -> str:
 def onednn_enabled() -> bool:
     """Whether TensorFlow's oneDNN operations are on (the default); float32 results differ between on and off."""
     return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")
+
+
+def differences(machines: list[dict[str, Any]]) -> str:
+    """In which of the facts that change bits other machines differ from this one, and why that matters.
+
+    Args:
+        machines: What `machine` returned there.
+
+    Returns:
+        A sentence, or an empty string where nothing differs.
+
+    Example:
+        >>> differences([machine()])
+        ''
+        >>> differences([{**machine(), "onednn": None}])
+        'Bits may differ from those computed here: oneDNN None there, ... here. Each rounds float32 in its own way.'
+    """
+    here = _deciding(machine())
+    different: list[str] = []
+    for there in map(_deciding, machines):
+        facts = [f"{name} {there[name]} there, {value} here" for name, value in here.items() if there[name] != value]
+        different.extend(fact for fact in facts if fact not in different)
+    if not different:
+        return ""
+    return f"Bits may differ from those computed here: {'; '.join(different)}. Each rounds float32 in its own way."
+
+
+def _deciding(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that change bits, by the name that people know them by."""
+    versions = facts["versions"]
+    return {
+        "TensorFlow": versions.get("tensorflow"),
+        "libsndfile": versions.get("libsndfile"),
+        "soxr": versions.get("soxr"),
+        "CPU": facts.get("cpu_family"),
+        "oneDNN": facts.get("onednn"),
+    }

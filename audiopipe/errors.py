@@ -59,5 +59,13 @@ class ConfigMismatchError(FeatureSetError, ValueError):
     """Features of one config were found where another was expected."""
 
 
+class FingerprintError(AudiopipeError, ValueError):
+    """It cannot be told which feature something was built for."""
+
+
 class MissingDependencyError(AudiopipeError, ImportError):
     """An optional dependency is needed and not installed."""
+
+
+class MachineWarning(UserWarning):
+    """Features were computed under machine facts that may give other bits than here."""

@@ -18,6 +18,7 @@ from audiopipe.errors import (
     FeatureSetError,
     IncompleteFeatureSetError,
 )
+from audiopipe.segments import Segments
 
 DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.jsonl"
@@ -31,6 +32,7 @@ RECORD_SCHEMA = {
     "shape": "int64[3]: of the feature",
     "n_frames": "int64",
     "fingerprint": "bytes: the first 8 of the fingerprint",
+    "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
 }
 METADATA_SCHEMA = {
     "string": "bytes: UTF-8",
@@ -53,6 +55,7 @@ class FeatureSet:
         shards: For each shard its `name`, `records`, `bytes` and `sha256`, in the order of the records.
         machines: `versions` of libraries, `cpu_family`, and whether `onednn` was on, for each kind of machine that
             computed features.
+        segments: How recordings were cut into the clips, None where they are whole.
     """
 
     path: str
@@ -62,6 +65,7 @@ class FeatureSet:
     schema: dict[str, str]
     shards: list[dict[str, Any]]
     machines: list[dict[str, Any]]
+    segments: Segments | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -99,6 +103,7 @@ class FeatureSet:
                 schema=content["metadata"],
                 shards=content["shards"],
                 machines=content["machines"],
+                segments=Segments(**content["segments"]) if content.get("segments") else None,
             )
         except ConfigError as error:
             raise FeatureSetError(f"The config in {name!r} cannot be read: {error}") from error
@@ -106,12 +111,28 @@ class FeatureSet:
             raise CorruptFeatureSetError(
                 f"{name!r} is not what audiopipe writes: {type(error).__name__}: {error}. Make the feature set anew."
             ) from error
-        if feature_set.fingerprint != content["fingerprint"]:
-            raise CorruptFeatureSetError(
-                f"{name!r} was edited: its config has the fingerprint {feature_set.fingerprint} and not "
-                f"{content['fingerprint']}. Make the feature set anew."
-            )
+        feature_set._check_content(content)
         return feature_set
+
+    def _check_content(self, content: dict[str, Any]) -> None:
+        """Raise an error if `dataset.json` was edited."""
+        name = files.join(self.path, DATASET_FILE)
+        if self.fingerprint != content["fingerprint"]:
+            try:
+                written = json.loads(content["fingerprinted"])
+                found = configs.from_dict(written["config"])
+                difference = f":\n{self.config.diff(found, written['kernel_version'], self.kernel_version)}\n"
+            except (ConfigError, KeyError, ValueError, TypeError):
+                difference = ". "
+            raise CorruptFeatureSetError(
+                f"{name!r} was edited: its config (left, fingerprint {self.fingerprint}) is not that of its features "
+                f"(right, fingerprint {content['fingerprint']}){difference}Make the feature set anew."
+            )
+        if content.get("checksum") != _checksum(content):
+            raise CorruptFeatureSetError(
+                f"{name!r} was edited: it has another checksum than it says. Copy it again, or make the feature set "
+                "anew."
+            )
 
     def write(self) -> None:
         """Write `dataset.json`, whole, and with it make the feature set complete."""
@@ -119,29 +140,36 @@ class FeatureSet:
             "format_version": FORMAT_VERSION,
             "config": self.config.to_dict(),
             "fingerprint": self.fingerprint,
+            "fingerprinted": self.config.fingerprinted(self.kernel_version),
             "kernel_version": self.kernel_version,
             "counts": self.counts,
             "metadata": self.schema,
             "schema": {**RECORD_SCHEMA, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
             "shards": self.shards,
             "machines": self.machines,
+            "segments": self.segments.to_dict() if self.segments else None,
         }
-        text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+        text = json.dumps({**content, "checksum": _checksum(content)}, indent=2, sort_keys=True) + "\n"
         files.write_bytes(files.join(self.path, DATASET_FILE), text.encode())
 
-    def expect(self, config: "Config | str | os.PathLike[str]") -> None:
+    def expect(self, config: "Config | str | os.PathLike[str]", kernel_version: int | None = None) -> None:
         """Raise an error unless the features are those of a config.
+
+        Args:
+            config: A config, a registered name, or the path of a JSON file.
+            kernel_version: The kernel version that they must have. None means that of this release.
 
         Raises:
             ConfigMismatchError: If they are of another, with what differs.
         """
         expected = registry.resolve(config)
-        if expected.fingerprint != self.fingerprint:
+        fingerprint = expected.fingerprint_at(kernel_version or expected.kernel_version)
+        if fingerprint != self.fingerprint:
+            difference = expected.diff(self.config, self.kernel_version, kernel_version)
             raise ConfigMismatchError(
-                f"{self.path!r} holds features of another config. Expected (left, fingerprint {expected.fingerprint}) "
-                "and found (right, fingerprint "
-                f"{self.fingerprint}):\n{expected.diff(self.config, self.kernel_version)}\nUse the features of the "
-                "expected config, or expect the config of these features."
+                f"{self.path!r} holds features of another config. Expected (left, fingerprint {fingerprint}) and "
+                f"found (right, fingerprint {self.fingerprint}):\n{difference}\nUse the features of the expected "
+                "config, or expect the config of these features."
             )
 
     def failures(self) -> list[dict[str, Any]]:
@@ -181,3 +209,9 @@ def sha256(path: str) -> str:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """SHA-256 over all of `dataset.json` but the checksum itself, whatever its spaces and the order of its keys."""
+    covered = {name: value for name, value in content.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()

@@ -16,6 +16,7 @@ from audiopipe import configs, files, schema
 from audiopipe.config import Config
 from audiopipe.errors import CorruptFeatureSetError, InputError
 from audiopipe.inputs import Source
+from audiopipe.segments import Segments
 
 FOLDER = "plan"
 HEADER = "plan.json"
@@ -37,6 +38,7 @@ class Plan:
         n_clips: Clips of the input.
         n_shards: Shards of the output.
         schema: Type of each metadata column, see `audiopipe.schema`.
+        segments: How clips are cut into segments, which become the clips of the feature set; None leaves them whole.
     """
 
     output: str
@@ -44,6 +46,7 @@ class Plan:
     n_clips: int
     n_shards: int
     schema: dict[str, str]
+    segments: Segments | None = None
 
     def clips_of(self, shard: int) -> range:
         """Numbers of the clips of a shard: neighbours in the input, and as many as in any other shard, or one fewer."""
@@ -76,6 +79,7 @@ class Plan:
             "n_clips": self.n_clips,
             "n_shards": self.n_shards,
             "schema": self.schema,
+            "segments": self.segments.to_dict() if self.segments else None,
         }
         files.write_bytes(_path(self.output, HEADER), _json(header))
 
@@ -97,7 +101,11 @@ class Plan:
 
 
 def make(
-    output: str, config: Config, sources: Iterable[Source], num_shards: int | None = None
+    output: str,
+    config: Config,
+    sources: Iterable[Source],
+    num_shards: int | None = None,
+    segments: Segments | None = None,
 ) -> tuple[Plan, list[Source]]:
     """List the input and decide what goes where; nothing is written.
 
@@ -106,19 +114,25 @@ def make(
         config: The feature.
         sources: The clips.
         num_shards: Shards of the output, at most one a clip. None means one for each 256 clips.
+        segments: How clips are cut into segments; None leaves them whole.
 
     Returns:
         The plan, and the clips that `Plan.write` takes.
 
     Raises:
         InputError: If the input has no clips, or a metadata column has no single type.
+        ArgumentError: If segments are shorter than one frame.
     """
     sources = list(sources)
     if not sources:
         raise InputError("There are no clips to plan for.")
     n_shards = min(len(sources), num_shards or -(-len(sources) // CLIPS_PER_SHARD))
     types = schema.infer(source.metadata for source in sources)
-    return Plan(output=output, config=config, n_clips=len(sources), n_shards=n_shards, schema=types), sources
+    if segments is not None:
+        segments.sizes(config)
+        types = segments.schema(types)
+    work = Plan(output=output, config=config, n_clips=len(sources), n_shards=n_shards, schema=types, segments=segments)
+    return work, sources
 
 
 def exists(output: str) -> bool:
@@ -144,6 +158,7 @@ def read(output: str) -> Plan:
         n_clips=header["n_clips"],
         n_shards=header["n_shards"],
         schema=header["schema"],
+        segments=Segments(**header["segments"]) if header.get("segments") else None,
     )
 
 

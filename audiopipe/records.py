@@ -1,27 +1,41 @@
 """Features as records of TFRecord files, and `load`, which reads a feature set.
 
 A record is a `tf.train.Example` with `id` (UTF-8), `feature` (the float32 values, little-endian, in C order), `shape`,
-`n_frames`, `fingerprint` (its first 8 bytes) and the metadata: text as bytes, integers and booleans as int64, floats as
-8 little-endian bytes, because an Example's own floats have 32 bits.
+`n_frames`, `fingerprint` (its first 8 bytes), `record` (the number of its shard, and its number in that) and the
+metadata: text as bytes, integers and booleans as int64, floats as 8 little-endian bytes, because an Example's own
+floats have 32 bits.
 """
 
 import os
+import struct
 import tempfile
+import warnings
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import files, schema
+from audiopipe import environment, files, fingerprints, schema
 from audiopipe.config import Config
-from audiopipe.errors import ArgumentError
+from audiopipe.errors import ArgumentError, AudioError, MachineWarning
 from audiopipe.featureset import FeatureSet
 
 FINGERPRINT_BYTES = 8
+MAX_RECORD_BYTES = 2**31 - 1  # of a protobuf message, https://protobuf.dev/programming-guides/proto-limits/
 SHUFFLED_SHARDS = 8
+ADVICE = "Find what else is wrong with 'audiopipe verify', then copy the file again, or make the feature set anew."
+
+_warned: set[str] = set()  # feature sets whose machines this process has been warned of
 
 
-def encode(clip_id: str, feature: np.ndarray, config: Config, metadata: dict[str, Any], types: dict[str, str]) -> bytes:
+def encode(
+    clip_id: str,
+    feature: np.ndarray,
+    config: Config,
+    metadata: dict[str, Any],
+    types: dict[str, str],
+    place: tuple[int, int],
+) -> bytes:
     """Make a record.
 
     Args:
@@ -30,17 +44,21 @@ def encode(clip_id: str, feature: np.ndarray, config: Config, metadata: dict[str
         config: The feature's config.
         metadata: What else is known of the clip.
         types: Type of each metadata column, see `audiopipe.schema`.
+        place: Number of the record's shard, and of the record in it, both from 0.
 
     Returns:
         A serialized `tf.train.Example`, with equal bytes for equal arguments.
+
+    Raises:
+        AudioError: If the record would be greater than protobuf allows.
     """
     frame_axis = config.feature_shape(None, 0).index(None)
     entries = {
         "id": _bytes(clip_id.encode("utf-8", "surrogateescape")),
-        "feature": _bytes(feature.astype("<f4", copy=False).tobytes()),
         "shape": _integers(feature.shape),
         "n_frames": _integers([feature.shape[frame_axis]]),
         "fingerprint": _bytes(_short(config.fingerprint)),
+        "record": _integers(place),
     }
     for name, kind in types.items():
         value = schema.fill(metadata.get(name), kind)
@@ -50,12 +68,39 @@ def encode(clip_id: str, feature: np.ndarray, config: Config, metadata: dict[str
             entries[name] = _bytes(np.float64(value).astype("<f8").tobytes())
         else:
             entries[name] = _integers([int(value)])
-    return tf.train.Example(features=tf.train.Features(feature=entries)).SerializeToString(deterministic=True)
+    example = tf.train.Example(features=tf.train.Features(feature=entries))
+    head = example.SerializeToString(deterministic=True)
+    tags = _tags_of_feature(feature.nbytes)
+    size = len(head) + len(tags) + feature.nbytes
+    if size > MAX_RECORD_BYTES:
+        raise AudioError(
+            f"A record can have {MAX_RECORD_BYTES} bytes, which is protobuf's limit. Received: a feature of shape "
+            f"{feature.shape}, for which it would have {size}. Cut the recording into segments: --segment-seconds.",
+            stage="feature",
+        )
+    # Messages that stand one after the other are read as one, https://protobuf.dev/programming-guides/encoding/#last-one.
+    # So written, the feature of a long recording is copied once, where protobuf would copy it four times.
+    return b"".join([head, tags, np.ascontiguousarray(feature, "<f4").data])
+
+
+def _tags_of_feature(size: int) -> bytes:
+    """What stands before the values in an Example that has nothing but a feature of `size` bytes."""
+    tags = b""
+    # From the inside: BytesList.value, Feature.bytes_list, then key and value of the map Features.feature.
+    for before in (b"\x0a", b"\x0a", b"\x0a\x07feature\x12", b"\x0a", b"\x0a"):
+        tags = before + _varint(size + len(tags)) + tags
+    return tags
+
+
+def _varint(number: int) -> bytes:
+    """An integer as protobuf writes it: 7 bits a byte, the lowest first."""
+    low, high = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(high) if high else bytes([low])
 
 
 def load(
     path: str | os.PathLike[str],
-    config: "Config | str | os.PathLike[str] | None" = None,
+    config: Any = None,
     *,
     shuffle: bool = False,
     seed: int | None = None,
@@ -66,8 +111,9 @@ def load(
 
     Args:
         path: Folder of the feature set, local or remote.
-        config: The config that you expect: a config, a registered name, or the path of a JSON file. Features of any
-            other are refused. None takes what is there.
+        config: The config that you expect: a config, a registered name, the path of a JSON file, a Keras model with a
+            composed layer made from a config, or the path of its `.keras` file or SavedModel. Features of any other
+            are refused. None takes what is there.
         shuffle: Whether to shuffle the shards, to read several at once, and to shuffle the records in a buffer, anew in
             every iteration. By default the records come in the order of the input.
         seed: Seed of the shuffling. With one the order is reproducible.
@@ -81,17 +127,33 @@ def load(
     Raises:
         IncompleteFeatureSetError: If there is no `dataset.json`.
         ConfigMismatchError: If the features are of another config than expected.
-        CorruptFeatureSetError: If a shard is missing, has another size, or, with `check`, another checksum. A record
-            of another config found while reading raises `tf.errors.InvalidArgumentError`.
+        FingerprintError: If a model does not say which config it was built for.
+        CorruptFeatureSetError: If a shard is missing, has another size, or, with `check`, another checksum. A damaged
+            or missing record, or one of another config or shard, that is found while reading raises
+            `tf.errors.InvalidArgumentError` with the shard's file name.
+
+    Warns:
+        MachineWarning: Once for each feature set, if its features were computed under another TensorFlow, oneDNN
+            setting or CPU family than are here.
     """
     feature_set = FeatureSet.open(os.fspath(path))
     if config is not None:
-        feature_set.expect(config)
+        feature_set.expect(*fingerprints.expected(config))
     feature_set.check_files(checksums=check)
     if buffer_size < 1:
         raise ArgumentError(f"buffer_size must be at least 1. Received: buffer_size={buffer_size}.")
+    _warn_of_machines(feature_set)
+    return elements(feature_set, shuffle=shuffle, seed=seed, buffer_size=buffer_size)
+
+
+def elements(
+    feature_set: FeatureSet, *, shuffle: bool = False, seed: int | None = None, buffer_size: int = 1024
+) -> tf.data.Dataset:
+    """Read the records of an opened feature set; arguments and result are those of `load`."""
     shards = [files.join(feature_set.path, shard["name"]) for shard in feature_set.shards]
-    dataset = tf.data.Dataset.from_tensor_slices(shards)
+    counts = [shard["records"] for shard in feature_set.shards]
+    numbers = tf.range(len(shards), dtype=tf.int64)
+    dataset = tf.data.Dataset.from_tensor_slices((shards, numbers, tf.constant(counts, tf.int64)))
     if shuffle:
         dataset = dataset.shuffle(len(shards), seed=seed, reshuffle_each_iteration=True)
         dataset = dataset.interleave(
@@ -108,6 +170,16 @@ def load(
     return decoded.apply(count).prefetch(tf.data.AUTOTUNE)
 
 
+def count(path: str) -> int:
+    """Number of records in an undamaged shard, local or remote, found without reading them."""
+    found = 0
+    with files.open_binary(path) as file:
+        while header := file.read(12):  # length and its checksum; behind the record stands that of the record
+            file.seek(struct.unpack("<Q4x", header)[0] + 4, os.SEEK_CUR)
+            found += 1
+    return found
+
+
 class _Decoder:
     """Turns a serialized record into a dict of tensors."""
 
@@ -119,19 +191,25 @@ class _Decoder:
             **{name: tf.io.FixedLenFeature([], tf.string) for name in ("id", "feature", "fingerprint")},
             "shape": tf.io.FixedLenFeature([3], tf.int64),
             "n_frames": tf.io.FixedLenFeature([], tf.int64),
+            "record": tf.io.FixedLenFeature([2], tf.int64),
         }
         for name, kind in self._types.items():
             self._spec[name] = tf.io.FixedLenFeature([], tf.string if kind in ("string", "float") else tf.int64)
 
-    def __call__(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = tf.io.parse_single_example(record, self._spec)
-        belongs = tf.debugging.assert_equal(
-            parsed["fingerprint"] == self._fingerprint,  # not the bytes themselves, which no message can hold
-            True,
-            "A record of another config stands in a shard of this feature set: files were renamed or mixed. "
-            "Run 'audiopipe verify' to find which.",
-        )
-        with tf.control_dependencies([belongs] if belongs is not None else []):
+    def __call__(
+        self, source: tuple[tf.Tensor, tf.Tensor], number: tf.Tensor, record: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        path, shard = source
+        # What is lost in a damaged file comes as an empty record, see `_open_shard`.
+        whole = _require(tf.strings.length(record) > 0, path, number, "is damaged or missing")
+        with tf.control_dependencies(whole):
+            parsed = tf.io.parse_single_example(record, self._spec)
+        mine = parsed["fingerprint"] == self._fingerprint
+        belongs = _require(mine, path, number, "is of another config: files were renamed or mixed")
+        with tf.control_dependencies(belongs):
+            here = tf.reduce_all(parsed["record"] == tf.stack([shard, number]))
+            in_place = _require(here, path, number, "belongs to another place: files were renamed or mixed")
+        with tf.control_dependencies(in_place):
             feature = tf.reshape(tf.io.decode_raw(parsed["feature"], tf.float32), parsed["shape"])
         element = {
             "id": parsed["id"],
@@ -146,19 +224,52 @@ class _Decoder:
         return element
 
 
-def _open_shard(folder: str):
-    """A function from the path of a shard to its records.
+def _require(condition: tf.Tensor, path: tf.Tensor, number: tf.Tensor, fault: str) -> list[tf.Operation]:
+    """An operation that fails with the name of the shard unless the condition holds."""
+    message = tf.strings.join(["Record ", tf.strings.as_string(number), " of the shard ", path, f" {fault}. {ADVICE}"])
+    operation = tf.debugging.Assert(condition, [message])
+    return [] if operation is None else [operation]
 
-    A remote shard is fetched first, and stays in a temporary folder for as long as the dataset is there.
+
+def _open_shard(folder: str):
+    """A function from the path, the number and the count of records of a shard to its records.
+
+    It gives `((path, shard), number, record)` for as many records as there should be. TensorFlow's own errors do not
+    name the file, so what cannot be read is left out, and an empty record stands for each that is not there.
     """
-    if not files.is_remote(folder):
-        return tf.data.TFRecordDataset
+    local = _fetched() if files.is_remote(folder) else _present
+
+    def records_of(path: tf.Tensor, shard: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
+        missing = tf.data.Dataset.from_tensors(b"").repeat()
+        read = tf.data.TFRecordDataset(local(path)).ignore_errors().concatenate(missing).take(count)
+        same = tf.data.Dataset.from_tensors((path, shard)).repeat()
+        numbers = tf.data.Dataset.range(count)
+        return tf.data.Dataset.zip((same, numbers, read))
+
+    return records_of
+
+
+def _fetched():
+    """A function that fetches a remote file; it stays in a temporary folder for as long as the dataset is there."""
     cache = tempfile.TemporaryDirectory(prefix="audiopipe-")
 
     def fetch(path: bytes) -> bytes:
         return files.fetch(path.decode(), cache.name).encode()  # once, for all iterators and epochs
 
-    return lambda path: tf.data.TFRecordDataset(tf.numpy_function(fetch, [path], tf.string))
+    return lambda path: tf.numpy_function(fetch, [path], tf.string)
+
+
+def _present(path: tf.Tensor) -> tf.Tensor:
+    """The path of a local file, or none at all if it is gone: to open it would be tried for ever."""
+    return tf.io.matching_files(tf.strings.regex_replace(path, r"([\\*?\[\]])", r"\\\1"))
+
+
+def _warn_of_machines(feature_set: FeatureSet) -> None:
+    different = environment.differences(feature_set.machines)
+    path = files.absolute(feature_set.path)
+    if different and path not in _warned:
+        _warned.add(path)
+        warnings.warn(f"The feature set {path!r} was computed elsewhere. {different}", MachineWarning, stacklevel=3)
 
 
 def _short(fingerprint: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from audiopipe.errors import InputError
 
 LARGEST_EXACT_INTEGER = 2**53  # of float64
-RESERVED_NAMES = ("audio", "feature", "fingerprint", "n_channels", "n_frames", "n_samples", "shape")
+RESERVED_NAMES = ("audio", "feature", "fingerprint", "n_channels", "n_frames", "n_samples", "record", "shape")
 
 _TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}
 

@@ -1,18 +1,21 @@
 """Compute the features of one shard, and put finished shards together to a feature set."""
 
+import contextlib
 import functools
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from audiopipe import environment, files, records
 from audiopipe.config import Config
 from audiopipe.errors import AudioError, FeatureSetError
 from audiopipe.featureset import FAILURES_FILE, FeatureSet, sha256
+from audiopipe.inputs import Source
 from audiopipe.plan import Plan
 from audiopipe.transform import Transform
 
@@ -29,39 +32,20 @@ def write_shard(plan: Plan, shard: int) -> dict[str, Any]:
     Returns:
         The sidecar: name, records, bytes and SHA-256 of the shard, its failures, frames and seconds of audio.
     """
-    transform = _transform(plan.config)
-    counts: dict[str, Any] = {"records": 0, "frames": 0, "seconds": 0.0}
-    seconds_spent = {"read": 0.0, "feature": 0.0, "record": 0.0}
-    failures = []
     path = files.join(plan.output, plan.shard_name(shard))
     with files.temporary_file(path) as temporary:
-        with tf.io.TFRecordWriter(temporary) as writer:
+        with tf.io.TFRecordWriter(temporary) as file:
+            writer = _Writer(plan, shard, file)
             for source in plan.sources(shard):
-                started, stage = time.perf_counter(), "read"
-                try:
-                    clip = transform.read(source.open())
-                    read, stage = time.perf_counter(), "feature"
-                    feature = transform.compute(clip)
-                    computed = time.perf_counter()
-                    record = records.encode(source.id, feature, plan.config, source.metadata, plan.schema)
-                except Exception as error:  # whatever a damaged file provokes: it is this clip's failure and no other's
-                    message = str(error) if isinstance(error, AudioError) else f"{type(error).__name__}: {error}"
-                    stage = error.stage if isinstance(error, AudioError) else stage
-                    failures.append({"id": source.id, **source.location(), "stage": stage, "error": message})
-                    continue
-                writer.write(record)
-                counts["records"] += 1
-                counts["frames"] += plan.config.n_frames(clip.shape[0])
-                counts["seconds"] += clip.shape[0] / plan.config.sample_rate
-                seconds_spent["read"] += read - started
-                seconds_spent["feature"] += computed - read
-                seconds_spent["record"] += time.perf_counter() - computed
-        counts["bytes"], counts["sha256"] = os.path.getsize(temporary), sha256(temporary)
+                writer.add(source)
+        size, digest = os.path.getsize(temporary), sha256(temporary)
     sidecar = {
         "name": plan.shard_name(shard),
-        **counts,
-        "failures": failures,
-        "seconds_spent": seconds_spent,
+        **writer.counts,
+        "bytes": size,
+        "sha256": digest,
+        "failures": writer.failures,
+        "seconds_spent": writer.seconds_spent,
         "machine": environment.machine(),
     }
     plan.finish_shard(shard, sidecar)
@@ -102,11 +86,85 @@ def finish(plan: Plan) -> FeatureSet:
             "hours": sum(sidecar["seconds"] for sidecar in sidecars) / 3600,
         },
         schema=plan.schema,
+        segments=plan.segments,
         shards=[{key: sidecar[key] for key in ("name", "records", "bytes", "sha256")} for sidecar in sidecars],
         machines=_different(sidecar["machine"] for sidecar in sidecars),
     )
     feature_set.write()
     return feature_set
+
+
+class _Recording:
+    """The blocks of a recording, with what was read of it and how long that took."""
+
+    def __init__(self, source: Source, transform: Transform):
+        self._source = source
+        self._transform = transform
+        self.reading = False
+        self.n_samples = 0
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        started, self.reading = time.perf_counter(), True
+        for block in self._transform.read_blocks(self._source.open()):
+            self.seconds += time.perf_counter() - started
+            self.n_samples, self.reading = self.n_samples + len(block), False
+            yield block
+            started, self.reading = time.perf_counter(), True
+        self.seconds, self.reading = self.seconds + time.perf_counter() - started, False
+
+
+class _Writer:
+    """Writes the records of one shard, and counts."""
+
+    def __init__(self, plan: Plan, shard: int, file: tf.io.TFRecordWriter):
+        self._plan = plan
+        self._shard = shard
+        self._file = file
+        self._transform = _transform(plan.config)
+        self.counts: dict[str, Any] = {"records": 0, "frames": 0, "seconds": 0.0}
+        self.seconds_spent = {"read": 0.0, "feature": 0.0, "record": 0.0}
+        self.failures: list[dict[str, Any]] = []
+
+    def add(self, source: Source) -> None:
+        """Write the record of a clip, or those of its segments."""
+        recording = _Recording(source, self._transform)
+        if self._plan.segments is None:
+            with self._failing(source, recording):
+                self._write(source, recording, recording)
+        else:
+            with self._failing(source, recording):
+                for clip, samples in self._plan.segments.clips(source, recording, self._plan.config):
+                    with self._failing(clip, recording):
+                        self._write(clip, samples, recording)
+        self.seconds_spent["read"] += recording.seconds
+
+    def _write(self, clip: Source, samples: np.ndarray | _Recording, recording: _Recording) -> None:
+        started, read_before = time.perf_counter(), recording.seconds
+        feature = self._transform.compute(samples)
+        computed, read = time.perf_counter(), recording.seconds - read_before
+        place = (self._shard, self.counts["records"])
+        frames = feature.shape[self._plan.config.feature_shape(None, 0).index(None)]
+        record = records.encode(clip.id, feature, self._plan.config, clip.metadata, self._plan.schema, place)
+        del feature  # of a long recording it is as great as all else together
+        self._file.write(record)
+        n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
+        self.counts["records"] += 1
+        self.counts["frames"] += frames
+        self.counts["seconds"] += n_samples / self._plan.config.sample_rate
+        self.seconds_spent["feature"] += computed - started - read
+        self.seconds_spent["record"] += time.perf_counter() - computed
+
+    @contextlib.contextmanager
+    def _failing(self, clip: Source, recording: _Recording) -> Iterator[None]:
+        """Make whatever a damaged file provokes this clip's failure and no other's."""
+        try:
+            yield
+        except Exception as error:
+            message = str(error) if isinstance(error, AudioError) else f"{type(error).__name__}: {error}"
+            stage = "read" if recording.reading else "feature"
+            stage = error.stage if isinstance(error, AudioError) else stage
+            self.failures.append({"id": clip.id, **clip.location(), "stage": stage, "error": message})
 
 
 def _different(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Door 1: audio files as a `tf.data.Dataset`, ready for `dataset.map(transform)`."""
 
+import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 from audiopipe import inputs, schema
 from audiopipe.config import Config
 from audiopipe.inputs import Source
+from audiopipe.segments import Segments
 from audiopipe.transform import Transform
 
 _DTYPES = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf.bool}
@@ -20,6 +22,7 @@ def from_audio(
     transform: "Transform | Config | str | os.PathLike[str]",
     *,
     num_parallel_calls: int = tf.data.AUTOTUNE,
+    segments: Segments | None = None,
 ) -> tf.data.Dataset:
     """Read audio files as clips at a config's sample rate, in parallel and in a fixed order.
 
@@ -32,11 +35,14 @@ def from_audio(
         transform: The transform that the clips are for, or its config, registered name or JSON file. Give the transform
             itself where you have it, so that the two cannot be of different configs.
         num_parallel_calls: Clips that are read at once.
+        segments: How recordings are cut into segments, which are then the clips; None leaves them whole. Recordings
+            that are cut are read one after the other, a few seconds at a time.
 
     Returns:
         A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64; also `n_channels`
         if the config keeps what there is) and the metadata (string, int64, float64 or bool). A file that cannot be
-        read raises `tf.errors.UnknownError` with the reason; `dataset.ignore_errors()` leaves such files out.
+        read raises `tf.errors.UnknownError` with the reason; `dataset.ignore_errors()` leaves such files out. Segments
+        have ids like `name#00012` and an entry `start`, in seconds.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
@@ -48,11 +54,17 @@ def from_audio(
         TensorShape([None, 80, 1])
     """
     transform = transform if isinstance(transform, Transform) else Transform(transform)
-    return from_sources(list(inputs.scan(source)), transform, num_parallel_calls=num_parallel_calls)
+    sources = list(inputs.scan(source))
+    return from_sources(sources, transform, num_parallel_calls=num_parallel_calls, segments=segments)
 
 
 def from_sources(
-    sources: list[Source], transform: Transform, *, num_parallel_calls: int = tf.data.AUTOTUNE
+    sources: list[Source],
+    transform: Transform,
+    *,
+    num_parallel_calls: int = tf.data.AUTOTUNE,
+    segments: Segments | None = None,
+    only: Mapping[str, Collection[int]] | None = None,
 ) -> tf.data.Dataset:
     """Read the clips of a list of sources, as `from_audio` does.
 
@@ -60,20 +72,33 @@ def from_sources(
         sources: Where the clips stand.
         transform: The transform whose config says how to read them.
         num_parallel_calls: Clips that are read at once.
+        segments: As in `from_audio`.
+        only: Numbers of the segments that are wanted of a recording, by its id. None means all.
 
     Returns:
         As `from_audio`.
     """
     types = schema.infer(source.metadata for source in sources)
+    if segments is not None:
+        segments.sizes(transform.config)
+        types = segments.schema(types)
     dtypes = [tf.string, tf.float32, *(_DTYPES[kind] for kind in types.values())]
 
-    def read(index: int) -> list[Any]:
-        clip_source = sources[index]
-        values = [_as_numpy(schema.fill(clip_source.metadata.get(name), kind), kind) for name, kind in types.items()]
-        return [_as_numpy(clip_source.id, "string"), transform.read(clip_source.open()), *values]
+    def parts(clip: Source, samples: np.ndarray) -> list[Any]:
+        values = [_as_numpy(schema.fill(clip.metadata.get(name), kind), kind) for name, kind in types.items()]
+        return [_as_numpy(clip.id, "string"), samples, *values]
 
-    def element(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        clip_id, audio, *values = tf.numpy_function(read, [index], dtypes)
+    def read(index: int) -> list[Any]:
+        return parts(sources[index], transform.read(sources[index].open()))
+
+    def cut(cutter: Segments, index: int) -> Iterator[tuple[Any, ...]]:
+        recording = sources[index]
+        blocks = transform.read_blocks(recording.open())
+        wanted = None if only is None else only[recording.id]
+        for clip, samples in cutter.clips(recording, blocks, transform.config, wanted):
+            yield tuple(parts(clip, samples))
+
+    def element(clip_id: tf.Tensor, audio: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         for scalar in (clip_id, *values):
             scalar.set_shape([])
         audio.set_shape([None, transform.config.channels])
@@ -82,7 +107,19 @@ def from_sources(
         return {"audio": audio, "id": clip_id, **sizes, **dict(zip(types, values, strict=True))}
 
     dataset = tf.data.Dataset.range(len(sources))
-    return dataset.map(element, num_parallel_calls=num_parallel_calls, deterministic=True)
+    if segments is None:
+        return dataset.map(
+            lambda index: element(*tf.numpy_function(read, [index], dtypes)),
+            num_parallel_calls=num_parallel_calls,
+            deterministic=True,
+        )
+    shapes = [[], [None, transform.config.channels], *([] for _ in types)]
+    signature = tuple(map(tf.TensorSpec, shapes, dtypes))
+    generate = functools.partial(cut, segments)
+    clips = dataset.flat_map(
+        lambda index: tf.data.Dataset.from_generator(generate, args=(index,), output_signature=signature)
+    )
+    return clips.map(element, num_parallel_calls=num_parallel_calls, deterministic=True)
 
 
 def _as_numpy(value: Any, kind: str) -> Any:

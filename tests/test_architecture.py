@@ -15,6 +15,7 @@ PACKAGE = ROOT / "audiopipe"
 RANKS = {
     "errors": 0,
     "environment": 0,
+    "kernel_versions": 0,
     "startup": 0,
     "checks": 1,
     "schema": 1,
@@ -26,6 +27,8 @@ RANKS = {
     "audio": 2,
     "tables": 2,
     "inputs": 3,
+    "cutting": 3,
+    "segments": 4,
     "real_arithmetic": 3,
     "layers": 4,
     "composed": 5,
@@ -38,18 +41,24 @@ RANKS = {
     "plotting": 9,
     "transform": 10,
     "featureset": 11,
-    "records": 12,
+    "fingerprints": 12,
     "plan": 12,
-    "shards": 13,
-    "tfdata": 14,
-    "hf": 14,
-    "beam": 14,
-    "verify": 15,
-    "cli": 16,
-    "__main__": 17,
+    "records": 13,
+    "shards": 14,
+    "tfdata": 15,
+    "hf": 15,
+    "beam": 15,
+    "verify": 16,
+    "cli": 17,
+    "__main__": 18,
 }
 # Names that audiopipe/__init__.py takes from other modules: importing one of them is importing its module.
-HOMES = {"AudiopipeError": "errors", "Transform": "transform", "load": "records"}
+HOMES = {
+    "AudiopipeError": "errors",
+    "Transform": "transform",
+    "fingerprint_of": "fingerprints",
+    "load": "records",
+}
 FEATURELESS = ("audio", "files", "inputs", "tables")
 
 

@@ -174,7 +174,7 @@ def test_plot_writes_an_image_with_a_panel_for_each_channel(tmp_path, config_fil
 COMMANDS = {
     (): ["precompute", "verify", "inspect", "configs", "plot"],
     ("precompute",): ["INPUT", "OUTPUT", "--config", "--num-shards", "--overwrite", "--runner=DataflowRunner"],
-    ("verify",): ["OUTPUT", "--input", "--door"],
+    ("verify",): ["OUTPUT", "--input", "--door", "--sample", "--all", "--tolerance"],
     ("inspect",): ["OUTPUT"],
     ("plot",): ["CLIP", "IMAGE", "--config"],
     ("configs",): ["list", "show", "diff"],

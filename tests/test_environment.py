@@ -43,3 +43,14 @@ def test_onednn_is_on_unless_it_is_switched_off(monkeypatch, value, enabled):
     if value is not None:
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
     assert environment.onednn_enabled() is enabled
+
+
+def test_differences_name_each_fact_with_both_values_once():
+    here = environment.machine()
+    there = {**here, "versions": {**here["versions"], "tensorflow": "1.15.0", "keras": "0.1"}, "onednn": None}
+    said = environment.differences([here, there, there])
+    assert said.count(f"TensorFlow 1.15.0 there, {here['versions']['tensorflow']} here") == 1
+    assert said.count(f"oneDNN None there, {here['onednn']} here") == 1
+    assert "eras" not in said  # Keras adds no arithmetic of its own
+    assert "CPU" not in said
+    assert environment.differences([here]) == ""

@@ -30,11 +30,16 @@ def test_dataset_json_holds_what_the_design_lists(shared_feature_set, config, sa
     content = json.loads((shared_feature_set / "dataset.json").read_text())
     frames = sum((len(clip) - 156) // 100 for clip in samples.values())
     (machine,), shards = content.pop("machines"), content.pop("shards")
+    checksum, fingerprinted = content.pop("checksum"), content.pop("fingerprinted")
+    covered = {**content, "machines": [machine], "shards": shards, "fingerprinted": fingerprinted}
+    assert checksum == hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+    assert hashlib.sha256(fingerprinted.encode()).hexdigest() == config.fingerprint
     assert content == {
         "format_version": 1,
         "config": json.loads(config.to_json()),
         "fingerprint": config.fingerprint,
         "kernel_version": 1,
+        "segments": None,
         "counts": {
             "clips": 4,
             "failures": 1,
@@ -55,6 +60,7 @@ def test_dataset_json_holds_what_the_design_lists(shared_feature_set, config, sa
             "shape": "int64[3]: of the feature",
             "n_frames": "int64",
             "fingerprint": "bytes: the first 8 of the fingerprint",
+            "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
             "age": "bytes: float64, little-endian",
             "clean": "int64: 0 or 1",
             "gain": "bytes: float64, little-endian",

@@ -8,10 +8,16 @@ import fsspec
 import numpy as np
 import pytest
 import tensorflow as tf
+from damage import bless
 
 from audiopipe import beam, configs, load, records
-from audiopipe.errors import ArgumentError, ConfigMismatchError, CorruptFeatureSetError, IncompleteFeatureSetError
-from audiopipe.featureset import sha256
+from audiopipe.errors import (
+    ArgumentError,
+    AudioError,
+    ConfigMismatchError,
+    CorruptFeatureSetError,
+    IncompleteFeatureSetError,
+)
 
 NAMES = ["mono", "stereo", "resampled", "quiet"]
 TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
@@ -29,15 +35,6 @@ def change_shard(folder, number, change):
     return path
 
 
-def bless(folder):
-    """Make dataset.json agree with the shards that are there."""
-    content = json.loads((folder / "dataset.json").read_text())
-    for shard in content["shards"]:
-        path = folder / shard["name"]
-        shard.update(bytes=path.stat().st_size, sha256=sha256(str(path)))
-    (folder / "dataset.json").write_text(json.dumps(content))
-
-
 # Records
 
 
@@ -52,6 +49,7 @@ def test_a_plain_example_holds_the_values(shared_feature_set, config, samples, m
         np.testing.assert_allclose(feature, reference(samples[name], config), atol=TOLERANCE)
         assert entries["n_frames"].int64_list.value == [len(feature)]
         assert entries["fingerprint"].bytes_list.value[0].hex() == config.fingerprint[:16]
+        assert tuple(entries["record"].int64_list.value) == divmod(NAMES.index(name), 2)
         known = metadata[name]
         assert entries["speaker"].bytes_list.value[0].decode() == known["speaker"]
         assert entries["note"].bytes_list.value[0].decode() == (known["note"] or "")
@@ -65,27 +63,51 @@ def test_a_plain_example_holds_the_values(shared_feature_set, config, samples, m
 def test_equal_arguments_give_equal_bytes(config):
     feature = np.arange(2 * 129, dtype=np.float32).reshape(2, 129, 1)
     values = {"b": 1, "a": "x"}
-    record = records.encode("clip", feature, config, values, {"a": "string", "b": "int"})
-    again = records.encode("clip", feature.copy(), config, dict(reversed(values.items())), {"b": "int", "a": "string"})
+    record = records.encode("clip", feature, config, values, {"a": "string", "b": "int"}, (0, 1))
+    again = records.encode(
+        "clip", feature.copy(), config, dict(reversed(values.items())), {"b": "int", "a": "string"}, (0, 1)
+    )
     assert record == again
+
+
+@pytest.mark.parametrize("frames", [0, 1, 31, 127, 128, 4000])
+def test_a_record_is_what_protobuf_makes_of_its_entries(config, frames):
+    feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
+    record = records.encode("clip", feature, config, {"gain": 0.5}, {"gain": "float"}, (3, 4))
+    entries = tf.train.Example.FromString(record).features.feature
+    assert set(entries) == {"id", "feature", "shape", "n_frames", "fingerprint", "record", "gain"}
+    assert list(entries["feature"].bytes_list.value) == [feature.tobytes()]
+    parsed = tf.io.parse_single_example(record, {"feature": tf.io.FixedLenFeature([], tf.string)})
+    assert parsed["feature"].numpy() == feature.tobytes()
+
+
+def test_a_record_beyond_protobufs_limit_is_refused_with_the_way_out(config, monkeypatch):
+    feature = np.zeros((40, 129, 1), np.float32)
+    size = len(records.encode("clip", feature, config, {}, {}, (0, 0)))
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", size)
+    assert len(records.encode("clip", feature, config, {}, {}, (0, 0))) == size
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", size - 1)
+    with pytest.raises(AudioError, match=rf"shape \(40, 129, 1\).*have {size}\. Cut .*--segment-seconds") as caught:
+        records.encode("clip", feature, config, {}, {}, (0, 0))
+    assert caught.value.stage == "feature"
 
 
 def test_a_transposed_feature_is_written_in_c_order(config):
     feature = np.arange(6, dtype=np.float32).reshape(3, 2).T[:, :, None]
-    entries = tf.train.Example.FromString(records.encode("clip", feature, config, {}, {})).features.feature
+    entries = tf.train.Example.FromString(records.encode("clip", feature, config, {}, {}, (0, 0))).features.feature
     assert np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").tolist() == [0, 2, 4, 1, 3, 5]
 
 
 def test_the_frames_of_channels_first_features_are_counted():
     config = configs.StftMagnitude(channels=2, n_fft=256, output_data_format="channels_first")
-    record = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, {})
+    record = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, {}, (0, 0))
     entries = tf.train.Example.FromString(record).features.feature
     assert entries["n_frames"].int64_list.value == [7]
 
 
 def test_an_id_that_is_no_utf8_survives(config):
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
-    entries = tf.train.Example.FromString(records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, {}))
+    entries = tf.train.Example.FromString(records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, {}, (0, 0)))
     assert entries.features.feature["id"].bytes_list.value[0] == b"caf\xe9.wav"
 
 
@@ -203,7 +225,7 @@ def test_a_shard_of_another_config_under_the_right_name_is_found_while_reading(f
         for record in kept:
             writer.write(record.replace(mine, others))
     assert shard.stat().st_size == size
-    with pytest.raises(tf.errors.InvalidArgumentError, match="A record of another config stands in a shard"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"of the shard .*{shard.name} is of another config"):
         ids(load(feature_set))
 
 
@@ -214,7 +236,9 @@ def test_a_record_lost_from_a_shard_is_noticed(feature_set):
         for record in kept:
             writer.write(record)
     bless(feature_set)
-    with pytest.raises(tf.errors.FailedPreconditionError, match="contain 4 elements but contained only 3"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=rf"Record 0 of the shard .*{shard.name} belongs to another"
+    ):
         ids(load(feature_set))
 
 

@@ -10,7 +10,7 @@ import soundfile
 import tensorflow as tf
 from planning import written
 
-from audiopipe import plan, records, shards
+from audiopipe import audio, kernel, plan, records, shards, transform
 from audiopipe.errors import FeatureSetError
 from audiopipe.inputs import Source
 
@@ -78,7 +78,7 @@ def test_failures_say_the_stage(tmp_path, config, clips):
         assert words in failure["error"]
 
 
-@pytest.mark.parametrize(("broken", "stage"), [("read", "read"), ("compute", "feature")])
+@pytest.mark.parametrize(("broken", "stage"), [("read_blocks", "read"), ("compute", "feature")])
 def test_an_exception_that_nobody_foresaw_is_a_failure_with_its_class(work, monkeypatch, broken, stage):
     def fail(*arguments):
         raise ZeroDivisionError("who knows")
@@ -87,6 +87,24 @@ def test_an_exception_that_nobody_foresaw_is_a_failure_with_its_class(work, monk
     failures = shards.write_shard(work, 0)["failures"]
     assert [failure["error"] for failure in failures] == ["ZeroDivisionError: who knows"] * 2
     assert {failure["stage"] for failure in failures} == {stage}
+
+
+def test_a_feature_that_no_record_holds_is_a_failure_that_advises_segments(work, monkeypatch):
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 15000)
+    sidecar = shards.write_shard(work, 0)
+    assert [(failure["id"], failure["stage"]) for failure in sidecar["failures"]] == [("mono.wav", "feature")]
+    assert "--segment-seconds" in sidecar["failures"][0]["error"]
+    assert list(stored(work, 0)) == ["stereo.flac"]
+
+
+def test_a_long_recording_is_computed_in_blocks_and_has_the_same_record(work, monkeypatch):
+    whole = shards.write_shard(work, 0)
+    monkeypatch.setattr(transform, "LONG_SECONDS", 0.1)
+    monkeypatch.setattr(kernel, "BLOCK_VALUES", 3 * 256)
+    monkeypatch.setattr(audio, "BLOCK_SAMPLES", 500)
+    monkeypatch.setattr(kernel.Kernel, "_clip", lambda *arguments: pytest.fail("computed whole"))
+    monkeypatch.setattr(shards, "_transform", shards.Transform)
+    assert shards.write_shard(work, 0)["sha256"] == whole["sha256"]
 
 
 def test_a_killed_worker_leaves_no_part_of_a_shard(work, monkeypatch):

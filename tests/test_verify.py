@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from damage import bless
 from typer.testing import CliRunner
 
-from audiopipe import cli
+from audiopipe import beam, cli
 from audiopipe.errors import (
     ArgumentError,
     CorruptFeatureSetError,
@@ -16,7 +17,6 @@ from audiopipe.errors import (
     IncompleteFeatureSetError,
     InputError,
 )
-from audiopipe.featureset import sha256
 from audiopipe.verify import verify
 
 DOORS = ["tf.data", "tf.data, padded", "datasets"]
@@ -31,9 +31,7 @@ def rewrite(folder, number, change):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for example in examples:
             writer.write(example.SerializeToString(deterministic=True))
-    content = json.loads((folder / "dataset.json").read_text())
-    content["shards"][number].update(bytes=path.stat().st_size, sha256=sha256(str(path)))
-    (folder / "dataset.json").write_text(json.dumps(content))
+    bless(folder)
 
 
 def change_values(clip, change):
@@ -178,3 +176,70 @@ def test_a_stored_clip_whose_audio_cannot_be_read_any_more_is_named(shared_featu
 def test_an_unfinished_feature_set_is_refused(tmp_path, clips):
     with pytest.raises(IncompleteFeatureSetError, match=r"no dataset\.json"):
         verify(tmp_path, clips)
+
+
+def nudge(values):
+    values[0] += 0.25
+
+
+def test_differences_within_the_tolerance_are_fine_and_reported(feature_set, clips):
+    rewrite(feature_set, 0, change_values("mono", nudge))
+    for tolerance, ok in ((None, False), (0.0, False), (0.2, False), (0.26, True)):
+        report = verify(feature_set, clips / "manifest.jsonl", door="hf", tolerance=tolerance)
+        assert report.ok == ok
+        assert report.comparisons[0].differing == 1
+
+
+def test_no_tolerance_covers_another_shape(feature_set, clips):
+    def shorten(entries):
+        entries["feature"].bytes_list.value[0] = entries["feature"].bytes_list.value[0][: 129 * 4]
+        entries["shape"].int64_list.value[0] = 1
+
+    rewrite(feature_set, 0, shorten)
+    assert not verify(feature_set, clips / "manifest.jsonl", door="hf", tolerance=1e30).ok
+
+
+def test_a_sample_is_spread_over_the_set_and_the_same_every_time(clips, config, tmp_path):
+    names = [f"{number:02d}" for number in range(12)]
+    lines = [json.dumps({"id": name, "path": str(clips / "quiet.wav")}) for name in names]
+    (tmp_path / "manifest.jsonl").write_text("\n".join(lines))
+    beam.precompute(tmp_path / "manifest.jsonl", tmp_path / "features", config, num_shards=3)
+
+    def nudge(entries):
+        # Each by another power of two, so that the sum of the differences says which clips were compared.
+        number = int(entries["id"].bytes_list.value[0])
+        change_values(names[number], lambda values: np.add(values[:1], 2.0**number, out=values[:1]))(entries)
+
+    for shard in range(3):
+        rewrite(tmp_path / "features", shard, nudge)
+    samples = []
+    for _ in range(2):
+        [comparison] = verify(tmp_path / "features", tmp_path / "manifest.jsonl", door="hf", sample=3).comparisons
+        assert (comparison.clips, comparison.differing) == (3, 3)
+        total = round(comparison.mean_difference * comparison.values)
+        samples.append([number for number in range(12) if total >> number & 1])
+    assert samples[0] == samples[1]
+    assert [number // 4 for number in samples[0]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("sample", [4, 100])
+def test_a_sample_of_all_is_all(shared_feature_set, clips, sample):
+    [comparison] = verify(shared_feature_set, clips / "manifest.jsonl", door="hf", sample=sample).comparisons
+    assert comparison.clips == 4
+
+
+@pytest.mark.parametrize("arguments", [{"sample": 0}, {"tolerance": -1.0}, {"tolerance": float("nan")}])
+def test_a_sample_or_tolerance_that_cannot_be_is_refused(shared_feature_set, clips, arguments):
+    [(name, value)] = arguments.items()
+    with pytest.raises(ArgumentError, match=f"{name} must be .* Received: {name}={value}"):
+        verify(shared_feature_set, clips / "manifest.jsonl", **arguments)
+
+
+def test_the_command_takes_sample_and_tolerance(feature_set, clips):
+    rewrite(feature_set, 0, change_values("mono", nudge))
+    command = ["verify", str(feature_set), "--input", str(clips / "manifest.jsonl"), "--door", "hf"]
+    results = [CliRunner().invoke(cli.app, [*command, *more]) for more in (["--all"], ["--tolerance", "0.5"])]
+    assert [result.exit_code for result in results] == [1, 0]
+    assert "shards: 2, with 4 records; checksums and counts agree" in results[0].stdout
+    assert "Every difference is within 0.5." in results[1].stdout
+    assert CliRunner().invoke(cli.app, [*command, "--sample", "1", "--all"]).exit_code == 2

@@ -1,0 +1,219 @@
+"""Which feature something was built for: a model, a file of one, a feature set, a dataset.
+
+A composed layer from a config carries the config's JSON. In a `.keras` file it stands in the layer's config, in a
+SavedModel, with the kernel version, in a constant of the graph; a dataset of `datasets` has it in the type of its
+feature.
+"""
+
+import json
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from audiopipe import configs, files, registry
+from audiopipe.config import Config
+from audiopipe.errors import ConfigError, FingerprintError
+from audiopipe.featureset import DATASET_FILE, FeatureSet
+
+SAVED_MODEL_FILE = "saved_model.pb"
+
+_CONSTANT = re.compile(r"(.*/)?audiopipe_config(_\d+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Which feature something was built for.
+
+    Args:
+        config: The config of the feature.
+        kernel_version: The kernel version of its bits.
+        frozen: Whether the numerics are those that it was saved with, as in a SavedModel, or the values are there
+            already, as in a feature set. False where the installed version of audiopipe computes.
+    """
+
+    config: Config
+    kernel_version: int
+    frozen: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint: 64 hexadecimal characters."""
+        return self.config.fingerprint_at(self.kernel_version)
+
+
+def fingerprint_of(source: Any) -> Identity:
+    """Find out which feature something was built for.
+
+    Args:
+        source: A Keras model or a composed layer in memory; the path, local or remote, of a `.keras` file, of a
+            SavedModel or of a feature set; or a `datasets.Dataset` that `audiopipe.hf.map` made.
+
+    Returns:
+        Its config, its fingerprint, and whether its numerics are frozen.
+
+    Raises:
+        FingerprintError: If it carries no config, or several different ones.
+
+    Example:
+        >>> from audiopipe import registry
+        >>> identity = fingerprint_of(registry.get("speech-mel-80").layer())
+        >>> identity.config.n_mels, identity.frozen
+        (80, False)
+        >>> identity.fingerprint == registry.get("speech-mel-80").fingerprint
+        True
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return _only(*_in_memory(source))
+    path = os.fspath(source)
+    if files.exists(files.join(path, DATASET_FILE)):
+        feature_set = FeatureSet.open(path)
+        return Identity(config=feature_set.config, kernel_version=feature_set.kernel_version, frozen=True)
+    if _is_saved_model(path):
+        return _only(_in_saved_model(path), f"the constants named audiopipe_config in the graphs of {path!r}")
+    if files.exists(path) and path.endswith(".keras"):
+        return _only(_in_keras_file(path), f"the layers in config.json of {path!r}")
+    raise FingerprintError(
+        f"There is no .keras file, SavedModel ({SAVED_MODEL_FILE}) or feature set ({DATASET_FILE}) at {path!r}. Give "
+        "the path of one, or the model itself."
+    )
+
+
+def expected(source: Any) -> tuple[Config, int]:
+    """The config and the kernel version that somebody expects.
+
+    Args:
+        source: A config, a registered name or the path of a JSON file; or a model or the path of one, as in
+            `fingerprint_of`.
+
+    Returns:
+        The config, and the kernel version: of this release, unless `source` has frozen numerics.
+
+    Raises:
+        AudiopipeError: If it is none of these, or does not say which config.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fspath(source)
+        is_name = isinstance(source, str) and source.partition("@")[0] in registry.names()
+        is_model = not is_name and (path.endswith(".keras") or _is_saved_model(path))
+    else:
+        is_model = not isinstance(source, Config) and _is_layer(source)
+    if is_model:
+        identity = fingerprint_of(source)
+        return identity.config, identity.kernel_version
+    config = registry.resolve(source)
+    return config, config.kernel_version
+
+
+def _is_saved_model(path: str) -> bool:
+    return files.exists(files.join(path, SAVED_MODEL_FILE))
+
+
+def _is_layer(source: Any) -> bool:
+    # What is a layer was made with Keras, so nothing is one before Keras is imported.
+    return "keras" in sys.modules and isinstance(source, sys.modules["keras"].layers.Layer)
+
+
+def _in_memory(source: Any) -> tuple[Iterator[Identity], str]:
+    if _is_layer(source):
+        layers = source._flatten_layers(include_self=True, recursive=True)
+        carried = (getattr(layer, "config_json", None) for layer in layers)
+        return (_today(text) for text in carried if text is not None), f"the layers of {source!r}"
+    if "datasets" in sys.modules and isinstance(source, sys.modules["datasets"].Dataset):
+        found = (_stamped(_id(kind)) for kind in source.features.values())
+        return (identity for identity in found if identity), f"the types of the columns {source.column_names}"
+    raise FingerprintError(
+        "fingerprint_of takes a Keras model or layer, a datasets.Dataset, or the path of a model or feature set. "
+        f"Received: {source!r}."
+    )
+
+
+def _id(kind: Any) -> str | None:
+    """What a type of `datasets` carries; nested lists carry it in what they are lists of."""
+    while hasattr(kind, "feature"):
+        kind = kind.feature
+    return getattr(kind, "id", None)
+
+
+def _in_keras_file(path: str) -> Iterator[Identity]:
+    try:
+        with files.open_binary(path) as file, zipfile.ZipFile(file) as archive:
+            waiting = [json.loads(archive.read("config.json"))]
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise FingerprintError(
+            f"{path!r} is no file that Keras saved: {error}. Give the path of a .keras file."
+        ) from error
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("config_json"), str):
+                yield _today(value["config_json"])
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _in_saved_model(path: str) -> Iterator[Identity]:
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    name = files.join(path, SAVED_MODEL_FILE)
+    try:
+        message = saved_model_pb2.SavedModel.FromString(files.read_bytes(name))
+    except DecodeError as error:
+        raise FingerprintError(f"{name!r} is damaged: {error}. Save the model again.") from error
+    for graph in (meta_graph.graph_def for meta_graph in message.meta_graphs):
+        for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+            for node in nodes:
+                if node.op == "Const" and _CONSTANT.fullmatch(node.name):
+                    identity = _stamped(node.attr["value"].tensor.string_val[0].decode())
+                    if identity is None:
+                        raise FingerprintError(
+                            f"{path!r} does not say the kernel version of its feature, because the class of its "
+                            "config was unknown where it was saved. Import that class there, and save it again."
+                        )
+                    yield identity
+
+
+def _today(config_json: str) -> Identity:
+    """The identity of a layer that the installed version computes."""
+    config = configs.from_json(config_json)
+    return Identity(config=config, kernel_version=config.kernel_version, frozen=False)
+
+
+def _stamped(text: str | None) -> Identity | None:
+    """The identity that a stamp tells of, or None where the text is no stamp."""
+    try:
+        stamp = json.loads(text or "")
+        fields, kernel_version = stamp["config"], stamp["kernel_version"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if kernel_version is None:
+        return None
+    return Identity(config=configs.from_dict(fields), kernel_version=kernel_version, frozen=True)
+
+
+def _only(found: Iterator[Identity], looked_at: str) -> Identity:
+    try:
+        identities = list({identity.fingerprint: identity for identity in found}.values())
+    except ConfigError as error:
+        raise FingerprintError(f"The config in {looked_at} cannot be read: {error}") from error
+    if not identities:
+        raise FingerprintError(
+            f"No config was found. Looked at: {looked_at}. Only layers and datasets that were made from a config carry "
+            "one: build the model with config.layer(), map the dataset with audiopipe.hf.map."
+        )
+    if len(identities) > 1:
+        first, *others = identities
+        lines = [f"{first.fingerprint}: {first.config!r}"]
+        for other in others:
+            difference = first.config.diff(other.config, other.kernel_version, first.kernel_version).replace("\n", ", ")
+            lines.append(f"{other.fingerprint}: differs from the first in {difference}")
+        raise FingerprintError(
+            f"There must be one config. Received: {len(identities)} in {looked_at}:\n" + "\n".join(lines) + "\n"
+            "Ask for each composed layer by itself: fingerprint_of(model.get_layer(...))."
+        )
+    return identities[0]
