@@ -8,8 +8,11 @@ import pytest
 import scipy.signal
 import soundfile
 import soxr
+from hypothesis import settings
 
 from audiopipe import configs
+
+settings.register_profile("deep", max_examples=1800, deadline=None)  # of `make test-deep`
 
 FIXED = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
 METADATA = {
@@ -102,3 +105,12 @@ def keras_settings():
     yield keras.config
     keras.config.set_dtype_policy(policy)
     keras.config.set_image_data_format(data_format)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the number of cases that tests of invariance have tried, in whichever process."""
+    reports = [report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "when")]
+    properties = [entry for report in reports if report.when == "teardown" for entry in report.user_properties]
+    count = sum(value for name, value in properties if name == "invariance_cases")
+    if count:
+        terminalreporter.write_line(f"{count} cases of bit-invariance")

@@ -1,0 +1,255 @@
+"""Configs and clips that the tests of invariance draw from, pinned ones and free ones."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from hypothesis import reject, settings
+from hypothesis import strategies as st
+
+from audiopipe import Transform, audio
+from audiopipe.configs import (
+    Config,
+    KerasMelSpectrogram,
+    LogFrequencySpectrogram,
+    MelSpectrogram,
+    Stft,
+    StftMagnitude,
+    StftMagPhase,
+)
+from audiopipe.errors import ConfigError
+from audiopipe.filterbanks import WINDOW_NAMES
+
+FIRST = {"input_data_format": "channels_first", "output_data_format": "channels_first"}
+RATE = {"sample_rate": 8000}
+MAX_SAMPLES = 3000
+MAX_CLIPS = 5
+
+# Awkward sizes on purpose: transforms of odd, prime and power-of-two length, of one and of two samples; numbers of bins
+# that fill no SIMD register, one bin alone; hops that do not divide the frame and that leave samples out.
+POOL: list[Config] = [
+    StftMagnitude(**RATE, n_fft=256, hop_length=100, return_decibel=True),
+    StftMagnitude(**RATE, n_fft=509, win_length=400, hop_length=160, channels=None, return_decibel=True),
+    StftMagnitude(**RATE, n_fft=67, hop_length=100, channels=2, pad_begin=True, pad_end=True),
+    StftMagnitude(**RATE, n_fft=1, hop_length=1, return_decibel=True, db_dynamic_range=20.0),
+    StftMagnitude(**RATE, n_fft=2, hop_length=3, channels=None, pad_end=True, **FIRST),
+    StftMagnitude(**RATE, n_fft=1024, window_name="vorbis_window", pad_begin=True, return_decibel=True),
+    StftMagnitude(**RATE, n_fft=400, hop_length=37, window_name="kaiser_window", channels=2, **FIRST),
+    StftMagnitude(**RATE, n_fft=30, hop_length=7, return_decibel=True, db_amin=1e-30, db_dynamic_range=250.0),
+    MelSpectrogram(**RATE, n_fft=400, hop_length=160, n_mels=80, return_decibel=True),
+    MelSpectrogram(**RATE, n_fft=512, hop_length=128, n_mels=77, channels=None, return_decibel=True),
+    MelSpectrogram(**RATE, n_fft=301, hop_length=99, n_mels=1, channels=2, mel_norm=None),
+    MelSpectrogram(**RATE, n_fft=256, win_length=200, n_mels=13, mel_htk=True, pad_end=True, **FIRST),
+    MelSpectrogram(**RATE, n_fft=1024, hop_length=2000, n_mels=33, channels=None, return_decibel=True, **FIRST),
+    MelSpectrogram(**RATE, n_fft=2048, hop_length=512, n_mels=128, pad_begin=True, mel_norm=2.0),
+    LogFrequencySpectrogram(**RATE, n_fft=4096, hop_length=500, log_n_bins=60, pad_end=True, return_decibel=True),
+    LogFrequencySpectrogram(**RATE, n_fft=1024, log_f_min=110.0, log_n_bins=61, channels=None, **FIRST),
+    LogFrequencySpectrogram(
+        **RATE, n_fft=521, hop_length=70, log_f_min=300.0, log_n_bins=31, log_spread=0.5, return_decibel=True
+    ),
+    LogFrequencySpectrogram(
+        **RATE, n_fft=512, log_f_min=500.0, log_n_bins=1, channels=2, log_spread=2.0, pad_begin=True
+    ),
+    KerasMelSpectrogram(**RATE, fft_length=256, sequence_stride=100, num_mel_bins=40),
+    KerasMelSpectrogram(**RATE, fft_length=401, sequence_stride=77, num_mel_bins=37, channels=None, mag_exp=1.0),
+    KerasMelSpectrogram(
+        **RATE, fft_length=512, sequence_length=400, sequence_stride=160, num_mel_bins=81, mag_exp=1.7, **FIRST
+    ),
+    KerasMelSpectrogram(
+        **RATE, fft_length=129, sequence_stride=50, num_mel_bins=5, power_to_db=False, window=None, channels=2
+    ),
+    KerasMelSpectrogram(
+        **RATE, fft_length=7, sequence_length=3, sequence_stride=4, num_mel_bins=2, window=(0.5, 1.0, 0.25)
+    ),
+    KerasMelSpectrogram(**RATE, fft_length=128, sequence_stride=64, num_mel_bins=20, power_to_db=False, mag_exp=3),
+    Stft(**RATE, n_fft=256, hop_length=150),
+    Stft(**RATE, n_fft=251, win_length=200, hop_length=33, channels=None, **FIRST),
+    Stft(**RATE, n_fft=24, hop_length=24, channels=2, pad_begin=True, pad_end=True),
+    StftMagPhase(**RATE, n_fft=256, hop_length=150),
+    StftMagPhase(**RATE, n_fft=127, win_length=101, hop_length=40, channels=None, return_decibel=True),
+    StftMagPhase(**RATE, n_fft=400, hop_length=160, channels=2, pad_end=True, return_decibel=True, **FIRST),
+    StftMagPhase(**RATE, n_fft=3, hop_length=2, pad_begin=True, window_name="hamming_window"),
+]
+
+
+def _content(kind: str, noise: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    samples = noise.uniform(-1, 1, shape)
+    if kind in SCALES:
+        return samples * SCALES[kind]
+    if kind == "sparse":
+        return np.where(noise.random(shape) < 0.01, samples, 0.0)
+    if kind == "dc":
+        return np.full(shape, samples[:1].sum(initial=0.0))
+    if kind == "square":
+        return np.sign(np.sin(np.arange(shape[0])[:, None] * noise.uniform(0.01, 3) + np.arange(shape[1])))
+    if kind == "half silent":
+        return np.where(np.arange(shape[0])[:, None] < shape[0] // 2, samples, 0.0)
+    if kind == "every size":
+        return samples * np.exp2(noise.integers(-148, 8, shape))
+    return np.where(noise.random(shape) < 0.002, noise.choice([np.nan, np.inf, -np.inf], shape), samples)
+
+
+# Factors of uniform noise. Full scale squared is lost below 1e-19 and full scale itself below 1.2e-38: subnormal.
+SCALES = {
+    "noise": 1.0,
+    "silence": 0.0,
+    "quiet": 1e-4,
+    "loud": 1e6,
+    "tiny": 1e-20,
+    "smallest": 3e-38,
+    "subnormal": 1e-39,
+}
+CONTENTS = (*SCALES, "sparse", "dc", "square", "half silent", "every size", "not finite")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip as its recipe, which a failure can print.
+
+    Args:
+        content: One of `CONTENTS`.
+        length: Samples.
+        channels: Channels.
+        seed: Of the noise.
+    """
+
+    content: str
+    length: int
+    channels: int = 1
+    seed: int = 0
+
+    def samples(self) -> np.ndarray:
+        """float32 `[time, channels]`."""
+        noise = np.random.default_rng(self.seed)
+        return _content(self.content, noise, (self.length, self.channels)).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=64)
+def transform(config: Config) -> Transform:
+    """The transform of a config, which takes some tenths of a second to trace."""
+    return Transform(config)
+
+
+@functools.lru_cache(maxsize=64)
+def layer(config: Config):
+    """The composed layer of a config."""
+    return config.layer()
+
+
+@functools.lru_cache(maxsize=64)
+def graph_of_layer(config: Config):
+    """The composed layer of a config in a `tf.function`."""
+    return tf.function(layer(config), reduce_retracing=True)
+
+
+@functools.lru_cache(maxsize=64)
+def graph_of_transform(config: Config):
+    """The transform of a config in a `tf.function`."""
+    return tf.function(transform(config), reduce_retracing=True)
+
+
+def as_layer_input(config: Config, clips: list[np.ndarray]) -> tf.Tensor:
+    """A batch as a model would give it to the composed layer, which mixes nothing down."""
+    batch = np.stack([audio.mix_down(clip) for clip in clips] if config.channels == 1 else clips)
+    return tf.constant(batch.transpose(0, 2, 1) if config.input_data_format == "channels_first" else batch)
+
+
+def pinned_or_free_configs() -> st.SearchStrategy[Config]:
+    """Configs of the pool; under the profile `deep` also any others, each of which costs a trace of its own."""
+    pinned = st.sampled_from(POOL)
+    deep = settings.get_current_profile_name() == "deep"
+    return st.one_of(pinned, pinned, pinned, _free_configs()) if deep else pinned
+
+
+@st.composite
+def _free_configs(draw) -> Config:
+    cls = draw(st.sampled_from(sorted({type(config) for config in POOL}, key=lambda cls: cls.__name__)))
+    formats = st.sampled_from(["channels_last", "channels_first"])
+    fields = {
+        "sample_rate": draw(st.sampled_from([8000, 16000, 22050])),
+        "channels": draw(st.sampled_from([None, 1, 1, 2, 3])),
+        "input_data_format": draw(formats),
+        "output_data_format": draw(formats),
+    }
+    if cls is KerasMelSpectrogram:
+        fields |= {
+            "fft_length": draw(st.integers(1, 700)),
+            "sequence_stride": draw(st.integers(1, 400)),
+            "window": draw(st.sampled_from(["hann", "hamming", None])),
+            "num_mel_bins": draw(st.integers(1, 100)),
+            "power_to_db": draw(st.booleans()),
+            "mag_exp": draw(st.sampled_from([0.5, 1.0, 2.0, 3.0]) | st.floats(0.25, 4.0)),
+            "top_db": draw(st.floats(1.0, 200.0)),
+        }
+        fields["sequence_length"] = draw(st.none() | st.integers(1, fields["fft_length"]))
+    else:
+        fields["n_fft"] = draw(st.integers(1, 700) | st.sampled_from([256, 400, 512, 1024, 2048]))
+        fields |= {
+            "win_length": draw(st.none() | st.integers(1, fields["n_fft"])),
+            "hop_length": draw(st.none() | st.integers(1, 400)),
+            "window_name": draw(st.sampled_from(WINDOW_NAMES)),
+            "pad_begin": draw(st.booleans()),
+            "pad_end": draw(st.booleans()),
+        }
+        # A hop of some samples under a long transform gives features of megabytes, and nothing new.
+        fields["hop_length"] = fields["hop_length"] and max(fields["hop_length"], fields["n_fft"] // 20)
+    if cls not in (Stft, KerasMelSpectrogram):
+        fields |= {"return_decibel": draw(st.booleans()), "db_dynamic_range": draw(st.floats(1.0, 200.0))}
+    if cls is MelSpectrogram:
+        fields |= {
+            "n_mels": draw(st.integers(1, 140)),
+            "mel_htk": draw(st.booleans()),
+            "mel_norm": draw(st.sampled_from(["slaney", None, 1.0, "inf"])),
+        }
+    if cls is LogFrequencySpectrogram:
+        fields |= {
+            "log_n_bins": draw(st.integers(1, 84)),
+            "log_f_min": draw(st.floats(100.0, 1000.0)),
+            "log_bins_per_octave": draw(st.integers(12, 36)),
+            "log_spread": draw(st.floats(0.5, 3.0)),
+        }
+    try:
+        return cls(**fields)
+    except ConfigError:  # a window that needs an even length, filters above half the sample rate or between two bins
+        return reject()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A config and the clips that it is tried on, which have as many channels each.
+
+    Args:
+        config: The config.
+        clips: The clips.
+    """
+
+    config: Config
+    clips: tuple[Clip, ...]
+
+    def samples(self) -> list[np.ndarray]:
+        return [clip.samples() for clip in self.clips]
+
+
+@st.composite
+def trials(draw, equal_lengths: bool = False, finite: bool = False) -> Trial:
+    """Strategy of trials.
+
+    Args:
+        draw: Given by hypothesis.
+        equal_lengths: Whether the clips have one length.
+        finite: Whether the clips are such as a file may hold: not empty, without NaN and infinity.
+    """
+    config = draw(pinned_or_free_configs())
+    channels = config.channels if config.channels not in (None, 1) else draw(st.sampled_from([1, 2, 3, 5]))
+    # Many lengths about that of a frame, where a clip has no frame, or one.
+    lengths = st.integers(int(finite), MAX_SAMPLES) | st.integers(int(finite), 600)
+    lengths = st.just(draw(lengths)) if equal_lengths else lengths
+    clip = st.builds(
+        Clip,
+        content=st.sampled_from([content for content in CONTENTS if not (finite and content == "not finite")]),
+        length=lengths,
+        channels=st.just(channels),
+        seed=st.integers(0, 2**32 - 1),
+    )
+    return Trial(config, tuple(draw(st.lists(clip, min_size=1, max_size=MAX_CLIPS))))

@@ -1,0 +1,41 @@
+"""Print a digest of each of a fixed set of features, computed with a number of threads: run as a program, THREADS STEP.
+
+A process has one number of threads, so tests run this once for each.
+"""
+
+import hashlib
+import json
+import sys
+
+import numpy as np
+import tensorflow as tf
+from invariance import POOL, Clip, as_layer_input, layer, transform
+
+# Long enough that TensorFlow shares the work among threads; the others lie in one batch.
+LONG = Clip("noise", 90_000)
+BATCH = tuple(Clip(content, 3000) for content in ("noise", "every size", "sparse", "not finite"))
+
+
+def digest(feature: np.ndarray) -> str:
+    """SHA-256 of the bits, with one NaN for all."""
+    feature = np.asarray(feature)
+    return hashlib.sha256(np.where(np.isnan(feature), np.float32(np.nan), feature).tobytes()).hexdigest()
+
+
+def digests(step: int) -> list[str]:
+    """Digests of every config's layer, and of the transform of each `step`-th, whose trace takes longer."""
+    found = []
+    for number, config in enumerate(POOL):
+        channels = 1 if config.channels is None else config.channels
+        long, *batch = (Clip(clip.content, clip.length, channels).samples() for clip in (LONG, *BATCH))
+        found += [digest(layer(config)(as_layer_input(config, clips))) for clips in ([long], batch)]
+        if number % step == 0:
+            compute = transform(config)
+            found += [digest(compute(long)), digest(compute(np.stack(batch), lengths=[3000, 2999, 1500, 3000]))]
+    return found
+
+
+if __name__ == "__main__":
+    threads, step = map(int, sys.argv[1:])
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    print(json.dumps(digests(step)))
