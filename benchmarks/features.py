@@ -33,7 +33,7 @@ TOLERANCE_DECIBEL = 1e-2
 def contenders(config: MelSpectrogram, batch: tf.Tensor) -> dict[str, Callable[[], np.ndarray]]:
     """Functions that compute the feature of a batch `[batch, time, 1]`, and return `[batch, frames, mels]`."""
     layer = config.layer()
-    in_graph = tf.function(lambda clips: layer(clips)[..., 0])
+    in_graph = tf.function(lambda clips: tf.squeeze(layer(clips), -1))
     transform = Transform(config)
     peer = keras.layers.MelSpectrogram(
         fft_length=config.n_fft,
@@ -44,7 +44,7 @@ def contenders(config: MelSpectrogram, batch: tf.Tensor) -> dict[str, Callable[[
         min_freq=config.mel_f_min,
         max_freq=config.mel_f_max,
     )
-    peer_in_graph = tf.function(lambda clips: peer(clips[..., 0]))
+    peer_in_graph = tf.function(lambda clips: peer(tf.squeeze(clips, -1)))
 
     def with_librosa() -> np.ndarray:
         magnitudes = librosa.feature.melspectrogram(
@@ -70,12 +70,17 @@ def contenders(config: MelSpectrogram, batch: tf.Tensor) -> dict[str, Callable[[
 
 
 def measure(functions: dict[str, Callable[[], np.ndarray]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each function in each round, after two rounds that do not count."""
+    """Seconds of each function in each round, after two rounds that do not count.
+
+    Every round begins with another one, for what runs before leaves caches and memory in a state of its own.
+    """
     times: dict[str, list[float]] = {name: [] for name in functions}
+    names = list(functions)
     for number in range(rounds + 2):
-        for name, function in functions.items():
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
             started = time.perf_counter()
-            function()
+            functions[name]()
             if number >= 2:
                 times[name].append(time.perf_counter() - started)
     return times
