@@ -13,6 +13,8 @@ from hypothesis import settings
 from audiopipe import configs
 
 settings.register_profile("deep", max_examples=1800, deadline=None)  # of `make test-deep`
+settings.register_profile("repeatable", derandomize=True)  # a change is judged by the cases of the one before it
+settings.load_profile("repeatable")
 
 FIXED = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
 METADATA = {
