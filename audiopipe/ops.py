@@ -44,6 +44,30 @@ def frame(
     return tf.signal.frame(waveform, frame_length, hop_length, pad_end=pad_end, pad_value=pad_value, axis=axis)
 
 
+def without_inaudible(waveform: tf.Tensor) -> tf.Tensor:
+    """Samples with those below 2**-63, 380 dB below full scale, replaced by zero.
+
+    Whether arithmetic takes a subnormal number for zero depends on the thread; see `audiopipe.audio.without_inaudible`.
+    """
+    inaudible = tf.abs(waveform) < tf.constant(checks.QUIETEST_SAMPLE, waveform.dtype)
+    return tf.where(inaudible, tf.zeros([], waveform.dtype), waveform)
+
+
+def rfft(frames: tf.Tensor, n_fft: int) -> tf.Tensor:
+    """Fourier transform of real frames.
+
+    TensorFlow's takes subnormal numbers for zero in any thread, but for one sample, of which it makes a copy.
+
+    Args:
+        frames: `[..., n_fft]`.
+        n_fft: Length of the transform.
+
+    Returns:
+        Complex `[..., n_fft // 2 + 1]`.
+    """
+    return tf.signal.rfft(without_inaudible(frames) if n_fft == 1 else frames, [n_fft])
+
+
 def safe_abs(spectrogram: tf.Tensor) -> tf.Tensor:
     """Magnitude of complex values. The gradient at zero is zero, where that of `sqrt(re**2 + im**2)` is NaN."""
     return tf.abs(spectrogram)
@@ -230,8 +254,7 @@ def mix_down(waveform: tf.Tensor) -> tf.Tensor:
         `[time, 1]`.
     """
     channels = tf.shape(waveform)[-1]
-    inaudible = (tf.abs(waveform) < tf.constant(checks.QUIETEST_SAMPLE, waveform.dtype)) & (channels > 1)
-    waveform = tf.where(inaudible, tf.zeros([], waveform.dtype), waveform)
+    waveform = tf.where(channels > 1, without_inaudible(waveform), waveform)
     total = tf.while_loop(
         lambda index, _: index < channels,
         lambda index, total: (index + 1, total + waveform[:, index]),

@@ -83,7 +83,7 @@ class STFT(AudioLayer):
         frames = self._windowed_frames(waveform)
         if framing.win_length < framing.n_fft:  # which rfft would do as well, but not where there are no frames
             frames = tf.pad(frames, [[0, 0], [0, 0], [0, 0], [0, framing.n_fft - framing.win_length]])
-        return self._in_output_format(tf.signal.rfft(frames, [framing.n_fft]))
+        return self._in_output_format(ops.rfft(frames, framing.n_fft))
 
     def call_real(self, waveform):
         parts = real_arithmetic.rfft(self._windowed_frames(waveform), self.framing.n_fft)

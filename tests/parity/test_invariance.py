@@ -83,6 +83,8 @@ def test_a_clip_has_the_bits_in_a_padded_batch_that_it_has_alone(cases, trial, p
 @example(Trial(configs.StftMagPhase(**STEREO), (Clip("smallest", 2283, 5, 1620572829),)))
 @example(Trial(configs.Stft(**STEREO), (Clip("subnormal", 2867, 5, 684347308),)))
 @example(Trial(configs.Stft(**STEREO), (Clip("every size", 688, 2, 160553652),)))
+# A Fourier transform of one sample copies it, subnormal or not, and all longer ones take it for zero.
+@example(Trial(configs.Stft(sample_rate=8000, channels=2, n_fft=1, hop_length=1), (Clip("smallest", 1, 2),)))
 def test_the_composed_layer_gives_the_bits_of_the_transform_in_any_batch_eagerly_and_in_a_graph(cases, trial):
     next(cases)
     clips, compute = trial.samples(), transform(trial.config)
