@@ -4,21 +4,24 @@ libsndfile decodes (WAV, FLAC, OGG Vorbis, Opus, MP3, AIFF and more, from any su
 then channels are mixed down, then soxr resamples. Values above full scale are kept.
 """
 
-import io
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
-from audiopipe import checks, files
+from audiopipe import checks, sources
 from audiopipe.errors import AudioError
-
-AudioSource = str | os.PathLike[str] | bytes | BinaryIO
+from audiopipe.sources import AudioSource
 
 BLOCK_SAMPLES = 1 << 20
+# No microphone's rate is beyond these; a header's may be, and would keep the resampler busy, or fill the memory.
+HIGHEST_RATE = 10_000_000
+GREATEST_UPSAMPLING = 1000
+SYSTEM_ERROR = 2  # libsndfile's number for what the operating system refuses
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number where a FLAC header gives none
+ADVICE = "Fetch or record it anew; or, if what is left of it is wanted, write that to a new file with soundfile."
 
 
 class _SequentialSoundFile(soundfile.SoundFile):
@@ -85,8 +88,38 @@ def read_blocks(
         sample_rate=sample_rate,
         channels=channels,
         resampler_quality=resampler_quality,
-        name=_describe(source) if isinstance(source, (str, os.PathLike)) else None,
+        name=sources.describe(source) if isinstance(source, (str, os.PathLike)) else None,
     )
+
+
+def duration(source: str | os.PathLike[str] | bytes) -> float:
+    """Seconds of audio in a file by its header alone, which may be wrong.
+
+    Args:
+        source: A path (also a remote one), or the bytes of an audio file.
+
+    Raises:
+        AudioError: If the source cannot be read, is no audio, or its header tells no length or an absurd one.
+
+    Example:
+        >>> duration("examples/audio/chirp.wav")
+        2.0
+    """
+    with sources.opened(source) as file:
+        try:
+            with _SequentialSoundFile(file.handle) as sound:
+                seconds = sound.frames / sound.samplerate
+        except (soundfile.SoundFileError, OSError, TypeError) as error:
+            file.check()
+            reason = getattr(error, "error_string", error)
+            raise AudioError(f"Could not read the header of {file.name}: {reason}", stage="decode") from error
+        size = file.size()
+    if not 0 < seconds <= size:  # less than a byte a second is no sound
+        raise AudioError(
+            f"The header of {sources.describe(source)} must tell a length. Received: {seconds:g} s in {size} bytes.",
+            stage="decode",
+        )
+    return seconds
 
 
 def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
@@ -122,6 +155,11 @@ def convert_blocks(
     received = made = rate = 0
     resampler = None
     for samples, rate in decoded:
+        if rate > HIGHEST_RATE:
+            raise AudioError(
+                f"{where}The sample rate must be at most {HIGHEST_RATE} Hz. Received: {rate} Hz, of a damaged header.",
+                stage="decode",
+            )
         if channels == 1:
             samples = mix_down(samples)
         elif channels is not None and samples.shape[1] != channels:
@@ -137,14 +175,19 @@ def convert_blocks(
                 f"{(received + first) / rate:.3f} s.",
                 stage="decode",
             )
+        received += len(samples)
         if rate == sample_rate:
-            block = np.ascontiguousarray(samples)
+            blocks: Iterable[np.ndarray] = [np.ascontiguousarray(samples)]
         else:
             resampler = resampler or _resampler(rate, sample_rate, samples.shape[1], resampler_quality, where)
-            block = resampler.resample_chunk(without_inaudible(samples))
-        received, made = received + len(samples), made + len(block)
-        if len(block):
-            yield block
+            # At a low rate few samples become many: no more at once than a block has.
+            step = max(1, BLOCK_SAMPLES * rate // (sample_rate * samples.shape[1]))
+            pieces = (samples[start : start + step] for start in range(0, len(samples), step))
+            blocks = (resampler.resample_chunk(without_inaudible(piece)) for piece in pieces)
+        for block in blocks:
+            made += len(block)
+            if len(block):
+                yield block
     if received == 0:
         raise AudioError(f"{where}The audio holds no samples.", stage="decode")
     if resampler is not None:
@@ -159,23 +202,36 @@ def convert_blocks(
 
 
 def _decode(source: AudioSource) -> Iterator[tuple[np.ndarray, int]]:
-    """Blocks of all samples of an audio file, float32 `[time, channels]`, each with the samples per second."""
-    file: Any = _open(source)
-    try:
-        with _SequentialSoundFile(file) as sound:
-            block_frames = max(1, BLOCK_SAMPLES // sound.channels)
-            size = block_frames
-            # Until no more comes, for the number of frames that a header claims may be wrong, and absurdly great.
-            while size == block_frames:
-                block = sound.read(block_frames, dtype="float32", always_2d=True)
-                size = len(block)
-                yield block, int(sound.samplerate)
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
-        reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path once more
-        raise AudioError(f"Could not decode {_describe(source)} as audio: {reason}", stage="decode") from error
-    finally:
-        if file is not source and not isinstance(file, bytes):
-            file.close()
+    """Blocks of all samples of an audio file, float32 `[time, channels]`, each with the samples per second.
+
+    Of a damaged file there come as many blocks as libsndfile gives, and then an error.
+    """
+    received = 0
+    with sources.opened(source) as file:
+        lacking = file.lacking
+        try:
+            with _SequentialSoundFile(file.handle) as sound:
+                block_frames = max(1, BLOCK_SAMPLES // sound.channels)
+                size = block_frames
+                # Until no more comes, for the number of frames that a header claims may be wrong, and absurdly great.
+                while size == block_frames:
+                    block = sound.read(block_frames, dtype="float32", always_2d=True)
+                    file.check()
+                    size = len(block)
+                    received += size
+                    yield block, int(sound.samplerate)
+                if sound.format == "FLAC" and received < sound.frames < UNKNOWN_FRAMES:
+                    lacking = f"its header says {sound.frames} samples and it has {received}"
+        except (soundfile.SoundFileError, OSError, TypeError) as error:
+            file.check()
+            reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path once more
+            if getattr(error, "code", None) == SYSTEM_ERROR:
+                raise AudioError(f"Could not read {file.name}: {reason}", stage="read") from error
+            cause = "" if lacking is None else f" Its damage: {lacking}. {ADVICE}"
+            raise AudioError(f"Could not decode {file.name} as audio: {reason}{cause}", stage="decode") from error
+        file.check_unchanged()
+        if lacking is not None:
+            raise AudioError(f"{file.name} is damaged: {lacking}. {ADVICE}", stage="decode")
 
 
 def mix_down(samples: np.ndarray) -> np.ndarray:
@@ -209,47 +265,28 @@ def without_inaudible(samples: np.ndarray) -> np.ndarray:
         samples: float32 `[time, channels]`.
 
     Returns:
-        A new array of the same shape, in C order.
+        An array of the same shape, in C order; the same one if it is and nothing is replaced.
     """
-    inaudible = np.abs(samples) < np.float32(checks.QUIETEST_SAMPLE)
-    return np.ascontiguousarray(np.where(inaudible, np.float32(0), samples))
+    limit = np.float32(checks.QUIETEST_SAMPLE)
+    inaudible = samples < limit
+    inaudible &= samples > -limit
+    if inaudible.any():
+        # The product of the bits, which cannot be -0.0, is faster than a choice where there are some zeros.
+        samples = (samples.view(np.int32) * ~inaudible).view(np.float32)
+    return np.ascontiguousarray(samples)
 
 
 def _resampler(rate: int, sample_rate: int, channels: int, quality: str, where: str) -> soxr.ResampleStream:
     """What resamples block by block, with the bits of `soxr.resample` over all samples at once."""
+    if rate * GREATEST_UPSAMPLING < sample_rate:
+        raise AudioError(
+            f"{where}The sample rate must be at least 1/{GREATEST_UPSAMPLING} of the config's {sample_rate} Hz. "
+            f"Received: {rate} Hz. The header is damaged, or the config is not meant for such recordings.",
+            stage="resample",
+        )
     try:
         return soxr.ResampleStream(rate, sample_rate, channels, dtype="float32", quality=quality)
     except (ValueError, RuntimeError) as error:
         raise AudioError(
             f"{where}Could not resample from {rate} Hz to {sample_rate} Hz: {error}", stage="resample"
         ) from error
-
-
-def _open(source: AudioSource) -> Any:
-    """What libsndfile opens: a path that is readable, or an open binary file."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return io.BytesIO(source)
-    if isinstance(source, (str, os.PathLike)):
-        path = os.fspath(source)
-        try:
-            file = files.open_binary(path)
-        except (OSError, ValueError) as error:  # a ValueError where no file can have such a path
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise AudioError(f"Could not read {_describe(source)}: {reason.rstrip('.')}.", stage="read") from error
-        if files.is_remote(path):
-            return file
-        file.close()  # libsndfile reads a path by itself, without coming back to Python for every piece
-        return os.fsencode(path)  # python-soundfile encodes a str strictly, but a name need not be UTF-8
-    if not hasattr(source, "read"):
-        raise AudioError(
-            f"Audio must be a path, bytes or an open binary file. Received: {type(source).__name__}.", stage="read"
-        )
-    return source
-
-
-def _describe(source: AudioSource) -> str:
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return f"{len(source)} bytes"
-    if isinstance(source, (str, os.PathLike)):
-        return repr(os.fspath(source))
-    return "an open file"

@@ -55,8 +55,32 @@ class CorruptFeatureSetError(FeatureSetError):
     """A file of a feature set is not what `dataset.json` says of it."""
 
 
+class FeatureSetLockedError(FeatureSetError):
+    """Another run writes to the same folder, or has taken it over."""
+
+
 class ConfigMismatchError(FeatureSetError, ValueError):
     """Features of one config were found where another was expected."""
+
+
+class InputChangedError(FeatureSetError, ValueError):
+    """A feature set was begun with another input or other settings, and cannot be gone on with."""
+
+
+class OutputError(FeatureSetError):
+    """A file of a feature set cannot be written."""
+
+
+class TooManyFailuresError(FeatureSetError):
+    """So many clips failed that the input or the config must be wrong."""
+
+
+class StalledError(FeatureSetError):
+    """A job did not get on for too long."""
+
+
+class StoppedError(FeatureSetError):
+    """A job was told to stop."""
 
 
 class FingerprintError(AudiopipeError, ValueError):

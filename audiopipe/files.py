@@ -5,10 +5,13 @@ else is a local path.
 """
 
 import contextlib
+import errno
+import functools
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +19,18 @@ import fsspec
 
 from audiopipe.errors import InputError, MissingDependencyError
 
+# What storage that fsspec knows calls that which changes when a file is written anew, the surest first.
+CHANGING_FACTS = (
+    "ETag",
+    "etag",
+    "generation",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "updated",
+    "modified",
+    "created",
+)
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}
 
 
@@ -50,13 +65,36 @@ def size(path: str) -> int:
     return filesystem.size(inner)
 
 
-def version(path: str) -> str:
-    """What changes when a file is written anew: size and modification time, or what remote storage has for them."""
+def identity(path: str) -> tuple[int | None, str]:
+    """Size of a file in bytes, and what else changes when it is written anew.
+
+    Returns:
+        The size, None where remote storage does not tell, and the modification time in nanoseconds, or the entity tag
+        or whatever else remote storage has.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If there is a folder or a device instead, or it may not be looked at.
+        ValueError: If no file can have such a path.
+        InputError: If the storage cannot be reached.
+    """
+    return asked(path)()
+
+
+def asked(path: str) -> Callable[[], tuple[int | None, str]]:
+    """A function that tells what `identity` does, for other threads.
+
+    What the storage is, is settled here, for fsspec has other storage objects in every thread, and the listings that
+    those of this thread keep would be asked for again.
+    """
     if not is_remote(path):
-        status = os.stat(path)
-        return f"{status.st_size}-{status.st_mtime_ns}"
-    filesystem, inner = _remote(path)
-    return str(filesystem.ukey(inner))
+        return functools.partial(_local_identity, path)
+    return functools.partial(_remote_identity, path, *_remote(path))
+
+
+def version(path: str) -> str:
+    """What changes when a file is written anew, in one word."""
+    return "-".join(map(str, identity(path)))
 
 
 def is_folder(path: str) -> bool:
@@ -80,14 +118,25 @@ def walk(folder: str) -> Iterator[str]:
     """All files below a folder, as sorted relative paths with forward slashes.
 
     Links to folders are followed, but not back into a folder that is being walked. A folder that cannot be listed is
-    an error rather than silently empty.
+    an error rather than silently empty. Of a local folder no more is held than the names in one folder at a time, and
+    in those above it.
     """
     if is_remote(folder):
         filesystem, inner = _remote(folder)
         prefix = inner.rstrip("/") + "/"
         yield from sorted(found.removeprefix(prefix) for found in filesystem.find(inner))
         return
-    yield from sorted(_walk_local(folder, "", ()))
+    yield from _walk_local(folder)
+
+
+def sizes(folder: str) -> dict[str, int]:
+    """Bytes of each file that stands in a folder itself, by name."""
+    if is_remote(folder):
+        filesystem, inner = _remote(folder)
+        listed = filesystem.ls(inner, detail=True)
+        return {item["name"].rpartition("/")[2]: item["size"] for item in listed if item["type"] == "file"}
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
 
 
 def glob(pattern: str) -> list[str]:
@@ -101,9 +150,9 @@ def glob(pattern: str) -> list[str]:
 
 
 def open_binary(path: str) -> BinaryIO:
-    """Open a file for reading."""
+    """Open a file for reading; a pipe or a device, which may have no end or never come to one, is an error."""
     if not is_remote(path):
-        return open(path, "rb")
+        return open(path, "rb", opener=_open_file)
     filesystem, inner = _remote(path)
     return filesystem.open(inner, "rb")
 
@@ -156,6 +205,16 @@ def remove(path: str) -> None:
             os.remove(path)
 
 
+@contextlib.contextmanager
+def local_copy(path: str) -> Iterator[str]:
+    """A local path with the content of a file: its own, or that of a copy which is removed at the end."""
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="audiopipe-") as folder:
+        yield fetch(path, folder)
+
+
 def fetch(path: str, folder: str) -> str:
     """Copy a remote file into a local folder, unless it is there, and return where it is."""
     filesystem, inner = _remote(path)
@@ -166,17 +225,64 @@ def fetch(path: str, folder: str) -> str:
     return local
 
 
-def _walk_local(folder: str, below: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    status = os.stat(folder)
-    identity = (status.st_dev, status.st_ino)
-    if identity in above:
-        return
+def _walk_local(folder: str) -> Iterator[str]:
+    levels = [("", _inode(folder), iter(_names(folder)))]  # not recursive, for folders may lie deeper than calls may
+    while levels:
+        below, _, names = levels[-1]
+        name = next(names, None)
+        if name is None:
+            levels.pop()
+        elif not name.endswith("/"):
+            yield below + name
+        else:
+            path = os.path.join(folder, below + name[:-1])
+            inode = _inode(path)
+            if inode not in [level[1] for level in levels]:
+                levels.append((below + name, inode, iter(_names(path))))
+
+
+def _open_file(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # else opening a pipe waits until someone writes to it
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of folders `open` says by itself what they are
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a file", path)
+    return descriptor
+
+
+def _local_identity(path: str) -> tuple[int, str]:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "Not a file", path)
+    return status.st_size, str(status.st_mtime_ns)
+
+
+def _remote_identity(path: str, filesystem: Any, inner: str) -> tuple[int | None, str]:
+    facts = filesystem.info(inner)
+    if facts.get("type") == "directory":
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    changing = next((facts[name] for name in CHANGING_FACTS if facts.get(name)), None)
+    return facts.get("size"), str(filesystem.ukey(inner) if changing is None else changing)
+
+
+def _names(folder: str) -> list[str]:
+    """The names in a folder, those of folders with a slash, which is what gives sorted names the order of paths."""
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _walk_local(entry.path, f"{below}{entry.name}/", (*above, identity))
-            else:
-                yield f"{below}{entry.name}"
+        return sorted(f"{entry.name}/" if _leads_to_folder(entry) else entry.name for entry in entries)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        if entry.is_symlink():  # a link to itself, or through what may not be looked at: no more than a missing file
+            return False
+        raise
+
+
+def _inode(folder: str) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
 
 
 def _umask() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiopipe import checks, files, schema, tables
+from audiopipe import checks, duplicates, files, schema, tables
 from audiopipe.errors import InputError
 
 AUDIO_EXTENSIONS = (
@@ -77,26 +77,28 @@ def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> I
         the row number. A manifest's relative paths are relative to its folder.
 
     Raises:
-        InputError: If the input is missing, holds no clip, is malformed, or two clips have one id.
+        InputError: If the input is missing, holds no clip, is malformed, or two clips have one id, which is told after
+            the last of them: ten million ids are not held in memory.
     """
     if isinstance(source, (str, os.PathLike)):
-        found = _scan_one(files.absolute(os.fspath(source)))
+        listed: str | list[str] = files.absolute(os.fspath(source))
     else:
-        found = (Source(id=os.fspath(path), path=files.absolute(os.fspath(path))) for path in source)
-    seen: set[str] = set()
-    for clip in found:
-        if clip.id in seen:
-            raise InputError(
-                f"Two clips of {_name(source)} have the id {clip.id!r}. Every clip needs an id of its own: give the "
-                f"manifest an id column with different values."
-            )
-        seen.add(clip.id)
+        listed = [os.fspath(path) for path in source]  # held, because it may have to be looked through twice
+    ids = duplicates.Names()
+    for clip in _found(listed):
+        ids.add(clip.id)
         yield clip
-    if not seen and _name(source).rstrip("'").lower().endswith(MANIFEST_EXTENSIONS):
+    twice = ids.repeated(lambda: (clip.id for clip in _found(listed)))
+    if twice is not None:
+        raise InputError(
+            f"Two clips of {_name(source)} have the id {twice!r}. Every clip needs an id of its own: give the "
+            f"manifest an id column with different values."
+        )
+    if not len(ids) and _name(source).rstrip("'").lower().endswith(MANIFEST_EXTENSIONS):
         raise InputError(
             f"The manifest {_name(source)} lists no clips. Expected a column or key 'path', and a line a clip."
         )
-    if not seen:
+    if not len(ids):
         raise InputError(
             f"There is no audio in {_name(source)}. Expected files that end in {', '.join(AUDIO_EXTENSIONS)}."
         )
@@ -104,6 +106,12 @@ def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> I
 
 def _name(source: Any) -> str:
     return repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the list of paths"
+
+
+def _found(listed: str | list[str]) -> Iterator[Source]:
+    if isinstance(listed, str):
+        return _scan_one(listed)
+    return (Source(id=path, path=files.absolute(path)) for path in listed)
 
 
 def _scan_one(path: str) -> Iterator[Source]:
@@ -163,6 +171,8 @@ def _scan_manifest(path: str) -> Iterator[Source]:
         identity = audio if identity is None else str(identity)
         if not identity:
             raise InputError(f"{where}: the id is empty. Give the clip an id, or leave out the column.")
+        schema.check_text(audio, where)
+        schema.check_text(identity, where)
         schema.check_columns(row, where)
         located = audio if files.is_remote(audio) or os.path.isabs(audio) else files.join(folder, audio)
         yield Source(id=identity, path=located, metadata=row)

@@ -11,7 +11,18 @@ from typing import Any
 from audiopipe.errors import InputError
 
 LARGEST_EXACT_INTEGER = 2**53  # of float64
-RESERVED_NAMES = ("audio", "feature", "fingerprint", "n_channels", "n_frames", "n_samples", "record", "shape")
+RESERVED_NAMES = (
+    "audio",
+    "dtype",
+    "feature",
+    "fingerprint",
+    "n_channels",
+    "n_frames",
+    "n_samples",
+    "record",
+    "set_id",
+    "shape",
+)
 
 _TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}
 
@@ -24,7 +35,7 @@ def check_columns(row: dict[str, Any], where: str) -> None:
         where: Where it stands, for the message.
 
     Raises:
-        InputError: If a name is reserved, or a value is no text, number or boolean.
+        InputError: If a name is reserved, a value is no text, number or boolean, or text is no Unicode.
     """
     for name, value in row.items():
         if name in RESERVED_NAMES:
@@ -32,13 +43,36 @@ def check_columns(row: dict[str, Any], where: str) -> None:
                 f"{where}: the column {name!r} has a name that audiopipe's records use. Rename it; reserved are "
                 f"{', '.join(RESERVED_NAMES)}."
             )
+        check_text(name, where)
         if type(value) not in _TYPE_NAMES:
             raise InputError(
                 f"{where}: metadata must be text, numbers or booleans. Received: {name}={value!r}. Flatten it, or "
                 "write it as a JSON string."
             )
+        if isinstance(value, str):
+            check_text(value, where)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise InputError(f"{where}: integers must fit 64 bits. Received: {name}={value}. Write it as text.")
+
+
+def check_text(text: str, where: str) -> None:
+    """Raise an error if text is no Unicode; names of files whose bytes are no UTF-8, as Python has them, are fine.
+
+    Args:
+        text: An id, a path, a column's name or a value.
+        where: Where it stands, for the message.
+
+    Raises:
+        InputError: If it has surrogates that stand for no bytes, or for bytes that are UTF-8.
+    """
+    if text.isascii():
+        return
+    try:
+        same = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") == text
+    except UnicodeEncodeError:
+        same = False
+    if not same:
+        raise InputError(f"{where}: text must be Unicode, without lone surrogates. Received: {text!r}. Mend the text.")
 
 
 def infer(rows: Iterable[dict[str, Any]]) -> dict[str, str]:

@@ -30,8 +30,16 @@ def open_table(path: str) -> Table:
         InputError: If it cannot be read, or has no audio column or several.
         MissingDependencyError: If `datasets` is not installed.
     """
-    is_file = path.lower().endswith(".parquet")
-    return _open_table(path, files.version(path if is_file else files.join(path, "state.json")))
+    return _open_table(path, version(path))
+
+
+def version(path: str) -> str:
+    """What changes when a table is written anew.
+
+    Raises:
+        OSError: If it is gone.
+    """
+    return files.version(path if path.lower().endswith(".parquet") else files.join(path, "state.json"))
 
 
 @functools.lru_cache(maxsize=8)

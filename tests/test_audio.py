@@ -175,6 +175,26 @@ def test_a_bad_sample_of_a_later_block_is_named_with_its_time_in_the_file(write,
         audio.read(path, sample_rate=16000)
 
 
+def test_few_samples_at_a_low_rate_come_as_many_blocks(monkeypatch):
+    monkeypatch.setattr(audio, "BLOCK_SAMPLES", 4096)
+    decoded = [(_noise(10000, 1), 100)]
+    blocks = list(audio.convert_blocks(decoded, sample_rate=16000, channels=1, resampler_quality="HQ"))
+    assert max(map(len, blocks)) < 160 * 2000  # soxr itself works on pieces of up to 2000 samples or so
+    np.testing.assert_array_equal(np.concatenate(blocks), soxr.resample(_noise(10000, 1), 100, 16000, quality="HQ"))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("quiet", [[], [0.0], [-0.0, 2.0**-64, -(2.0**-64), 1e-45, 0.0]])
+def test_inaudible_samples_become_zero_and_all_others_keep_their_bits(order, quiet):
+    samples = _noise(1000, 2)
+    samples[:4, 0] = np.nan, -np.inf, 2.0**-63, -(2.0**-63)
+    samples[10 : 10 + len(quiet), 1] = quiet
+    expected = np.where(np.abs(samples) < 2.0**-63, np.float32(0), samples)
+    found = audio.without_inaudible(np.asarray(samples, order=order))
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
 def test_equal_rates_are_not_resampled(write, monkeypatch):
     path = write("clip.wav", _noise(3000, 1), 16000, subtype="FLOAT")
     monkeypatch.setattr(soxr, "ResampleStream", None)
@@ -287,7 +307,7 @@ def test_errors_pickle():
     assert (str(error), error.stage) == ("The audio holds no samples.", "decode")
 
 
-def test_a_header_that_claims_too_much_costs_no_memory(write, tmp_path):
+def test_a_flac_header_that_claims_too_much_is_a_failure_that_costs_no_memory(write, tmp_path):
     path = write("clip.flac", _noise(5000, 1))
     content = bytearray(Path(path).read_bytes())
     # The number of samples in FLAC's STREAMINFO: 36 bits that end 18 bytes after the block's data begins at byte 8.
@@ -295,14 +315,24 @@ def test_a_header_that_claims_too_much_costs_no_memory(write, tmp_path):
     content[22:26] = b"\xff\xff\xff\xff"
     (tmp_path / "liar.flac").write_bytes(content)
     assert soundfile.info(tmp_path / "liar.flac").frames == 2**36 - 1
+    blocks = []
     tracemalloc.start()
     try:
-        samples = audio.read(tmp_path / "liar.flac", sample_rate=RATE)
+        with pytest.raises(AudioError, match=rf"its header says {2**36 - 1} samples and it has 5000\.") as caught:
+            blocks.extend(audio.read_blocks(tmp_path / "liar.flac", sample_rate=RATE))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    np.testing.assert_array_equal(samples, _whole(path))
+    assert caught.value.stage == "decode"
     assert peak < 16e6
+
+
+def test_a_flac_file_that_does_not_know_its_length_is_read(write):
+    path = write("clip.flac", _noise(5000, 1))
+    content = bytearray(Path(path).read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    np.testing.assert_array_equal(audio.read(bytes(content), sample_rate=RATE), _whole(path))
 
 
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="there are no shared recordings")

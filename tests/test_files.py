@@ -3,9 +3,12 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 import fsspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audiopipe import files
 from audiopipe.errors import InputError, MissingDependencyError
@@ -40,6 +43,58 @@ def test_walk_follows_links_but_not_in_circles(tmp_path):
     (tmp_path / "in/other").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (tmp_path / "in/gone.wav").symlink_to(tmp_path / "gone.wav")
     assert list(files.walk(str(tmp_path / "in"))) == ["a.wav", "gone.wav", "other/b.wav"]
+
+
+NAMES = st.text(st.sampled_from("ab.-/ ~0\né\ue000\udc80\U0001f3b5"), min_size=1, max_size=6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(NAMES, max_size=12))
+def test_walk_gives_the_order_of_the_whole_paths(names):
+    with tempfile.TemporaryDirectory() as folder:
+        made = set()
+        for name in names:
+            path = Path(folder, *(part for part in name.split("/") if part.strip(".")))
+            # A file where another name needs a folder, or the other way round, is left out.
+            if path != Path(folder) and not any(above.is_file() for above in path.parents) and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+                made.add(path.relative_to(folder).as_posix())
+        assert list(files.walk(folder)) == sorted(made)
+
+
+def test_walk_looks_into_a_folder_only_when_it_comes_to_it(tmp_path, monkeypatch):
+    _touch(tmp_path, "a/1.wav", "b/2.wav")
+    looked, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked.append(os.path.basename(path)) or scandir(path))
+    found = files.walk(str(tmp_path))
+    assert next(found) == "a/1.wav"
+    assert looked == [tmp_path.name, "a"]
+    assert next(found) == "b/2.wav"
+    assert looked == [tmp_path.name, "a", "b"]
+
+
+def test_walk_takes_a_link_to_itself_for_a_file(tmp_path):
+    _touch(tmp_path, "a.wav")
+    (tmp_path / "self.wav").symlink_to(tmp_path / "self.wav")
+    (tmp_path / "there").symlink_to(tmp_path / "back")
+    (tmp_path / "back").symlink_to(tmp_path / "there")
+    assert list(files.walk(str(tmp_path))) == ["a.wav", "back", "self.wav", "there"]
+
+
+def test_walk_goes_deeper_than_functions_may_call_one_another(tmp_path):
+    depth = sys.getrecursionlimit() + 100
+    folders = [str(tmp_path)]
+    for _ in range(depth):
+        folders.append(folders[-1] + "/a")
+        os.mkdir(folders[-1])
+    Path(folders[-1], "b").touch()
+    try:
+        assert list(files.walk(str(tmp_path))) == ["a/" * depth + "b"]
+    finally:  # what removes folders of tests does call itself
+        os.remove(folders[-1] + "/b")
+        for folder in reversed(folders[1:]):
+            os.rmdir(folder)
 
 
 def test_walk_of_a_missing_folder_raises(tmp_path):
@@ -170,6 +225,53 @@ def test_local_questions(tmp_path):
     assert (files.is_folder(f"{tmp_path}/b"), files.is_folder(path)) == (True, False)
     files.make_folder(f"{tmp_path}/c/d")
     assert (tmp_path / "c/d").is_dir()
+
+
+def test_the_identity_of_a_file_changes_when_it_is_written_anew(tmp_path, memory):
+    _touch(tmp_path, "a.wav")
+    local = f"{tmp_path}/a.wav"
+    os.utime(local, ns=(5, 7_000_000_123))
+    assert files.identity(local) == (len("a.wav"), "7000000123")
+    os.utime(local, ns=(5, 7_000_000_124))
+    assert files.identity(local) == (len("a.wav"), "7000000124")
+    assert files.version(local) == "5-7000000124"
+    remote = f"{memory}/a.wav"
+    files.write_bytes(remote, b"12345")
+    first = files.identity(remote)
+    assert (first[0], files.identity(remote)) == (5, first)
+    files.write_bytes(remote, b"54321")
+    assert files.identity(remote)[0] == 5
+    assert files.identity(remote)[1] != first[1]
+
+
+@pytest.mark.parametrize(
+    ("facts", "changing"),
+    [
+        ({"size": 3, "ETag": '"ab"', "LastModified": 9, "type": "file"}, '"ab"'),  # as s3fs has them
+        ({"size": 3, "etag": "CO=", "generation": "17", "updated": 9}, "CO="),  # as gcsfs has them
+        ({"size": 3, "mtime": 1.5, "created": 1.5, "ino": 8}, "1.5"),  # as fsspec's own storage of local files
+    ],
+)
+def test_remote_storage_tells_what_changes_in_its_own_words(monkeypatch, facts, changing):
+    monkeypatch.setattr(fsspec.filesystem("memory"), "info", lambda path: facts)
+    assert files.identity("memory://bucket/a.wav") == (3, changing)
+
+
+def test_what_is_no_file_has_no_identity(tmp_path, memory):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path in (f"{tmp_path}", f"{tmp_path}/gone.wav", f"{tmp_path}/pipe.wav", f"{memory}/gone.wav"):
+        with pytest.raises(OSError, match=r"Not a file|No such file|gone"):
+            files.identity(path)
+    files.write_bytes(f"{memory}/sub/a.wav", b"x")
+    with pytest.raises(IsADirectoryError):
+        files.identity(f"{memory}/sub")
+
+
+def test_pipes_and_devices_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path in (f"{tmp_path}/pipe.wav", "/dev/zero"):
+        with pytest.raises(OSError, match=f"Not a file: '{path}'"):
+            files.read_bytes(path)
 
 
 def test_remove_takes_files_folders_and_what_is_not_there(tmp_path):

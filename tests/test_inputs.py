@@ -169,7 +169,7 @@ def test_a_manifest_in_the_root_folder(monkeypatch):
         ("a.csv", 'path\n"a.wav\n', r"a\.csv' cannot be read as a manifest: .*end of data"),
         ("a.csv", b"path\n\xff\xfe.wav\n", r"a\.csv' cannot be read as a manifest: .*utf-8.*Expected UTF-8 CSV"),
         ("a.csv", "id,path\n,a.wav\n", r"a\.csv', line 2: the id is empty"),
-        ("a.csv", "path,shape\na.wav,1\n", r"a\.csv', line 2: the column 'shape'.*reserved are audio, feature"),
+        ("a.csv", "path,shape\na.wav,1\n", r"a\.csv', line 2: the column 'shape'.*reserved are audio, "),
         ("a.csv", "", "The manifest .*a.csv' lists no clips"),
         ("a.csv", "path\n", "The manifest .*a.csv' lists no clips"),
         ("a.jsonl", '{"path": "a.wav"}\n\n{"path": \n', r"a\.jsonl', line 3: .*Received: '{\"path\":'"),
@@ -180,6 +180,15 @@ def test_a_manifest_in_the_root_folder(monkeypatch):
         ("a.jsonl", '{"path": "a.wav", "tags": ["x"]}\n', r"line 1: metadata must be text.*tags=\['x'\]"),
         ("a.jsonl", '{"path": "a.wav", "by": {"name": 1}}\n', r"line 1: metadata must be text.*by="),
         ("a.jsonl", '{"path": "a.wav", "n": 9223372036854775808}\n', r"fit 64 bits.*n=9223372036854775808"),
+        ("a.jsonl", '{"path": "\\ud800.wav"}\n', r"line 1: text must be Unicode.*Received: '\\ud800\.wav'"),
+        ("a.jsonl", '{"path": "a.wav", "id": "\\ud800"}\n', r"line 1: text must be Unicode.*Received: '\\ud800'"),
+        (
+            "a.jsonl",
+            '{"path": "a.wav", "a": "x\\udcff"}\n{"path": "b", "a": "\\ud83d"}',
+            r"line 2: text must be Unicode",
+        ),
+        ("a.jsonl", '{"path": "caf\\udcc3\\udca9.wav"}\n', r"line 1: text must be Unicode"),
+        ("a.jsonl", '{"path": "a.wav", "\\ud800": 1}\n', r"line 1: text must be Unicode"),
         ("a.jsonl", '{"path": "a.wav", "feature": 1}\n', r"line 1: the column 'feature'"),
     ],
 )
@@ -199,6 +208,18 @@ def test_malformed_manifests_are_refused_with_their_line(manifest, name, content
 def test_two_clips_with_one_id_are_refused(manifest, name, content):
     with pytest.raises(InputError, match=rf"Two clips of '.*{name}' have the id 'a\.wav'. .*id column"):
         _scan(manifest(name, content))
+
+
+def test_different_ids_with_one_hash_are_taken(manifest, monkeypatch):
+    monkeypatch.setattr(inputs.duplicates, "hash", len, raising=False)
+    assert _ids(manifest("a.csv", "path\na.wav\nb.wav\nlonger.wav\n")) == ["a.wav", "b.wav", "longer.wav"]
+    with pytest.raises(InputError, match=r"have the id 'b\.wav'"):
+        _scan(manifest("a.csv", "path\na.wav\nb.wav\nb.wav\n"))
+
+
+def test_paths_that_can_be_listed_once_are_looked_through_twice():
+    with pytest.raises(InputError, match=r"Two clips of the list of paths have the id 'b\.wav'"):
+        _scan(path for path in ["a.wav", "b.wav", "b.wav"])
 
 
 def test_one_file(tmp_path):
