@@ -8,9 +8,12 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from audiopipe.errors import ArgumentError
 
 SMALLEST_FLOAT32 = 2.0**-126  # smaller ones are subnormal, and zero on some machines
+LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127  # greater ones are infinite
 # 380 dB below full scale. What is computed from samples of at least this size is far from subnormal, which arithmetic
 # takes for zero in TensorFlow's threads, a Python function of a `tf.data` map included, and nowhere else.
 QUIETEST_SAMPLE = 2.0**-63
@@ -31,8 +34,10 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
     return int(value)
 
 
-def real(name: str, value: Any, minimum: float | None = None, above: float | None = None) -> float:
-    """Return `value` as a finite float, at least `minimum` and greater than `above`."""
+def real(
+    name: str, value: Any, minimum: float | None = None, above: float | None = None, maximum: float | None = None
+) -> float:
+    """Return `value` as a finite float, at least `minimum`, greater than `above` and at most `maximum`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise fail(name, "a number", value)
     try:
@@ -45,6 +50,8 @@ def real(name: str, value: Any, minimum: float | None = None, above: float | Non
         raise fail(name, f"at least {minimum:g}", value)
     if above is not None and number <= above:
         raise fail(name, f"greater than {above:g}", value)
+    if maximum is not None and number > maximum:
+        raise fail(name, f"at most {maximum:g}", value)
     return number
 
 
@@ -61,17 +68,18 @@ def band(low_name: str, low: Any, high_name: str, high: Any, sample_rate: float)
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return `value`, which has to be True or False."""
-    if not isinstance(value, bool):
+    """Return `value`, which has to be True or False, as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
         raise fail(name, "True or False", value)
-    return value
+    return bool(value)
 
 
 def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
-    """Return `value`, which has to be one of `choices`."""
-    if not any(value is item or (type(value) is type(item) and value == item) for item in choices):
-        raise fail(name, f"one of {', '.join(map(repr, choices))}", value)
-    return value
+    """Return that one of `choices` which `value` is."""
+    for item in choices:
+        if value is item or (isinstance(value, type(item)) and type(value) is not bool and value == item):
+            return item
+    raise fail(name, f"one of {', '.join(map(repr, choices))}", value)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

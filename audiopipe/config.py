@@ -10,8 +10,10 @@ import functools
 import hashlib
 import inspect
 import json
+import pkgutil
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -26,16 +28,27 @@ DECODERS = ("soundfile",)
 RESAMPLERS = ("soxr",)
 RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
-_CLASSES: dict[str, type["Config"]] = {}
+_CLASSES: dict[str, type["Config"]] = {}  # of this package, by the name that JSON has for them
 
 
-def later_field(default: Any) -> Any:
+def later_field(default: Any, check: Callable[[str, Any], Any] | None = None) -> Any:
     """A field that came in a later release than its class.
 
-    While it stands at its default it is left out of the identity form, so fingerprints from before it existed stay
-    what they were.
+    While it stands at its default, or at what the class makes of that on construction, it is left out of the identity
+    form, so fingerprints from before it existed stay what they were.
+
+    Args:
+        default: The value that means what releases without the field did. It may depend on other fields, as None
+            often does, but not on a setting of the process, so `"default"` is refused: give the data format.
+        check: Takes the field's name and value and returns the canonical value, or raises an `ArgumentError`. None
+            checks against the annotation, which has to be a simple type or a union of such.
     """
-    return field(default=default, metadata={"later": True})
+    if isinstance(default, str) and default == "default":
+        raise ConfigError(
+            "The default of a later field must mean the same in every process. Received: default='default', which is "
+            "what Keras is set to. Name the data format that the class had without the field, 'channels_last'."
+        )
+    return field(default=default, metadata={"later": True} | ({} if check is None else {"check": check}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,19 +80,39 @@ class Config:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "composed" in vars(cls):
-            known = _CLASSES.setdefault(cls.__name__, cls)
+        if not hasattr(cls, "composed"):
+            return
+        name = cls.feature_name()
+        if _is_own(cls):
+            known = _CLASSES.setdefault(name, cls)
             if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
                 raise ConfigError(
                     f"A config class must have a name of its own. Received: {cls.__module__}.{cls.__name__}, but "
                     f"{known.__module__}.{known.__name__} has that name."
                 )
-            _CLASSES[cls.__name__] = cls
-            if "kernel_version" in vars(cls) or cls.__name__ not in kernel_versions.VERSIONS:
-                kernel_versions.VERSIONS[cls.__name__] = cls.kernel_version
-            cls.kernel_version = kernel_versions.VERSIONS[cls.__name__]
+            _CLASSES[name] = cls
+        if "kernel_version" in vars(cls) or name not in kernel_versions.VERSIONS:
+            kernel_versions.VERSIONS[name] = cls.kernel_version
+        cls.kernel_version = kernel_versions.VERSIONS[name]
+
+    @classmethod
+    def feature_name(cls) -> str:
+        """What JSON says under `"feature"`: the class's name, and for a class of another package where to import it.
+
+        Example:
+            >>> from audiopipe.configs import MelSpectrogram
+            >>> MelSpectrogram.feature_name()
+            'MelSpectrogram'
+        """
+        return cls.__qualname__ if _is_own(cls) else f"{cls.__module__}.{cls.__qualname__}"
 
     def __post_init__(self) -> None:
+        if type(self).__module__ == "__main__" or "<locals>" in type(self).__qualname__:
+            # Its name would be no identity: another program can have another class of that name.
+            raise ConfigError(
+                "A config class must be one that other programs can import, at the top level of a module. Received: "
+                f"{type(self).feature_name()}. Move it into a module, and import it from there."
+            )
         try:
             for name, value in self._checked().items():
                 object.__setattr__(self, name, value)
@@ -98,9 +131,12 @@ class Config:
         checks.integer("sample_rate", self.sample_rate, minimum=1)
         if self.channels is not None and not 1 <= self.channels <= MAX_CHANNELS:
             raise checks.fail("channels", f"None or 1 .. {MAX_CHANNELS}", self.channels)
-        checks.choice("decoder", self.decoder, DECODERS)
-        checks.choice("resampler", self.resampler, RESAMPLERS)
-        checks.choice("resampler_quality", self.resampler_quality, RESAMPLER_QUALITIES)
+        for name, choices in (
+            ("decoder", DECODERS),
+            ("resampler", RESAMPLERS),
+            ("resampler_quality", RESAMPLER_QUALITIES),
+        ):
+            checks.choice(name, checked[name], choices)
         return checked
 
     @property
@@ -135,7 +171,7 @@ class Config:
         """Number of channels of the feature, None where that of the clip decides."""
         return None if self.channels is None else self.channels * len(self.quantities)
 
-    @property
+    @functools.cached_property
     def n_bins(self) -> int:
         """Number of bins of a frame."""
         return len(self.frequencies())
@@ -187,9 +223,9 @@ class Config:
         return layer
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field with its value, and the class's name under `"feature"`."""
+        """Every field with its value, and the class under `"feature"`, see `feature_name`."""
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {"feature": type(self).__name__, **fields}
+        return {"feature": type(self).feature_name(), **fields}
 
     def to_json(self) -> str:
         """The canonical JSON: every field, sorted keys.
@@ -209,7 +245,19 @@ class Config:
     def identity(self) -> dict[str, Any]:
         """The identity form: what decides whether two configs are the same feature."""
         later = {item.name: item.default for item in dataclasses.fields(self) if item.metadata.get("later")}
-        return {name: value for name, value in self.to_dict().items() if name not in later or value != later[name]}
+        return {
+            name: value
+            for name, value in self.to_dict().items()
+            if name not in later or not self._stands_at(name, later[name])
+        }
+
+    def _stands_at(self, name: str, default: Any) -> bool:
+        """Whether a field has the value that construction makes of its default."""
+        try:
+            resolved = getattr(dataclasses.replace(self, **{name: default}), name)
+        except ConfigError:
+            return False  # beside these other fields the default cannot stand
+        return resolved == getattr(self, name)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -263,10 +311,11 @@ def from_dict(fields: dict[str, Any]) -> Config:
         raise ConfigError(f"A config's JSON must be an object. Received: {fields!r}.")
     fields = dict(fields)
     name = fields.pop("feature", None)
-    cls = _CLASSES.get(name) if isinstance(name, str) else None
+    cls = _class_of(name) if isinstance(name, str) else None
     if cls is None:
         raise ConfigError(
-            f'A config must name its feature: "feature": one of {", ".join(map(repr, sorted(_CLASSES)))}. '
+            f'A config must name its feature: "feature": one of {", ".join(map(repr, sorted(_CLASSES)))}, or for a '
+            'config class of another package "module.Class". '
             f"Received: {'the keys ' + ', '.join(fields) if name is None else f'feature={name!r}'}."
         )
     known = [item.name for item in dataclasses.fields(cls)]
@@ -277,6 +326,23 @@ def from_dict(fields: dict[str, Any]) -> Config:
             f"A config written by a newer audiopipe may have fields that this one does not know."
         )
     return cls(**fields)
+
+
+def _class_of(name: str) -> type[Config] | None:
+    """The config class that JSON calls so, imported if need be; None where the name cannot be one."""
+    module, dot, _ = name.rpartition(".")
+    if name in _CLASSES or not dot:
+        return _CLASSES.get(name)
+    try:
+        found = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"The config class {name} cannot be imported: {error}. Install the package that has {module}, in the "
+            "version that wrote the config."
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Config) and hasattr(found, "composed")):
+        raise ConfigError(f"feature must name a config class. Received: {name!r}, which is {found!r}.")
+    return found
 
 
 def from_json(text: str) -> Config:
@@ -301,6 +367,10 @@ def _rebuild(cls: type[Config], fields: dict[str, Any]) -> Config:
     return cls(**fields)
 
 
+def _is_own(cls: type[Config]) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
 def _canonical_json(value: dict[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -311,7 +381,7 @@ def _typed(name: str, value: Any, *, kind: Any) -> Any:
     if value is None and type(None) in kinds:
         return None
     if isinstance(value, str) and str in kinds:
-        return value
+        return str(value)
     for single, check in ((bool, checks.boolean), (int, checks.integer), (float, checks.real)):
         if single in kinds:
             return check(name, value)

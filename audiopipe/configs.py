@@ -16,6 +16,8 @@ from audiopipe import checks, filterbanks
 from audiopipe.config import MAX_CHANNELS, Config, from_dict, from_json, later_field
 from audiopipe.framing import CentredFraming, Framing
 
+MAX_EXPONENT = 8.0  # magnitudes up to 50,000 stay within float32
+
 __all__ = [
     "MAX_CHANNELS",
     "Config",
@@ -47,7 +49,7 @@ class _StftConfig(Config):
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
         checked.update(dataclasses.asdict(self.framing))
-        checked["window_name"] = filterbanks.canonical_window_name(self.window_name)
+        checked["window_name"] = filterbanks.canonical_window_name(checked["window_name"])
         filterbanks.check_window(checked["window_name"], self.framing.win_length)
         checked.update(_fixed_data_formats(self))
         return checked
@@ -80,8 +82,8 @@ class _MagnitudeConfig(_StftConfig):
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
         for name in ("db_amin", "db_ref_value"):
-            checks.real(name, getattr(self, name), minimum=checks.SMALLEST_FLOAT32)
-        checks.real("db_dynamic_range", self.db_dynamic_range, above=0)
+            checks.real(name, checked[name], minimum=checks.SMALLEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
+        checks.real("db_dynamic_range", checked["db_dynamic_range"], above=0, maximum=checks.LARGEST_FLOAT32)
         return checked
 
     @property
@@ -285,9 +287,13 @@ class KerasMelSpectrogram(Config):
         checks.integer("num_mel_bins", self.num_mel_bins, minimum=1)
         max_freq = self.sample_rate // 2 if self.max_freq is None else self.max_freq
         checked["max_freq"] = checks.band("min_freq", self.min_freq, "max_freq", max_freq, self.sample_rate)[1]
-        for name in ("top_db", "mag_exp"):
-            checks.real(name, getattr(self, name), above=0)
-        checks.real("min_power", self.min_power, minimum=checks.SMALLEST_FLOAT32)
+        checks.real("top_db", checked["top_db"], above=0, maximum=checks.LARGEST_FLOAT32)
+        checks.real("mag_exp", checked["mag_exp"], above=0, maximum=MAX_EXPONENT)
+        for name in ("min_power", "ref_power"):
+            checks.real(name, checked[name], minimum=checks.SMALLEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
+        if isinstance(checked["window"], tuple):
+            for value in checked["window"]:
+                checks.real("window", value, minimum=-checks.LARGEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
         checked.update(_fixed_data_formats(self))
         return checked
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from audiopipe import checks
 from audiopipe.framing import Framing
 
 
@@ -23,10 +24,15 @@ def cut(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndar
     Yields:
         float32 `[length, channels]`; the last one may be shorter.
 
+    Raises:
+        ArgumentError: If a length or a hop is less than one sample: the pieces would never end.
+
     Example:
         >>> [piece[:, 0].tolist() for piece in cut([np.arange(7.0)[:, None]], length=4, hop=2)]
         [[0.0, 1.0, 2.0, 3.0], [2.0, 3.0, 4.0, 5.0], [4.0, 5.0, 6.0]]
     """
+    checks.integer("length", length, minimum=1)
+    checks.integer("hop", hop, minimum=1)
     held: list[np.ndarray] = []  # what has come of the next piece
     size = skipped = 0
     told = 0  # samples at the beginning of what is held that a piece had already

@@ -1,15 +1,34 @@
-"""What decides about float32 bits besides the config: versions, the CPU's family, and TensorFlow's settings."""
+"""What decides about float32 bits besides the config: versions, the CPU, and TensorFlow's settings."""
 
 import importlib.metadata
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
+# What TensorFlow and oneDNN choose their kernels by: each rounds in its own way, or adds in another order.
+INSTRUCTION_SETS = (
+    *("sse4_1", "avx", "avx2", "fma", "avx_vnni", "avx_vnni_int8", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
+    *("avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16"),
+    *("asimd", "asimdhp", "asimddp", "sve", "sve2", "sme", "bf16", "i8mm"),
+)
+UNKNOWN = "unknown"
+
 
 def machine() -> dict[str, Any]:
-    """What is recorded about the machine that computes features: `versions`, `cpu_family` and `onednn`."""
-    return {"versions": versions(), "cpu_family": cpu_family(), "onednn": onednn_enabled()}
+    """What is recorded about the machine that computes features.
+
+    Returns:
+        `versions`, `cpu_family`, `instruction_sets`, whether `onednn` is on, and `onednn_max_isa`.
+    """
+    return {
+        "versions": versions(),
+        "cpu_family": cpu_family(),
+        "instruction_sets": instruction_sets(),
+        "onednn": onednn_enabled(),
+        "onednn_max_isa": onednn_max_isa(),
+    }
 
 
 def versions() -> dict[str, str]:
@@ -34,22 +53,54 @@ def versions() -> dict[str, str]:
 
 def cpu_family() -> str:
     """The CPU's architecture, vendor and family, for example `"x86_64 GenuineIntel 6"`."""
+    facts = _cpuinfo()
+    known = [facts[name] for name in ("vendor_id", "cpu family") if name in facts]
+    return " ".join([platform.machine(), *known])
+
+
+def instruction_sets() -> str:
+    """Those of the CPU's vector instruction sets that kernels are chosen by, for example `"sse4_1 avx avx2 fma"`.
+
+    Where the system has no `/proc/cpuinfo`, what it calls its processor, or `"unknown"`.
+    """
+    facts = _cpuinfo()
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    known = [name for name in INSTRUCTION_SETS if name in flags]
+    return " ".join(known) or platform.processor() or UNKNOWN
+
+
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the first processor; nothing elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.machine()
+        return {}
     facts: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if colon:
             facts.setdefault(name.strip(), value.strip())
-    known = [facts[name] for name in ("vendor_id", "cpu family") if name in facts]
-    return " ".join([platform.machine(), *known])
+    return facts
 
 
 def onednn_enabled() -> bool:
-    """Whether TensorFlow's oneDNN operations are on (the default); float32 results differ between on and off."""
+    """Whether TensorFlow's oneDNN operations are on (the default); float32 results differ between on and off.
+
+    TensorFlow is asked where it is imported. What it would do stands in an environment variable.
+    """
+    if "tensorflow" in sys.modules:
+        try:
+            from tensorflow.python.util import _pywrap_util_port
+        except ImportError:
+            pass  # it is no public module, and another release may have another
+        else:
+            return bool(_pywrap_util_port.IsMklEnabled())
     return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")
+
+
+def onednn_max_isa() -> str:
+    """What `ONEDNN_MAX_CPU_ISA` or `DNNL_MAX_CPU_ISA` holds oneDNN to, for example `"AVX2"`; `"ALL"` without them."""
+    return (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "ALL").upper()
 
 
 def differences(machines: list[dict[str, Any]]) -> str:
@@ -70,7 +121,7 @@ def differences(machines: list[dict[str, Any]]) -> str:
     here = _deciding(machine())
     different: list[str] = []
     for there in map(_deciding, machines):
-        facts = [f"{name} {there[name]} there, {value} here" for name, value in here.items() if there[name] != value]
+        facts = [f"{name} {value} there, {here[name]} here" for name, value in there.items() if here[name] != value]
         different.extend(fact for fact in facts if fact not in different)
     if not different:
         return ""
@@ -78,12 +129,9 @@ def differences(machines: list[dict[str, Any]]) -> str:
 
 
 def _deciding(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts that change bits, by the name that people know them by."""
-    versions = facts["versions"]
-    return {
-        "TensorFlow": versions.get("tensorflow"),
-        "libsndfile": versions.get("libsndfile"),
-        "soxr": versions.get("soxr"),
-        "CPU": facts.get("cpu_family"),
-        "oneDNN": facts.get("onednn"),
-    }
+    """The facts that change bits, by the name that people know them by; those that were not recorded are left out."""
+    named = {"TensorFlow": "tensorflow", "libsndfile": "libsndfile", "soxr": "soxr"}
+    deciding = {name: facts["versions"].get(key) for name, key in named.items()}
+    named = {"CPU": "cpu_family", "instruction sets": "instruction_sets"}
+    named |= {"oneDNN": "onednn", "oneDNN's greatest instruction set": "onednn_max_isa"}
+    return deciding | {name: facts[key] for name, key in named.items() if key in facts}

@@ -6,10 +6,10 @@ A feature set is complete when `dataset.json` is there, and only then: it is wri
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from audiopipe import configs, files, registry
+from audiopipe import configs, dataset_json, files, registry, storage
 from audiopipe.config import Config
 from audiopipe.errors import (
     ConfigError,
@@ -22,18 +22,20 @@ from audiopipe.segments import Segments
 
 DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.jsonl"
-FORMAT_VERSION = 1
+FAILURE_FIELDS = {"id", "path", "stage", "error"}
 BLOCK_BYTES = 1 << 20
 
 # How a record is written, for readers that are not audiopipe.
 RECORD_SCHEMA = {
     "id": "bytes: UTF-8",
-    "feature": "bytes: float32, little-endian, C order",
+    "feature": "bytes: {dtype}, little-endian, C order",
     "shape": "int64[3]: of the feature",
     "n_frames": "int64",
     "fingerprint": "bytes: the first 8 of the fingerprint",
+    "set_id": "bytes: the same in every record of the feature set",
     "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
 }
+DTYPE_SCHEMA = {"dtype": "bytes: {dtype}"}  # of records that are not float32
 METADATA_SCHEMA = {
     "string": "bytes: UTF-8",
     "int": "int64",
@@ -56,6 +58,10 @@ class FeatureSet:
         machines: `versions` of libraries, `cpu_family`, and whether `onednn` was on, for each kind of machine that
             computed features.
         segments: How recordings were cut into the clips, None where they are whole.
+        dtype: What the values are stored as: `"float32"`, `"float16"` or `"bfloat16"`.
+        max_error: Greatest absolute difference between a stored value and the computed one, over all clips.
+        set_id: What its records have in common, in hexadecimal, so that those of another feature set are found.
+        failures_sha256: Checksum of `failures.jsonl`, where it was read from `dataset.json` and stands in it.
     """
 
     path: str
@@ -66,6 +72,13 @@ class FeatureSet:
     shards: list[dict[str, Any]]
     machines: list[dict[str, Any]]
     segments: Segments | None = None
+    dtype: str = "float32"
+    max_error: float = 0.0
+    set_id: str = ""
+    failures_sha256: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        storage.check(self.dtype)
 
     @property
     def fingerprint(self) -> str:
@@ -87,14 +100,8 @@ class FeatureSet:
                 f"There is no {DATASET_FILE} in {path!r}: it is no feature set, or one whose job has not finished. Run "
                 f"'audiopipe precompute' with this folder as OUTPUT first."
             )
+        content = dataset_json.parse(files.read_bytes(name), name)
         try:
-            content = json.loads(files.read_bytes(name))
-            if content["format_version"] != FORMAT_VERSION:
-                raise CorruptFeatureSetError(
-                    f"{name!r} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
-                    "Read it with the version of audiopipe that wrote it: "
-                    f"{content.get('machines')}."
-                )
             feature_set = cls(
                 path=path,
                 config=configs.from_dict(content["config"]),
@@ -104,53 +111,46 @@ class FeatureSet:
                 shards=content["shards"],
                 machines=content["machines"],
                 segments=Segments(**content["segments"]) if content.get("segments") else None,
+                **content.get("storage", {}),
+                set_id=content["set_id"],
+                failures_sha256=content.get("failures_sha256"),
             )
         except ConfigError as error:
             raise FeatureSetError(f"The config in {name!r} cannot be read: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
+            raise dataset_json.foreign(name, error) from error
+        if feature_set.fingerprint != content["fingerprint"]:
+            # The text that was fingerprinted agrees, so it is a field that is not in it.
             raise CorruptFeatureSetError(
-                f"{name!r} is not what audiopipe writes: {type(error).__name__}: {error}. Make the feature set anew."
-            ) from error
-        feature_set._check_content(content)
+                f"{name!r} was edited: its config, {feature_set.config!r}, has the fingerprint "
+                f"{feature_set.fingerprint}, and that of its features is {content['fingerprint']}. Make the feature "
+                "set anew."
+            )
         return feature_set
-
-    def _check_content(self, content: dict[str, Any]) -> None:
-        """Raise an error if `dataset.json` was edited."""
-        name = files.join(self.path, DATASET_FILE)
-        if self.fingerprint != content["fingerprint"]:
-            try:
-                written = json.loads(content["fingerprinted"])
-                found = configs.from_dict(written["config"])
-                difference = f":\n{self.config.diff(found, written['kernel_version'], self.kernel_version)}\n"
-            except (ConfigError, KeyError, ValueError, TypeError):
-                difference = ". "
-            raise CorruptFeatureSetError(
-                f"{name!r} was edited: its config (left, fingerprint {self.fingerprint}) is not that of its features "
-                f"(right, fingerprint {content['fingerprint']}){difference}Make the feature set anew."
-            )
-        if content.get("checksum") != _checksum(content):
-            raise CorruptFeatureSetError(
-                f"{name!r} was edited: it has another checksum than it says. Copy it again, or make the feature set "
-                "anew."
-            )
 
     def write(self) -> None:
         """Write `dataset.json`, whole, and with it make the feature set complete."""
+        entries = RECORD_SCHEMA if self.dtype == "float32" else {**RECORD_SCHEMA, **DTYPE_SCHEMA}
+        entries = {name: text.format(dtype=self.dtype) for name, text in entries.items()}
         content = {
-            "format_version": FORMAT_VERSION,
+            "format_version": dataset_json.FORMAT_VERSION,
             "config": self.config.to_dict(),
             "fingerprint": self.fingerprint,
             "fingerprinted": self.config.fingerprinted(self.kernel_version),
             "kernel_version": self.kernel_version,
+            "set_id": self.set_id,
             "counts": self.counts,
             "metadata": self.schema,
-            "schema": {**RECORD_SCHEMA, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
+            "schema": {**entries, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
             "shards": self.shards,
             "machines": self.machines,
             "segments": self.segments.to_dict() if self.segments else None,
+            "storage": {"dtype": self.dtype, "max_error": self.max_error},
         }
-        text = json.dumps({**content, "checksum": _checksum(content)}, indent=2, sort_keys=True) + "\n"
-        files.write_bytes(files.join(self.path, DATASET_FILE), text.encode())
+        failures = files.join(self.path, FAILURES_FILE)
+        if files.exists(failures):
+            content["failures_sha256"] = sha256(failures)
+        files.write_bytes(files.join(self.path, DATASET_FILE), dataset_json.dump(content))
 
     def expect(self, config: "Config | str | os.PathLike[str]", kernel_version: int | None = None) -> None:
         """Raise an error unless the features are those of a config.
@@ -173,12 +173,30 @@ class FeatureSet:
             )
 
     def failures(self) -> list[dict[str, Any]]:
-        """The clips that failed: `id`, `path`, `stage` and `error` of each."""
-        lines = files.read_bytes(files.join(self.path, FAILURES_FILE)).splitlines()
-        return [json.loads(line) for line in lines]
+        """The clips that failed: `id`, `path`, `stage` and `error` of each.
+
+        Raises:
+            CorruptFeatureSetError: If `failures.jsonl` is missing or is not what audiopipe writes.
+        """
+        name = files.join(self.path, FAILURES_FILE)
+        self._check_failures_exist(name)
+        try:
+            failures = [json.loads(line) for line in files.read_bytes(name).splitlines()]
+            lacking = [failure for failure in failures if not failure.keys() >= FAILURE_FIELDS]
+        except (ValueError, AttributeError) as error:
+            raise _corrupt(name, f"is not what audiopipe writes: {error}") from error
+        if lacking:
+            raise _corrupt(name, f"must say {', '.join(sorted(FAILURE_FIELDS))} of each clip. Received: {lacking[0]!r}")
+        if len(failures) != self.counts["failures"]:
+            raise _corrupt(name, f"must have {self.counts['failures']} lines. Received: {len(failures)}")
+        return failures
+
+    def _check_failures_exist(self, name: str) -> None:
+        if not files.exists(name):
+            raise _corrupt(name, "is missing")
 
     def check_files(self, checksums: bool = False) -> None:
-        """Raise an error unless every shard is there with its size and, if asked, its checksum.
+        """Raise an error unless every shard is there with its size and, if asked, all files have their checksums.
 
         Raises:
             CorruptFeatureSetError: If one is not. The message names the file.
@@ -200,6 +218,11 @@ class FeatureSet:
                     f"The shard {name!r} does not have the checksum that {DATASET_FILE} says. Copy it again, or make "
                     "the feature set anew."
                 )
+        if checksums and self.failures_sha256 is not None:
+            name = files.join(self.path, FAILURES_FILE)
+            self._check_failures_exist(name)
+            if sha256(name) != self.failures_sha256:
+                raise _corrupt(name, f"does not have the checksum that {DATASET_FILE} says")
 
 
 def sha256(path: str) -> str:
@@ -211,7 +234,5 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def _checksum(content: dict[str, Any]) -> str:
-    """SHA-256 over all of `dataset.json` but the checksum itself, whatever its spaces and the order of its keys."""
-    covered = {name: value for name, value in content.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+def _corrupt(name: str, fault: str) -> CorruptFeatureSetError:
+    return CorruptFeatureSetError(f"The file {name!r} {fault}. Copy it again, or make the feature set anew.")

@@ -124,8 +124,10 @@ def canonical_mel_norm(name: str, norm: object) -> str | float | None:
     Raises:
         ArgumentError: If there is no such norm.
     """
-    if norm is None or norm in ("slaney", "inf"):
-        return norm
+    if norm is None:
+        return None
+    if isinstance(norm, str) and norm in ("slaney", "inf"):
+        return str(norm)
     if isinstance(norm, float) and math.isinf(norm) and norm > 0:
         return "inf"
     if isinstance(norm, str):

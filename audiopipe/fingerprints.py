@@ -1,8 +1,8 @@
 """Which feature something was built for: a model, a file of one, a feature set, a dataset.
 
-A composed layer from a config carries the config's JSON. In a `.keras` file it stands in the layer's config, in a
-SavedModel, with the kernel version, in a constant of the graph; a dataset of `datasets` has it in the type of its
-feature.
+A composed layer from a config carries the config's JSON. In a `.keras` file it stands in the layer's config and in a
+file of its own, in a SavedModel, with the kernel version, in a constant of the graph; a dataset of `datasets` has it in
+the type of its feature.
 """
 
 import json
@@ -10,18 +10,20 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from audiopipe import configs, files, registry
+from audiopipe import configs, files, registry, stamps
 from audiopipe.config import Config
 from audiopipe.errors import ConfigError, FingerprintError
 from audiopipe.featureset import DATASET_FILE, FeatureSet
 
 SAVED_MODEL_FILE = "saved_model.pb"
 
-_CONSTANT = re.compile(r"(.*/)?audiopipe_config(_\d+)?")
+HDF5_SUFFIXES = (".h5", ".hdf5")
+
+_CONSTANT = re.compile(rf"(.*/)?{stamps.NODE}(_\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +51,9 @@ def fingerprint_of(source: Any) -> Identity:
     """Find out which feature something was built for.
 
     Args:
-        source: A Keras model or a composed layer in memory; the path, local or remote, of a `.keras` file, of a
-            SavedModel or of a feature set; or a `datasets.Dataset` that `audiopipe.hf.map` made.
+        source: A Keras model or a composed layer in memory, or what `tf.saved_model.load` gave; the path, local or
+            remote, of a `.keras` file, of a SavedModel or of a feature set; or a `datasets.Dataset` or `DatasetDict`
+            that `audiopipe.hf.map` made.
 
     Returns:
         Its config, its fingerprint, and whether its numerics are frozen.
@@ -69,13 +72,18 @@ def fingerprint_of(source: Any) -> Identity:
     if not isinstance(source, (str, os.PathLike)):
         return _only(*_in_memory(source))
     path = os.fspath(source)
+    if path.endswith(HDF5_SUFFIXES):
+        raise FingerprintError(
+            f"An HDF5 file is not looked into. Received: {path!r}. Ask for the model that is in it, "
+            "fingerprint_of(keras.saving.load_model(path)), or save it as a .keras file."
+        )
     if files.exists(files.join(path, DATASET_FILE)):
         feature_set = FeatureSet.open(path)
         return Identity(config=feature_set.config, kernel_version=feature_set.kernel_version, frozen=True)
     if _is_saved_model(path):
-        return _only(_in_saved_model(path), f"the constants named audiopipe_config in the graphs of {path!r}")
+        return _only(_in_saved_model(path), f"the constants named {stamps.NODE} in the graphs of {path!r}")
     if files.exists(path) and path.endswith(".keras"):
-        return _only(_in_keras_file(path), f"the layers in config.json of {path!r}")
+        return _only(_in_keras_file(path), f"the layers in config.json and the assets of {path!r}")
     raise FingerprintError(
         f"There is no .keras file, SavedModel ({SAVED_MODEL_FILE}) or feature set ({DATASET_FILE}) at {path!r}. Give "
         "the path of one, or the model itself."
@@ -86,8 +94,7 @@ def expected(source: Any) -> tuple[Config, int]:
     """The config and the kernel version that somebody expects.
 
     Args:
-        source: A config, a registered name or the path of a JSON file; or a model or the path of one, as in
-            `fingerprint_of`.
+        source: A config, a registered name or the path of a JSON file; or anything that `fingerprint_of` takes.
 
     Returns:
         The config, and the kernel version: of this release, unless `source` has frozen numerics.
@@ -98,14 +105,20 @@ def expected(source: Any) -> tuple[Config, int]:
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         is_name = isinstance(source, str) and source.partition("@")[0] in registry.names()
-        is_model = not is_name and (path.endswith(".keras") or _is_saved_model(path))
+        carries = not is_name and not path.endswith(".json") and _is_carrier(path)
     else:
-        is_model = not isinstance(source, Config) and _is_layer(source)
-    if is_model:
+        carries = _is_layer(source) or _is_dataset(source) or _is_loaded(source)
+    if carries:
         identity = fingerprint_of(source)
         return identity.config, identity.kernel_version
     config = registry.resolve(source)
     return config, config.kernel_version
+
+
+def _is_carrier(path: str) -> bool:
+    """Whether the path is that of a model or a feature set."""
+    is_file = path.endswith((".keras", *HDF5_SUFFIXES))
+    return is_file or _is_saved_model(path) or files.exists(files.join(path, DATASET_FILE))
 
 
 def _is_saved_model(path: str) -> bool:
@@ -117,18 +130,59 @@ def _is_layer(source: Any) -> bool:
     return "keras" in sys.modules and isinstance(source, sys.modules["keras"].layers.Layer)
 
 
+def _is_dataset(source: Any) -> bool:
+    datasets = sys.modules.get("datasets")
+    return datasets is not None and isinstance(source, (datasets.Dataset, datasets.DatasetDict))
+
+
+def _is_loaded(source: Any) -> bool:
+    """Whether `tf.saved_model.load` gave it, whose classes have no public names."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(source, tensorflow.__internal__.tracking.AutoTrackable)
+
+
 def _in_memory(source: Any) -> tuple[Iterator[Identity], str]:
     if _is_layer(source):
-        layers = source._flatten_layers(include_self=True, recursive=True)
-        carried = (getattr(layer, "config_json", None) for layer in layers)
-        return (_today(text) for text in carried if text is not None), f"the layers of {source!r}"
-    if "datasets" in sys.modules and isinstance(source, sys.modules["datasets"].Dataset):
-        found = (_stamped(_id(kind)) for kind in source.features.values())
-        return (identity for identity in found if identity), f"the types of the columns {source.column_names}"
+        return _in_layers(source), f"the layers of {source!r}"
+    if _is_dataset(source):
+        return _in_dataset(source), f"the types of the columns {source.column_names}"
+    if _is_loaded(source):
+        return _in_loaded(source), f"the constants named {stamps.NODE} in the functions of {source!r}"
     raise FingerprintError(
-        "fingerprint_of takes a Keras model or layer, a datasets.Dataset, or the path of a model or feature set. "
-        f"Received: {source!r}."
+        "fingerprint_of takes a Keras model or layer, what tf.saved_model.load gives, a datasets.Dataset or "
+        f"DatasetDict, or the path of a model or feature set. Received: {source!r}."
     )
+
+
+def _in_layers(model: Any) -> Iterator[Identity]:
+    import keras
+
+    from audiopipe.layers import ComposedLayer
+
+    for layer in model._flatten_layers(include_self=True, recursive=True):
+        if isinstance(layer, ComposedLayer) and layer.config_json is not None:
+            yield _today(layer.config_json)
+        elif isinstance(layer, keras.layers.TFSMLayer):
+            yield from _in_loaded(layer._reloaded_obj)
+
+
+def _in_dataset(dataset: Any) -> Iterator[Identity]:
+    if isinstance(dataset, dict):  # a DatasetDict
+        for split, rows in dataset.items():
+            yield _only(_in_dataset(rows), f"the types of the columns {rows.column_names} of the split {split!r}")
+        return
+    for kind in dataset.features.values():
+        identity = _stamped(_id(kind))
+        if identity:
+            yield identity
+
+
+def _in_loaded(loaded: Any) -> Iterator[Identity]:
+    """What the functions say of an object that `tf.saved_model.load` gave."""
+    functions = list(getattr(loaded, "signatures", {}).values())
+    for value in vars(loaded).values():
+        functions += getattr(value, "concrete_functions", [])
+    return _in_graphs((function.graph.as_graph_def() for function in functions), repr(loaded))
 
 
 def _id(kind: Any) -> str | None:
@@ -142,15 +196,23 @@ def _in_keras_file(path: str) -> Iterator[Identity]:
     try:
         with files.open_binary(path) as file, zipfile.ZipFile(file) as archive:
             waiting = [json.loads(archive.read("config.json"))]
+            assets = [name for name in archive.namelist() if name.rpartition("/")[2] == stamps.ASSET]
+            carried = [archive.read(name).decode() for name in assets]
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise FingerprintError(
             f"{path!r} is no file that Keras saved: {error}. Give the path of a .keras file."
         ) from error
+    yield from map(_today, carried)
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            if isinstance(value.get("config_json"), str):
-                yield _today(value["config_json"])
+            if value.get("registered_name") == stamps.REGISTERED_NAME and value["config"].get("config_json"):
+                if stamps.is_edited(value["config"]):
+                    raise FingerprintError(
+                        f"config.json of {path!r} was edited: the layers of a composed layer are not those that were "
+                        "saved with its config. Save the model again."
+                    )
+                yield _today(value["config"]["config_json"])
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
@@ -165,14 +227,18 @@ def _in_saved_model(path: str) -> Iterator[Identity]:
         message = saved_model_pb2.SavedModel.FromString(files.read_bytes(name))
     except DecodeError as error:
         raise FingerprintError(f"{name!r} is damaged: {error}. Save the model again.") from error
-    for graph in (meta_graph.graph_def for meta_graph in message.meta_graphs):
+    return _in_graphs((meta_graph.graph_def for meta_graph in message.meta_graphs), repr(path))
+
+
+def _in_graphs(graphs: Iterable[Any], where: str) -> Iterator[Identity]:
+    for graph in graphs:
         for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
             for node in nodes:
                 if node.op == "Const" and _CONSTANT.fullmatch(node.name):
                     identity = _stamped(node.attr["value"].tensor.string_val[0].decode())
                     if identity is None:
                         raise FingerprintError(
-                            f"{path!r} does not say the kernel version of its feature, because the class of its "
+                            f"{where} does not say the kernel version of its feature, because the class of its "
                             "config was unknown where it was saved. Import that class there, and save it again."
                         )
                     yield identity

@@ -14,6 +14,7 @@ from audiopipe.inputs import Source
 LAST = ("drop", "pad", "keep")
 START = "start"  # the metadata column that says where a segment begins, in seconds
 SEPARATOR = "#"
+MAX_SAMPLES = 2**31 - 1  # of a segment: lengths reach TensorFlow as int32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Segments:
         seconds = checks.real("seconds", self.seconds, above=0)
         object.__setattr__(self, "seconds", seconds)
         object.__setattr__(self, "hop", seconds if self.hop is None else checks.real("hop", self.hop, above=0))
-        checks.choice("last", self.last, LAST)
+        object.__setattr__(self, "last", checks.choice("last", self.last, LAST))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON has them: `Segments(**settings)` makes them again."""
@@ -54,17 +55,14 @@ class Segments:
         """Samples of a segment, and between the starts of two, at a config's sample rate.
 
         Raises:
-            ArgumentError: If a segment is shorter than one frame, or the hop than one sample.
+            ArgumentError: If a segment has no frame, or one of the two is less than one sample or too long.
         """
-        length, hop = round(self.seconds * config.sample_rate), round((self.hop or 0) * config.sample_rate)
+        length = _samples("seconds", self.seconds, config.sample_rate)
+        hop = _samples("hop", self.hop, config.sample_rate)
         if config.n_frames(length) == 0:
             raise ArgumentError(
                 f"A segment must have at least one frame. Received: {self.seconds:g} s, {length} samples at "
                 f"{config.sample_rate} Hz. Use longer segments."
-            )
-        if hop == 0:
-            raise ArgumentError(
-                f"Segments must be at least one sample apart. Received: hop={self.hop}, at {config.sample_rate} Hz."
             )
         return length, hop
 
@@ -122,6 +120,17 @@ class Segments:
                 "recording, or 'pad' for the last one.",
                 stage="feature",
             )
+
+
+def _samples(name: str, seconds: float | None, sample_rate: int) -> int:
+    """Samples of a length or a hop in seconds, checked."""
+    exact = (seconds or 0.0) * sample_rate
+    if exact > MAX_SAMPLES or round(exact) < 1:
+        raise ArgumentError(
+            f"{name} must be at least one sample and at most {MAX_SAMPLES}. Received: {name}={seconds}, {exact:g} "
+            f"samples at {sample_rate} Hz."
+        )
+    return round(exact)
 
 
 def parse_id(clip_id: str) -> tuple[str, int]:

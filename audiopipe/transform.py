@@ -183,7 +183,8 @@ class Transform:
         else:
             clip = waveform if waveform.shape.rank == 2 else waveform[:, None]
             feature = self._kernel.clip(clip)
-            feature = tf.ensure_shape(feature, self.config.feature_shape(None, self._channels(clip)))
+            if _is_symbolic(feature):
+                feature = tf.ensure_shape(feature, self.config.feature_shape(None, self._channels(clip)))
         return feature if is_tensor else feature.numpy()
 
     def _of_batch(self, batch: tf.Tensor, lengths: Any) -> tf.Tensor:

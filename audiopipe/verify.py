@@ -1,76 +1,34 @@
-"""Recompute the features of a feature set from the audio, through every door, and compare bit by bit."""
+"""Recompute the features of a feature set from the audio, through every door, and compare bit by bit.
 
-import contextlib
-import io
-import itertools
+Where features are stored as float16 or bfloat16, the recomputed ones are rounded to that before they are compared.
+"""
+
+import bisect
+import collections
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import soundfile
 import tensorflow as tf
 
-from audiopipe import environment, files, inputs, records, tfdata
+from audiopipe import environment, files, inputs, recompute, records, storage
+from audiopipe.comparison import Comparison
+from audiopipe.config import Config
 from audiopipe.errors import (
     ArgumentError,
     AudioError,
     CorruptFeatureSetError,
     FeatureSetError,
     InputError,
-    MissingDependencyError,
 )
-from audiopipe.featureset import FeatureSet
-from audiopipe.inputs import Source
-from audiopipe.segments import SEPARATOR, Segments, parse_id
+from audiopipe.featureset import DATASET_FILE, FeatureSet
+from audiopipe.recompute import Clips
+from audiopipe.segments import SEPARATOR, parse_id
 from audiopipe.transform import Transform
 
-DOORS = ("tfdata", "hf", "both")
-PADDED_BATCH_SIZE = 17  # odd, and no power of two: clips stand at every place of a batch
-ROWS_AT_ONCE = 64
 SAMPLE_SEED = 0  # the same clips every time, so that two people who verify talk of the same
-
-
-@dataclass(kw_only=True)
-class Comparison:
-    """How the features that one door computes differ from the stored ones.
-
-    Args:
-        door: The door, as people call it.
-        clips: Clips compared.
-        values: Values compared.
-        differing: Values whose bits differ.
-        max_difference: Greatest absolute difference.
-        mean_difference: Mean absolute difference.
-        worst_clip: Id of the clip with the greatest difference, or None.
-    """
-
-    door: str
-    clips: int = 0
-    values: int = 0
-    differing: int = 0
-    max_difference: float = 0.0
-    mean_difference: float = 0.0
-    worst_clip: str | None = None
-
-    def add(self, clip_id: str, stored: np.ndarray, computed: np.ndarray) -> None:
-        """Compare one clip."""
-        self.clips += 1
-        if stored.shape != computed.shape:
-            self.values += stored.size
-            self.differing += stored.size
-            self.max_difference, self.worst_clip = float("inf"), clip_id
-            return
-        differs = stored.view(np.uint32) != computed.view(np.uint32)
-        difference = np.where(differs, np.nan_to_num(np.abs(stored.astype(np.float64) - computed), nan=np.inf), 0)
-        total = self.mean_difference * self.values + float(difference.sum())
-        self.values += stored.size
-        self.differing += int(differs.sum())
-        self.mean_difference = total / self.values
-        if difference.max() > self.max_difference:
-            self.max_difference, self.worst_clip = float(difference.max()), clip_id
 
 
 @dataclass(kw_only=True)
@@ -113,10 +71,14 @@ def verify(
 ) -> Report:
     """Check the shards of a feature set, recompute its features from the audio, and compare.
 
+    What is compared is what `load` gives: where features are stored as float16 or bfloat16, the recomputed values are
+    rounded to that first. What the rounding itself costs stands in `dataset.json`, as `max_error`.
+
     Args:
         output: Folder of the feature set.
         source: The input that it was made from.
-        door: `"tfdata"` (clip by clip, and in padded batches), `"hf"`, or `"both"`.
+        door: `"tfdata"` (clip by clip, and in padded batches), `"hf"`, or `"both"`. Clips of more than a minute are
+            computed in blocks, as they were, and stand in no batch.
         sample: Clips to recompute, spread over the feature set and the same ones every time. None means all. The shards
             are checked whole in any case.
         tolerance: Greatest absolute difference that is fine. None means that every bit has to agree.
@@ -131,8 +93,8 @@ def verify(
         InputError: If the input is missing, or has none of the feature set's clips.
         FeatureSetError: If the audio of a stored clip cannot be read any more.
     """
-    if door not in DOORS:
-        raise ArgumentError(f"door must be one of {', '.join(DOORS)}. Received: door={door!r}.")
+    if door not in recompute.DOORS:
+        raise ArgumentError(f"door must be one of {', '.join(recompute.DOORS)}. Received: door={door!r}.")
     if sample is not None and sample < 1:
         raise ArgumentError(f"sample must be at least 1, or None for all clips. Received: sample={sample}.")
     if tolerance is not None and not 0 <= tolerance < float("inf"):
@@ -142,12 +104,11 @@ def verify(
     _check_counts(feature_set)
     feature_set.expect(feature_set.config)
     sources = {clip.id: clip for clip in inputs.scan(source)}
-    try:
-        stored = [_text(element["id"]) for element in records.elements(feature_set)]
-    except tf.errors.OpError as error:
-        raise CorruptFeatureSetError(f"The records of {os.fspath(output)!r} cannot be read: {_cause(error)}") from error
+    stored = _stored_frames(feature_set)
+    failures = feature_set.failures()
+    _check_content(feature_set, list(stored.values()))
     recordings = {clip_id: _recording(clip_id, feature_set) for clip_id in stored}
-    failed = {failure["id"] for failure in feature_set.failures()}
+    failed = {failure["id"] for failure in failures}
     failed |= {clip_id.rpartition(SEPARATOR)[0] for clip_id in failed if feature_set.segments}
     missing = [clip_id for clip_id in stored if recordings[clip_id] not in sources]
     unknown = sorted(sources.keys() - set(recordings.values()) - failed)
@@ -155,18 +116,19 @@ def verify(
     if not present:
         raise InputError(
             f"{os.fspath(source)!r} has none of the {len(stored)} clips of {os.fspath(output)!r}, of which the first "
-            f"is {stored[0]!r}. Give the input that the feature set was made from."
+            f"is {next(iter(stored))!r}. Give the input that the feature set was made from."
         )
     chosen = _spread(present, sample)
-    names = dict.fromkeys(recordings[clip_id] for clip_id in present if clip_id in chosen)
-    clips = _Clips([sources[name] for name in names], chosen, feature_set.segments)
-    transform = Transform(feature_set.config)
+    frames = {clip_id: n_frames for clip_id, n_frames in stored.items() if clip_id in chosen}
+    clips = Clips(sources, frames, feature_set.segments, Transform(feature_set.config))
     comparisons = []
-    for name, compute in _doors(door):
+    for name, compute in recompute.DOORS[door].items():
         comparison = Comparison(door=name)
+        features = _stored(feature_set)
         try:
-            for element, computed in zip(_stored(feature_set, chosen), compute(clips, transform), strict=True):
-                comparison.add(_text(element["id"]), element["feature"].numpy(), computed)
+            for clip_id, computed in compute(clips):
+                feature = next(feature for stored_id, feature in features if stored_id == clip_id)
+                comparison.add(clip_id, feature, storage.as_loaded(computed, feature_set.dtype))
         except (tf.errors.OpError, AudioError) as error:
             raise FeatureSetError(f"The audio of a stored clip cannot be read any more: {_cause(error)}") from error
         comparisons.append(comparison)
@@ -199,100 +161,59 @@ def _spread(ids: list[str], sample: int | None) -> set[str]:
     return {ids[number] for number in np.random.default_rng(SAMPLE_SEED).integers(edges[:-1], edges[1:])}
 
 
-def _doors(door: str):
-    doors = {"tfdata": [("tf.data", _by_clip), ("tf.data, padded", _by_batch)]}
-    doors["hf"] = [("datasets", _by_row)]
-    return doors[door] if door != "both" else [*doors["tfdata"], *doors["hf"]]
+def _stored(feature_set: FeatureSet) -> Iterator[tuple[str, np.ndarray]]:
+    for element in records.elements(feature_set):
+        yield _text(element["id"]), element["feature"].numpy()
 
 
-def _stored(feature_set: FeatureSet, chosen: set[str]) -> Iterator[dict[str, tf.Tensor]]:
-    return (element for element in records.elements(feature_set) if _text(element["id"]) in chosen)
+def _stored_frames(feature_set: FeatureSet) -> dict[str, int]:
+    """Frames of each clip, in the order of the records."""
+    try:
+        found = [(_text(element["id"]), int(element["n_frames"])) for element in records.elements(feature_set)]
+    except tf.errors.OpError as error:
+        raise CorruptFeatureSetError(f"The records of {feature_set.path!r} cannot be read: {_cause(error)}") from error
+    frames = dict(found)
+    if len(frames) < len(found):
+        twice = next(name for name, count in collections.Counter(name for name, _ in found).items() if count > 1)
+        raise CorruptFeatureSetError(
+            f"The records of {feature_set.path!r} must be of different clips. Received twice: {twice!r}. Make the "
+            "feature set anew."
+        )
+    return frames
+
+
+def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
+    """Compare the counts with what the records say; of the hours they tell the frames, but not every sample."""
+    name, counts, rate = files.join(feature_set.path, DATASET_FILE), feature_set.counts, feature_set.config.sample_rate
+    numbers = collections.Counter(frames)
+    least, most = (
+        sum(_least_samples(feature_set.config, n_frames + more) * clips for n_frames, clips in numbers.items())
+        / rate
+        / 3600
+        for more in (0, 1)
+    )
+    if counts["frames"] != sum(frames):
+        fault = f"frames {sum(frames)}. Received: {counts['frames']}"
+    elif not least * (1 - 1e-9) <= counts["hours"] <= most * (1 + 1e-9):
+        fault = f"hours between {least:g} and {most:g}. Received: {counts['hours']}"
+    else:
+        return
+    raise CorruptFeatureSetError(
+        f"{name!r} was edited: by its records its counts must say {fault}. Copy it again, or make the feature set anew."
+    )
+
+
+def _least_samples(config: Config, n_frames: int) -> int:
+    """The fewest samples that give so many frames."""
+    least, most = 0, 1
+    while config.n_frames(most) < n_frames:
+        least, most = most, 2 * most
+    return bisect.bisect_left(range(least, most), n_frames, key=config.n_frames) + least
 
 
 def _recording(clip_id: str, feature_set: FeatureSet) -> str:
     """Id of the recording that a stored clip is, or is a segment of."""
     return clip_id if feature_set.segments is None else parse_id(clip_id)[0]
-
-
-class _Clips:
-    """The clips to recompute: recordings, or segments of them."""
-
-    def __init__(self, sources: list[Source], chosen: set[str], segments: Segments | None):
-        # Without the metadata, of which text cannot be padded.
-        self._sources = [Source(id=source.id, path=source.path, row=source.row) for source in sources]
-        self._segments = segments
-        self._only: dict[str, set[int]] = {}
-        if segments is not None:
-            for name, number in map(parse_id, chosen):
-                self._only.setdefault(name, set()).add(number)
-
-    def dataset(self, transform: Transform) -> tf.data.Dataset:
-        """The clips as the door `tfdata` reads them."""
-        if self._segments is None:
-            return tfdata.from_sources(self._sources, transform)
-        return tfdata.from_sources(self._sources, transform, segments=self._segments, only=self._only)
-
-    def encoded(self, transform: Transform) -> Iterator[str | bytes]:
-        """The clips as a row of `datasets` holds them: a path, or the bytes of an audio file."""
-        for source in self._sources:
-            if self._segments is None:
-                yield source.open()
-                continue
-            blocks = transform.read_blocks(source.open())
-            for _, samples in self._segments.clips(source, blocks, transform.config, self._only[source.id]):
-                file = io.BytesIO()
-                soundfile.write(file, samples, transform.config.sample_rate, format="WAV", subtype="FLOAT")
-                yield file.getvalue()
-
-
-def _by_clip(clips: _Clips, transform: Transform) -> Iterator[np.ndarray]:
-    for element in clips.dataset(transform).map(transform):
-        yield element[transform.feature].numpy()
-
-
-def _by_batch(clips: _Clips, transform: Transform) -> Iterator[np.ndarray]:
-    frame_axis = transform.config.feature_shape(None, 0).index(None)
-    # Where a config keeps the channels that there are, clips of unequal channels cannot stand in one batch.
-    size = 1 if transform.config.channels is None else PADDED_BATCH_SIZE
-    for batch in clips.dataset(transform).padded_batch(size).map(transform):
-        for feature, n_frames in zip(batch[transform.feature].numpy(), batch["n_frames"].numpy(), strict=True):
-            yield np.take(feature, range(n_frames), axis=frame_axis)
-
-
-def _by_row(clips: _Clips, transform: Transform) -> Iterator[np.ndarray]:
-    channel_axis = transform.config.feature_shape(0, None).index(None)
-    try:
-        import datasets
-
-        from audiopipe import hf
-    except ImportError as error:
-        raise MissingDependencyError(
-            'The door hf needs the package datasets, which is not installed: pip install "audiopipe[hf]", or verify '
-            "with --door tfdata."
-        ) from error
-    encoded = datasets.Features(
-        {transform.audio: {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}}
-    )
-    remaining = clips.encoded(transform)
-    while opened := list(itertools.islice(remaining, ROWS_AT_ONCE)):
-        values = [{"bytes": value, "path": None} if isinstance(value, bytes) else {"path": value} for value in opened]
-        rows = datasets.Dataset.from_dict({transform.audio: values}, features=encoded)
-        with _no_progress_bars(datasets.utils):
-            mapped = hf.map(rows, transform, keep_in_memory=True).with_format("numpy")
-        for row in mapped:
-            feature = np.asarray(row[transform.feature], np.float32)
-            yield np.expand_dims(feature, channel_axis) if feature.ndim == 2 else feature
-
-
-@contextlib.contextmanager
-def _no_progress_bars(settings: Any) -> Iterator[None]:
-    disabled = settings.are_progress_bars_disabled()
-    settings.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not disabled:
-            settings.enable_progress_bars()
 
 
 def _text(tensor: tf.Tensor) -> str:

@@ -1,7 +1,13 @@
 """What tests do to a feature set, and how `dataset.json` is made to agree with it, as if somebody meant to."""
 
+import dataclasses
 import hashlib
 import json
+
+import tensorflow as tf
+
+from audiopipe import records
+from audiopipe.featureset import FeatureSet, sha256
 
 
 def edit(folder, change):
@@ -23,3 +29,39 @@ def bless(folder):
             shard.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
     edit(folder, change)
+
+
+def store_as(folder, dtype):
+    """Write a feature set anew with another storage dtype, and return it."""
+    feature_set = FeatureSet.open(folder)
+    elements = records.elements(feature_set).as_numpy_iterator()
+    shards, max_error = [], 0.0
+    for number, shard in enumerate(feature_set.shards):
+        encoded = []
+        for place in range(shard["records"]):
+            element = next(elements)
+            values = {name: value.decode() if isinstance(value, bytes) else value for name, value in element.items()}
+            record, error = records.encode_as(
+                dtype,
+                values["id"],
+                element["feature"],
+                feature_set.config,
+                values,
+                feature_set.schema,
+                (number, place),
+                feature_set.set_id,
+            )
+            encoded.append(record)
+            max_error = max(max_error, error)
+        shards.append((str(folder / shard["name"]), encoded))
+    for path, encoded in shards:
+        with tf.io.TFRecordWriter(path) as writer:
+            for record in encoded:
+                writer.write(record)
+    facts = [
+        {**shard, "bytes": (folder / shard["name"]).stat().st_size, "sha256": sha256(str(folder / shard["name"]))}
+        for shard in feature_set.shards
+    ]
+    stored = dataclasses.replace(feature_set, shards=facts, dtype=dtype, max_error=max_error)
+    stored.write()
+    return stored

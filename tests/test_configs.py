@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import functools
 import hashlib
+import importlib
 import inspect
 import json
 import os
@@ -16,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiopipe import config as config_module
-from audiopipe import configs, registry
+from audiopipe import configs, kernel_versions, registry
 from audiopipe.configs import (
     Config,
     KerasMelSpectrogram,
@@ -146,7 +148,7 @@ VALID = st.one_of(
         window=st.sampled_from(["hann", "hamming", None]) | st.lists(st.floats(0, 1), min_size=3, max_size=3),
         max_freq=st.none() | st.floats(100.0, 8000.0),
         mag_exp=st.floats(0.5, 3.0),
-        ref_power=st.floats(-100.0, 100.0),
+        ref_power=st.floats(1e-30, 100.0),
     ),
 )
 
@@ -157,10 +159,11 @@ def _fingerprint_by_hand(fields, kernel_version=1):
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _next_release(default):
-    """`MelSpectrogram` as a later release might have it, with one field more."""
-    field = ("mel_tilt", float, default)
-    return dataclasses.make_dataclass("MelSpectrogram", [field], bases=(MelSpectrogram,), frozen=True, kw_only=True)
+def _next_release(field, cls=MelSpectrogram, kind=float):
+    """A class as a later release might have it, with one field more, `added`."""
+    later = dataclasses.make_dataclass(cls.__name__, [("added", kind, field)], bases=(cls,), frozen=True, kw_only=True)
+    later.__module__ = cls.__module__
+    return later
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -230,20 +233,77 @@ def test_json_round_trip_keeps_config_and_fingerprint(config):
         ({"window_name": "hann_window"}, {"window_name": None}),
         ({"mel_f_max": 11025.0}, {"mel_f_max": None}),
         ({"win_length": 2048, "hop_length": 512}, {"win_length": None, "hop_length": None}),
+        ({"pad_end": True}, {"pad_end": np.True_}),
+        ({"return_decibel": False}, {"return_decibel": np.bool_(False)}),
+        ({"resampler_quality": "VHQ"}, {"resampler_quality": np.str_("VHQ")}),
+        ({"window_name": "kaiser_window"}, {"window_name": np.str_("kaiser_window")}),
+        ({"output_data_format": "channels_first"}, {"output_data_format": np.str_("channels_first")}),
+        ({"mel_norm": "slaney"}, {"mel_norm": np.str_("slaney")}),
     ],
 )
 def test_arguments_that_mean_the_same_give_one_fingerprint(canonical, same):
     assert MelSpectrogram(**same) == MelSpectrogram(**canonical)
     assert MelSpectrogram(**same).fingerprint == MelSpectrogram(**canonical).fingerprint
     assert MelSpectrogram(**same).to_json() == MelSpectrogram(**canonical).to_json()
+    plain = {type(value) for value in MelSpectrogram(**same).to_dict().values()}
+    assert plain <= {str, int, float, bool, type(None)}
 
 
 def test_a_later_field_moves_the_fingerprint_only_when_it_is_set():
     later = _next_release(configs.later_field(0.0))
-    assert "mel_tilt" in later().to_dict()
+    assert "added" in later().to_dict()
     assert later(n_mels=40).fingerprint == MelSpectrogram(n_mels=40).fingerprint
-    assert later(n_mels=40, mel_tilt=0).fingerprint == MelSpectrogram(n_mels=40).fingerprint
-    assert later(n_mels=40, mel_tilt=0.5).fingerprint != MelSpectrogram(n_mels=40).fingerprint
+    assert later(n_mels=40, added=0).fingerprint == MelSpectrogram(n_mels=40).fingerprint
+    assert later(n_mels=40, added=0.5).fingerprint != MelSpectrogram(n_mels=40).fingerprint
+
+
+def _resolved_to(expected):
+    """A check that makes a value of None, as fields do whose default depends on others or is a name."""
+    return lambda name, value: expected if value is None else value
+
+
+@pytest.mark.parametrize(
+    ("default", "kind", "check", "same", "other"),
+    [
+        (None, float | None, _resolved_to(8000.0), 8000.0, 4000.0),
+        (None, str | None, _resolved_to("hann_window"), "hann_window", "hamming_window"),
+        ((), tuple, lambda name, value: tuple(map(float, value)), [], [1, 2.5]),
+        (1, float, None, 1.0, 2),
+    ],
+)
+def test_a_later_field_that_construction_resolves_moves_the_fingerprint_only_when_it_is_set(
+    default, kind, check, same, other
+):
+    later = _next_release(configs.later_field(default, check), kind=kind)
+    before = MelSpectrogram(n_mels=40).fingerprint
+    assert later(n_mels=40).fingerprint == later(n_mels=40, added=same).fingerprint == before
+    assert later(n_mels=40, added=other).fingerprint != before
+    assert "added" in json.loads(later(n_mels=40).to_json())
+
+
+def test_a_later_field_whose_default_depends_on_other_fields_stands_at_what_they_make_of_it():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Later(MelSpectrogram):
+        upper: float | None = configs.later_field(None)
+
+        def _checked(self):
+            checked = super()._checked()
+            checked["upper"] = checked["mel_f_max"] if self.upper is None else checked["upper"]
+            if checked["mel_htk"] and self.upper is None:
+                raise ConfigError("upper must be given with mel_htk.")
+            return checked
+
+    Later.__module__, Later.__qualname__ = MelSpectrogram.__module__, MelSpectrogram.__qualname__
+    assert Later().upper == 11025.0
+    assert Later().fingerprint == MelSpectrogram().fingerprint == Later(upper=11025).fingerprint
+    assert Later(mel_f_max=4000).fingerprint == MelSpectrogram(mel_f_max=4000).fingerprint
+    assert Later(mel_f_max=4000, upper=11025).fingerprint != MelSpectrogram(mel_f_max=4000).fingerprint
+    assert "upper" in Later(mel_htk=True, upper=11025).identity()  # the default cannot stand beside mel_htk
+
+
+def test_a_later_field_must_not_depend_on_a_setting_of_the_process():
+    with pytest.raises(ConfigError, match=r"must mean the same in every process\. Received: default='default'"):
+        configs.later_field("default")
 
 
 def test_a_new_field_that_is_not_declared_later_moves_the_fingerprint():
@@ -447,6 +507,21 @@ NYQUIST = {"sample_rate": 16000}
         (KerasMelSpectrogram, {"top_db": 0}, r"top_db must be greater than 0. Received: top_db=0"),
         (KerasMelSpectrogram, {"mag_exp": -1}, r"mag_exp must be greater than 0. Received: mag_exp=-1"),
         (KerasMelSpectrogram, {"min_power": 0.0}, r"min_power must be at least 1.17549e-38. Received: min_power=0"),
+        (KerasMelSpectrogram, {"mag_exp": 1e300}, r"mag_exp must be at most 8\. Received: mag_exp=1e\+300"),
+        (
+            KerasMelSpectrogram,
+            {"min_power": 1e39},
+            r"min_power must be at most 3.40282e\+38. Received: min_power=1e\+39",
+        ),
+        (KerasMelSpectrogram, {"ref_power": 0}, r"ref_power must be at least 1.17549e-38. Received: ref_power=0"),
+        (KerasMelSpectrogram, {"ref_power": -1.0}, r"ref_power must be at least 1.17549e-38. Received: ref_power=-1"),
+        (KerasMelSpectrogram, {"ref_power": 1e300}, r"ref_power must be at most 3.40282e\+38"),
+        (KerasMelSpectrogram, {"top_db": 1e300}, r"top_db must be at most 3.40282e\+38"),
+        (
+            KerasMelSpectrogram,
+            {"window": [1e39] * 2048},
+            r"window must be at most 3.40282e\+38. Received: window=1e\+39",
+        ),
         (KerasMelSpectrogram, {"ref_power": "1"}, r"ref_power must be a number. Received: ref_power='1'"),
         (KerasMelSpectrogram, {"output_data_format": "NHWC"}, r"output_data_format must be one of .*='NHWC'"),
         (StftMagnitude, {"n_fft": 0}, r"n_fft must be at least 1. Received: n_fft=0"),
@@ -461,6 +536,9 @@ NYQUIST = {"sample_rate": 16000}
         ),
         (StftMagnitude, {"pad_end": None}, r"pad_end must be True or False. Received: pad_end=None"),
         (StftMagnitude, {"db_amin": 0.0}, r"db_amin must be at least 1.17549e-38. Received: db_amin=0\.0"),
+        (StftMagnitude, {"db_amin": 1e300}, r"db_amin must be at most 3.40282e\+38. Received: db_amin=1e\+300"),
+        (StftMagnitude, {"db_ref_value": 1e39}, r"db_ref_value must be at most 3.40282e\+38"),
+        (StftMagnitude, {"db_dynamic_range": 1e39}, r"db_dynamic_range must be at most 3.40282e\+38"),
         (StftMagnitude, {"db_ref_value": float("inf")}, r"db_ref_value must be finite. Received: db_ref_value=inf"),
         (StftMagnitude, {"db_dynamic_range": -80}, r"db_dynamic_range must be greater than 0"),
         (StftMagnitude, {"db_dynamic_range": "80"}, r"db_dynamic_range must be a number. .*='80'"),
@@ -522,26 +600,111 @@ def test_diff_of_two_features_starts_with_the_feature():
     assert "n_mels: 128 != '(no such field)'" in lines
 
 
-def test_a_config_class_needs_a_name_of_its_own(monkeypatch):
-    monkeypatch.setattr(config_module, "_CLASSES", dict(config_module._CLASSES))
-    with pytest.raises(ConfigError, match=r"a name of its own.*audiopipe.configs.MelSpectrogram has that name"):
-        type("MelSpectrogram", (Config,), {"composed": "get_other_layer"})
-    assert config_module._CLASSES["MelSpectrogram"] is MelSpectrogram
+TEAM_FEATURES = """
+import dataclasses
+from audiopipe.configs import Config, MelSpectrogram, StftMagnitude
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TeamFeature(StftMagnitude):
+    smoothing: float = 0.5
+
+class {mel}(MelSpectrogram):
+    def layer(self):
+        return None
+
+class Outer:
+    class Inner(MelSpectrogram):
+        kernel_version = 4
+
+def local():
+    class Local(StftMagnitude):
+        pass
+    return Local
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Base(Config):
+    pass
+"""
 
 
-def test_a_new_class_is_read_from_json_without_more_ado(monkeypatch):
-    monkeypatch.setattr(config_module, "_CLASSES", dict(config_module._CLASSES))
+@pytest.fixture(scope="module")
+def teams(tmp_path_factory):
+    """Two packages of other people, each with config classes of the same names; they are imported by their names."""
+    folder = tmp_path_factory.mktemp("teams")
+    for name in ("team_one", "team_two"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text("")
+        (folder / name / "features.py").write_text(TEAM_FEATURES.format(mel="MelSpectrogram"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield [importlib.import_module(f"{name}.features") for name in ("team_one", "team_two")]
 
-    @dataclasses.dataclass(frozen=True, kw_only=True)
-    class Envelope(Config):
-        composed = "get_envelope_layer"
-        smoothing: float = 0.5
 
-    read = configs.from_json('{"feature": "Envelope", "smoothing": 1}')
-    assert read == Envelope(smoothing=1.0)
-    assert read.to_dict()["smoothing"] == 1.0
+def test_classes_of_one_name_in_two_packages_are_two_features(teams):
+    one, two = (module.TeamFeature(n_fft=512) for module in teams)
+    assert one.to_dict()["feature"] == "team_one.features.TeamFeature"
+    assert (
+        two.diff(one).splitlines()[0] == "feature: 'team_two.features.TeamFeature' != 'team_one.features.TeamFeature'"
+    )
+    prints = {module.MelSpectrogram().fingerprint for module in teams} | {MelSpectrogram().fingerprint}
+    assert len(prints | {one.fingerprint, two.fingerprint}) == 5
+
+
+@pytest.mark.parametrize("name", ["TeamFeature", "MelSpectrogram", "Outer.Inner"])
+def test_a_class_of_another_package_survives_json_and_is_imported_for_it(teams, name):
+    cls = functools.reduce(getattr, name.split("."), teams[0])
+    config = cls(sample_rate=16000)
+    assert configs.from_json(config.to_json()) == config
+    code = "import sys; from audiopipe import configs; print(configs.from_json(sys.argv[1]).fingerprint)"
+    path = os.pathsep.join([os.path.dirname(os.path.dirname(teams[0].__file__)), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", code, config.to_json()],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == config.fingerprint
+
+
+def test_fields_of_a_class_of_another_package_are_checked_and_have_their_kernel_version(teams):
     with pytest.raises(ConfigError, match=r"smoothing must be a number. Received: smoothing='much'"):
-        Envelope(smoothing="much")
+        teams[0].TeamFeature(smoothing="much")
+    assert configs.from_json('{"feature": "team_one.features.TeamFeature", "smoothing": 1}').smoothing == 1.0
+    assert kernel_versions.VERSIONS["team_one.features.Outer.Inner"] == teams[0].Outer.Inner().kernel_version == 4
+    assert MelSpectrogram.kernel_version == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("team_one.features.Nothing", r"config class team_one\.features\.Nothing cannot be imported"),
+        ("no_such_team.Feature", r"cannot be imported: No module named 'no_such_team'.* Install the package"),
+        ("team_one..Feature", r"cannot be imported"),
+        ("json.dumps", r"must name a config class\. Received: 'json\.dumps'"),
+        ("team_one.features.Base", r"must name a config class"),
+        ("TeamFeature", r"must name its feature: .*\"module\.Class\". Received: feature='TeamFeature'"),
+    ],
+)
+def test_a_name_that_leads_to_no_config_class_is_refused(teams, name, message):
+    with pytest.raises(ConfigError, match=message):
+        configs.from_dict({"feature": name})
+
+
+def test_a_class_that_nobody_can_import_is_refused(teams, monkeypatch):
+    with pytest.raises(
+        ConfigError, match=r"can import, .* Received: team_one\.features\.local\.<locals>\.Local\. Move"
+    ):
+        teams[0].local()()
+    monkeypatch.setattr(teams[0].TeamFeature, "__module__", "__main__")
+    with pytest.raises(ConfigError, match=r"Received: __main__\.TeamFeature"):
+        teams[0].TeamFeature()
+
+
+def test_two_classes_of_audiopipe_cannot_have_one_name():
+    with pytest.raises(ConfigError, match=r"a name of its own.*audiopipe.configs.MelSpectrogram has that name"):
+        type("MelSpectrogram", (Config,), {"composed": "get_other_layer", "__module__": "audiopipe.others"})
+    assert config_module._CLASSES["MelSpectrogram"] is MelSpectrogram
 
 
 def test_bins_stand_at_the_frequencies_of_independent_formulas():

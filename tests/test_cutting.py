@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiopipe import cutting
+from audiopipe.errors import ArgumentError
 from audiopipe.framing import Framing
 
 
@@ -82,3 +83,9 @@ def test_channels_stay_together(channels):
     framing = Framing.resolve(n_fft=4, hop_length=4)
     [piece] = cutting.whole_frames([values], framing, frames=5)
     np.testing.assert_array_equal(piece, values)
+
+
+@pytest.mark.parametrize(("length", "hop"), [(0, 1), (1, 0), (-1, 1)])
+def test_pieces_that_would_never_end_are_refused(length, hop):
+    with pytest.raises(ArgumentError, match="must be at least 1"):
+        next(cutting.cut([np.zeros((3, 1), np.float32)], length, hop))

@@ -2,9 +2,13 @@
 
 import dataclasses
 import json
+import os
 import struct
+import sys
 
+import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 from damage import bless, edit
 from hypothesis import HealthCheck, given, settings
@@ -122,6 +126,19 @@ def test_a_shard_of_another_config_under_the_right_name_is_found(restored, confi
         verify(restored, restored.parent / "manifest.jsonl")
 
 
+def test_a_shard_of_another_feature_set_of_the_same_config_is_found(tmp_path, config):
+    noise = np.random.default_rng(0)
+    for part in ("train", "dev"):
+        (tmp_path / part).mkdir()
+        for name in ("0.wav", "1.wav"):
+            soundfile.write(tmp_path / part / name, noise.uniform(-1, 1, 2000), 8000)
+        beam.precompute(tmp_path / part, tmp_path / f"{part}-features", config, num_shards=2)
+    path = shards(tmp_path / "train-features")[1]
+    path.write_bytes((tmp_path / "dev-features" / path.name).read_bytes())
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"the shard .*{path.name} is of another feature set"):
+        read(tmp_path / "train-features")
+
+
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
 def test_a_shard_that_was_lost_after_load_is_named_while_reading(restored, damage):
     path = shards(restored)[1]
@@ -229,3 +246,43 @@ def test_verify_says_why_bits_may_differ_here(restored):
     report = verify(restored, restored.parent / "manifest.jsonl", door="hf")
     assert report.ok
     assert "TensorFlow 1.15.0 there" in report.machine
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["counts"].update(frames=31), r"counts must say frames 32\. Received: 31"),
+        (lambda content: content["counts"].update(hours=0.5), r"counts must say hours between .* Received: 0\.5"),
+        (
+            lambda content: content["counts"].update(hours=0.00012),
+            r"counts must say hours between .* Received: 0\.00012",
+        ),
+        (lambda content: content["counts"].update(failures=1), r"failures\.jsonl' must have 1 lines\. Received: 0"),
+    ],
+)
+def test_counts_that_were_edited_with_a_checksum_that_fits_are_found_by_verify(restored, change, message):
+    edit(restored, change)
+    with pytest.raises(CorruptFeatureSetError, match=message):
+        verify(restored, restored.parent / "manifest.jsonl", door="hf")
+
+
+def test_a_clip_that_stands_twice_is_found_by_verify(restored):
+    path = shards(restored)[0]
+    examples = [tf.train.Example.FromString(item.numpy()) for item in tf.data.TFRecordDataset(str(path))]
+    examples[1].features.feature["id"].bytes_list.value[0] = b"a"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for example in examples:
+            writer.write(example.SerializeToString(deterministic=True))
+    bless(restored)
+    with pytest.raises(CorruptFeatureSetError, match=r"must be of different clips\. Received twice: 'a'"):
+        verify(restored, restored.parent / "manifest.jsonl")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_clip_whose_name_is_no_utf_8_is_verified(clips, config, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / os.fsdecode(b"caf\xe9.wav")).write_bytes((clips / "quiet.wav").read_bytes())
+    beam.precompute(tmp_path / "in", tmp_path / "features", config)
+    report = verify(tmp_path / "features", tmp_path / "in")
+    assert report.ok
+    assert [comparison.clips for comparison in report.comparisons] == [1, 1, 1]

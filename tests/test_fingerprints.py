@@ -1,6 +1,7 @@
 """Which feature something was built for, and that readers refuse any other."""
 
 import dataclasses
+import re
 import runpy
 import zipfile
 
@@ -27,11 +28,31 @@ def model_of(*used):
     return keras.Model(inputs, pooled[0] if len(pooled) == 1 else keras.layers.Add()(pooled))
 
 
+@keras.saving.register_keras_serializable("tests")
+class Subclass(keras.Model):
+    """A model whose layers stand in its code and not in its file, as people write them."""
+
+    def __init__(self, config_json=None, **kwargs):
+        super().__init__(**kwargs)
+        self.config_json = config_json  # of its own, and of no meaning to audiopipe
+        self.front = configs.from_json(config_json).layer()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, waveform):
+        return self.dense(self.front(waveform)[..., 0])
+
+    def get_config(self):
+        return {"config_json": self.config_json}
+
+
 @pytest.fixture(scope="module")
 def models(config, tmp_path_factory):
     """The same model in each of its forms."""
     folder = tmp_path_factory.mktemp("models")
     model = model_of(config)
+    subclass = Subclass(config.to_json())
+    subclass(tf.zeros([1, 1000, 1]))
+    subclass.save(folder / "subclass.keras")
     model.save(folder / "model.keras")
     model.export(folder / "exported", verbose=False)
     tf.saved_model.save(model, folder / "saved")
@@ -41,17 +62,25 @@ def models(config, tmp_path_factory):
         ".keras": folder / "model.keras",
         "exported": folder / "exported",
         "saved": folder / "saved",
+        "subclass": subclass,
+        "subclass.keras": folder / "subclass.keras",
+        "loaded export": tf.saved_model.load(folder / "exported"),
+        "loaded": tf.saved_model.load(folder / "saved"),
+        "TFSMLayer": keras.Sequential([keras.layers.TFSMLayer(folder / "exported", call_endpoint="serve")]),
     }
 
 
 FORMS = ["in memory", "layer", ".keras", "exported", "saved"]
+FROZEN_FORMS = ["exported", "saved", "loaded export", "loaded", "TFSMLayer"]
+ALL_FORMS = [*FORMS, "subclass", "subclass.keras", "loaded export", "loaded", "TFSMLayer"]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ALL_FORMS)
 def test_a_model_tells_its_feature_and_whether_it_is_frozen(models, config, form):
     identity = fingerprint_of(models[form])
     assert (identity.config, identity.fingerprint) == (config, config.fingerprint)
-    assert identity.frozen == (form in ("exported", "saved"))
+    assert identity.frozen == (form in FROZEN_FORMS)
+    assert expected(models[form]) == (config, config.kernel_version)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -121,7 +150,7 @@ def test_several_configs_are_listed(config, other, form, tmp_path):
 @pytest.mark.parametrize("form", ["in memory", ".keras", "exported"])
 def test_a_model_without_a_config_says_what_was_looked_at(form, tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)], name="plain")
-    looked_at = {"in memory": "layers of <Sequential name=plain", ".keras": "config.json of", "exported": "constants"}
+    looked_at = {"in memory": "layers of <Sequential name=plain", ".keras": "assets of", "exported": "constants"}
     if form == ".keras":
         model.save(tmp_path / "model.keras")
         model = tmp_path / "model.keras"
@@ -190,3 +219,89 @@ def test_datasets_of_different_features_do_not_mix(clips, config, other):
     mapped = [hf.map(rows, Transform(each)) for each in (config, other)]
     with pytest.raises(ValueError, match="can't be aligned"):
         datasets.concatenate_datasets(mapped)
+
+
+def test_a_feature_set_and_a_mapped_dataset_say_which_features_are_expected(shared_feature_set, clips, config, other):
+    rows = datasets.DatasetDict({"train": datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})})
+    for source in (shared_feature_set, str(shared_feature_set), hf.map(rows, Transform(config))):
+        assert load(shared_feature_set, config=source).cardinality() == 4
+    with pytest.raises(ConfigMismatchError, match="hop_length: 99 != 100"):
+        load(shared_feature_set, config=hf.map(rows, Transform(other))["train"])
+
+
+def test_all_splits_must_be_of_one_feature(clips, config, other):
+    rows = datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})
+    train, test, differs = (hf.map(rows, Transform(each)) for each in (config, config, other))
+    identity = fingerprint_of(datasets.DatasetDict(train=train, test=test))
+    assert (identity.fingerprint, identity.frozen) == (config.fingerprint, True)
+    with pytest.raises(FingerprintError, match=r"Received: 2 in .*(?s:.)*hop_length"):
+        fingerprint_of(datasets.DatasetDict(train=train, test=differs))
+    with pytest.raises(FingerprintError, match=r"No config was found.*of the split 'test'"):
+        fingerprint_of(datasets.DatasetDict(train=train, test=rows))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Foreign(keras.layers.Layer):
+    """Somebody else's layer, with an attribute of the name that composed layers have."""
+
+    config_json = '{"model": "theirs"}'
+
+    def get_config(self):
+        return {**super().get_config(), "config_json": self.config_json}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls()
+
+    def call(self, inputs):
+        return inputs
+
+
+def test_what_other_layers_call_config_json_is_not_looked_at(config, tmp_path):
+    model = keras.Sequential([keras.Input((None, 1)), Foreign(), config.layer()])
+    model.save(tmp_path / "model.keras")
+    assert fingerprint_of(model).fingerprint == fingerprint_of(tmp_path / "model.keras").fingerprint
+    with pytest.raises(FingerprintError, match="No config was found"):
+        fingerprint_of(Foreign())
+
+
+@pytest.mark.parametrize("ask", [fingerprint_of, expected])
+@pytest.mark.parametrize("name", ["model.h5", "model.weights.h5", "model.hdf5"])
+def test_an_hdf5_file_is_refused_with_the_way_round(tmp_path, name, ask):
+    with pytest.raises(FingerprintError, match=r"An HDF5 file.*load_model\(path\)"):
+        ask(str(tmp_path / name))
+
+
+def edited(path, folder, change):
+    """A copy of a `.keras` file with another config.json."""
+    copy = folder / "edited.keras"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as target:
+        for name in archive.namelist():
+            content = archive.read(name)
+            target.writestr(name, change(content.decode()) if name == "config.json" else content)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('\\"hop_length\\":100', '\\"hop_length\\":99'),
+        lambda text: text.replace('"hop_length": 100', '"hop_length": 99'),
+    ],
+    ids=["config", "layers"],
+)
+def test_a_keras_file_whose_config_is_not_that_of_its_layers_is_refused(models, config, change, tmp_path):
+    same = edited(models[".keras"], tmp_path, lambda text: text)
+    assert fingerprint_of(same).fingerprint == fingerprint_of(keras.saving.load_model(same)).fingerprint
+    path = edited(models[".keras"], tmp_path, change)
+    with pytest.raises(FingerprintError, match="was edited: the layers"):
+        fingerprint_of(path)
+    with pytest.raises(FingerprintError, match=r"one of the two was edited. Received: config_json="):
+        keras.saving.load_model(path)
+
+
+def test_a_keras_file_from_before_there_was_a_digest_is_read(models, config, tmp_path):
+    path = edited(models[".keras"], tmp_path, lambda text: re.sub(r', "config_sha256": "\w+"', "", text))
+    assert "config_sha256" not in zipfile.ZipFile(path).read("config.json").decode()
+    assert fingerprint_of(path).fingerprint == config.fingerprint
+    assert fingerprint_of(keras.saving.load_model(path)).fingerprint == config.fingerprint

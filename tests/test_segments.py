@@ -99,8 +99,22 @@ def test_wrong_settings_are_refused(settings, message):
 def test_segments_that_a_config_cannot_have_are_refused():
     with pytest.raises(ArgumentError, match=r"at least one frame\. Received: 0\.3 s, 3 samples at 10 Hz"):
         Segments(seconds=0.3).sizes(TINY)
-    with pytest.raises(ArgumentError, match="at least one sample apart"):
+    with pytest.raises(ArgumentError, match=r"hop must be at least one sample .* Received: hop=0\.01, 0\.1 samples"):
         Segments(seconds=1, hop=0.01).sizes(TINY)
+
+
+@pytest.mark.parametrize("padding", [{}, {"pad_begin": True}, {"pad_end": True}])
+@pytest.mark.parametrize("settings", [{"seconds": 0.04}, {"seconds": 1e308}, {"seconds": 1, "hop": 1e308}])
+def test_segments_of_no_samples_or_of_more_than_there_can_be_are_refused(settings, padding):
+    name = list(settings)[-1]
+    with pytest.raises(ArgumentError, match=rf"{name} must be at least one sample and at most 2147483647\. .*{name}="):
+        Segments(**settings).sizes(dataclasses.replace(TINY, **padding))
+
+
+def test_a_segment_that_is_too_long_is_refused_before_anything_is_written(recordings, config, tmp_path):
+    with pytest.raises(ArgumentError, match=r"seconds=1e\+308"):
+        beam.precompute(recordings, tmp_path / "features", config, segments=Segments(seconds=1e308))
+    assert not (tmp_path / "features").exists()
 
 
 def test_settings_survive_json():

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from damage import bless
+from damage import bless, store_as
 from typer.testing import CliRunner
 
 from audiopipe import beam, cli
@@ -142,6 +142,24 @@ def test_a_clip_that_the_feature_set_lacks_is_reported(shared_feature_set, clips
     report = verify(shared_feature_set, manifest(*names, later=clips / "mono.wav"), door="tfdata")
     assert not report.ok
     assert (report.missing, report.unknown) == ([], ["later"])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_stored_values_agree_once_the_computed_ones_are_rounded(feature_set, clips, dtype):
+    store_as(feature_set, dtype)
+    report = verify(feature_set, clips / "manifest.jsonl")
+    assert report.ok
+    assert [(comparison.clips, comparison.differing) for comparison in report.comparisons] == [(4, 0)] * len(DOORS)
+
+    def flip(entries):
+        if entries["id"].bytes_list.value[0] == b"quiet":
+            content = bytearray(entries["feature"].bytes_list.value[0])
+            content[6] ^= 1  # the least bit of the fourth value
+            entries["feature"].bytes_list.value[0] = bytes(content)
+
+    rewrite(feature_set, 1, flip)
+    [comparison] = verify(feature_set, clips / "manifest.jsonl", door="hf").comparisons
+    assert (comparison.differing, comparison.worst_clip) == (1, "quiet")
 
 
 def test_an_input_in_another_order_agrees(shared_feature_set, clips, tmp_path):

@@ -2,13 +2,15 @@
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import kernel_versions, real_arithmetic
+from audiopipe import kernel_versions, real_arithmetic, stamps
+from audiopipe.errors import FingerprintError
 from audiopipe.layers.audio_layer import check_waveform_dtype, compute_policy
 
 _building = threading.RLock()
@@ -103,7 +105,7 @@ class ComposedLayer(keras.Sequential):
             # that of the numerics that are frozen with it, which need not be those that the layer was made with.
             config = json.loads(self.config_json)
             stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
-            tf.constant(json.dumps(stamp, sort_keys=True), name="audiopipe_config")
+            tf.constant(json.dumps(stamp, sort_keys=True), name=stamps.NODE)
         for layer in self.layers:
             # A layer of Keras may have been added behind ours; it is in real arithmetic as it is.
             inputs = getattr(layer, "call_real", layer)(inputs) if real_arithmetic.active() else layer(inputs)
@@ -118,13 +120,27 @@ class ComposedLayer(keras.Sequential):
         return keras.KerasTensor(inputs.shape, dtype=dtype)
 
     def get_config(self):
-        return {**super().get_config(), "config_json": self.config_json, "output_dtype": self.feature_dtype}
+        config = {**super().get_config(), "config_json": self.config_json, "output_dtype": self.feature_dtype}
+        if self.config_json is not None:
+            config[stamps.DIGEST] = stamps.digest(self.config_json, config["layers"])
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None):
-        config = dict(config)
+        if stamps.is_edited(config):
+            raise FingerprintError(
+                f"The layers of {config.get('name')!r} are not those that were saved with its config: one of the two "
+                f"was edited. Received: config_json={config['config_json']!r}. Save the model again, with the layer "
+                "that config.layer() gives."
+            )
+        config = {name: value for name, value in config.items() if name != stamps.DIGEST}
         config_json, output_dtype = config.pop("config_json"), config.pop("output_dtype")
         layer = super().from_config(config, custom_objects)
         layer.config_json, layer.feature_dtype = config_json, output_dtype
         layer.dtype_policy = compute_policy(output_dtype)
         return layer
+
+    def save_assets(self, dir_path: str) -> None:
+        """Leave the config in a `.keras` file; Keras calls it. Of a model's subclass the file names no layers."""
+        if self.config_json is not None:
+            (Path(dir_path) / stamps.ASSET).write_text(self.config_json, encoding="utf-8")

@@ -51,7 +51,6 @@ def test_features_of_this_release_are_read_by_a_later_one_that_has_a_field_more(
     shared_feature_set, config, monkeypatch
 ):
     expected = features(shared_feature_set, config)
-    monkeypatch.setattr(config_module, "_CLASSES", dict(config_module._CLASSES))
     later = dataclasses.make_dataclass(
         "StftMagnitude",
         [("tilt", float, configs.later_field(0.0))],
@@ -59,6 +58,7 @@ def test_features_of_this_release_are_read_by_a_later_one_that_has_a_field_more(
         frozen=True,
         kw_only=True,
     )
+    later.__module__ = configs.StftMagnitude.__module__
     monkeypatch.setitem(config_module._CLASSES, "StftMagnitude", later)
     fields = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
     found = features(shared_feature_set, later(**fields))
