@@ -9,11 +9,12 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test test-deep test-long lint docs bench constraints clean
+.PHONY: help demo test test-faults test-deep test-long lint docs bench constraints clean
 
 help:
 	@echo "make demo         precompute, verify and plot features of examples/audio"
 	@echo "make test         run the tests"
+	@echo "make test-faults  kill, stop and starve jobs, and run them on every engine, for a quarter of an hour"
 	@echo "make test-deep    attack the guarantee of equal bits with thousands of cases, for a quarter of an hour"
 	@echo "make test-long    measure the memory that two hours of audio take, with 3 GB of disk"
 	@echo "make lint         check style and types"
@@ -32,6 +33,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS)
+
+test-faults: $(INSTALLED)
+	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py tests/parity/test_thread_invariance.py

@@ -1,16 +1,17 @@
 """The command line. Heavy libraries are imported within the commands, so that `--help` answers at once."""
 
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from audiopipe import startup
-from audiopipe.errors import AudiopipeError
+from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +24,8 @@ configs_app = typer.Typer(no_args_is_help=True, help="Show the configs that have
 app.add_typer(configs_app, name="configs")
 
 SHOWN_FAILURES = 5
+TOO_MANY_FAILURES = 3  # exit codes
+INTERRUPTED = 130
 PIPED_WIDTH = 200  # columns; a table that another program reads is not folded to the width of a screen
 
 console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -43,8 +46,7 @@ CONFIG_HELP = "A registered name (see **audiopipe configs list**), name@fingerpr
 
 PRECOMPUTE_SETTINGS: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
-    "epilog": "Options that are not listed here go to Apache Beam, for example **--runner=DataflowRunner**, or "
-    "**--direct_running_mode=multi_processing --direct_num_workers=2** for two processes on this machine.",
+    "epilog": "Options that are not listed here go to Apache Beam, for example **--runner=DataflowRunner**.",
 }
 
 
@@ -54,7 +56,20 @@ def precompute(
     source: InputArgument,
     output: OutputArgument,
     config: Annotated[str, typer.Option(help=CONFIG_HELP)],
-    num_shards: Annotated[int | None, typer.Option(help="Number of shards.", show_default="one for 256 clips")] = None,
+    num_shards: Annotated[
+        int | None, typer.Option(help="Number of shards.", show_default="a 64th of the output each, 1 to 128 MB")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes on this machine, one TensorFlow thread each; 1 works within this process.",
+            show_default="1 for less than 8 hours of audio, else one a processor",
+        ),
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "float16", "bfloat16"],
+        typer.Option(help="How features are stored; only float32 keeps every bit."),
+    ] = "float32",
     segment_seconds: Annotated[
         float | None, typer.Option(help="Cut recordings into clips of this length.", show_default="whole recordings")
     ] = None,
@@ -62,40 +77,74 @@ def precompute(
         float | None, typer.Option(help="Seconds between the starts of segments.", show_default="their length")
     ] = None,
     segment_last: Annotated[
-        str | None, typer.Option(help="An incomplete last segment: **drop**, **pad** or **keep**.", show_default="drop")
+        Literal["drop", "pad", "keep"] | None,
+        typer.Option(help="What becomes of an incomplete last segment.", show_default="drop"),
     ] = None,
+    max_failure_ratio: Annotated[
+        float, typer.Option(help="End with exit code 3 when more of the clips fail; looked at after 100 clips.", min=0)
+    ] = 0.05,
+    retry_failures: Annotated[
+        bool, typer.Option("--retry-failures", help="Try the clips again that failed, and only those.")
+    ] = False,
+    stall_timeout: Annotated[float, typer.Option(help="End when no shard was finished for so many seconds.")] = 1800.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the feature set that is in OUTPUT.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop there.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Print events as lines of JSON to standard output, and nothing else.")
+    ] = False,
 ) -> None:
     """Compute the features of all clips of INPUT and write them to OUTPUT as a feature set.
 
     OUTPUT gets TFRecord shards, **failures.jsonl** with a line for each clip that could not be read, and last
-    **dataset.json**. A bad file never stops the job: the exit code is 0 also where some clips failed.
+    **dataset.json**. A bad file never stops the job: the exit code is 0 also where some clips failed. Whatever stops
+    it, the same command goes on from there and ends with the same bytes.
     """
     import time
 
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
     with startup.quiet():
-        from audiopipe import beam
+        from audiopipe import beam, job, progress
         from audiopipe.segments import Segments
 
     segments = None
     if segment_seconds is not None:
         segments = Segments(seconds=segment_seconds, hop=segment_hop, last=segment_last or "drop")
+    what: dict[str, Any] = {"num_shards": num_shards, "segments": segments, "dtype": dtype}
+    reporter = progress.reporter(errors, log_json)
+    if dry_run:
+        reporter.planned(**job.facts(beam.estimate(source, config, **what)), done_before=0)
+        return
     started = time.perf_counter()
-    with _progress() as report:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
+    try:
         feature_set = beam.precompute(
             source,
             output,
             config,
-            num_shards=num_shards,
-            segments=segments,
+            **what,
+            workers=workers,
             overwrite=overwrite,
+            retry_failures=retry_failures,
+            max_failure_ratio=max_failure_ratio,
+            stall_timeout=stall_timeout,
             beam_options=context.args,
-            progress=report,
+            reporter=reporter,
         )
-    seconds = time.perf_counter() - started
+    except KeyboardInterrupt:
+        errors.print(f"Stopped. {job.AGAIN}", highlight=False)
+        _exit(INTERRUPTED)
+    _show_finished(feature_set, output, time.perf_counter() - started, reporter, log_json)
+
+
+def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any, log_json: bool) -> None:
     counts = feature_set.counts
+    size = sum(shard["bytes"] for shard in feature_set.shards)
+    reporter.finished(
+        {**counts, "output": output, "fingerprint": feature_set.fingerprint, "bytes": size, "seconds": seconds}
+    )
+    if log_json:
+        return
     table = _facts()
     table.add_row("feature set", output)
     table.add_row("config", f"{type(feature_set.config).__name__} {feature_set.fingerprint[:12]}")
@@ -103,7 +152,9 @@ def precompute(
     table.add_row("failures", f"{counts['failures']}" + (" (see failures.jsonl)" if counts["failures"] else ""))
     table.add_row("audio", _duration(counts["hours"] * 3600))
     table.add_row("size", _size(feature_set))
-    table.add_row("time", f"{seconds:.1f} s, {counts['hours'] * 3600 / seconds:.0f} times real time")
+    if feature_set.dtype != "float32":
+        table.add_row("stored as", f"{feature_set.dtype}, off by at most {feature_set.max_error:g}")
+    table.add_row("time", f"{seconds:.1f} s")
     console.print(table)
     failures = feature_set.failures()
     for failure in failures[:SHOWN_FAILURES]:
@@ -117,7 +168,7 @@ def precompute(
 def verify(
     output: OutputArgument,
     source: Annotated[str, typer.Option("--input", help="The INPUT that the feature set was made from.")],
-    door: Annotated[str, typer.Option(help="What to recompute with: **tfdata**, **hf** or **both**.")] = "both",
+    door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="What to recompute with.")] = "both",
     sample: Annotated[int | None, typer.Option(help="Recompute this many clips, spread over OUTPUT.", min=1)] = None,
     everything: Annotated[bool, typer.Option("--all", help="Recompute all clips, as it does by default.")] = False,
     tolerance: Annotated[float | None, typer.Option(help="Greatest absolute difference that is fine.", min=0)] = None,
@@ -186,7 +237,9 @@ def inspect(output: OutputArgument) -> None:
     for machine in feature_set.machines:
         table.add_section()
         table.add_row("CPU family", machine["cpu_family"])
+        table.add_row("instruction sets", machine.get("instruction_sets", "not recorded"))
         table.add_row("oneDNN", "on" if machine["onednn"] else "off")
+        table.add_row("oneDNN held to", machine.get("onednn_max_isa", "not recorded"))
         for name, version in machine["versions"].items():
             table.add_row(name, version)
     console.print(table)
@@ -251,7 +304,9 @@ def plot(
 
 
 def main(commands: typer.Typer = app) -> None:
-    """Run a command line. Errors of audiopipe end it with exit code 1 and their message, without a traceback.
+    """Run a command line. Errors of audiopipe end it with their message, without a traceback.
+
+    The exit code is 1, 3 if too many clips failed, and 130 for Ctrl-C.
 
     Args:
         commands: The command line.
@@ -261,38 +316,16 @@ def main(commands: typer.Typer = app) -> None:
     except AudiopipeError as error:
         errors.print(f"[bold red]{type(error).__name__}[/]:", end=" ")
         errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        if isinstance(error, StalledError):
+            _exit(1)
+        sys.exit(TOO_MANY_FAILURES if isinstance(error, TooManyFailuresError) else 1)
 
 
-def _progress() -> Any:
-    """A context that shows a progress bar and yields the function that moves it."""
-    import contextlib
-
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    @contextlib.contextmanager
-    def shown():
-        columns = (TextColumn("clips"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        bar = Progress(*columns, console=errors)
-        task = bar.add_task("clips", total=None)
-
-        def report(done: int, total: int) -> None:
-            bar.start()  # with the first report, so that an error before the work starts stands alone
-            bar.update(task, completed=done, total=total)
-
-        try:
-            yield report
-        finally:
-            bar.stop()
-
-    return shown()
+def _exit(code: int) -> NoReturn:
+    """End now: a thread that hangs in a file would keep a normal exit waiting."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _facts() -> Table:

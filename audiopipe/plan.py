@@ -1,31 +1,55 @@
-"""Which clip goes into which shard, and what is done already.
+"""Which clip goes into which shard: the plan of a feature set in the making, as it stands in its folder.
 
-A feature set in the making holds a folder `plan` with `plan.json` (what is to be made), `clips-00000.jsonl` and so on
-(a line a clip, in the order of the input), and for each finished shard a sidecar `shard-00000.json`. A shard counts as
-finished when its sidecar is there; the sidecar is written after the shard.
+The folder `plan` holds `plan.json` (what is to be made), `shards.jsonl` (a line a shard) and `clips-00000.jsonl` and so
+on: first a line that says where the clips of which shard stand, then a line a clip, in the order of the input.
 """
 
 import dataclasses
+import functools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from audiopipe import configs, files, schema
+from audiopipe import configs, files
 from audiopipe.config import Config
-from audiopipe.errors import CorruptFeatureSetError, InputError
-from audiopipe.inputs import Source
+from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.identities import Listed
 from audiopipe.segments import Segments
 
 FOLDER = "plan"
 HEADER = "plan.json"
-FORMAT_VERSION = 1
-CLIPS_PER_SHARD = 256
-SHARDS_PER_FILE = 256
+TABLE = "shards.jsonl"
+FORMAT_VERSION = 2
 
 # The files of a feature set in the making, relative to its folder.
-FILES = re.compile(r"features-\d{5,}-of-\d{5,}\.tfrecord|plan/(plan\.json|clips-\d{5,}\.jsonl|shard-\d{5,}\.json)")
+FILES = re.compile(
+    r"features-\d{5,}-of-\d{5,}\.tfrecord|"
+    r"plan/(plan\.json|shards\.jsonl|lock|lease\.json|clips-\d{5,}\.jsonl|finished-[0-9a-f]+\.jsonl|"
+    r"(shard|retry)-\d{5,}\.json)"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """What is planned for one shard.
+
+    Args:
+        number: Its number, from 0.
+        file: Number of the file that holds its clips.
+        clips: Clips of the input that go into it.
+        seconds: Their audio, in seconds, estimated.
+        n_bytes: Its size, estimated.
+        digest: SHA-256 over its clips and all else that decides its bytes.
+    """
+
+    number: int
+    file: int
+    clips: int
+    seconds: float
+    n_bytes: int
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +62,14 @@ class Plan:
         n_clips: Clips of the input.
         n_shards: Shards of the output.
         schema: Type of each metadata column, see `audiopipe.schema`.
+        set_id: What the records of the feature set have in common, 16 hexadecimal digits.
+        input_digest: SHA-256 over the clips of the input, as they were when they were listed.
+        exact: Whether the length of every clip was known, so that `seconds` is no estimate.
+        headers: Headers of audio files that the estimate was made from.
+        seconds: Audio in the input, in seconds, estimated.
+        n_bytes: Size of all shards, estimated.
         segments: How clips are cut into segments, which become the clips of the feature set; None leaves them whole.
+        dtype: What features are stored as.
     """
 
     output: str
@@ -46,98 +77,71 @@ class Plan:
     n_clips: int
     n_shards: int
     schema: dict[str, str]
+    set_id: str
+    input_digest: str
+    exact: bool
+    headers: int
+    seconds: float
+    n_bytes: int
     segments: Segments | None = None
-
-    def clips_of(self, shard: int) -> range:
-        """Numbers of the clips of a shard: neighbours in the input, and as many as in any other shard, or one fewer."""
-        return range(self.n_clips * shard // self.n_shards, self.n_clips * (shard + 1) // self.n_shards)
+    dtype: str = "float32"
 
     def shard_name(self, shard: int) -> str:
         """File name of a shard."""
         return f"features-{shard:05d}-of-{self.n_shards:05d}.tfrecord"
 
-    def sources(self, shard: int) -> Iterator[Source]:
-        """The clips of a shard."""
-        clips = self.clips_of(shard)
-        start = self.clips_of(shard - shard % SHARDS_PER_FILE).start
-        lines = files.read_bytes(_path(self.output, f"clips-{shard // SHARDS_PER_FILE:05d}.jsonl")).splitlines()
-        for line in lines[clips.start - start : clips.stop - start]:
-            yield Source(**json.loads(line))
+    def path(self, *parts: str) -> str:
+        """Path of a file of the plan."""
+        return files.join(self.output, FOLDER, *parts)
 
-    def write(self, sources: list[Source]) -> None:
-        """Write the plan to the output folder, which is made if it is not there."""
-        files.make_folder(_path(self.output))
-        for number, first in enumerate(range(0, self.n_shards, SHARDS_PER_FILE)):
-            last = min(first + SHARDS_PER_FILE, self.n_shards) - 1
-            clips = sources[self.clips_of(first).start : self.clips_of(last).stop]
-            lines = b"".join(_json(dataclasses.asdict(clip)) for clip in clips)
-            files.write_bytes(_path(self.output, f"clips-{number:05d}.jsonl"), lines)
-        header = {
+    def clips_file(self, file: int) -> str:
+        """Path of a file that holds the clips of some shards."""
+        return self.path(f"clips-{file:05d}.jsonl")
+
+    def shards(self) -> list[Shard]:
+        """What is planned for each shard, by number."""
+        lines = files.read_bytes(self.path(TABLE)).splitlines()
+        return [Shard(number=number, **json.loads(line)) for number, line in enumerate(lines)]
+
+    def header(self) -> dict[str, Any]:
+        """What stands in `plan.json`."""
+        facts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del facts["output"]
+        return {
+            **facts,
             "format_version": FORMAT_VERSION,
             "config": self.config.to_dict(),
             "fingerprint": self.config.fingerprint,
-            "n_clips": self.n_clips,
-            "n_shards": self.n_shards,
-            "schema": self.schema,
             "segments": self.segments.to_dict() if self.segments else None,
         }
-        files.write_bytes(_path(self.output, HEADER), _json(header))
 
-    def finish_shard(self, shard: int, sidecar: dict[str, Any]) -> None:
-        """Write the sidecar that makes a shard count."""
-        files.write_bytes(_path(self.output, _sidecar_name(shard)), _json(sidecar))
-
-    def finished_numbers(self) -> list[int]:
-        """Numbers of the finished shards."""
-        names = set(files.walk(_path(self.output)))
-        return [shard for shard in range(self.n_shards) if _sidecar_name(shard) in names]
-
-    def finished(self) -> dict[int, dict[str, Any]]:
-        """The sidecars of the finished shards, by number."""
-        return {
-            shard: json.loads(files.read_bytes(_path(self.output, _sidecar_name(shard))))
-            for shard in self.finished_numbers()
-        }
+    def settings(self) -> bytes:
+        """What decides the bytes of a shard beside its clips."""
+        facts = self.header()
+        names = ("format_version", "fingerprint", "n_shards", "schema", "segments", "dtype", "set_id")
+        return to_line({name: facts[name] for name in names})
 
 
-def make(
-    output: str,
-    config: Config,
-    sources: Iterable[Source],
-    num_shards: int | None = None,
-    segments: Segments | None = None,
-) -> tuple[Plan, list[Source]]:
-    """List the input and decide what goes where; nothing is written.
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The clips of one shard, as a worker reads them.
 
     Args:
-        output: Folder of the feature set.
-        config: The feature.
-        sources: The clips.
-        num_shards: Shards of the output, at most one a clip. None means one for each 256 clips.
-        segments: How clips are cut into segments; None leaves them whole.
-
-    Returns:
-        The plan, and the clips that `Plan.write` takes.
-
-    Raises:
-        InputError: If the input has no clips, or a metadata column has no single type.
-        ArgumentError: If segments are shorter than one frame.
+        plan: The plan.
+        shard: Number of the shard.
+        digest: As in `Shard`.
+        clips: The clips.
     """
-    sources = list(sources)
-    if not sources:
-        raise InputError("There are no clips to plan for.")
-    n_shards = min(len(sources), num_shards or -(-len(sources) // CLIPS_PER_SHARD))
-    types = schema.infer(source.metadata for source in sources)
-    if segments is not None:
-        segments.sizes(config)
-        types = segments.schema(types)
-    work = Plan(output=output, config=config, n_clips=len(sources), n_shards=n_shards, schema=types, segments=segments)
-    return work, sources
+
+    plan: Plan
+    shard: int
+    digest: str
+    clips: list[Listed]
 
 
 def exists(output: str) -> bool:
     """Whether a folder holds a plan."""
-    return files.exists(_path(output, HEADER))
+    return files.exists(files.join(output, FOLDER, HEADER))
 
 
 def read(output: str) -> Plan:
@@ -146,29 +150,45 @@ def read(output: str) -> Plan:
     Raises:
         CorruptFeatureSetError: If the plan was written by another version of audiopipe.
     """
-    header = json.loads(files.read_bytes(_path(output, HEADER)))
+    return _parse(output, files.read_bytes(files.join(output, FOLDER, HEADER)))
+
+
+@functools.lru_cache(maxsize=4)
+def _parse(output: str, content: bytes) -> Plan:
+    header = json.loads(content)
     config = configs.from_dict(header["config"]) if header["format_version"] == FORMAT_VERSION else None
-    if config is None or config.fingerprint != header["fingerprint"]:
+    fields = {field.name for field in dataclasses.fields(Plan)} - {"output"} | {"format_version", "fingerprint"}
+    if config is None or config.fingerprint != header["fingerprint"] or header.keys() != fields:
         raise CorruptFeatureSetError(
-            f"The plan in {output!r} was written by another version of audiopipe. Start anew in another folder."
+            f"The plan in {output!r} was written by another version of audiopipe. Start anew in another folder, or "
+            "with --overwrite."
         )
-    return Plan(
-        output=output,
-        config=config,
-        n_clips=header["n_clips"],
-        n_shards=header["n_shards"],
-        schema=header["schema"],
-        segments=Segments(**header["segments"]) if header.get("segments") else None,
-    )
+    facts = {name: value for name, value in header.items() if name not in ("format_version", "fingerprint")}
+    segments = Segments(**header["segments"]) if header["segments"] else None
+    return Plan(**{**facts, "output": output, "config": config, "segments": segments})
 
 
-def _sidecar_name(shard: int) -> str:
-    return f"shard-{shard:05d}.json"
+def read_part(clips_file: str, shard: int) -> Part:
+    """Read the clips of one shard.
+
+    Args:
+        clips_file: Path of the file of the plan that holds them.
+        shard: Number of the shard.
+    """
+    plan = read(clips_file[: clips_file.rindex(FOLDER) - 1])
+    lines = files.read_bytes(clips_file).splitlines()
+    first, count, digest = json.loads(lines[0])[str(shard)]
+    clips = [Listed.from_json(line) for line in lines[1 + first : 1 + first + count]]
+    return Part(plan=plan, shard=shard, digest=digest, clips=clips)
 
 
-def _path(output: str, *parts: str) -> str:
-    return files.join(output, FOLDER, *parts)
+def read_clips(plan: Plan) -> Iterator[bytes]:
+    """All clips of a plan, as the lines that stand for them, in the order of the input."""
+    last = max(shard.file for shard in plan.shards())
+    for file in range(last + 1):
+        yield from files.read_bytes(plan.clips_file(file)).splitlines(keepends=True)[1:]
 
 
-def _json(value: Any) -> bytes:
+def to_line(value: Any) -> bytes:
+    """A value as a line of JSON."""
     return json.dumps(value, sort_keys=True).encode() + b"\n"

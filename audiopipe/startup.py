@@ -27,8 +27,6 @@ def quiet() -> Iterator[None]:
         level = logging.root.manager.disable
         logging.disable(max(level, logging.WARNING))
         try:
-            import tensorflow  # noqa: F401
-
             yield
         finally:
             logging.disable(level)

@@ -1,9 +1,18 @@
-"""A plan in one step, for tests of what comes after it."""
+"""A plan in one step, and its shards written without a pipeline, for tests of what comes after them."""
 
-from audiopipe import plan
+from audiopipe import draft, plan, shards
 
 
-def written(*arguments, **keywords):
-    work, sources = plan.make(*arguments, **keywords)
-    work.write(sources)
-    return work
+def written(output, config, sources, num_shards=None, **keywords):
+    with draft.draft(output, config, sources, num_shards=num_shards, **keywords) as drafted:
+        return drafted.write()
+
+
+def write_shard(work, shard):
+    return shards.write_shard(work.clips_file(work.shards()[shard].file), shard)
+
+
+def clips_of(work, shard):
+    """The clips of a shard, as sources."""
+    part = plan.read_part(work.clips_file(work.shards()[shard].file), shard)
+    return [clip.source for clip in part.clips]

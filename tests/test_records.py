@@ -5,10 +5,11 @@ import json
 import shutil
 
 import fsspec
+import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
-from damage import bless
+from damage import bless, edit, store_as
 
 from audiopipe import beam, configs, load, records
 from audiopipe.errors import (
@@ -75,7 +76,7 @@ def test_a_record_is_what_protobuf_makes_of_its_entries(config, frames):
     feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
     record = records.encode("clip", feature, config, {"gain": 0.5}, {"gain": "float"}, (3, 4))
     entries = tf.train.Example.FromString(record).features.feature
-    assert set(entries) == {"id", "feature", "shape", "n_frames", "fingerprint", "record", "gain"}
+    assert set(entries) == {"id", "feature", "shape", "n_frames", "fingerprint", "set_id", "record", "gain"}
     assert list(entries["feature"].bytes_list.value) == [feature.tobytes()]
     parsed = tf.io.parse_single_example(record, {"feature": tf.io.FixedLenFeature([], tf.string)})
     assert parsed["feature"].numpy() == feature.tobytes()
@@ -109,6 +110,90 @@ def test_an_id_that_is_no_utf8_survives(config):
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
     entries = tf.train.Example.FromString(records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, {}, (0, 0)))
     assert entries.features.feature["id"].bytes_list.value[0] == b"caf\xe9.wav"
+
+
+def test_a_record_put_in_another_place_is_what_encoding_gives_there(config):
+    types = {"gain": "float", "note": "string"}
+    metadata = {"gain": 0.5, "note": "x" * 300}  # the entries take more than one byte to say how long they are
+    for frames, dtype in ((0, "float32"), (40, "float32"), (7, "float16")):
+        feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
+        record, there = (
+            records.encode("caf\udce9", feature, config, metadata, types, place, dtype)
+            for place in [(3, 4), (70000, 0)]
+        )
+        assert records.moved(record, (70000, 0)) == (there, frames)
+        assert records.moved(there, (3, 4)) == (record, frames)
+        assert records.clip_id(record) == "caf\udce9"
+
+
+# Storage
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"), [("float16", np.dtype("<f2")), ("bfloat16", np.dtype(ml_dtypes.bfloat16))]
+)
+def test_a_record_of_another_dtype_holds_its_bytes_and_its_name(config, dtype, stored):
+    feature = np.random.default_rng(3).uniform(-80, 0, (7, 129, 1)).astype(np.float32)
+    record, error = records.encode_as(dtype, "clip", feature, config, {}, {}, (0, 0))
+    assert record == records.encode("clip", feature, config, {}, {}, (0, 0), dtype=dtype)
+    entries = tf.train.Example.FromString(record).features.feature
+    assert entries["dtype"].bytes_list.value[0].decode() == dtype
+    [data] = entries["feature"].bytes_list.value
+    assert data == feature.astype(stored).tobytes()
+    assert error == np.abs(np.frombuffer(data, stored).astype(np.float64).reshape(feature.shape) - feature).max() > 0
+
+
+def test_a_value_beyond_float16_is_refused(config):
+    feature = np.full((1, 129, 1), 1e5, np.float32)
+    records.encode("clip", feature, config, {}, {}, (0, 0), dtype="bfloat16")
+    with pytest.raises(AudioError, match=r"float16 holds values up to 65504\. Received: a feature with 100000"):
+        records.encode("clip", feature, config, {}, {}, (0, 0), dtype="float16")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_stored_features_come_as_float32_within_the_measured_error(feature_set, dtype):
+    before = list(load(feature_set).as_numpy_iterator())
+    spec = load(feature_set).element_spec
+    written = store_as(feature_set, dtype)
+    dataset = load(feature_set, config=written.config, check=True)
+    assert dataset.element_spec == spec
+    differences = []
+    for element, exact in zip(dataset.as_numpy_iterator(), before, strict=True):
+        assert element["feature"].dtype == np.float32
+        differences.append(np.abs(element.pop("feature") - exact.pop("feature")).max())
+        np.testing.assert_equal(element, exact)
+    assert max(differences) == written.max_error > 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_every_stored_value_is_read_as_numpy_reads_it(feature_set, dtype):
+    # All 65,536 values of 16 bits, in one clip.
+    bits = np.resize(np.arange(2**16, dtype=np.uint16), (509, 129, 1))
+    stored = store_as(feature_set, dtype)
+    exact = bits.view(ml_dtypes.bfloat16 if dtype == "bfloat16" else np.float16).astype(np.float32)
+    path = feature_set / stored.shards[0]["name"]
+    kept = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
+    metadata = {"clean": True, "gain": 0.0, "take": 0}
+    kept[0] = records.encode("all", exact, stored.config, metadata, TYPES, (0, 0), dtype, stored.set_id)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in kept:
+            writer.write(record)
+    bless(feature_set)
+    first = next(load(feature_set).as_numpy_iterator())
+    np.testing.assert_array_equal(first["feature"], exact)
+
+
+@pytest.mark.parametrize("actual", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("claimed", ["float32", "float16", "bfloat16"])
+def test_a_dtype_that_is_not_that_of_the_records_is_found_with_the_shard(feature_set, actual, claimed):
+    store_as(feature_set, actual)
+    edit(feature_set, lambda content: content["storage"].update(dtype=claimed))
+    if actual == claimed:
+        assert ids(load(feature_set)) == NAMES
+        return
+    message = rf"Record 0 of the shard .*features-00000-of-00002\.tfrecord is not stored as {claimed}"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        ids(load(feature_set))
 
 
 # load

@@ -1,0 +1,348 @@
+"""How a precompute job shows itself: a bar on a terminal, plain lines elsewhere, or JSON lines for programs."""
+
+import abc
+import contextlib
+import datetime
+import itertools
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+INTERVAL_SECONDS = 10.0
+WINDOW_SECONDS = 60.0
+WINDOW_GAPS = 4  # a window has room for so many of the longest gaps between two shards
+
+
+@dataclass(frozen=True)
+class Done:
+    """What is done so far, of earlier runs as well.
+
+    Args:
+        clips: Clips that are done, failures included.
+        failures: Clips that failed.
+        seconds: Audio of the clips, in seconds.
+        shards: Finished shards.
+    """
+
+    clips: int
+    failures: int
+    seconds: float
+    shards: int
+
+
+class Reporter(Protocol):
+    """Shows a job. `planned` comes first, then updates, then either `finished` or `stopped`."""
+
+    def planned(
+        self, *, clips: int, hours: float, bytes: int, shards: int, exact: bool, headers: int = 0, done_before: int = 0
+    ) -> None:
+        """Show what is to be done.
+
+        Args:
+            clips: Clips of the input.
+            hours: Their audio.
+            bytes: Size of the output.
+            shards: Shards of the output.
+            exact: Whether the length of every clip is known, so that hours and bytes are no estimate.
+            headers: Headers of audio files that the estimate was made from.
+            done_before: Clips that an earlier run did and that are kept.
+        """
+
+    def update(self, done: Done, total_clips: int) -> None:
+        """Show how far the job is. It may be called as often as is convenient."""
+
+    def finished(self, facts: dict[str, Any]) -> None:
+        """Show the end. The facts are for programs: what people read is the final table of the command line.
+
+        Args:
+            facts: What `dataset.json` counts and the like, under other names than `event` and `time`.
+        """
+
+    def stopped(self, reason: str) -> None:
+        """Show why the job ends early."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def planned(self, **facts: Any) -> None:
+        """Show nothing."""
+
+    def update(self, done: Done, total_clips: int) -> None:
+        """Show nothing."""
+
+    def finished(self, facts: dict[str, Any]) -> None:
+        """Show nothing."""
+
+    def stopped(self, reason: str) -> None:
+        """Show nothing."""
+
+
+def reporter(
+    console: Console,
+    log_json: bool,
+    *,
+    interval: float = INTERVAL_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Reporter:
+    """What shows a job.
+
+    Args:
+        console: Where people read, usually standard error. It gets a bar if it is a terminal, else plain lines.
+        log_json: Whether to print a JSON object an event to standard output instead.
+        interval: Plain lines and JSON objects of progress are at least this many seconds apart.
+        clock: Seconds from any start.
+    """
+    if log_json:
+        return _JsonLines(clock, interval)
+    if console.is_terminal:
+        return _Bar(clock, console)
+    return _Lines(clock, interval, console)
+
+
+class Speed:
+    """Clips per second of this run, and the time that is left.
+
+    Shards finish in steps, so what is done between two steps is taken to grow evenly. The rate is that of the last
+    minute, or longer where shards take longer: the start of the workers leaves it as soon as it is that old.
+
+    Args:
+        done_before: Clips that an earlier run did; None takes those of the first `add`.
+        clock: Seconds from any start.
+
+    Example:
+        >>> now = iter([0.0, 10.0, 10.0])
+        >>> speed = Speed(1000, lambda: next(now))
+        >>> speed.add(1200)
+        >>> speed.rate()
+        20.0
+    """
+
+    def __init__(self, done_before: int | None, clock: Callable[[], float]):
+        self._clock = clock
+        self._started = clock()
+        self._steps: deque[tuple[float, int]] = deque()
+        if done_before is not None:
+            self._steps.append((self._started, done_before))
+
+    def add(self, clips: int) -> None:
+        """Note how many clips are done now."""
+        now = self._clock()
+        if not self._steps:
+            self._steps.append((self._started, clips))
+        elif clips > self._steps[-1][1]:
+            self._steps.append((now, clips))
+            while len(self._steps) > 2 and self._steps[1][0] <= now - self._window():
+                self._steps.popleft()
+
+    def rate(self) -> float | None:
+        """Clips per second; None before the first were done."""
+        if len(self._steps) < 2:
+            return None
+        last, clips = self._steps[-1]
+        # Work goes on between two shards; a wait that is longer than any before lowers the rate.
+        end = max(last, self._clock() - self._longest_gap())
+        first = max(self._steps[0][0], end - self._window())
+        return (clips - self._at(first)) / (end - first) if end > first else None
+
+    def seconds_left(self, clips_left: int) -> float | None:
+        """Time that so many clips take; None if that is not known."""
+        if clips_left <= 0:
+            return 0.0
+        rate = self.rate()
+        return clips_left / rate if rate else None
+
+    def _window(self) -> float:
+        return max(WINDOW_SECONDS, WINDOW_GAPS * self._longest_gap())
+
+    def _longest_gap(self) -> float:
+        times = [at for at, _ in self._steps]
+        return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
+
+    def _at(self, moment: float) -> float:
+        """Clips that were done at a moment, between steps by a straight line."""
+        for (before, clips), (after, more) in itertools.pairwise(self._steps):
+            if moment <= after:
+                return clips + (more - clips) * (moment - before) / (after - before) if after > before else more
+        return self._steps[-1][1]
+
+
+class _Base(abc.ABC):
+    """Measures the speed, and shows progress at most once an interval and always at the end."""
+
+    def __init__(self, clock: Callable[[], float], interval: float):
+        self._clock = clock
+        self._interval = interval
+        self._speed = Speed(None, clock)
+        self._shown_at = -math.inf
+        self._waiting: tuple[Done, int] | None = None
+        self._shown: tuple[Done, int] | None = None
+
+    def planned(
+        self, *, clips: int, hours: float, bytes: int, shards: int, exact: bool, headers: int = 0, done_before: int = 0
+    ) -> None:
+        self._speed = Speed(done_before, self._clock)
+        facts = {"clips": clips, "hours": hours, "bytes": bytes, "shards": shards}
+        self._show_plan({**facts, "exact": exact, "headers": headers, "done_before": done_before})
+
+    def update(self, done: Done, total_clips: int) -> None:
+        self._speed.add(done.clips)
+        if (done, total_clips) == self._shown:
+            return
+        self._waiting = (done, total_clips)
+        if self._clock() - self._shown_at >= self._interval:
+            self._show_waiting()
+
+    def finished(self, facts: dict[str, Any]) -> None:
+        self._show_waiting()
+        self._show_end("finished", facts)
+
+    def stopped(self, reason: str) -> None:
+        self._show_waiting()
+        self._show_end("stopped", {"reason": reason})
+
+    def _show_waiting(self) -> None:
+        if self._waiting is not None:
+            done, total_clips = self._waiting
+            self._shown_at, self._shown, self._waiting = self._clock(), self._waiting, None
+            self._show(done, total_clips, self._speed.rate(), self._speed.seconds_left(total_clips - done.clips))
+
+    @abc.abstractmethod
+    def _show_plan(self, facts: dict[str, Any]) -> None: ...
+
+    @abc.abstractmethod
+    def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None: ...
+
+    @abc.abstractmethod
+    def _show_end(self, event: str, facts: dict[str, Any]) -> None: ...
+
+
+class _JsonLines(_Base):
+    def _show_plan(self, facts: dict[str, Any]) -> None:
+        self._print("planned", facts)
+
+    def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
+        facts = {"clips": done.clips, "total_clips": total_clips, "failures": done.failures, "shards": done.shards}
+        seconds = {"seconds_of_audio": done.seconds, "seconds_left": seconds_left}
+        self._print("progress", {**facts, **seconds, "clips_per_second": rate})
+
+    def _show_end(self, event: str, facts: dict[str, Any]) -> None:
+        self._print(event, facts)
+
+    def _print(self, event: str, facts: dict[str, Any]) -> None:
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        print(json.dumps({**_strict(facts), "event": event, "time": now}, allow_nan=False), flush=True)
+
+
+class _Lines(_Base):
+    def __init__(self, clock: Callable[[], float], interval: float, console: Console):
+        super().__init__(clock, interval)
+        self._console = console
+
+    def _show_plan(self, facts: dict[str, Any]) -> None:
+        self._print(_plan_line(facts))
+
+    def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
+        percent = math.floor(100 * done.clips / total_clips) if total_clips else 100
+        parts = [f"clips {done.clips} of {total_clips} ({percent} %)", _audio(done), _failures(done)]
+        self._print(", ".join([*parts, *_pace(rate, seconds_left)]))
+
+    def _show_end(self, event: str, facts: dict[str, Any]) -> None:
+        """Nothing: people read the command line's final table, or its error."""
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Bar(_Lines):
+    def __init__(self, clock: Callable[[], float], console: Console):
+        super().__init__(clock, 0.0, console)
+        columns = (TextColumn("clips"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"))
+        self._bar = Progress(*columns, TimeElapsedColumn(), console=console)
+        self._task = self._bar.add_task("clips", total=None, facts="")
+
+    def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
+        self._bar.start()  # with the first update, so that an error before the work starts stands alone
+        facts = ", ".join([_audio(done), _failures(done), *_pace(rate, seconds_left)])
+        self._bar.update(self._task, completed=done.clips, total=total_clips, facts=facts)
+
+    def _show_end(self, event: str, facts: dict[str, Any]) -> None:
+        self._bar.stop()
+        super()._show_end(event, facts)
+
+
+def _plan_line(facts: dict[str, Any]) -> str:
+    """What is planned, for people."""
+    amount = f"{duration(3600 * facts['hours'])} of audio, {size(facts['bytes'])} in {_count(facts['shards'], 'shard')}"
+    line = f"planned: {_count(facts['clips'], 'clip')}, {amount}"
+    if not facts["exact"]:
+        line += f" (estimated from {_count(facts['headers'], 'header')})"
+    if facts["done_before"]:
+        line += f"; {_count(facts['done_before'], 'clip')} done before"
+    return line
+
+
+def _audio(done: Done) -> str:
+    return f"{duration(done.seconds)} of audio"
+
+
+def _failures(done: Done) -> str:
+    return _count(done.failures, "failure")
+
+
+def _pace(rate: float | None, seconds_left: float | None) -> list[str]:
+    parts = [] if rate is None else [f"{rate:.0f} clips/s" if rate >= 10 else f"{rate:.2g} clips/s"]
+    return parts if seconds_left is None else [*parts, f"{duration(seconds_left)} left"]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A time, for people.
+
+    Example:
+        >>> duration(42), duration(750), duration(11880)
+        ('42 s', '12.5 min', '3.3 h')
+    """
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def size(n_bytes: float) -> str:
+    """A number of bytes, for people.
+
+    Example:
+        >>> size(999), size(25_600_000), size(3e15)
+        ('999 bytes', '25.6 MB', '3000.0 TB')
+    """
+    if n_bytes < 1000:
+        return f"{n_bytes:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        n_bytes /= 1000
+        if n_bytes < 1000:
+            return f"{n_bytes:.1f} {unit}"
+    return f"{n_bytes / 1000:.1f} TB"
+
+
+def _strict(value: Any) -> Any:
+    """A value as strict JSON has it: without NaN and infinities, and numbers of NumPy as plain ones."""
+    if isinstance(value, dict):
+        return {str(name): _strict(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    with contextlib.suppress(TypeError, ValueError):
+        number = value.item() if hasattr(value, "item") else float(value)
+        return None if isinstance(number, float) and not math.isfinite(number) else number
+    return str(value)

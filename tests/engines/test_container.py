@@ -1,0 +1,56 @@
+"""The SDK container cannot be built without a registry of images; what it is made of can be checked."""
+
+import re
+import tomllib
+
+from launching import ROOT
+from packaging.specifiers import SpecifierSet
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# A line that ends with a backslash goes on in the next one.
+LINES = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+
+
+def instructions(name):
+    """What follows each instruction of a name."""
+    return [line.removeprefix(f"{name} ") for line in LINES if line.startswith(f"{name} ")]
+
+
+def copied():
+    """Paths that are copied into the container."""
+    return [path for arguments in instructions("COPY") for path in arguments.split()[:-1]]
+
+
+def test_beam_is_the_version_that_is_pinned_and_python_one_that_is_supported():
+    [image] = instructions("FROM")
+    python, beam = re.fullmatch(r"apache/beam_python(\d+\.\d+)_sdk:(.+)", image).groups()
+    pins = dict(line.split("==", 1) for line in (ROOT / "constraints.txt").read_text().splitlines())
+    assert beam == pins["apache-beam"]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0")
+    assert f"Programming Language :: Python :: {python}" in PROJECT["classifiers"]
+
+
+def test_the_entry_point_of_the_base_image_is_kept():
+    assert not instructions("ENTRYPOINT")
+    assert not instructions("CMD")
+
+
+def test_all_that_the_package_is_built_from_is_copied_and_not_ignored():
+    needed = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "constraints.txt", "audiopipe"}
+    assert set(copied()) == needed
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == needed
+    assert all((ROOT / path).exists() for path in needed)
+
+
+def test_the_package_is_installed_with_pins_and_extras_that_it_has():
+    [command] = [command for command in instructions("RUN") if "pip install" in command]
+    assert "--constraint /tmp/audiopipe/constraints.txt" in command
+    [extras] = re.findall(r'"/tmp/audiopipe\[(.+?)\]"', command)
+    assert set(extras.split(",")) == {"beam", "gcs"} <= PROJECT["optional-dependencies"].keys()
+
+
+def test_each_worker_process_has_one_tensorflow_thread():
+    settings = dict(pair.split("=") for arguments in instructions("ENV") for pair in arguments.split())
+    assert settings["TF_NUM_INTRAOP_THREADS"] == settings["TF_NUM_INTEROP_THREADS"] == "1"
