@@ -1,0 +1,94 @@
+"""The machine: its load, what it is, and the memory of a process with all that it has started."""
+
+import datetime
+import os
+import platform
+import re
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from audiopipe import environment
+
+SAMPLE_SECONDS = 0.05
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def load() -> float:
+    """Processes that ran or wanted to run, on average over the last minute."""
+    return os.getloadavg()[0]
+
+
+def facts() -> dict[str, Any]:
+    """What numbers depend on."""
+    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processors": processors(),
+        "processor": models[0] if models else platform.machine(),
+        "system": platform.system(),
+        "versions": environment.versions(),
+        "load": load(),
+    }
+
+
+def status_bytes(process: int | str, name: str) -> int:
+    """What Linux says of the memory of a process: `"VmRSS"` for now, `"VmHWM"` for the most; 0 if it has ended."""
+    match = re.search(rf"{name}:\s+(\d+) kB", _read(f"/proc/{process}/status"))
+    return 1024 * int(match[1]) if match else 0
+
+
+class Memory:
+    """Watches the memory of a process and of all that descend from it, as long as it runs.
+
+    Attributes:
+        peak: Most resident bytes of all of them at one moment. What several share counts several times.
+        processes: Most resident bytes that each process ever had, by its command line, the greatest of equal ones.
+    """
+
+    def __init__(self, process: subprocess.Popen):
+        self.peak = 0
+        self.processes: dict[str, int] = {}
+        self._process = process
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the process has ended."""
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while self._process.poll() is None:
+            resident = 0
+            for pid in _with_descendants(self._process.pid):
+                resident += status_bytes(pid, "VmRSS")
+                name = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+                self.processes[name] = max(self.processes.get(name, 0), status_bytes(pid, "VmHWM"))
+            self.peak = max(self.peak, resident)
+            threading.Event().wait(SAMPLE_SECONDS)
+
+
+def _with_descendants(root: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            # The name of the command, in brackets, may hold anything; behind it come the state and the parent.
+            fields = _read(f"/proc/{name}/stat").rpartition(")")[2].split()
+            if fields:
+                children.setdefault(int(fields[1]), []).append(int(name))
+    found = [root]
+    for pid in found:
+        found += children.get(pid, [])
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:  # it has just ended
+        return ""

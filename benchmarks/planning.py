@@ -1,0 +1,143 @@
+"""Time and memory of listing and planning, and of looking for finished shards."""
+
+import functools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from audiopipe import completion, draft, environment, files, finished, inputs, plan, registry
+from benchmarks import loops, machine
+
+CLIPS_PER_SHARD = 400  # of 10 s in a shard of 128 MB
+SECONDS = 10.0
+
+
+def measure(folder: Path, counts: list[int], shards: list[int]) -> list[dict[str, Any]]:
+    """Measure each size in a process of its own, in which nothing else has taken memory.
+
+    Args:
+        folder: Folder to write to.
+        counts: Lines of a manifest.
+        shards: Numbers of shards.
+    """
+    parts = [("draft", count) for count in counts] + [("finished", count) for count in shards]
+    return [_in_process(folder, part, count) for part, count in parts]
+
+
+def measure_draft(folder: str, count: int) -> dict[str, Any]:
+    """Draft and write the plan for a manifest of clips that are not there, so that no header can be read."""
+    manifest = Path(folder, "clips.csv")
+    with manifest.open("w") as file:
+        file.write("id,path,duration\n")
+        file.writelines(f"{number:09d},/absent/speaker/{number:09d}.flac,{SECONDS}\n" for number in range(count))
+    before = _reset_peak()
+    started = time.perf_counter()
+    output = f"{folder}/features"
+    with draft.draft(output, registry.get(loops.CONFIG), inputs.scan(str(manifest))) as drafted:
+        listed = time.perf_counter()
+        work = drafted.write()
+        written = time.perf_counter()
+    sizes = files.sizes(f"{output}/{plan.FOLDER}")
+    return {
+        "clips": count,
+        "draft_seconds": listed - started,
+        "write_seconds": written - listed,
+        "peak_bytes": _peak() - before,
+        "manifest_bytes": manifest.stat().st_size,
+        "plan_bytes": sum(sizes.values()),
+        "plan_files": len(sizes),
+        "shards": work.n_shards,
+    }
+
+
+def measure_finished(folder: str, count: int) -> dict[str, Any]:
+    """Put sidecars together as they come, look for them as a job and a worker do, and finish."""
+    sources = (inputs.Source(f"{number:09d}", f"/absent/{number:09d}.flac") for number in range(count))
+    with draft.draft(f"{folder}/features", registry.get(loops.CONFIG), sources, num_shards=count) as drafted:
+        work = drafted.write()
+    table, _ = work.shards(), _machine()
+    before = _reset_peak()
+    job = finished.Finished(work)
+    putting_together = 0.0
+    for first in range(0, count, finished.SIDECARS_PER_BATCH):
+        for shard in table[first : first + finished.SIDECARS_PER_BATCH]:
+            Path(work.path(f"shard-{shard.number:05d}.json")).write_bytes(plan.to_line(_sidecar(work, shard)))
+        putting_together += _seconds(job.refresh)
+    result = {
+        "shards": count,
+        "sidecar_bytes": len(plan.to_line(_sidecar(work, table[-1]))),
+        "put_together_seconds": putting_together,
+        "look_seconds": _seconds(lambda: _look(job)),
+        "read_again_seconds": _seconds(finished.Finished(work).refresh),
+        "find_one_seconds": _seconds(lambda: finished.find(work, table[-1].number, table[-1].digest)),
+        "find_next_seconds": _seconds(lambda: finished.find(work, table[0].number, table[0].digest)),
+        "peak_bytes_of_looking": _peak() - before,
+        "finish_seconds": _seconds(lambda: completion.finish(work)),
+        "peak_bytes_of_finishing": _peak() - before,
+    }
+    sizes = files.sizes(work.path())
+    return {**result, "plan_files": len(sizes), "plan_bytes": sum(sizes.values())}
+
+
+def _look(job: finished.Finished) -> None:
+    job.refresh()
+    assert job.done.shards == job.done.clips
+
+
+@functools.cache
+def _machine() -> dict[str, Any]:
+    return environment.machine()
+
+
+def _sidecar(work: plan.Plan, shard: plan.Shard) -> dict[str, Any]:
+    """What a worker would write for a shard of 128 MB."""
+    samples = round(SECONDS * work.config.sample_rate)
+    return {
+        "shard": shard.number,
+        "digest": shard.digest,
+        "name": work.shard_name(shard.number),
+        "records": CLIPS_PER_SHARD,
+        "frames": CLIPS_PER_SHARD * work.config.n_frames(samples),
+        "samples": [samples] * CLIPS_PER_SHARD,
+        "seconds": CLIPS_PER_SHARD * SECONDS,
+        "max_error": 0.0,
+        "bytes": 128_000_000,
+        "sha256": shard.digest,
+        "failures": [],
+        "seconds_spent": {"read": 1.0, "feature": 1.0, "record": 1.0},
+        "machine": _machine(),
+    }
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def _reset_peak() -> int:
+    """Resident bytes now; from here on `_peak` counts."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return machine.status_bytes("self", "VmRSS")
+
+
+def _peak() -> int:
+    """Most resident bytes since `_reset_peak`."""
+    return machine.status_bytes("self", "VmHWM")
+
+
+def _in_process(folder: Path, part: str, count: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        command = [sys.executable, "-m", "benchmarks.planning", part, made, str(count)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return {"part": part, **json.loads(done.stdout)}
+
+
+if __name__ == "__main__":
+    measured = {"draft": measure_draft, "finished": measure_finished}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    print(json.dumps(measured))

@@ -1,0 +1,144 @@
+"""How fast precompute is, how much memory it takes, and what a plan costs.
+
+    python -m benchmarks.precompute [--parts PART ...] [--quick] [--json FILE] [--folder FOLDER]
+
+The parts are throughput, overhead (processor time of a clip), memory and planning; all of them if none is named.
+
+The clips are 10 s of synthetic speech at 16 kHz, in FLAC; the feature is `speech-mel-80`. Contenders take turns in one
+run. Quote ratios, and the load of the machine with them: without other load it is that of the benchmark itself.
+
+All parts take about a quarter of an hour on two cores, with `--quick` a third of that, and 2 GB in FOLDER. lhotse is
+compared where it is installed, which needs torch: pip install lhotse.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import costs, machine, memory, overhead, planning, throughput
+
+MEGABYTE, TERABYTE = 1e6, 1e12
+PIPED_WIDTH = 120
+FULL: dict[str, dict[str, Any]] = {
+    "throughput": {"rounds": 5, "n_clips": 2000, "n_loop_clips": 400},
+    "overhead": {"shards": 60},
+    "memory": {
+        "counts": [100, 400, 1600],
+        "sizes": [1_000_000, 16_000_000, 128_000_000],
+        "workers": [1, 2],
+    },
+    "planning": {"counts": [100_000, 1_000_000], "shards": [25_000, 78_000]},
+}
+QUICK: dict[str, dict[str, Any]] = {
+    "throughput": {"rounds": 3, "n_clips": 1000, "n_loop_clips": 100},
+    "overhead": {"shards": 30},
+    "memory": {"counts": [100, 1600], "sizes": [128_000_000], "workers": [2]},
+    "planning": {"counts": [100_000], "shards": [10_000]},
+}
+
+
+def spread(values: list[float], form: str) -> str:
+    """Median, least and greatest of some values."""
+    return f"{statistics.median(values):{form}} ({min(values):{form}} .. {max(values):{form}})"
+
+
+def show_throughput(found: dict[str, throughput.Speeds], console: Console) -> dict[str, Any]:
+    """Print a table, and return what goes into the JSON."""
+    table = Table("", "clips", "clips/s", f"of {throughput.BARE}", "load", title="throughput")
+    for name, measured in found.items():
+        ratios = spread(throughput.ratios(found, name), ".2f")
+        table.add_row(name, str(measured.clips), spread(measured.speeds, ".0f"), ratios, spread(measured.loads, ".1f"))
+    console.print(table)
+    steady = found[throughput.STEADY.format(machine.processors())]
+    show_costs(statistics.median(steady.speeds) / machine.processors(), console)
+    return {
+        name: {**dataclasses.asdict(measured), "ratios": throughput.ratios(found, name)}
+        for name, measured in found.items()
+    }
+
+
+def show_costs(clips_per_second_and_core: float, console: Console) -> None:
+    """Print what that speed means for many hours."""
+    title = f"estimated for {clips_per_second_and_core:.0f} clips/s and core"
+    table = Table("hours", "clips of 10 s", "core-hours", "TB, float32", "TB, float16", "shards", title=title)
+    for cost in (costs.of(hours, clips_per_second_and_core) for hours in costs.HOURS):
+        sizes = (f"{size / TERABYTE:,.2f}" for size in (cost.float32_bytes, cost.float16_bytes))
+        table.add_row(f"{cost.hours:,}", f"{cost.clips:,}", f"{cost.core_hours:,.1f}", *sizes, f"{cost.shards:,}")
+    console.print(table)
+
+
+def show_overhead(found: dict[str, Any], console: Console) -> dict[str, Any]:
+    """Print a table, and return what goes into the JSON."""
+    ratios = [bare / worker for bare, worker in zip(found["bare"], found["worker"], strict=True)]
+    table = Table("", "ms of processor time a clip", title="one process, one TensorFlow thread")
+    table.add_row("bare", spread(found["bare"], ".2f"))
+    table.add_row("worker of precompute", spread(found["worker"], ".2f"))
+    table.add_row("speed of the latter, of bare", spread(ratios, ".2f"))
+    for name, milliseconds in found["stages"].items():
+        table.add_row(f"{name}, by the clock", f"{milliseconds:.2f}")
+    console.print(table)
+    show_costs(1000 / statistics.median(found["worker"]), console)
+    return {**found, "ratios": ratios}
+
+
+def show_memory(found: list[memory.Measured], console: Console) -> list[dict[str, Any]]:
+    """Print a table, and return what goes into the JSON."""
+    table = Table(
+        "workers", "clips", "shards", "MB a shard", "MB, all processes", "MB, a worker", "load", title="memory"
+    )
+    for job in found:
+        peaks = (f"{size / MEGABYTE:.0f}" for size in (job.peak, job.worker_peak))
+        size = f"{job.shard_bytes / MEGABYTE:.1f}"
+        table.add_row(str(job.workers), str(job.clips), str(job.shards), size, *peaks, f"{job.load:.1f}")
+    console.print(table)
+    return [dataclasses.asdict(job) for job in found]
+
+
+def show_planning(found: list[dict[str, Any]], console: Console) -> list[dict[str, Any]]:
+    """Print a table for each size, and return what goes into the JSON."""
+    for facts in found:
+        table = Table(show_header=False, title=facts["part"])
+        for name, value in facts.items():
+            if name != "part":
+                table.add_row(name, f"{value:,}" if isinstance(value, int) else f"{value:.3f}")
+        console.print(table)
+    return found
+
+
+PARTS: dict[str, tuple[Any, Any]] = {
+    "throughput": (throughput.measure, show_throughput),
+    "overhead": (overhead.measure, show_overhead),
+    "memory": (memory.measure, show_memory),
+    "planning": (planning.measure, show_planning),
+}
+
+
+def main() -> None:
+    """Run the chosen parts, print their tables, and write all numbers as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds")
+    parser.add_argument("--json", type=Path, help="file for all numbers, a value a round")
+    parser.add_argument("--folder", type=Path, help="where to write; a temporary folder if it is not given")
+    arguments = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    result: dict[str, Any] = {"machine": machine.facts(), "quick": arguments.quick}
+    for part in arguments.parts:
+        measure, show = PARTS[part]
+        with tempfile.TemporaryDirectory(prefix="audiopipe-precompute-", dir=arguments.folder) as folder:
+            settings = (QUICK if arguments.quick else FULL)[part]
+            result[part] = show(measure(Path(folder), **settings), console)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""How fast `load` reads a feature set, beside a bare `TFRecordDataset` over the same files.
+
+    python -m benchmarks.reading [--clips 600] [--seconds 10] [--shards 8] [--rounds 9]
+
+A bare dataset gives serialized records and checks nothing but TensorFlow's checksums; `load` gives float32 features
+and metadata, and checks every record's config, place and size. Both read in the order of the input, or several shards
+at once: `num_parallel_reads` there, `shuffle` here. What a user would write to parse the records, without any check,
+stands beside them. All read the same files in turn, round by round in one run, after two rounds that do not count, so
+that the files are in memory and a busy machine slows all of them. Quote the ratios.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from audiopipe import configs, environment, load, records
+from audiopipe.featureset import FeatureSet, sha256
+from audiopipe.storage import DTYPES
+
+CONFIG = configs.MelSpectrogram(
+    sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, return_decibel=True, input_data_format="channels_last"
+)
+BARE, BARE_PARALLEL, PARSED = "TFRecordDataset", "TFRecordDataset, num_parallel_reads", "TFRecordDataset, parsed"
+TYPES = {"speaker": "string", "take": "int"}
+
+
+def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> list[str]:
+    """Write a feature set of noise, as precompute would, and return the paths of its shards."""
+    folder.mkdir()
+    shape = (CONFIG.framing.n_frames(round(seconds * CONFIG.sample_rate)), CONFIG.n_mels, 1)
+    noise = np.random.default_rng(0)
+    paths, counts, max_error = [], [], 0.0
+    for shard, clips_of_shard in enumerate(np.array_split(np.arange(clips), shards)):
+        paths.append(folder / f"features-{shard:05d}-of-{shards:05d}.tfrecord")
+        counts.append(len(clips_of_shard))
+        with tf.io.TFRecordWriter(str(paths[-1])) as writer:
+            for number, clip in enumerate(clips_of_shard):
+                feature = noise.uniform(-80, 0, shape).astype(np.float32)
+                metadata = {"speaker": f"speaker {clip % 7}", "take": int(clip)}
+                record, error = records.encode_as(
+                    dtype, f"{clip}.wav", feature, CONFIG, metadata, TYPES, (shard, number)
+                )
+                writer.write(record)
+                max_error = max(max_error, error)
+    FeatureSet(
+        path=str(folder),
+        config=CONFIG,
+        kernel_version=CONFIG.kernel_version,
+        counts={"clips": clips, "failures": 0, "frames": clips * shape[0], "hours": clips * seconds / 3600},
+        schema=TYPES,
+        shards=[
+            {"name": path.name, "records": count, "bytes": path.stat().st_size, "sha256": sha256(str(path))}
+            for path, count in zip(paths, counts, strict=True)
+        ],
+        machines=[environment.machine()],
+        dtype=dtype,
+        max_error=max_error,
+    ).write()
+    return [str(path) for path in paths]
+
+
+def contenders(folder: Path, paths: list[str], dtype: str) -> dict[str, tf.data.Dataset]:
+    """Datasets that give each clip of a feature set once."""
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("id", "feature", "speaker")}
+    spec |= {name: tf.io.FixedLenFeature([], tf.int64) for name in ("n_frames", "take")}
+    spec["shape"] = tf.io.FixedLenFeature([3], tf.int64)
+
+    def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = tf.io.parse_single_example(record, spec)
+        values = tf.cast(tf.io.decode_raw(parsed["feature"], tf.as_dtype(dtype)), tf.float32)
+        return {**parsed, "feature": tf.reshape(values, parsed.pop("shape"))}
+
+    return {
+        BARE: tf.data.TFRecordDataset(paths),
+        PARSED: tf.data.TFRecordDataset(paths).map(parse, num_parallel_calls=tf.data.AUTOTUNE),
+        BARE_PARALLEL: tf.data.TFRecordDataset(paths, num_parallel_reads=tf.data.AUTOTUNE),
+        "load": load(folder),
+        "load, shuffle=True": load(folder, shuffle=True, buffer_size=64),
+    }
+
+
+def read(dataset: tf.data.Dataset, clips: int) -> float:
+    """Clips per second of one pass."""
+    started, found = time.perf_counter(), 0
+    for _ in dataset:
+        found += 1
+    if found != clips:
+        raise AssertionError(f"{clips} clips were written, and {found} were read.")
+    return found / (time.perf_counter() - started)
+
+
+def measure(datasets: dict[str, tf.data.Dataset], clips: int, rounds: int) -> dict[str, list[float]]:
+    """Clips per second of each dataset in each round, every round beginning with another one."""
+    speeds: dict[str, list[float]] = {name: [] for name in datasets}
+    names = list(datasets)
+    for number in range(rounds + 2):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            speed = read(datasets[name], clips)
+            if number >= 2:
+                speeds[name].append(speed)
+    return speeds
+
+
+def spread(values: list[float], form: str) -> str:
+    """Median, least and greatest of some values."""
+    return f"{statistics.median(values):{form}} ({min(values):{form}} .. {max(values):{form}})"
+
+
+def main() -> None:
+    """Run the benchmark and print a table for each storage dtype."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=600)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of a clip")
+    parser.add_argument("--shards", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds that count")
+    arguments = parser.parse_args()
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="audiopipe-reading-") as folder:
+        for dtype in DTYPES:
+            paths = write(Path(folder) / dtype, dtype, arguments.clips, arguments.shards, arguments.seconds)
+            speeds = measure(contenders(Path(folder) / dtype, paths, dtype), arguments.clips, arguments.rounds)
+            references = (BARE, BARE_PARALLEL, PARSED)
+            table = Table("", "clips/s", *(f"of {name}" for name in references), title=dtype)
+            for name, values in speeds.items():
+                ratios = [
+                    [mine / bare for mine, bare in zip(values, speeds[bare_name], strict=True)]
+                    for bare_name in references
+                ]
+                table.add_row(name, spread(values, ".0f"), *(spread(ratio, ".2f") for ratio in ratios))
+            console.print(table)
+
+
+if __name__ == "__main__":
+    main()

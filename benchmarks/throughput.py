@@ -1,0 +1,148 @@
+"""Clips per second of precompute, of the fastest bare program, and of other loops."""
+
+import itertools
+import json
+import queue
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from audiopipe import load, plan
+from benchmarks import clips, loops, machine
+from benchmarks.served import ONE_THREAD, Served
+
+BARE = "bare, a process a core"
+STEADY = "precompute --workers {}"
+WHOLE = "precompute --workers {}, start and end included"
+CLIPS_PER_SHARD = 20
+DISTINCT = 400
+TOLERANCE_DECIBEL = 1e-2
+EDGE = 0.1  # part of the shards at the start and at the end that the steady speed leaves out
+
+
+@dataclass
+class Speeds:
+    """What was measured of one contender, a value a round.
+
+    Args:
+        clips: Clips of a round.
+        speeds: Clips per second.
+        loads: Load of the machine before the round.
+    """
+
+    clips: int
+    speeds: list[float] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
+
+
+def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[str, Speeds]:
+    """Measure all contenders in turn, round by round; each round begins with another one.
+
+    All but precompute are started beforehand. Of precompute there are two numbers: the steady one leaves out the start
+    and the end, as a long job has them, and begins when the first tenth of the shards is finished.
+
+    Args:
+        folder: Folder to write to.
+        rounds: Rounds that count, after one that does not.
+        n_clips: Clips of a round of precompute and of the bare program.
+        n_loop_clips: Clips of a round of the other loops.
+
+    Returns:
+        What was measured, by name. lhotse is only there where it is installed.
+    """
+    paths = clips.write(folder / "clips", DISTINCT)
+    manifest = clips.write_manifest(folder / "clips.csv", paths, n_clips)
+    names = list(itertools.islice(itertools.cycle(map(str, paths)), max(n_clips, n_loop_clips)))
+    bare = [Served("bare", ONE_THREAD) for _ in range(machine.processors())]
+    served = {name: Served(name) for name in loops.LOOPS if name != "bare" and loops.is_there(name)}
+    found: dict[str, Speeds] = {BARE: Speeds(n_clips)}
+    turns: list[int | str] = [BARE, machine.processors(), 1, *served]  # a number is one of workers
+    try:
+        _check(folder, paths[:4], {"bare": bare[0], **served})
+        for number in range(rounds + 1):
+            first = number % len(turns)
+            for turn in turns[first:] + turns[:first]:
+                loads = machine.load()
+                with tempfile.TemporaryDirectory(dir=folder) as output:
+                    if isinstance(turn, int):
+                        steady, whole = _of_precompute(manifest, f"{output}/features", n_clips, turn)
+                        speeds = {STEADY.format(turn): steady, WHOLE.format(turn): whole}
+                    elif turn == BARE:
+                        speeds = {BARE: _of_processes(bare, names[:n_clips], output, CLIPS_PER_SHARD)}
+                    else:
+                        speeds = {turn: _of_processes([served[turn]], names[:n_loop_clips], output, n_loop_clips)}
+                for name, speed in speeds.items():
+                    measured = found.setdefault(name, Speeds(n_loop_clips if turn in served else n_clips))
+                    if number:
+                        measured.speeds.append(speed)
+                        measured.loads.append(loads)
+    finally:
+        for process in [*bare, *served.values()]:
+            process.close()
+    return found
+
+
+def ratios(found: dict[str, Speeds], name: str) -> list[float]:
+    """Speed of one contender over that of the bare program, round by round."""
+    return [mine / bare for mine, bare in zip(found[name].speeds, found[BARE].speeds, strict=True)]
+
+
+def _check(folder: Path, paths: list[Path], served: dict[str, Served]) -> None:
+    """Raise an error unless all compute the same: the bare program and `hf.map` bit by bit, the others within 0.01 dB.
+
+    lhotse has no feature of this definition, and is compared by speed alone.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        few = clips.write_manifest(Path(made, "few.csv"), paths, len(paths))
+        _of_precompute(few, f"{made}/features", 1, 1)
+        ours = [clip["feature"][..., 0] for clip in load(f"{made}/features").as_numpy_iterator()]
+        for name, process in served.items():
+            process.run([str(path) for path in paths], f"{made}/{name}")
+            if name == loops.LHOTSE:
+                continue
+            theirs = loops.read_back(name, [str(path) for path in paths], f"{made}/{name}")
+            difference = max(float(np.abs(one - other).max()) for one, other in zip(ours, theirs, strict=True))
+            if difference > (0 if name in loops.EXACT else TOLERANCE_DECIBEL):
+                raise AssertionError(f"The loop {name!r} differs from precompute by {difference} dB.")
+
+
+def _of_processes(processes: list[Served], paths: list[str], output: str, at_once: int) -> float:
+    """Clips per second of processes that take some clips at a time, whoever is free."""
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for start in range(0, len(paths), at_once):
+        waiting.put(start)
+
+    def work(process: Served) -> None:
+        while True:
+            try:
+                start = waiting.get_nowait()
+            except queue.Empty:
+                return
+            process.run(paths[start : start + at_once], f"{output}/{start}")
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(len(processes)) as threads:
+        list(threads.map(work, processes))
+    return len(paths) / (time.perf_counter() - started)
+
+
+def _of_precompute(manifest: Path, output: str, n_clips: int, workers: int) -> tuple[float, float]:
+    """Clips per second of precompute: steady, by the times at which shards were finished, and of the whole command."""
+    shards = max(1, n_clips // CLIPS_PER_SHARD)
+    command = [sys.executable, "-m", "audiopipe", "precompute", str(manifest), output, "--config", loops.CONFIG]
+    started = time.perf_counter()
+    subprocess.run(
+        [*command, "--workers", str(workers), "--num-shards", str(shards)], check=True, capture_output=True, text=True
+    )
+    whole = n_clips / (time.perf_counter() - started)
+    finished = sorted((path.stat().st_mtime, path) for path in Path(output, plan.FOLDER).glob("shard-*.json"))
+    skipped = int(EDGE * len(finished))
+    times = finished[skipped : len(finished) - skipped]
+    records = sum(json.loads(path.read_text())["records"] for _, path in times[1:])
+    return records / (times[-1][0] - times[0][0]) if len(times) > 1 else whole, whole
