@@ -204,6 +204,9 @@ def verify(
     if counts["failures"]:
         line = f"clips that failed in precompute, and so were not compared: {counts['failures']}"
         errors.print(line, highlight=False)
+    if report.feature_set.dtype != "float32":
+        line = f"features are stored as {report.feature_set.dtype}, and what was computed was rounded to that"
+        errors.print(line, highlight=False)
     if report.machine:
         errors.print(report.machine, markup=False, highlight=False, soft_wrap=True)
     if not report.ok:

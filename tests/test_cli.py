@@ -1,6 +1,7 @@
 """The command line."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -71,6 +72,50 @@ def test_a_command_that_lacks_something_is_a_usage_error(missing):
     result = run("precompute", *missing)
     assert result.exit_code == 2
     assert "Missing" in result.stderr
+
+
+def test_a_dry_run_says_what_lies_ahead_and_writes_nothing(clips, tmp_path, config_file):
+    result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--dry-run")
+    assert result.exit_code == 0
+    assert re.search(
+        r"planned: 5 clips, 1.5 s of audio, \d+\.\d kB in 1 shard \(estimated from 4 headers\)", result.output
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_log_json_prints_an_object_a_line_and_nothing_else(clips, tmp_path, config_file):
+    result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--log-json")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [event["event"] for event in (events[0], events[-1])] == ["planned", "finished"]
+    assert {event["event"] for event in events[1:-1]} <= {"progress"}
+    assert (events[-1]["clips"], events[-1]["failures"], events[-1]["output"]) == (4, 1, str(tmp_path / "out"))
+
+
+def test_features_stored_in_half_the_space_are_verified_as_they_are_stored(clips, tmp_path, config_file):
+    result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--dtype", "float16")
+    assert re.search(r"stored as +│ float16, off by at most 0\.0\d+", result.output)
+    result = run("verify", tmp_path / "out", "--input", clips, "--door", "tfdata")
+    assert result.exit_code == 0
+    assert "features are stored as float16, and what was computed was rounded to that" in result.output
+
+
+def test_too_many_failures_end_with_3(tmp_path, config_file):
+    (tmp_path / "clips").mkdir()
+    for number in range(100):
+        (tmp_path / "clips" / f"{number}.wav").write_text("no audio")
+    done = in_a_process("precompute", tmp_path / "clips", tmp_path / "out", "--config", config_file)
+    assert done.returncode == 3
+    assert "100 of 100 clips failed" in done.stderr
+    assert "100 x decode: Could not decode ... as audio" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [["--segment-seconds", "1", "--segment-last", "cut"], ["--dtype", "int8"], ["--max-failure-ratio", "-1"]]
+)
+def test_a_value_that_an_option_cannot_have_is_a_wrong_command_line(clips, tmp_path, config_file, options):
+    assert run("precompute", clips, tmp_path / "out", "--config", config_file, *options).exit_code == 2
+    assert not (tmp_path / "out").exists()
 
 
 # verify
