@@ -161,8 +161,8 @@ class Config:
     def quantities(self) -> tuple[str, ...]:
         """What the feature tells of a channel of the clip, each in a channel of its own.
 
-        Of `"magnitude"`, `"power"`, `"decibel"`, `"phase"`, `"real part"` and `"imaginary part"`. All channels' first
-        quantity comes before all channels' second.
+        Of `"magnitude"`, `"power"`, `"decibel"`, `"scaled log power"` (Whisper's), `"phase"`, `"real part"` and
+        `"imaginary part"`. All channels' first quantity comes before all channels' second.
         """
         return ("magnitude",)
 

@@ -87,6 +87,10 @@ class FingerprintError(AudiopipeError, ValueError):
     """It cannot be told which feature something was built for."""
 
 
+class ForkError(AudiopipeError, RuntimeError):
+    """A process was forked after TensorFlow had run, and would wait for ever if it computed."""
+
+
 class MissingDependencyError(AudiopipeError, ImportError):
     """An optional dependency is needed and not installed."""
 

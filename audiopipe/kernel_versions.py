@@ -11,4 +11,5 @@ VERSIONS = {
     "Stft": 1,
     "StftMagPhase": 1,
     "StftMagnitude": 1,
+    "WhisperLogMel": 1,
 }

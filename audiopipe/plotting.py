@@ -10,6 +10,7 @@ from audiopipe.errors import ArgumentError, MissingDependencyError
 
 MAX_FREQUENCY_TICKS = 8
 SILENCE = 1e-10
+SCALED = {"decibel": "dB", "scaled log power": "(log10 of the power + 4) / 4"}  # values that are drawn as they are
 
 
 def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[str], title: str = "") -> None:
@@ -42,7 +43,7 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
     times = config.frame_times(n_frames)
     step = config.frame_times(2)[1] - config.frame_times(2)[0]
     levels, unit = _levels(feature[:, :, ~is_phase], config.quantities[0])
-    low = levels.min() if unit == "dB" else levels.max() - 80
+    low = levels.max() - 80 if config.quantities[0] not in SCALED else levels.min()
     pictures = [(levels, panels[~is_phase], unit, {"cmap": "magma", "vmin": low, "vmax": levels.max()})]
     if is_phase.any():
         circle = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # its ends, which are one angle, look alike
@@ -70,9 +71,9 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
 
 
 def _levels(values: np.ndarray, quantity: str) -> tuple[np.ndarray, str]:
-    """Values of a quantity in decibels, and what they are called."""
-    if quantity == "decibel":
-        return values, "dB"
+    """Values of a quantity on a logarithmic scale, and what they are called."""
+    if quantity in SCALED:
+        return values, SCALED[quantity]
     factor = 10 if quantity == "power" else 20
     levels = factor * np.log10(np.maximum(np.abs(values), SILENCE))
     return levels, f"dB ({factor} log10 of the {'power' if quantity == 'power' else 'magnitude'})"

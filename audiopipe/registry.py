@@ -199,6 +199,8 @@ def _built_in() -> dict[str, Config]:
         ),
         "music-mel-128": configs.MelSpectrogram(n_mels=128, **music),
         "music-log-84": configs.LogFrequencySpectrogram(log_n_bins=84, **music),
+        "whisper-80": configs.WhisperLogMel(n_mels=80, **fixed),
+        "whisper-128": configs.WhisperLogMel(n_mels=128, **fixed),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import registry, rows
+from audiopipe import forks, registry, rows
 from audiopipe.audio import joined
 from audiopipe.config import MAX_CHANNELS, Config
 from audiopipe.errors import ArgumentError, AudioError
@@ -28,6 +28,8 @@ class Transform:
         config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
         audio: Key of the audio in elements and rows that are mappings.
         feature: Key of the feature in the result.
+        strict: Whether rows that hold samples which something else decoded are refused. Only where audiopipe decodes
+            the stored bytes itself do the bits agree with the other doors.
 
     Example:
         >>> mel = Transform("speech-mel-80")
@@ -38,10 +40,18 @@ class Transform:
         TensorShape([None, 80, 1])
     """
 
-    def __init__(self, config: "Config | str | os.PathLike[str]", *, audio: str = "audio", feature: str = "feature"):
+    def __init__(
+        self,
+        config: "Config | str | os.PathLike[str]",
+        *,
+        audio: str = "audio",
+        feature: str = "feature",
+        strict: bool = False,
+    ):
         self.config = registry.resolve(config)
         self.audio = audio
         self.feature = feature
+        self.strict = strict
         self._lock = threading.Lock()
         self._compiled: Kernel | None = None
 
@@ -67,7 +77,9 @@ class Transform:
         Raises:
             ArgumentError: If the input has none of these forms.
             AudioError: If a row's audio cannot be read.
+            ForkError: If this process was forked after TensorFlow had run.
         """
+        forks.check()
         if sample_rate is not None and sample_rate != self.config.sample_rate:
             raise ArgumentError(
                 f"The samples must have the config's rate. Received: sample_rate={sample_rate!r}, the config has "
@@ -95,7 +107,7 @@ class Transform:
         Raises:
             AudioError: If it cannot be read or decoded. The message names the source.
         """
-        return rows.read(source, self.config)
+        return rows.read(source, self.config, strict=self.strict)
 
     def read_blocks(self, source: Any) -> Iterator[np.ndarray]:
         """Read a clip as `read` does, in blocks of some seconds, so that a long one never stands in memory whole.
@@ -114,7 +126,7 @@ class Transform:
             >>> mel.compute(mel.read_blocks("examples/audio/speech.flac")).shape
             (349, 80, 1)
         """
-        return rows.read_blocks(source, self.config)
+        return rows.read_blocks(source, self.config, strict=self.strict)
 
     def compute(self, clip: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
         """The feature of one clip that is to become a record or a row, and so has to have at least one frame.
@@ -129,7 +141,9 @@ class Transform:
 
         Raises:
             AudioError: If the clip is shorter than one frame.
+            ForkError: If this process was forked after TensorFlow had run.
         """
+        forks.check()
         blocks = iter([rows.samples(clip)] if isinstance(clip, np.ndarray) else clip)
         framing = self.config.framing
         limit = max(LONG_SECONDS * self.config.sample_rate, framing.win_length if framing else 0)
@@ -148,6 +162,27 @@ class Transform:
             )
         return self._of_waveform(joined(held), None)
 
+    def row(self, value: Any) -> tuple[np.ndarray, int]:
+        """What a row of `datasets` gets for its audio.
+
+        Args:
+            value: The row's audio, in any form that `read` takes.
+
+        Returns:
+            The feature, without a channel axis where it has one channel, and its frames.
+
+        Raises:
+            ArgumentError: If the value has none of these forms.
+            AudioError: If it cannot be read, or is shorter than one frame.
+            ForkError: If this process was forked after TensorFlow had run.
+        """
+        feature = self.compute(self.read_blocks(value))
+        channels_last = self.config.output_data_format == "channels_last"
+        n_frames = feature.shape[0 if channels_last else 1]
+        if self.config.feature_channels == 1:
+            feature = np.squeeze(feature, axis=-1 if channels_last else 0)
+        return feature, n_frames
+
     def n_frames(self, lengths: Any) -> Any:
         """Frames of clips of `lengths` samples: an int, a NumPy array (also for a list) or a tensor, as given."""
         return self.config.n_frames(np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths)
@@ -155,10 +190,18 @@ class Transform:
     def __reduce__(self):
         # A pickle, and with it the fingerprint of a mapped dataset, holds no traced graph, which differs every time,
         # but the kernel version: else an upgrade would be served features from before it.
-        return _restore, (type(self), self.config, self.audio, self.feature, self.config.kernel_version)
+        return _restore, (
+            type(self),
+            self.config,
+            self.audio,
+            self.feature,
+            self.config.kernel_version,
+            self.strict,
+        )
 
     def __repr__(self) -> str:
-        return f"Transform({self.config!r}, audio={self.audio!r}, feature={self.feature!r})"
+        strict = ", strict=True" if self.strict else ""
+        return f"Transform({self.config!r}, audio={self.audio!r}, feature={self.feature!r}{strict})"
 
     @property
     def _kernel(self) -> Kernel:
@@ -215,7 +258,7 @@ class Transform:
                 f"There is no {self.audio!r} in the element. Received the keys: {', '.join(map(str, element))}. Name "
                 "the key that holds the audio: Transform(..., audio=...)."
             )
-        value = element[self.audio]
+        value = rows.value_of(element, self.audio)
         is_tensor = tf.is_tensor(value)
         if rows.is_lazy_batch(element) or rows.is_batch_of_encoded(value):
             return self._of_rows(value)
@@ -248,12 +291,8 @@ class Transform:
         return {**others, self.feature: feature, "n_frames": n_frames if is_tensor else int(n_frames)}
 
     def _of_rows(self, values: Any) -> dict[str, list[Any]]:
-        channels_last = self.config.output_data_format == "channels_last"
-        features = [self.compute(self.read_blocks(value)) for value in values]
-        n_frames = [feature.shape[0 if channels_last else 1] for feature in features]
-        if self.config.feature_channels == 1:
-            features = [np.squeeze(feature, axis=-1 if channels_last else 0) for feature in features]
-        return {self.feature: features, "n_frames": n_frames}
+        made = [self.row(value) for value in values]
+        return {self.feature: [feature for feature, _ in made], "n_frames": [n_frames for _, n_frames in made]}
 
     def _channels(self, waveform: tf.Tensor) -> int | None:
         """Channels of the clips once they are mixed down, as far as they are known."""
@@ -289,13 +328,15 @@ class Transform:
             )
 
 
-def _restore(cls: type[Transform], config: Config, audio: str, feature: str, kernel_version: int) -> Transform:
+def _restore(
+    cls: type[Transform], config: Config, audio: str, feature: str, kernel_version: int, strict: bool
+) -> Transform:
     if kernel_version != config.kernel_version:
         raise ArgumentError(
             f"This transform was pickled by an audiopipe whose {type(config).__name__} has kernel version "
             f"{kernel_version}; here it has {config.kernel_version} and gives other bits. Use one version of audiopipe."
         )
-    return cls(config, audio=audio, feature=feature)
+    return cls(config, audio=audio, feature=feature, strict=strict)
 
 
 def _of_equal_channels(batch: tf.Tensor, n_channels: tf.Tensor) -> tf.Tensor:

@@ -29,6 +29,7 @@ from audiopipe.segments import SEPARATOR, parse_id
 from audiopipe.transform import Transform
 
 SAMPLE_SEED = 0  # the same clips every time, so that two people who verify talk of the same
+MOST_SAMPLES = 1 << 40  # of a recording: years
 
 
 @dataclass(kw_only=True)
@@ -204,9 +205,11 @@ def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
 
 
 def _least_samples(config: Config, n_frames: int) -> int:
-    """The fewest samples that give so many frames."""
+    """The fewest samples that give so many frames; `MOST_SAMPLES` where no clip has so many, as in padded chunks."""
     least, most = 0, 1
     while config.n_frames(most) < n_frames:
+        if most >= MOST_SAMPLES:
+            return most
         least, most = most, 2 * most
     return bisect.bisect_left(range(least, most), n_frames, key=config.n_frames) + least
 

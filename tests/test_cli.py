@@ -16,7 +16,7 @@ from audiopipe import cli, load, registry
 from audiopipe.errors import AudiopipeError
 
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
-CONFIGS = ["music-log-84", "music-mel-128", "speech-mel-80"]
+CONFIGS = ["music-log-84", "music-mel-128", "speech-mel-80", "whisper-128", "whisper-80"]
 
 
 def run(*arguments):

@@ -27,11 +27,20 @@ from audiopipe.configs import (
     Stft,
     StftMagnitude,
     StftMagPhase,
+    WhisperLogMel,
 )
 from audiopipe.errors import ConfigError
 from audiopipe.filterbanks import WINDOW_NAMES
 
-CLASSES = (StftMagnitude, MelSpectrogram, LogFrequencySpectrogram, KerasMelSpectrogram, Stft, StftMagPhase)
+CLASSES = (
+    StftMagnitude,
+    MelSpectrogram,
+    LogFrequencySpectrogram,
+    KerasMelSpectrogram,
+    Stft,
+    StftMagPhase,
+    WhisperLogMel,
+)
 
 # Published fingerprints: they are stored beside people's features and must never change by accident. If one of these
 # moves, features that exist are refused. A change of numbers goes through `kernel_version`, a new field through
@@ -43,11 +52,14 @@ GOLDEN = {
     LogFrequencySpectrogram: "f84b7c7fd1c46ebd3446df2c093db7fd5a55f58a053d0c3fa3909c69395f8615",
     Stft: "4aac671e5304e49323b380170cdcd12fb33dab8bfd21e7ac59a50cb470c8dc43",
     StftMagPhase: "f3709bba8755fe294e67ac225d564a72ff36497552b0479e6e1d218fa30eae61",
+    WhisperLogMel: "22519876ef3b44dfc4a7db07d6528b0f1d6e65399f2aef645a0ba889b4c05254",
 }
 GOLDEN_NAMES = {
     "music-log-84": "6bf0302327a72f3f4a09c032124683049ac7c851430b6388f4d0a1ec23aba535",
     "music-mel-128": "6faef509aaced342548ebb35667841855a12b1bbf2566d5e4d4fe408ee005b17",
     "speech-mel-80": "54d09fab737922f99e083b41d80bffdebc31dc0c77c517547cede2cec23933af",
+    "whisper-80": "22519876ef3b44dfc4a7db07d6528b0f1d6e65399f2aef645a0ba889b4c05254",
+    "whisper-128": "a41475cf9e95ec7a5fd1dbfbfbbb16c1d203a35048d790f97e366d69e4183ce6",
 }
 
 # For each field a valid value that is not its default.
@@ -88,8 +100,10 @@ OTHER_VALUES = {
     "mag_exp": 1.0,
     "min_power": 1e-7,
     "ref_power": 2.0,
+    "chunk_seconds": None,
 }
-ONLY_ONE_VALUE = {"decoder", "resampler"}
+ONLY_ONE_VALUE = {cls: {"decoder", "resampler"} for cls in CLASSES}
+ONLY_ONE_VALUE[WhisperLogMel].add("sample_rate")
 
 
 def _framings():
@@ -149,6 +163,12 @@ VALID = st.one_of(
         max_freq=st.none() | st.floats(100.0, 8000.0),
         mag_exp=st.floats(0.5, 3.0),
         ref_power=st.floats(1e-30, 100.0),
+    ),
+    st.builds(
+        WhisperLogMel,
+        channels=st.none() | st.integers(1, 64),
+        n_mels=st.integers(1, 200),
+        chunk_seconds=st.none() | st.integers(1, 10_000).map(lambda frames: frames / 100),
     ),
 )
 
@@ -329,7 +349,7 @@ def test_kernel_version_moves_the_fingerprint(monkeypatch):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_field_that_differs_moves_the_fingerprint(cls):
-    names = {item.name for item in dataclasses.fields(cls)} - ONLY_ONE_VALUE
+    names = {item.name for item in dataclasses.fields(cls)} - ONLY_ONE_VALUE[cls]
     assert names <= OTHER_VALUES.keys()
     prints = {cls(**{name: OTHER_VALUES[name]}).fingerprint for name in names}
     assert len(prints | {cls().fingerprint}) == len(names) + 1
@@ -496,6 +516,10 @@ NYQUIST = {"sample_rate": 16000}
             r"log_spread must be greater than 0. Received: log_spread=-0\.5",
         ),
         (LogFrequencySpectrogram, {"n_fft": 128}, r"filters reach no frequency bin.*longer n_fft"),
+        (WhisperLogMel, {"sample_rate": 8000}, r"sample_rate must be 16000, .*sample_rate=8000. Audio of another rate"),
+        (WhisperLogMel, {"n_mels": 0}, r"n_mels must be at least 1. Received: n_mels=0"),
+        (WhisperLogMel, {"chunk_seconds": 0.015}, r"chunk_seconds must be None or a multiple .*chunk_seconds=0\.015"),
+        (WhisperLogMel, {"output_data_format": "NHWC"}, r"output_data_format must be one of .*='NHWC'"),
         (KerasMelSpectrogram, {"fft_length": 0}, r"fft_length must be at least 1. Received: fft_length=0"),
         (KerasMelSpectrogram, {"sequence_length": 4096}, r"sequence_length must be at most fft_length.*=4096"),
         (KerasMelSpectrogram, {"sequence_stride": 1.5}, r"sequence_stride must be an integer.*sequence_stride=1\.5"),
@@ -741,6 +765,7 @@ def test_feature_shape_follows_the_output_data_format():
         (KerasMelSpectrogram(), ("decibel",)),
         (KerasMelSpectrogram(power_to_db=False), ("power",)),
         (KerasMelSpectrogram(power_to_db=False, mag_exp=1), ("magnitude",)),
+        (WhisperLogMel(), ("scaled log power",)),
     ],
 )
 def test_a_feature_has_channels_for_each_quantity(config, quantities):
@@ -812,3 +837,23 @@ def test_bins_of_the_keras_config_stand_at_the_peaks_of_its_filters():
 )
 def test_the_keras_config_tells_what_its_values_are(arguments, quantity):
     assert KerasMelSpectrogram(**arguments).quantities == (quantity,)
+
+
+def test_frames_of_the_whisper_config_are_centred():
+    starts = WhisperLogMel().frame_times(3000)
+    np.testing.assert_allclose(starts[[0, 1, 2999]], [-0.0125, -0.0025, 29.9775])
+    assert [WhisperLogMel().n_frames(samples) for samples in (0, 1, 480_000, 1_000_000)] == [3000] * 4
+    assert [WhisperLogMel(chunk_seconds=None).n_frames(samples) for samples in (0, 159, 160, 16000)] == [0, 0, 1, 100]
+
+
+def test_bins_of_the_whisper_config_stand_at_the_peaks_of_its_filters():
+    librosa = pytest.importorskip("librosa")
+    config = WhisperLogMel(n_mels=20)
+    matrix = librosa.filters.mel(sr=16000, n_fft=16384, n_mels=20)
+    np.testing.assert_allclose(config.frequencies(), matrix.argmax(axis=1) * 16000 / 16384, atol=1.0)
+    assert config.n_bins == 20
+
+
+def test_lengths_of_chunks_that_mean_the_same_give_one_fingerprint():
+    assert WhisperLogMel(chunk_seconds=30).fingerprint == WhisperLogMel().fingerprint
+    assert WhisperLogMel(chunk_seconds=0.1 + 0.2).fingerprint == WhisperLogMel(chunk_seconds=0.3).fingerprint

@@ -12,7 +12,7 @@ from audiopipe.registry import Registry
 
 MEL = configs.MelSpectrogram(sample_rate=16000, n_mels=64)
 OTHER = configs.MelSpectrogram(sample_rate=16000, n_mels=40)
-BUILT_IN = ["music-log-84", "music-mel-128", "speech-mel-80"]
+BUILT_IN = ["music-log-84", "music-mel-128", "speech-mel-80", "whisper-128", "whisper-80"]
 
 
 @pytest.fixture

@@ -16,16 +16,13 @@ STEREO = np.random.default_rng(1).uniform(-0.9, 0.9, (700, 2)).astype(np.float32
 
 
 class Decoder:
-    """Looks like `datasets.features._torchcodec.AudioDecoder`: no dict, and it decodes on demand."""
+    """Looks like torchcodec's `AudioDecoder`: no dict, it decodes on demand, and has the channels first."""
 
-    def __init__(self, array, sampling_rate):
-        self._items = {"array": array, "sampling_rate": sampling_rate}
-
-    def __getitem__(self, key):
-        return self._items[key]
+    def __init__(self, array, sample_rate):
+        self._samples = types.SimpleNamespace(data=np.atleast_2d(array), sample_rate=sample_rate)
 
     def get_all_samples(self):
-        raise AssertionError("the samples are taken from ['array']")
+        return self._samples
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +173,63 @@ def test_a_clip_with_its_channels_first_is_not_taken_for_thousands_of_channels()
         rows.read(np.zeros((2, 1600), np.float32), CONFIG)
 
 
-@pytest.mark.parametrize("rate", [None, "16000"])
+@pytest.mark.parametrize("rate", [None, "16000", 0, -8000])
 def test_an_array_without_its_rate_is_refused(rate):
     with pytest.raises(ArgumentError, match="must say its rate"):
         rows.read({"array": np.zeros(1600), "sampling_rate": rate}, CONFIG)
+
+
+@pytest.mark.parametrize("rate", [np.int64(8000), np.array(8000), np.int32(8000)])
+def test_a_rate_may_come_from_numpy(rate):
+    np.testing.assert_array_equal(rows.read({"array": STEREO.T, "sampling_rate": rate}, CONFIG), STEREO)
+
+
+def test_what_a_tensor_format_makes_of_bytes_and_paths_is_read(path):
+    tensor = pytest.importorskip("tensorflow").constant
+    content = path.read_bytes()
+    np.testing.assert_array_equal(rows.read({"bytes": tensor(content), "path": tensor("gone.wav")}, CONFIG), STEREO)
+    np.testing.assert_array_equal(rows.read({"bytes": None, "path": tensor(str(path))}, CONFIG), STEREO)
+    np.testing.assert_array_equal(rows.read({"array": tensor(STEREO.T), "sampling_rate": tensor(8000)}, CONFIG), STEREO)
+
+
+def test_a_decoder_that_fails_is_an_audio_error():
+    class Broken:
+        def get_all_samples(self):
+            raise RuntimeError("Invalid data found")
+
+    with pytest.raises(AudioError, match="Broken could not decode the row's audio: Invalid data found") as caught:
+        rows.read(Broken(), CONFIG)
+    assert caught.value.stage == "decode"
+
+
+def test_a_decoder_that_keeps_nothing_to_decode_is_asked_for_its_samples():
+    decoder = Decoder(STEREO.T, 8000)
+    decoder._hf_encoded = {"bytes": None, "path": None}
+    np.testing.assert_array_equal(rows.read(decoder, CONFIG), STEREO)
+
+
+@pytest.mark.parametrize(
+    "value", [Decoder(STEREO.T, 8000), {"array": STEREO.T, "sampling_rate": 8000}, STEREO, STEREO[:, 0].tolist()]
+)
+def test_samples_alone_are_refused_when_strict(value):
+    with pytest.raises(ArgumentError, match=r"Received: (Decoder|dict|ndarray|list) with samples that are decoded"):
+        rows.read(value, CONFIG, strict=True)
+
+
+def test_strict_reads_whatever_audiopipe_decodes(path):
+    for form in (path, str(path), path.read_bytes(), {"bytes": path.read_bytes(), "path": None}, {"path": str(path)}):
+        np.testing.assert_array_equal(rows.read(form, CONFIG, strict=True), STEREO)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"path": "a.wav"}, "a.wav"),
+        ("b.wav", "b.wav"),
+        ({"bytes": b"", "path": None}, None),
+        (b"RIFF", None),
+        (None, None),
+    ],
+)
+def test_the_path_of_a_value_is_found_for_errors(value, expected):
+    assert rows.path_of(value) == expected

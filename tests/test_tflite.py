@@ -34,6 +34,7 @@ FEATURES = {
     "real and imaginary": lambda n_fft: composed.get_stft_layer(n_fft=n_fft),
     "keras mel": lambda n_fft: composed.get_keras_melspectrogram_layer(fft_length=n_fft, num_mel_bins=20),
 }
+WHISPER = {"chunk": {"chunk_seconds": 0.2}, "cut chunk": {"chunk_seconds": 0.05}, "whole clip": {"chunk_seconds": None}}
 
 
 def waveforms(batch_size, channels, channels_first=False):
@@ -63,6 +64,13 @@ def test_a_converted_feature_agrees_with_the_layer(name, n_fft, batch_size, chan
     expected = layer(values).numpy()
     assert converted.shape == expected.shape
     np.testing.assert_allclose(converted, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("arguments", WHISPER.values(), ids=WHISPER)
+def test_a_converted_feature_of_whisper_agrees_with_the_layer(arguments):
+    layer, values = composed.get_whisper_log_mel_layer(**arguments), waveforms(2, 1)
+    (converted,) = run(tflite.convert(layer, values.shape[1:], 2), values)
+    np.testing.assert_allclose(converted, layer(values), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(("batch_size", "channels"), SHAPES)

@@ -414,6 +414,14 @@ def test_a_pickled_transform_computes_the_same(kept):
     np.testing.assert_array_equal(again(NOISE), kept(NOISE))
 
 
+def test_a_pickled_strict_transform_stays_strict(kept):
+    again = pickle.loads(pickle.dumps(Transform(kept.config, strict=True)))
+    assert again.strict
+    assert repr(again).endswith("feature='feature', strict=True)")
+    with pytest.raises(ArgumentError, match="strict=True takes audio that audiopipe decodes itself"):
+        again.read(NOISE)
+
+
 def test_pickled_bytes_do_not_change_with_use():
     mel = make()
     before = pickle.dumps(mel)

@@ -12,6 +12,7 @@ from audiopipe.composed.stfts import (
     get_stft_layer,
     get_stft_mag_phase,
 )
+from audiopipe.composed.whisper import get_whisper_log_mel_layer
 
 __all__ = [
     "get_frequency_aware_conv2d",
@@ -22,4 +23,5 @@ __all__ = [
     "get_stft_layer",
     "get_stft_mag_phase",
     "get_stft_magnitude_layer",
+    "get_whisper_log_mel_layer",
 ]

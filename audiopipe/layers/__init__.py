@@ -2,6 +2,7 @@
 
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
 from audiopipe.layers.channel_swap import ChannelSwap
+from audiopipe.layers.chunk import Chunk
 from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
 from audiopipe.layers.delta import Delta
@@ -22,11 +23,13 @@ from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
 from audiopipe.layers.stft import STFT
+from audiopipe.layers.whisper_scale import WhisperScale
 
 __all__ = [
     "STFT",
     "ApplyFilterbank",
     "ChannelSwap",
+    "Chunk",
     "ComposedLayer",
     "ConcatenateFrequencyMap",
     "Delta",
@@ -46,4 +49,5 @@ __all__ = [
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",
+    "WhisperScale",
 ]

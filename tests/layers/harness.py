@@ -23,6 +23,7 @@ class Case:
         integer_output: Whether the result is integers. They have no gradient.
         rounds: Whether the result depends on the precision. That of a layer that only moves values does not.
         last_is_cast: Whether the policy decides the dtype of the result, as for composed layers.
+        fixed_time: Whether the result is as long for every clip, and that length is known.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Case:
     integer_output: bool = False
     rounds: bool = True
     last_is_cast: bool = False
+    fixed_time: bool = False
 
     def output_dtype(self, double: bool) -> str:
         """Dtype of the result before any cast, under a float64 policy or another."""
@@ -76,8 +78,8 @@ def codes(number, *shape):
     return lambda: np.random.default_rng(0).integers(1, number - 1, shape).astype(np.float32)
 
 
-def composed_case(name, function, values, time_axis=1, **arguments):
-    return Case(name, lambda: function(**arguments), values, time_axis, last_is_cast=True)
+def composed_case(name, function, values, time_axis=1, fixed_time=False, **arguments):
+    return Case(name, lambda: function(**arguments), values, time_axis, last_is_cast=True, fixed_time=fixed_time)
 
 
 def reconstructing_pair():
@@ -222,6 +224,39 @@ CASES = [
         window=[0.5, 1.0] * 50,
         sequence_length=100,
         power_to_db=False,
+        input_data_format=FIRST,
+        output_data_format=FIRST,
+    ),
+    Case("chunk", lambda: layers.Chunk(300, 20, 16), waveforms(3, 333, 2), rounds=False),
+    Case(
+        "chunk longer than the clip, channels first",
+        lambda: layers.Chunk(500, data_format=FIRST),
+        waveforms(2, 3, 333),
+        time_axis=2,
+        rounds=False,
+        fixed_time=True,
+    ),
+    Case("whisper's scale", lambda: layers.WhisperScale(9), magnitudes(3, 4, 7, 2), fixed_time=True),
+    Case(
+        "whisper's scale, channels first",
+        lambda: layers.WhisperScale(data_format=FIRST),
+        magnitudes(2, 3, 4, 7),
+        time_axis=2,
+    ),
+    composed_case(
+        "whisper's log-mel spectrogram",
+        composed.get_whisper_log_mel_layer,
+        waveforms(3, 1000, 2),
+        fixed_time=True,
+        chunk_seconds=0.1,
+    ),
+    composed_case(
+        "whisper's log-mel spectrogram of whole clips, channels first",
+        composed.get_whisper_log_mel_layer,
+        waveforms(2, 3, 777),
+        time_axis=2,
+        n_mels=40,
+        chunk_seconds=None,
         input_data_format=FIRST,
         output_data_format=FIRST,
     ),

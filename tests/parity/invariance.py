@@ -17,6 +17,7 @@ from audiopipe.configs import (
     Stft,
     StftMagnitude,
     StftMagPhase,
+    WhisperLogMel,
 )
 from audiopipe.errors import ConfigError
 from audiopipe.filterbanks import WINDOW_NAMES
@@ -63,6 +64,9 @@ POOL: list[Config] = [
         **RATE, fft_length=7, sequence_length=3, sequence_stride=4, num_mel_bins=2, window=(0.5, 1.0, 0.25)
     ),
     KerasMelSpectrogram(**RATE, fft_length=128, sequence_stride=64, num_mel_bins=20, power_to_db=False, mag_exp=3),
+    WhisperLogMel(chunk_seconds=0.13),
+    WhisperLogMel(n_mels=33, chunk_seconds=0.5, channels=None, **FIRST),
+    WhisperLogMel(n_mels=128, chunk_seconds=None, channels=2),
     Stft(**RATE, n_fft=256, hop_length=150),
     Stft(**RATE, n_fft=251, win_length=200, hop_length=33, channels=None, **FIRST),
     Stft(**RATE, n_fft=24, hop_length=24, channels=2, pad_begin=True, pad_end=True),
@@ -172,7 +176,13 @@ def _free_configs(draw) -> Config:
         "input_data_format": draw(formats),
         "output_data_format": draw(formats),
     }
-    if cls is KerasMelSpectrogram:
+    if cls is WhisperLogMel:
+        fields |= {
+            "sample_rate": 16000,
+            "n_mels": draw(st.integers(1, 140)),
+            "chunk_seconds": draw(st.none() | st.integers(1, 40).map(lambda frames: frames / 100)),
+        }
+    elif cls is KerasMelSpectrogram:
         fields |= {
             "fft_length": draw(st.integers(1, 700)),
             "sequence_stride": draw(st.integers(1, 400)),
@@ -194,7 +204,7 @@ def _free_configs(draw) -> Config:
         }
         # A hop of some samples under a long transform gives features of megabytes, and nothing new.
         fields["hop_length"] = fields["hop_length"] and max(fields["hop_length"], fields["n_fft"] // 20)
-    if cls not in (Stft, KerasMelSpectrogram):
+    if cls not in (Stft, KerasMelSpectrogram, WhisperLogMel):
         fields |= {"return_decibel": draw(st.booleans()), "db_dynamic_range": draw(st.floats(1.0, 200.0))}
     if cls is MelSpectrogram:
         fields |= {

@@ -1,0 +1,96 @@
+"""The log-mel spectrogram of Whisper."""
+
+from audiopipe import checks, whisper
+from audiopipe.composed.parts import compose
+from audiopipe.layers import (
+    STFT,
+    ApplyFilterbank,
+    Chunk,
+    ComposedLayer,
+    Magnitude,
+    Power,
+    ReflectionPadding,
+    WhisperScale,
+)
+from audiopipe.layers.audio_layer import AudioLayer, resolve_data_format
+
+
+def get_whisper_log_mel_layer(
+    input_shape: tuple[int | None, int | None] | None = None,
+    n_mels: int = 80,
+    chunk_seconds: float | None = whisper.CHUNK_SECONDS,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    name: str = "whisper_log_mel",
+) -> ComposedLayer:
+    """A layer that computes what Whisper takes: the features of `transformers.WhisperFeatureExtractor`.
+
+    The sample rate is 16 kHz, a frame has 400 samples, and one starts every 160 samples. Their middles are the samples
+    0, 160, ... of the clip, which is continued by reflection on both sides; the last frame is dropped. Powers are
+    summed into Slaney's mel bands from 0 to 8000 Hz. Their decimal logarithms are limited to 8 below the greatest of
+    the clip, then 4 is added, and all is divided by 4.
+
+    Frames that lie wholly in the padding of a chunk are not computed, because what they become is known; the bits are
+    those of the whole computation.
+
+    Args:
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
+            size. Given, it makes a model that is built at once.
+        n_mels: Number of mel bands: 80, or 128 for `whisper-large-v3` and what came after it.
+        chunk_seconds: Length that clips are cut or padded with zeros to, a multiple of 0.01 seconds. What a longer
+            clip has beyond it is dropped. None leaves clips as long as they are.
+        input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+        output_data_format: The same for the output.
+        name: Name of the layer.
+
+    Returns:
+        A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_mels, channels)`; with `channels_first`
+        from `(batch, channels, time)` to `(batch, channels, frames, n_mels)`. There are 3000 frames for 30 seconds,
+        and `time // 160` without chunks. A model of Whisper takes `(batch, n_mels, frames)`: of mono clips in
+        `channels_last` that is `tf.transpose(feature[..., 0], [0, 2, 1])`.
+
+    Raises:
+        ArgumentError: If an argument is out of range.
+
+    Example:
+        >>> layer = get_whisper_log_mel_layer()
+        >>> layer(np.zeros((2, 16000, 1), "float32")).shape
+        TensorShape([2, 3000, 80, 1])
+    """
+    input_data_format = resolve_data_format("input_data_format", input_data_format)
+    output_data_format = resolve_data_format("output_data_format", output_data_format)
+    chunk_seconds = whisper.canonical_chunk_seconds("chunk_seconds", chunk_seconds)
+    filterbank = {
+        "sample_rate": whisper.SAMPLE_RATE,
+        "n_freq": whisper.N_FFT // 2 + 1,
+        "n_mels": checks.integer("n_mels", n_mels, minimum=1),
+        "f_max": whisper.F_MAX,
+    }
+    layers: list[AudioLayer] = []
+    n_frames = None
+    if chunk_seconds is not None:
+        n_frames = whisper.n_frames(0, chunk_seconds)
+        # Half a frame of zeros: as many samples as the first frame behind them must not meet.
+        chunk = Chunk(
+            whisper.chunk_samples(chunk_seconds),
+            margin=whisper.N_FFT // 2,
+            multiple=whisper.HOP_LENGTH,
+            data_format=input_data_format,
+            name=f"{name}_chunk",
+        )
+        layers.append(chunk)
+    layers += [
+        ReflectionPadding(*whisper.PADDING, input_data_format, name=f"{name}_padding"),
+        STFT(
+            whisper.N_FFT,
+            hop_length=whisper.HOP_LENGTH,
+            input_data_format=input_data_format,
+            output_data_format=output_data_format,
+            name=f"{name}_stft",
+        ),
+        Magnitude(name=f"{name}_magnitude"),
+        Power(2.0, name=f"{name}_power"),
+        ApplyFilterbank("mel", filterbank, output_data_format, name=f"{name}_filterbank"),
+        WhisperScale(n_frames, output_data_format, name=f"{name}_scale"),
+    ]
+    return compose(layers, input_shape, name)

@@ -1,0 +1,47 @@
+"""A guard for processes that are forked after TensorFlow has run: its next operation there would wait for ever.
+
+TensorFlow's threads do not live on in a fork, and what they would do is waited for. A fork alone harms nobody, so a
+process is only marked when it is forked; what computes with TensorFlow asks `check` first.
+"""
+
+import os
+import sys
+
+from audiopipe.errors import ForkError
+
+_parent_that_computed: int | None = None
+
+
+def tensorflow_has_run() -> bool:
+    """Whether TensorFlow has computed anything in this process, and so has threads that a fork would not have.
+
+    Example:
+        >>> tensorflow_has_run() in (True, False)
+        True
+    """
+    context = getattr(sys.modules.get("tensorflow.python.eager.context"), "_context", None)
+    return getattr(context, "_context_handle", None) is not None
+
+
+def check() -> None:
+    """Refuse to compute where TensorFlow would wait for ever.
+
+    Raises:
+        ForkError: If this process, or one that it comes from, was forked after TensorFlow had run.
+    """
+    if _parent_that_computed is not None:
+        raise ForkError(
+            f"A process that is forked after TensorFlow has run cannot compute features: it would wait for ever. "
+            f"Received: process {os.getpid()}, forked from {_parent_that_computed}. Use audiopipe.hf.map(dataset, "
+            "transform, num_proc=...) or `with audiopipe.hf.spawned(): dataset.map(...)`; give a torch DataLoader "
+            "multiprocessing_context='forkserver'; or start the processes before TensorFlow runs."
+        )
+
+
+def _mark() -> None:
+    global _parent_that_computed
+    if _parent_that_computed is None and tensorflow_has_run():
+        _parent_that_computed = os.getppid()
+
+
+os.register_at_fork(after_in_child=_mark)

@@ -1,0 +1,217 @@
+"""Features of every row of a dataset."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import datasets
+
+from audiopipe import rows
+from audiopipe.errors import ArgumentError, AudioError
+from audiopipe.hf.spawning import spawned
+from audiopipe.hf.types import feature_type
+from audiopipe.transform import Transform
+
+BATCH_SIZE = 16
+POLICIES = ("raise", "skip", "null")
+
+_IN_MEMORY = (datasets.Dataset, datasets.DatasetDict)
+_STREAMING = (datasets.IterableDataset, datasets.IterableDatasetDict)
+
+
+def map(
+    dataset: Any,
+    transform: Transform,
+    *,
+    batch_size: int = BATCH_SIZE,
+    keep_columns: Sequence[str] | None = None,
+    num_proc: int | None = None,
+    on_error: Literal["raise", "skip", "null"] = "raise",
+    **kwargs: Any,
+) -> Any:
+    """Compute the feature of every row.
+
+    The audio column is replaced by the feature; all other columns stay. Audio is decoded from the stored bytes with
+    audiopipe's own decoder, whatever `datasets` would decode it with, so that the bits agree with the other doors. The
+    result has typed columns and is cached like any other map: the same transform over the same dataset is not
+    computed twice, also not in another process.
+
+    Args:
+        dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them, with a column of audio: `Audio`, with or
+            without decoding, paths, bytes, decoded samples with their rate, or arrays at the config's sample rate. Of a
+            streaming dataset rows are computed when they are asked for.
+        transform: The transform. Its `audio` names the audio column, its `feature` the new one.
+        batch_size: Rows that are in memory at once.
+        keep_columns: The columns that stay, the audio among them if it is named. None keeps all but the audio.
+        num_proc: Processes. They start from a fork server, see `spawned`, and give the same bits as one. TensorFlow
+            uses every processor in one process already, so more pay only where decoding takes most of the time.
+        on_error: What happens to a row whose audio cannot be read or is shorter than one frame. `"raise"` stops with
+            an error that names the row and the file. `"skip"` leaves the row out. `"null"` gives it no feature and 0
+            frames, and adds a column `error` of texts, which is null where all is well.
+        **kwargs: Further arguments of `datasets.Dataset.map`, for example `keep_in_memory` or `load_from_cache_file`.
+
+    Returns:
+        The dataset with the column `feature`, a float32 array of shape `[frames, bins]` for a feature with one channel
+        and `[frames, bins, channels]` otherwise, and the column `n_frames`.
+
+    Raises:
+        ArgumentError: If there is no such column, or an argument is wrong.
+        AudioError: If a row's audio cannot be read and `on_error` is `"raise"`.
+
+    Example:
+        >>> from audiopipe import hf
+        >>> rows = datasets.Dataset.from_dict({"audio": ["examples/audio/speech.flac", "gone.wav"], "label": [3, 4]})
+        >>> mapped = hf.map(rows, Transform("speech-mel-80"), on_error="null")
+        >>> mapped.features["feature"]
+        Array2D(shape=(None, 80), dtype='float32')
+        >>> mapped[1]["error"]
+        "Could not read 'gone.wav': No such file or directory."
+    """
+    if not isinstance(dataset, _IN_MEMORY + _STREAMING):
+        raise ArgumentError(
+            "dataset must be a datasets.Dataset, IterableDataset, DatasetDict or IterableDatasetDict. Received: "
+            f"{type(dataset).__name__}."
+        )
+    is_streaming = isinstance(dataset, _STREAMING)
+    _check_arguments(transform, keep_columns, num_proc, on_error, is_streaming)
+    if isinstance(dataset, dict):
+        mapped = {}
+        for split, part in dataset.items():
+            try:
+                mapped[split] = map(
+                    part,
+                    transform,
+                    batch_size=batch_size,
+                    keep_columns=keep_columns,
+                    num_proc=num_proc,
+                    on_error=on_error,
+                    **kwargs,
+                )
+            except AudioError as error:
+                raise AudioError(f"Split {split!r}: {error}", error.stage) from error
+        return type(dataset)(mapped)
+
+    # The first rows of a streaming dataset without types tell what its columns are.
+    features = dataset.features if dataset.features is not None else dataset._resolve_features().features
+    kept = _kept_columns(list(features), transform, keep_columns, on_error)
+    audio_type = features[transform.audio]
+    decoding = isinstance(audio_type, datasets.Audio)
+    encoded = dataset.with_format(None)  # under a format, rows are no longer what they were stored as
+    if decoding:
+        encoded = encoded.cast_column(transform.audio, datasets.Audio(decode=False))
+    types = {name: features[name] for name in kept}
+    if decoding and transform.audio in kept:
+        types[transform.audio] = datasets.Audio(decode=False)
+    types |= {transform.feature: feature_type(transform.config), "n_frames": datasets.Value("int64")}
+    if on_error == "null":
+        types["error"] = datasets.Value("string")
+    if not is_streaming:
+        kwargs = {"desc": f"Computing {transform.feature}", "num_proc": num_proc, **kwargs}
+    with spawned() if num_proc not in (None, 1) else contextlib.nullcontext():
+        mapped = encoded.map(
+            _Rows(transform, on_error),
+            with_indices=True,
+            input_columns=[transform.audio],
+            batched=True,
+            batch_size=batch_size,
+            remove_columns=[name for name in features if name not in kept],
+            features=datasets.Features(types),
+            **kwargs,
+        )
+    if not is_streaming and len(dataset) == 0:  # then `datasets` maps nothing, and adds neither columns nor types
+        nothing: dict[str, list[Any]] = {name: [] for name in types}
+        mapped = datasets.Dataset.from_dict(nothing, features=datasets.Features(types), split=dataset.split)
+    if on_error == "skip":
+        mapped = _without_failures(mapped, is_streaming)
+    if decoding and transform.audio in kept:
+        mapped = mapped.cast_column(transform.audio, audio_type)
+    if not is_streaming:
+        return mapped.with_format(dataset.format["type"], **dataset.format["format_kwargs"])
+    formatting = dataset._formatting
+    return mapped if formatting is None else mapped.with_format(formatting.format_type)
+
+
+class _Rows:
+    """What is mapped over the audio column. Its pickle, by which the cache is found, is the transform's."""
+
+    def __init__(self, transform: Transform, on_error: str):
+        self.transform = transform
+        self.on_error = on_error
+
+    def __call__(self, values: Sequence[Any], numbers: Sequence[int]) -> dict[str, list[Any]]:
+        features: list[Any] = []
+        counts: list[int] = []
+        errors: list[str | None] = []
+        for number, value in zip(numbers, values, strict=True):
+            try:
+                feature, n_frames = self.transform.row(value)
+                error = None
+            except ArgumentError as wrong:
+                raise ArgumentError(f"Row {number}: {wrong}") from wrong
+            except AudioError as failure:
+                path, error = rows.path_of(value), str(failure)
+                if path is not None and path not in error:
+                    error = f"{path!r}: {error}"
+                if self.on_error == "raise":
+                    raise AudioError(f"Row {number}: {error}", failure.stage) from failure
+                feature, n_frames = None, 0
+            features.append(feature)
+            counts.append(n_frames)
+            errors.append(error)
+        made: dict[str, list[Any]] = {self.transform.feature: features, "n_frames": counts}
+        return {**made, "error": errors} if self.on_error == "null" else made
+
+
+def _without_failures(mapped: Any, is_streaming: bool) -> Any:
+    """Leave out the rows without a frame, which no row with a feature is."""
+    if is_streaming:
+        return mapped.filter(_has_frames, input_columns=["n_frames"])
+    counts = mapped.with_format("numpy")["n_frames"][:]
+    return mapped if (counts > 0).all() else mapped.select(counts.nonzero()[0])
+
+
+def _has_frames(n_frames: int) -> bool:
+    return n_frames > 0
+
+
+def _check_arguments(transform: Any, keep_columns: Any, num_proc: Any, on_error: Any, is_streaming: bool) -> None:
+    if not isinstance(transform, Transform):
+        raise ArgumentError(f"transform must be a Transform. Received: {transform!r}. Make one: Transform(config).")
+    if on_error not in POLICIES:
+        raise ArgumentError(f"on_error must be one of {', '.join(POLICIES)}. Received: on_error={on_error!r}.")
+    if isinstance(keep_columns, str):
+        raise ArgumentError(f"keep_columns must be a list of names. Received: keep_columns={keep_columns!r}.")
+    if num_proc is not None and (isinstance(num_proc, bool) or not isinstance(num_proc, int) or num_proc < 1):
+        raise ArgumentError(f"num_proc must be at least 1, or None. Received: num_proc={num_proc!r}.")
+    if is_streaming and num_proc not in (None, 1):
+        raise ArgumentError(
+            f"A streaming dataset is computed where it is read, in one process. Received: num_proc={num_proc}. Leave "
+            "num_proc out."
+        )
+
+
+def _kept_columns(
+    columns: list[str], transform: Transform, keep_columns: Sequence[str] | None, on_error: str
+) -> list[str]:
+    """The columns that stay, in the dataset's order."""
+    if transform.audio not in columns:
+        raise ArgumentError(
+            f"There is no column {transform.audio!r}. Received: {', '.join(columns)}. Name the column "
+            "that holds the audio: Transform(..., audio=...)."
+        )
+    unknown = sorted(set(keep_columns or ()) - set(columns))
+    if unknown:
+        raise ArgumentError(
+            f"keep_columns must name columns of the dataset: {', '.join(columns)}. Received also: {', '.join(unknown)}."
+        )
+    if keep_columns is None:
+        kept = [name for name in columns if name != transform.audio]
+    else:
+        kept = [name for name in columns if name in keep_columns]
+    taken = {transform.feature, "n_frames", *(["error"] if on_error == "null" else [])} & set(kept)
+    if taken:
+        raise ArgumentError(
+            f"The dataset has columns of the names that the map makes. Received: {', '.join(sorted(taken))}. Rename "
+            "them, leave them out with keep_columns, or name the feature: Transform(..., feature=...)."
+        )
+    return kept

@@ -1,0 +1,80 @@
+"""Cutting or padding a waveform to a chunk."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from audiopipe import checks
+from audiopipe.layers.waveform_layer import WaveformLayer
+
+
+@keras.saving.register_keras_serializable(package="audiopipe")
+class Chunk(WaveformLayer):
+    """Cut a waveform to a chunk, and put zeros behind a shorter one, as far as they are needed.
+
+    Frames of zeros alone need not be computed, because what they become is known. So a short waveform gets only
+    `margin` zeros, and those that make it a multiple of `multiple`, but never more samples than a chunk has.
+
+    Args:
+        n_samples: Samples of a chunk.
+        margin: Zeros that a shorter waveform gets at least. None fills up the chunk.
+        multiple: What the number of samples is a multiple of, unless the waveform fills the chunk.
+        data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
+
+    Input shape:
+        `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`.
+
+    Output shape:
+        The same with at most `n_samples` samples.
+
+    Raises:
+        ArgumentError: If an argument is out of range or the input is not of rank 3.
+
+    Example:
+        >>> layer = Chunk(5, margin=1, data_format="channels_first")
+        >>> [layer(tf.ones([1, 1, time])).numpy()[0, 0].tolist() for time in (2, 7)]
+        [[1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]]
+    """
+
+    def __init__(
+        self, n_samples: int, margin: int | None = None, multiple: int = 1, data_format: str = "default", **kwargs: Any
+    ):
+        super().__init__(data_format, **kwargs)
+        self.n_samples = checks.integer("n_samples", n_samples, minimum=1)
+        self.margin = None if margin is None else checks.integer("margin", margin, minimum=0)
+        self.multiple = checks.integer("multiple", multiple, minimum=1)
+
+    def call(self, waveform):
+        """Cut or pad a batch of waveforms."""
+        output_shape = self.check_input(waveform)
+        axis = self.time_axis
+        waveform = waveform[:, : self.n_samples] if axis == 1 else waveform[:, :, : self.n_samples]
+        time = tf.shape(waveform)[axis] if waveform.shape[axis] is None else waveform.shape[axis]
+        missing = self._padded(time) - time
+        padded = tf.pad(waveform, [[0, missing if place == axis else 0] for place in range(3)])
+        return tf.ensure_shape(padded, output_shape)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(super().compute_output_shape(input_shape))
+        time = shape[self.time_axis]
+        if time is not None:
+            shape[self.time_axis] = self._padded(min(time, self.n_samples))
+        elif self.margin is None:
+            shape[self.time_axis] = self.n_samples
+        return tuple(shape)
+
+    def _padded(self, time: Any) -> Any:
+        """Samples that `time` samples become, which are no more than a chunk has."""
+        if self.margin is None:
+            return self.n_samples
+        padded = -(-(time + self.margin) // self.multiple) * self.multiple
+        return min(padded, self.n_samples) if isinstance(padded, int) else tf.minimum(padded, self.n_samples)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "n_samples": self.n_samples,
+            "margin": self.margin,
+            "multiple": self.multiple,
+        }
