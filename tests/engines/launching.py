@@ -1,38 +1,26 @@
 """Start jobs, servers and clusters as processes of their own, with a time limit, and leave none of them behind."""
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+import process_groups
 
 
 @contextlib.contextmanager
 def started(command: list, log: Path) -> Iterator[subprocess.Popen]:
     """A process that runs a Python module or script, and ends with the block together with all that it started."""
     with log.open("wb") as output:  # a pipe would stay open for as long as any process that inherited it
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+        process = process_groups.start(
+            [sys.executable, *command], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         yield process
     finally:
-        # The group is the process's own, see `start_new_session`.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process_groups.kill(process)
         process.stdin.close()
 
 

@@ -3,8 +3,8 @@
 import re
 import tomllib
 
-from launching import ROOT
 from packaging.specifiers import SpecifierSet
+from process_groups import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # A line that ends with a backslash goes on in the next one.

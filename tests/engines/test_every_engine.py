@@ -7,7 +7,8 @@ import distributed
 import numpy as np
 import pytest
 import soundfile
-from launching import ROOT, precompute, started, wait_for
+from launching import precompute, started, wait_for
+from process_groups import ROOT
 
 from audiopipe import beam
 

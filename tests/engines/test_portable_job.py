@@ -8,7 +8,7 @@ import apache_beam
 import pytest
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import PortableRunner
-from launching import ROOT
+from process_groups import ROOT
 
 from audiopipe import beam, engines
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import process_groups
+
 from audiopipe import load
 
-ROOT = Path(__file__).parents[2]
 MARK = "AUDIOPIPE_TEST_RUN"  # in the environment of a run and of all that it starts, whatever their command lines are
 # For root, permissions mean nothing unless these are given up.
 AS_ANYBODY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
@@ -40,14 +41,12 @@ class Run:
         self._log = log.open("wb")
         command = [sys.executable, "-m", "audiopipe", "precompute", source, output, "--config", config, *options]
         limit = None if file_size is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size,) * 2)
-        self.process = subprocess.Popen(
-            [*prefix, *map(str, command)],
-            cwd=ROOT,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", MARK: self.mark.partition("=")[2]},
+        self.process = process_groups.start(
+            [*prefix, *command],
+            {MARK: self.mark.partition("=")[2]},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
-            start_new_session=True,
             preexec_fn=limit,
         )
 
@@ -63,13 +62,15 @@ class Run:
 
     def signal(self, number: int, everyone: bool = False) -> None:
         """Send a signal to the process, or to its group, as a terminal does."""
+        if everyone:
+            process_groups.send(self.process, number)
+            return
         with contextlib.suppress(ProcessLookupError):
-            (os.killpg if everyone else os.kill)(self.process.pid, number)
+            os.kill(self.process.pid, number)
 
     def kill(self) -> None:
         """End all processes of the group at once, as when the machine dies."""
-        self.signal(signal.SIGKILL, everyone=True)
-        self.process.wait()
+        process_groups.kill(self.process)
 
     def wait(self, seconds: float = 120) -> int:
         """The exit code; it is an error if the process does not end in time."""

@@ -1,17 +1,12 @@
 """`KerasMelSpectrogram` through every door: the same clip gives the same bits, and Keras's numbers."""
 
-from pathlib import Path
-
 import datasets
 import keras
 import numpy as np
 import pytest
-import soundfile
 
 from audiopipe import Transform, beam, configs, hf, load, tfdata
 
-AUDIO = Path(__file__).parents[2] / "examples" / "audio"
-FILES = ["beat.aiff", "chirp.wav", "speech.flac", "music/strings-stereo.ogg", "music/strings.mp3"]
 CONFIGS = {
     "decibels": {"fft_length": 512, "sequence_stride": 160, "num_mel_bins": 33, "channels": 1},
     "magnitudes, own window": {
@@ -31,21 +26,6 @@ CONFIGS = {
 @pytest.fixture(scope="module", params=CONFIGS.values(), ids=CONFIGS)
 def transform(request):
     return Transform(configs.KerasMelSpectrogram(**request.param))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Links to a few clips, and a clip shorter than half a transform."""
-    folder = tmp_path_factory.mktemp("clips")
-    for name in FILES:
-        (folder / Path(name).name).symlink_to(AUDIO / name)
-    soundfile.write(folder / "short.wav", np.linspace(-0.5, 0.5, 100), 16000, subtype="FLOAT")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def expected(transform, folder):
-    return {path.name: transform(transform.read(path)) for path in sorted(folder.iterdir())}
 
 
 def assert_equal(found, expected):

@@ -6,7 +6,6 @@ import datasets
 import keras
 import numpy as np
 import pytest
-import soundfile
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,8 +15,6 @@ from audiopipe import Transform, beam, configs, hf, load, registry, tfdata, veri
 transformers = pytest.importorskip("transformers")
 extraction = pytest.importorskip("transformers.models.whisper.feature_extraction_whisper")
 
-AUDIO = Path(__file__).parents[2] / "examples" / "audio"
-FILES = ["beat.aiff", "chirp.wav", "speech.flac", "music/strings-stereo.ogg", "music/strings.mp3"]
 TOLERANCE = 1e-4
 CHUNK = 480_000
 PATHS = ["torch", "numpy"]
@@ -32,20 +29,6 @@ def whole():
 @pytest.fixture(scope="module", params=["whisper-80", "whisper-128"])
 def transform(request):
     return Transform(request.param)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clips")
-    for name in FILES:
-        (folder / Path(name).name).symlink_to(AUDIO / name)
-    soundfile.write(folder / "short.wav", np.linspace(-0.5, 0.5, 100), 16000, subtype="FLOAT")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def expected(transform, folder):
-    return {path.name: transform(transform.read(path)) for path in sorted(folder.iterdir())}
 
 
 @pytest.fixture(params=PATHS)
