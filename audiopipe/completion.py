@@ -27,8 +27,7 @@ def finish(plan: Plan) -> FeatureSet:
         )
     sidecars = list(finished.sidecars())
     failures = [failure for sidecar in sidecars for failure in sidecar["failures"]]
-    lines = b"".join(json.dumps(failure, sort_keys=True).encode() + b"\n" for failure in failures)
-    files.write_bytes(files.join(plan.output, FAILURES_FILE), lines)
+    write_failures(plan.output, failures)
     clips = sum(sidecar["records"] for sidecar in sidecars)
     if clips == 0:
         raise FeatureSetError(
@@ -55,6 +54,12 @@ def finish(plan: Plan) -> FeatureSet:
     )
     feature_set.write()
     return feature_set
+
+
+def write_failures(output: str, failures: Iterable[dict[str, Any]]) -> None:
+    """Write `failures.jsonl`."""
+    lines = b"".join(json.dumps(failure, sort_keys=True).encode() + b"\n" for failure in failures)
+    files.write_bytes(files.join(output, FAILURES_FILE), lines)
 
 
 def _different(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -237,9 +237,14 @@ class Config:
         """
         return _canonical_json(self.to_dict())
 
-    def stamp(self) -> str:
-        """What features carry of their config: JSON with `config`, `fingerprint` and `kernel_version`."""
-        stamp = {"config": self.to_dict(), "fingerprint": self.fingerprint, "kernel_version": self.kernel_version}
+    def stamp(self, kernel_version: int | None = None) -> str:
+        """What features carry of their config: JSON with `config`, `fingerprint` and `kernel_version`.
+
+        Args:
+            kernel_version: The kernel version of the features. None means that of this release.
+        """
+        version = self.kernel_version if kernel_version is None else kernel_version
+        stamp = {"config": self.to_dict(), "fingerprint": self.fingerprint_at(version), "kernel_version": version}
         return _canonical_json(stamp)
 
     def identity(self) -> dict[str, Any]:

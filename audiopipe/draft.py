@@ -153,7 +153,7 @@ def draft(
         lengths = estimate.Lengths.of(listed, count)
         seconds = np.array(array("d", (lengths.seconds(clip) for clip in listed())))
         sizes = np.array(array("d", (estimate.record_bytes(item, config, segments, itemsize) for item in seconds)))
-        n_shards = min(count, num_shards or _number_of_shards(sizes.sum()))
+        n_shards = min(count, num_shards or number_of_shards(sizes.sum()))
         plan = Plan(
             output=output,
             config=config,
@@ -192,14 +192,15 @@ def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
     return np.diff(bounds, prepend=0, append=len(sizes))
 
 
+def number_of_shards(size: float) -> int:
+    """Number of shards that records of so many bytes in all are put into."""
+    shard = min(max(size / SHARDS, SMALLEST_SHARD), GREATEST_SHARD)
+    return max(1, int(np.ceil(size / shard)))
+
+
 def _name(clip: Listed) -> bytes:
     """What tells a clip from those of other inputs, but not where the input stands: equal inputs give equal bytes."""
     return to_line([clip.source.id, clip.source.path.split("/")[-2:], clip.source.row, clip.size])
-
-
-def _number_of_shards(size: float) -> int:
-    shard = min(max(size / SHARDS, SMALLEST_SHARD), GREATEST_SHARD)
-    return max(1, int(np.ceil(size / shard)))
 
 
 def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | None:

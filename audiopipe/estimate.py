@@ -1,5 +1,6 @@
 """How long clips are and how much space their features take, before any is decoded."""
 
+import bisect
 import contextlib
 import functools
 import math
@@ -26,6 +27,7 @@ SAMPLES_COLUMNS = ("num_samples", "n_samples")
 RATE_COLUMNS = ("sample_rate", "sampling_rate")
 RECORD_OVERHEAD = 200  # bytes of a record beside the feature and its metadata, measured
 MIXED_CHANNELS = 1  # taken where the clips decide
+MOST_SAMPLES = 1 << 40  # of a recording: years
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,22 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
         if n_frames > 0:  # else a failure
             size += count * (n_frames * frame_bytes + RECORD_OVERHEAD)
     return size
+
+
+def fewest_samples(config: Config, n_frames: int) -> int:
+    """The fewest samples that give so many frames; `MOST_SAMPLES` where no clip has so many, as in padded chunks.
+
+    Example:
+        >>> from audiopipe import configs
+        >>> fewest_samples(configs.StftMagnitude(sample_rate=16000, n_fft=512, hop_length=160), 3)
+        832
+    """
+    least, most = 0, 1
+    while config.n_frames(most) < n_frames:
+        if most >= MOST_SAMPLES:
+            return most
+        least, most = most, 2 * most
+    return bisect.bisect_left(range(least, most), n_frames, key=config.n_frames) + least
 
 
 @functools.lru_cache(maxsize=4)  # the bins of some configs take long to count, and there are ten million clips

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,8 @@ def fingerprint_of(source: Any) -> Identity:
 
     Args:
         source: A Keras model or a composed layer in memory, or what `tf.saved_model.load` gave; the path, local or
-            remote, of a `.keras` file, of a SavedModel or of a feature set; or a `datasets.Dataset` or `DatasetDict`
-            that `audiopipe.hf.map` made.
+            remote, of a `.keras` file, of a SavedModel or of a feature set; or a `datasets.Dataset`, `DatasetDict` or
+            streaming form of them that `audiopipe.hf` made.
 
     Returns:
         Its config, its fingerprint, and whether its numerics are frozen.
@@ -88,6 +88,19 @@ def fingerprint_of(source: Any) -> Identity:
         f"There is no .keras file, SavedModel ({SAVED_MODEL_FILE}) or feature set ({DATASET_FILE}) at {path!r}. Give "
         "the path of one, or the model itself."
     )
+
+
+def of_columns(features: Mapping[str, Any]) -> dict[str, Identity]:
+    """Which columns of a dataset hold features, and which ones.
+
+    Args:
+        features: The types of the columns, as `datasets` has them.
+
+    Returns:
+        The identity of each column that `audiopipe.hf` made, by its name.
+    """
+    found = {name: _stamped(_id(kind)) for name, kind in features.items()}
+    return {name: identity for name, identity in found.items() if identity is not None}
 
 
 def expected(source: Any) -> tuple[Config, int]:
@@ -132,7 +145,10 @@ def _is_layer(source: Any) -> bool:
 
 def _is_dataset(source: Any) -> bool:
     datasets = sys.modules.get("datasets")
-    return datasets is not None and isinstance(source, (datasets.Dataset, datasets.DatasetDict))
+    if datasets is None:
+        return False
+    streaming = (datasets.IterableDataset, datasets.IterableDatasetDict)
+    return isinstance(source, (datasets.Dataset, datasets.DatasetDict, *streaming))
 
 
 def _is_loaded(source: Any) -> bool:
@@ -167,14 +183,11 @@ def _in_layers(model: Any) -> Iterator[Identity]:
 
 
 def _in_dataset(dataset: Any) -> Iterator[Identity]:
-    if isinstance(dataset, dict):  # a DatasetDict
+    if isinstance(dataset, dict):  # of splits
         for split, rows in dataset.items():
             yield _only(_in_dataset(rows), f"the types of the columns {rows.column_names} of the split {split!r}")
         return
-    for kind in dataset.features.values():
-        identity = _stamped(_id(kind))
-        if identity:
-            yield identity
+    yield from of_columns(dataset.features or {}).values()
 
 
 def _in_loaded(loaded: Any) -> Iterator[Identity]:

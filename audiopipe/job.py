@@ -114,7 +114,7 @@ class Job:
         if files.exists(self.output) and not files.is_folder(self.output):
             raise FeatureSetError(f"OUTPUT must be a folder. Received: the file {self.output!r}. Choose another path.")
         there = list(files.walk(self.output)) if files.exists(self.output) else []
-        strange = sorted(name for name in there if not _is_ours(name))
+        strange = sorted(name for name in there if not is_ours(name))
         begun = plan.exists(self.output)
         if strange or (there and DATASET_FILE not in there and not begun and not all(map(_is_of_plan, there))):
             raise FeatureSetError(
@@ -155,11 +155,7 @@ class Job:
             files.remove(files.join(self.output, DATASET_FILE))
             self._remove_temporaries()
             return present
-        # dataset.json goes first: from then on nothing takes what is left for a feature set.
-        files.remove(files.join(self.output, DATASET_FILE))
-        for name in files.walk(self.output):
-            if not _is_lock(name):
-                files.remove(files.join(self.output, name))
+        clear(self.output)
         return drafted.write()
 
     def _check_same(self, present: Plan, drafted: Draft) -> None:
@@ -271,19 +267,29 @@ def facts(work: Plan) -> dict[str, Any]:
     }
 
 
+def is_ours(name: str) -> bool:
+    """Whether a file is one that a job writes, or the temporary file of one."""
+    return _final_name(name) in (DATASET_FILE, FAILURES_FILE) or bool(plan.FILES.fullmatch(_final_name(name)))
+
+
+def is_lock(name: str) -> bool:
+    """Whether a file is what a run leaves that holds the folder, or has held it."""
+    return name in (f"{plan.FOLDER}/lock", f"{plan.FOLDER}/lease.json")
+
+
+def clear(output: str) -> None:
+    """Remove all from the folder of a feature set but the lock of the run that does so."""
+    # dataset.json goes first: from then on nothing takes what is left for a feature set.
+    files.remove(files.join(output, DATASET_FILE))
+    for name in files.walk(output):
+        if not is_lock(name):
+            files.remove(files.join(output, name))
+
+
 def _final_name(name: str) -> str:
     """The name that a temporary file would be published under, see `files.temporary_file`."""
     return re.sub(r"(^|/)\.([^/]+)\.[^./]+\.tmp$", r"\1\2", name)
 
 
-def _is_ours(name: str) -> bool:
-    """Whether a file is one that a job writes, or the temporary file of one."""
-    return _final_name(name) in (DATASET_FILE, FAILURES_FILE) or bool(plan.FILES.fullmatch(_final_name(name)))
-
-
 def _is_of_plan(name: str) -> bool:
     return name.startswith(f"{plan.FOLDER}/")
-
-
-def _is_lock(name: str) -> bool:
-    return name in (f"{plan.FOLDER}/lock", f"{plan.FOLDER}/lease.json")

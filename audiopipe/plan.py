@@ -88,7 +88,7 @@ class Plan:
 
     def shard_name(self, shard: int) -> str:
         """File name of a shard."""
-        return f"features-{shard:05d}-of-{self.n_shards:05d}.tfrecord"
+        return shard_name(shard, self.n_shards)
 
     def path(self, *parts: str) -> str:
         """Path of a file of the plan."""
@@ -137,6 +137,11 @@ class Part:
     shard: int
     digest: str
     clips: list[Listed]
+
+
+def shard_name(shard: int, n_shards: int) -> str:
+    """File name of one of so many shards."""
+    return f"features-{shard:05d}-of-{n_shards:05d}.tfrecord"
 
 
 def exists(output: str) -> bool:

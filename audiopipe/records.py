@@ -7,6 +7,7 @@ int64, floats as 8 little-endian bytes, because an Example's own floats have 32 
 """
 
 import os
+import re
 import struct
 import tempfile
 import warnings
@@ -57,6 +58,7 @@ def encode_as(
     types: dict[str, str],
     place: tuple[int, int],
     set_id: str = "",
+    fingerprint: str | None = None,
 ) -> tuple[bytes, float]:
     """Make a record, and measure what storing its values costs.
 
@@ -69,6 +71,7 @@ def encode_as(
         types: Type of each metadata column, see `audiopipe.schema`.
         place: Number of the record's shard, and of the record in it, both from 0.
         set_id: What the records of one feature set have in common, in hexadecimal.
+        fingerprint: That of the feature. None means that of the config in this release.
 
     Returns:
         A serialized `tf.train.Example`, and the greatest absolute difference between a stored value and the computed
@@ -83,7 +86,7 @@ def encode_as(
         "id": _bytes(clip_id.encode("utf-8", "surrogateescape")),
         "shape": _integers(feature.shape),
         "n_frames": _integers([feature.shape[frame_axis]]),
-        "fingerprint": _bytes(_short(config.fingerprint)),
+        "fingerprint": _bytes(_short(fingerprint or config.fingerprint)),
         "record": _integers(place),
         "set_id": _bytes(bytes.fromhex(set_id)),
     }
@@ -205,14 +208,19 @@ def load(
         MachineWarning: Once for each feature set, if its features were computed under another TensorFlow, libsndfile
             or soxr, another oneDNN setting, or another CPU family or instruction sets than are here.
     """
+    if buffer_size < 1:
+        raise ArgumentError(f"buffer_size must be at least 1. Received: buffer_size={buffer_size}.")
+    return elements(opened(path, config, check=check), shuffle=shuffle, seed=seed, buffer_size=buffer_size)
+
+
+def opened(path: str | os.PathLike[str], config: Any = None, *, check: bool = False) -> FeatureSet:
+    """Open a feature set with all that `load` looks at before it reads; arguments and errors are those of `load`."""
     feature_set = FeatureSet.open(os.fspath(path))
     if config is not None:
         feature_set.expect(*fingerprints.expected(config))
     feature_set.check_files(checksums=check)
-    if buffer_size < 1:
-        raise ArgumentError(f"buffer_size must be at least 1. Received: buffer_size={buffer_size}.")
     _warn_of_machines(feature_set)
-    return elements(feature_set, shuffle=shuffle, seed=seed, buffer_size=buffer_size)
+    return feature_set
 
 
 def elements(
@@ -249,6 +257,13 @@ def count(path: str) -> int:
     return found
 
 
+def cause(error: tf.errors.OpError | AudioError) -> str:
+    """The message of an exception, without what a graph adds to it: where it stands, or a Python traceback."""
+    line = str(getattr(error, "message", error)).splitlines()[0]
+    asserted = re.search(r"assertion failed: \[(.*)\]", line)
+    return asserted[1] if asserted else line
+
+
 class _Decoder:
     """Turns a place, see `_open_shard`, and the serialized record that was found there into a dict of tensors."""
 
@@ -279,6 +294,11 @@ class _Decoder:
         parsed = tf.io.parse_single_example(record, self._spec)
         with tf.control_dependencies([self._check(place, record, parsed)]):
             values = tf.io.decode_raw(parsed["feature"], self._dtype)
+            floats = {
+                name: tf.io.decode_raw(parsed[name], tf.float64)[0]
+                for name, kind in self._types.items()
+                if kind == "float"
+            }
         feature = tf.reshape(tf.cast(values, tf.float32), parsed["shape"])
         element = {
             "id": parsed["id"],
@@ -286,9 +306,7 @@ class _Decoder:
             "n_frames": parsed["n_frames"],
         }
         for name, kind in self._types.items():
-            value = parsed[name]
-            if kind == "float":
-                value = tf.io.decode_raw(value, tf.float64)[0]
+            value = floats[name] if kind == "float" else parsed[name]
             element[name] = tf.cast(value, tf.bool) if kind == "bool" else value
         return element
 
@@ -356,7 +374,7 @@ def _warn_of_machines(feature_set: FeatureSet) -> None:
     path = files.absolute(feature_set.path)
     if different and path not in _warned:
         _warned.add(path)
-        warnings.warn(f"The feature set {path!r} was computed elsewhere. {different}", MachineWarning, stacklevel=3)
+        warnings.warn(f"The feature set {path!r} was computed elsewhere. {different}", MachineWarning, stacklevel=4)
 
 
 def _short(fingerprint: str) -> bytes:

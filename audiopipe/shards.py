@@ -45,7 +45,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
     if done is not None:
         return done
     path = files.join(plan.output, plan.shard_name(shard))
-    with _writing(path), files.temporary_file(path) as temporary:
+    with writing(path), files.temporary_file(path) as temporary:
         with tf.io.TFRecordWriter(temporary) as file, KeptRecords.of_shard(part) as kept:
             writer = _Writer(part, file, kept)
             for clip in part.clips:
@@ -68,15 +68,19 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         "seconds_spent": writer.seconds_spent,
         "machine": environment.machine(),
     }
-    with _writing(path):
+    with writing(path):
         finished.publish(plan, sidecar)
         finished.forget_previous(plan, shard)
     return sidecar
 
 
 @contextlib.contextmanager
-def _writing(path: str) -> Iterator[None]:
-    """Say which file could not be written, and why."""
+def writing(path: str) -> Iterator[None]:
+    """Say which file could not be written, and why.
+
+    Raises:
+        OutputError: In place of an error of the system or of TensorFlow.
+    """
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
@@ -168,7 +172,7 @@ class _Writer:
         self.seconds_spent["record"] += time.perf_counter() - computed
 
     def _write(self, record: bytes, frames: int, n_samples: int) -> None:
-        with _writing(files.join(self._plan.output, self._plan.shard_name(self._shard))):
+        with writing(files.join(self._plan.output, self._plan.shard_name(self._shard))):
             self._file.write(record)
         self.samples.append(n_samples)
         self.frames += frames

@@ -3,19 +3,16 @@
 Where features are stored as float16 or bfloat16, the recomputed ones are rounded to that before they are compared.
 """
 
-import bisect
 import collections
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import environment, files, inputs, recompute, records, storage
+from audiopipe import environment, estimate, files, inputs, recompute, records, storage
 from audiopipe.comparison import Comparison
-from audiopipe.config import Config
 from audiopipe.errors import (
     ArgumentError,
     AudioError,
@@ -29,7 +26,6 @@ from audiopipe.segments import SEPARATOR, parse_id
 from audiopipe.transform import Transform
 
 SAMPLE_SEED = 0  # the same clips every time, so that two people who verify talk of the same
-MOST_SAMPLES = 1 << 40  # of a recording: years
 
 
 @dataclass(kw_only=True)
@@ -131,7 +127,9 @@ def verify(
                 feature = next(feature for stored_id, feature in features if stored_id == clip_id)
                 comparison.add(clip_id, feature, storage.as_loaded(computed, feature_set.dtype))
         except (tf.errors.OpError, AudioError) as error:
-            raise FeatureSetError(f"The audio of a stored clip cannot be read any more: {_cause(error)}") from error
+            raise FeatureSetError(
+                f"The audio of a stored clip cannot be read any more: {records.cause(error)}"
+            ) from error
         comparisons.append(comparison)
     return Report(
         feature_set=feature_set,
@@ -172,7 +170,9 @@ def _stored_frames(feature_set: FeatureSet) -> dict[str, int]:
     try:
         found = [(_text(element["id"]), int(element["n_frames"])) for element in records.elements(feature_set)]
     except tf.errors.OpError as error:
-        raise CorruptFeatureSetError(f"The records of {feature_set.path!r} cannot be read: {_cause(error)}") from error
+        raise CorruptFeatureSetError(
+            f"The records of {feature_set.path!r} cannot be read: {records.cause(error)}"
+        ) from error
     frames = dict(found)
     if len(frames) < len(found):
         twice = next(name for name, count in collections.Counter(name for name, _ in found).items() if count > 1)
@@ -188,7 +188,7 @@ def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
     name, counts, rate = files.join(feature_set.path, DATASET_FILE), feature_set.counts, feature_set.config.sample_rate
     numbers = collections.Counter(frames)
     least, most = (
-        sum(_least_samples(feature_set.config, n_frames + more) * clips for n_frames, clips in numbers.items())
+        sum(estimate.fewest_samples(feature_set.config, n_frames + more) * clips for n_frames, clips in numbers.items())
         / rate
         / 3600
         for more in (0, 1)
@@ -204,16 +204,6 @@ def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
     )
 
 
-def _least_samples(config: Config, n_frames: int) -> int:
-    """The fewest samples that give so many frames; `MOST_SAMPLES` where no clip has so many, as in padded chunks."""
-    least, most = 0, 1
-    while config.n_frames(most) < n_frames:
-        if most >= MOST_SAMPLES:
-            return most
-        least, most = most, 2 * most
-    return bisect.bisect_left(range(least, most), n_frames, key=config.n_frames) + least
-
-
 def _recording(clip_id: str, feature_set: FeatureSet) -> str:
     """Id of the recording that a stored clip is, or is a segment of."""
     return clip_id if feature_set.segments is None else parse_id(clip_id)[0]
@@ -221,10 +211,3 @@ def _recording(clip_id: str, feature_set: FeatureSet) -> str:
 
 def _text(tensor: tf.Tensor) -> str:
     return tensor.numpy().decode("utf-8", "surrogateescape")
-
-
-def _cause(error: tf.errors.OpError | AudioError) -> str:
-    """The message of an exception, without what a graph adds to it: where it stands, or a Python traceback."""
-    line = str(getattr(error, "message", error)).splitlines()[0]
-    asserted = re.search(r"assertion failed: \[(.*)\]", line)
-    return asserted[1] if asserted else line

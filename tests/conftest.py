@@ -93,6 +93,23 @@ def shared_feature_set(tmp_path_factory, clips, config):
     return folder
 
 
+@pytest.fixture(scope="session")
+def mel(config):
+    from audiopipe import Transform
+
+    return Transform(config)
+
+
+@pytest.fixture(scope="module")
+def quiet_bars():
+    """No progress bars of `datasets`."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    yield
+    datasets.enable_progress_bars()
+
+
 @pytest.fixture
 def feature_set(shared_feature_set, tmp_path):
     return shutil.copytree(shared_feature_set, tmp_path / "features")

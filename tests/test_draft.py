@@ -46,7 +46,7 @@ def test_shards_are_of_equal_size_to_within_a_clip(sizes, n_shards):
     [(0.1, 1), (1.5, 2), (64, 64), (640, 64), (64 * 128, 64), (128_000, 1000)],
 )
 def test_shards_are_a_64th_of_the_output_but_of_1_to_128_mb(megabytes, n_shards):
-    assert draft._number_of_shards(megabytes * 1e6) == n_shards
+    assert draft.number_of_shards(megabytes * 1e6) == n_shards
 
 
 def test_shards_follow_the_estimated_size_and_their_number_can_be_forced(tmp_path):

@@ -16,19 +16,9 @@ from audiopipe.errors import ArgumentError, AudioError, MissingDependencyError
 NAMES = ["mono", "stereo", "resampled", "quiet"]
 TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
 
+pytestmark = pytest.mark.usefixtures("quiet_bars")
+
 ENCODED = Features({"audio": {"bytes": Value("binary"), "path": Value("string")}, "label": Value("int64")})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quiet_bars():
-    datasets.disable_progress_bars()
-    yield
-    datasets.enable_progress_bars()
-
-
-@pytest.fixture(scope="module")
-def mel(config):
-    return Transform(config)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from datasets import Audio, Dataset, DatasetDict, Features, IterableDataset, Ite
 from audiopipe import Transform, hf
 from audiopipe.errors import ArgumentError, AudioError
 
+pytestmark = pytest.mark.usefixtures("quiet_bars")
+
 AUDIO = {"bytes": Value("binary"), "path": Value("string")}
 STRUCT = Features({"audio": AUDIO, "label": Value("int64")})
 SOUND = np.random.default_rng(3).uniform(-0.5, 0.5, (9600, 2)).astype(np.float32)
@@ -36,18 +38,6 @@ KINDS = {
     "96 kHz": {"bytes": encoded(SOUND[:, 1], 96000), "path": "high.wav"},
     "short": {"bytes": encoded(SOUND[:9], 8000), "path": "short.wav"},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quiet_bars():
-    datasets.disable_progress_bars()
-    yield
-    datasets.enable_progress_bars()
-
-
-@pytest.fixture(scope="module")
-def mel(config):
-    return Transform(config)
 
 
 @pytest.fixture(scope="module")

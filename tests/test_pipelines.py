@@ -1,6 +1,7 @@
 """Jobs and examples as people launch them."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -80,6 +81,21 @@ def test_the_demo_computes_verifies_and_plots_the_projects_clips_from_any_folder
     loudest = elements["chirp.wav"]["feature"][:, :, 0].argmax(axis=1)
     assert (np.diff(loudest) >= 0).all()
     assert loudest[-1] > loudest[0] + 60
+
+
+def test_the_example_of_hugging_face_maps_caches_trains_and_converts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["huggingface.py", str(tmp_path)])
+    example = runpy.run_path(str(ROOT / "examples" / "huggingface.py"))
+    example["main"]()
+    printed = capsys.readouterr().out
+    assert "180 rows of" in printed
+    assert "fingerprint 54d09fab7379" in printed
+    computed, cached = (float(re.search(rf"{what}: ([\d.]+) s", printed)[1]) for what in ("computed", "cache"))
+    assert cached < computed / 3
+    losses = [float(value) for value in re.search(r"Keras: loss (.*)", printed)[1].split()]
+    assert losses[-1] < 0.6 * losses[0]
+    assert float(re.search(r"Keras: accuracy ([\d.]+)", printed)[1]) > 0.6
+    assert "Every bit agrees." in printed
 
 
 @pytest.fixture

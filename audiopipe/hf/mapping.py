@@ -93,7 +93,7 @@ def map(
 
     # The first rows of a streaming dataset without types tell what its columns are.
     features = dataset.features if dataset.features is not None else dataset._resolve_features().features
-    kept = _kept_columns(list(features), transform, keep_columns, on_error)
+    kept = kept_columns(list(features), transform, keep_columns, on_error)
     audio_type = features[transform.audio]
     decoding = isinstance(audio_type, datasets.Audio)
     encoded = dataset.with_format(None)  # under a format, rows are no longer what they were stored as
@@ -131,6 +131,43 @@ def map(
     return mapped if formatting is None else mapped.with_format(formatting.format_type)
 
 
+def kept_columns(
+    columns: list[str], transform: Transform, keep_columns: Sequence[str] | None, on_error: str
+) -> list[str]:
+    """The columns that stay beside what a transform makes, in the dataset's order.
+
+    Raises:
+        ArgumentError: If a column is missing, or has a name that is taken.
+    """
+    if transform.audio not in columns:
+        raise ArgumentError(
+            f"There is no column {transform.audio!r}. Received: {', '.join(columns)}. Name the column "
+            "that holds the audio: Transform(..., audio=...)."
+        )
+    unknown = sorted(set(keep_columns or ()) - set(columns))
+    if unknown:
+        raise ArgumentError(
+            f"keep_columns must name columns of the dataset: {', '.join(columns)}. Received also: {', '.join(unknown)}."
+        )
+    if keep_columns is None:
+        kept = [name for name in columns if name != transform.audio]
+    else:
+        kept = [name for name in columns if name in keep_columns]
+    taken = {transform.feature, "n_frames", *(["error"] if on_error == "null" else [])} & set(kept)
+    if taken:
+        raise ArgumentError(
+            f"The dataset has columns of the names that the map makes. Received: {', '.join(sorted(taken))}. Rename "
+            "them, leave them out with keep_columns, or name the feature: Transform(..., feature=...)."
+        )
+    return kept
+
+
+def named(failure: AudioError, value: Any) -> str:
+    """What went wrong with the audio of a row, with its path where it has one."""
+    path, error = rows.path_of(value), str(failure)
+    return error if path is None or path in error else f"{path!r}: {error}"
+
+
 class _Rows:
     """What is mapped over the audio column. Its pickle, by which the cache is found, is the transform's."""
 
@@ -149,9 +186,7 @@ class _Rows:
             except ArgumentError as wrong:
                 raise ArgumentError(f"Row {number}: {wrong}") from wrong
             except AudioError as failure:
-                path, error = rows.path_of(value), str(failure)
-                if path is not None and path not in error:
-                    error = f"{path!r}: {error}"
+                error = named(failure, value)
                 if self.on_error == "raise":
                     raise AudioError(f"Row {number}: {error}", failure.stage) from failure
                 feature, n_frames = None, 0
@@ -188,30 +223,3 @@ def _check_arguments(transform: Any, keep_columns: Any, num_proc: Any, on_error:
             f"A streaming dataset is computed where it is read, in one process. Received: num_proc={num_proc}. Leave "
             "num_proc out."
         )
-
-
-def _kept_columns(
-    columns: list[str], transform: Transform, keep_columns: Sequence[str] | None, on_error: str
-) -> list[str]:
-    """The columns that stay, in the dataset's order."""
-    if transform.audio not in columns:
-        raise ArgumentError(
-            f"There is no column {transform.audio!r}. Received: {', '.join(columns)}. Name the column "
-            "that holds the audio: Transform(..., audio=...)."
-        )
-    unknown = sorted(set(keep_columns or ()) - set(columns))
-    if unknown:
-        raise ArgumentError(
-            f"keep_columns must name columns of the dataset: {', '.join(columns)}. Received also: {', '.join(unknown)}."
-        )
-    if keep_columns is None:
-        kept = [name for name in columns if name != transform.audio]
-    else:
-        kept = [name for name in columns if name in keep_columns]
-    taken = {transform.feature, "n_frames", *(["error"] if on_error == "null" else [])} & set(kept)
-    if taken:
-        raise ArgumentError(
-            f"The dataset has columns of the names that the map makes. Received: {', '.join(sorted(taken))}. Rename "
-            "them, leave them out with keep_columns, or name the feature: Transform(..., feature=...)."
-        )
-    return kept

@@ -1,0 +1,208 @@
+"""Features of a dataset as padded batches of `tf.data`."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from audiopipe.errors import ArgumentError
+from audiopipe.hf.arrays import to_numpy
+from audiopipe.hf.types import feature_column, feature_shape
+
+
+def to_tf_dataset(
+    dataset: Any,
+    *,
+    batch_size: int = 16,
+    columns: Sequence[str] | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+    padding_value: float = 0.0,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Read a dataset that `map` made as batches of `tf.data`, padded to the longest clip of each.
+
+    `datasets.Dataset.to_tf_dataset` takes arrays of one shape only. This one goes from Arrow to tensors without Python
+    lists, keeps every bit, and tells the true lengths.
+
+    Args:
+        dataset: A `datasets.Dataset` with a column that `map` or `from_feature_set` made, or an `IterableDataset`,
+            which is read in its order.
+        batch_size: Clips of a batch.
+        columns: The columns beside the feature: text, numbers or booleans. None takes all.
+        shuffle: Whether to draw the rows of the batches anew in every iteration. By default they come in their order.
+            Of a streaming dataset shuffle the rows instead: `dataset.shuffle(buffer_size=...)`.
+        seed: Seed of the shuffling. With one the order is reproducible.
+        padding_value: What stands beyond a clip's frames. The default is what stands there in batches of the other
+            doors. In decibels 0 is loud and no silence: let the model mask by `n_frames`, or pad with what silence is.
+        drop_remainder: Whether to leave out the last clips where they fill no batch.
+
+    Returns:
+        A dataset of dicts: `feature`, float32 `[batch, frames, bins]` for a feature with one channel, else
+        `[batch, frames, bins, channels]` (with `channels_first` in the config, `[batch, channels, frames, bins]`);
+        `n_frames`, int64 `[batch]`, 0 for a row without a feature; and the other columns, `[batch]`. Missing text is
+        empty, a missing floating-point number NaN.
+
+    Raises:
+        FingerprintError: If no column, or more than one, says which feature it holds.
+        ArgumentError: If an argument is wrong, or a column cannot stand in a batch.
+
+    Example:
+        >>> from audiopipe import Transform, hf
+        >>> rows = datasets.Dataset.from_dict(
+        ...     {"audio": ["examples/audio/speech.flac", "examples/audio/chirp.wav"], "label": [3, 4]}
+        ... )
+        >>> batch = next(iter(hf.to_tf_dataset(hf.map(rows, Transform("speech-mel-80")))))
+        >>> batch["feature"].shape, batch["n_frames"].numpy(), batch["label"].numpy()
+        (TensorShape([2, 349, 80]), array([349, 198]), array([3, 4]))
+    """
+    is_streaming = isinstance(dataset, datasets.IterableDataset)
+    if not isinstance(dataset, (datasets.Dataset, datasets.IterableDataset)):
+        raise ArgumentError(
+            f"dataset must be a datasets.Dataset or IterableDataset. Received: {type(dataset).__name__}. Of a dict of "
+            "splits give one."
+        )
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ArgumentError(f"batch_size must be at least 1. Received: batch_size={batch_size!r}.")
+    if is_streaming and shuffle:
+        raise ArgumentError(
+            "A streaming dataset is read in its order. Received: shuffle=True. Shuffle its rows: "
+            "dataset.shuffle(buffer_size=...)."
+        )
+    if dataset.features is None:
+        raise ArgumentError("The dataset does not say its columns' types. Make it with audiopipe.hf.map.")
+    batches = _Batches(dataset.features, columns, padding_value)
+    rows = dataset.select_columns(batches.columns)
+    if is_streaming:
+        streamed = rows.with_format("numpy")  # its Arrow format infers a type for every few rows anew
+
+        def elements() -> Iterator[dict[str, np.ndarray]]:
+            waiting = iter(streamed)
+            while read := list(itertools.islice(waiting, batch_size)):
+                if not drop_remainder or len(read) == batch_size:
+                    yield batches.of_rows(read)
+
+        made = tf.data.Dataset.from_generator(elements, output_signature=batches.signature)
+    else:
+        numbers = tf.data.Dataset.range(len(dataset))
+        if shuffle:
+            numbers = numbers.shuffle(max(1, len(dataset)), seed=seed, reshuffle_each_iteration=True)
+        read = _reader(rows.with_format("arrow"), batches)
+        made = numbers.batch(batch_size, drop_remainder=drop_remainder).map(read)
+    return made.prefetch(tf.data.AUTOTUNE)
+
+
+def _reader(rows: datasets.Dataset, batches: "_Batches"):
+    """A function from the numbers of rows to their batch."""
+    names = list(batches.signature)
+
+    def read(numbers: np.ndarray) -> list[np.ndarray]:
+        first, last = int(numbers[0]), int(numbers[-1])
+        in_order = last - first + 1 == len(numbers) and (np.diff(numbers) == 1).all()
+        made = batches.of_table(rows[first : last + 1] if in_order else rows[numbers])
+        return [made[name] for name in names]
+
+    def element(numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+        kinds = [spec.dtype for spec in batches.signature.values()]
+        tensors = tf.numpy_function(read, [numbers], kinds)
+        for tensor, spec in zip(tensors, batches.signature.values(), strict=True):
+            tensor.set_shape([numbers.shape[0], *spec.shape[1:]])
+        return dict(zip(names, tensors, strict=True))
+
+    return element
+
+
+class _Batches:
+    """Makes a batch of rows.
+
+    Attributes:
+        columns: The columns to read.
+        signature: Shape and dtype of each entry of a batch.
+    """
+
+    def __init__(self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float):
+        unknown = sorted(set(columns or ()) - set(features))
+        if isinstance(columns, str) or unknown:
+            raise ArgumentError(f"columns must be names of {', '.join(features)}. Received: columns={columns!r}.")
+        self._feature, identity = feature_column(features, columns)
+        self._padding_value = padding_value
+        shape = feature_shape(identity.config)
+        self._frame_axis = identity.config.feature_shape(None, 0).index(None) if len(shape) == 3 else 0
+        chosen = features if columns is None else columns
+        others = [name for name in chosen if name not in (self._feature, "n_frames")]
+        self.columns = [self._feature, *others]
+        self._types = {name: features.arrow_schema.field(name).type for name in others}
+        self.signature = {
+            self._feature: tf.TensorSpec([None, *shape], tf.float32),
+            "n_frames": tf.TensorSpec([None], tf.int64),
+            **{name: tf.TensorSpec([None], _dtype(name, kind)) for name, kind in self._types.items()},
+        }
+
+    def of_table(self, table: pa.Table) -> dict[str, np.ndarray]:
+        """The batch that the rows of a table make."""
+        return self._batch(to_numpy(table[self._feature]), {name: table[name] for name in self.columns[1:]})
+
+    def of_rows(self, rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+        """The batch that rows make which were read in NumPy format."""
+        arrays = [None if np.ndim(row[self._feature]) == 0 else row[self._feature] for row in rows]
+        others = {name: _column([row[name] for row in rows], self._types[name]) for name in self.columns[1:]}
+        return self._batch(arrays, others)
+
+    def _batch(self, arrays: list[np.ndarray | None], others: dict[str, pa.ChunkedArray]) -> dict[str, np.ndarray]:
+        feature, n_frames = self._padded(arrays)
+        batch = {self._feature: feature, "n_frames": n_frames}
+        for name, column in others.items():
+            batch[name] = _values(name, column, self.signature[name].dtype)
+        return batch
+
+    def _padded(self, arrays: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
+        axis = self._frame_axis
+        there = [array for array in arrays if array is not None and array.shape[axis]]
+        n_frames = np.array([0 if array is None else array.shape[axis] for array in arrays], np.int64)
+        shapes = {tuple(np.delete(array.shape, axis)) for array in there}
+        if len(shapes) > 1:
+            raise ArgumentError(
+                "All clips of a batch must have as many bins and channels. Received: features of the shapes "
+                f"{', '.join(str(array.shape) for array in there)}. Set channels in the config, or batch_size=1."
+            )
+        declared = [size or 0 for size in self.signature[self._feature].shape[1:]]
+        shape = list(there[0].shape) if there else declared
+        shape[axis] = int(n_frames.max())
+        padded = np.empty([len(arrays), *shape], np.float32)
+        for place, array, frames in zip(np.moveaxis(padded, axis + 1, 1), arrays, n_frames, strict=True):
+            if array is not None and frames:
+                place[:frames] = np.moveaxis(array, axis, 0)
+            place[frames:] = self._padding_value
+        return padded, n_frames
+
+
+def _dtype(name: str, kind: pa.DataType) -> tf.DType:
+    """What a column of Arrow is in a tensor."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return tf.string
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return tf.as_dtype(kind.to_pandas_dtype())
+    raise ArgumentError(
+        f"A batch holds columns of text, numbers or booleans beside the feature. Received: {name!r} of type {kind}. "
+        "Name the columns that you want: columns=[...]."
+    )
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:
+    plain = [value.item() if isinstance(value, (np.ndarray, np.generic)) else value for value in values]
+    return pa.chunked_array([pa.array(plain, kind)])
+
+
+def _values(name: str, column: pa.ChunkedArray, dtype: tf.DType) -> np.ndarray:
+    if dtype == tf.string:
+        return np.array([(value or "").encode() for value in column.to_pylist()], object)
+    if column.null_count and not dtype.is_floating:
+        raise ArgumentError(
+            f"A batch has no missing integers or booleans. Received: {name!r} with {column.null_count} nulls. Fill "
+            "them in, or leave the column out: columns=[...]."
+        )
+    return column.to_numpy().astype(dtype.as_numpy_dtype, copy=False)

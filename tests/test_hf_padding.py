@@ -1,0 +1,201 @@
+"""`hf.to_tf_dataset`: padded batches with the bits of the rows."""
+
+import dataclasses
+
+import datasets
+import numpy as np
+import pytest
+import tensorflow as tf
+from datasets import ClassLabel, Dataset, DatasetDict
+
+from audiopipe import Transform, hf
+from audiopipe.errors import ArgumentError, FingerprintError
+
+pytestmark = pytest.mark.usefixtures("quiet_bars")
+
+NAMES = ["mono.wav", "stereo.flac", None, "resampled.wav", "quiet.wav"]
+LABELS = [4, 3, 2, 1, 0]
+
+
+@pytest.fixture(scope="module")
+def paths(clips):
+    return [name and str(clips / name) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def mapped(paths, mel):
+    columns = {
+        "audio": paths,
+        "label": LABELS,
+        "text": ["ä", None, "c", "", "e"],
+        "gain": [0.1, None, 3.0, 4.0, 5.0],
+        "clean": [True, False, True, False, True],
+    }
+    return hf.map(Dataset.from_dict(columns).cast_column("label", ClassLabel(num_classes=5)), mel, on_error="null")
+
+
+@pytest.fixture(scope="module")
+def expected(paths, mel):
+    return [np.zeros((0, 129), np.float32) if path is None else mel(mel.read(path))[..., 0] for path in paths]
+
+
+def check(batches, expected, batch_size, numbers=range(5), padding_value=0.0):
+    """Compare batches, in NumPy format, of rows of these numbers."""
+    numbers = list(numbers)
+    chunks = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
+    for batch, chunk in zip(batches, chunks, strict=True):
+        assert batch["label"].tolist() == [LABELS[number] for number in chunk]
+        assert batch["n_frames"].tolist() == [len(expected[number]) for number in chunk]
+        assert batch["feature"].shape == (len(chunk), max(len(expected[number]) for number in chunk), 129)
+        for feature, number in zip(batch["feature"], chunk, strict=True):
+            np.testing.assert_array_equal(feature[: len(expected[number])], expected[number])
+            assert (feature[len(expected[number]) :] == padding_value).all()
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
+def test_batches_have_the_bits_the_order_and_the_lengths_of_the_rows(mapped, expected, batch_size, streaming):
+    rows = mapped.to_iterable_dataset() if streaming else mapped
+    batches = hf.to_tf_dataset(rows, batch_size=batch_size)
+    check(batches.as_numpy_iterator(), expected, batch_size)
+    check(batches.as_numpy_iterator(), expected, batch_size)
+
+
+def test_a_streaming_map_is_computed_and_padded_when_it_is_read(paths, mel, expected):
+    rows = Dataset.from_dict({"audio": paths, "label": LABELS}).to_iterable_dataset()
+    batches = hf.to_tf_dataset(hf.map(rows, mel, on_error="skip"), batch_size=3, columns=["label"])
+    check(batches.as_numpy_iterator(), expected, 3, [0, 1, 3, 4])
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_other_columns_keep_their_values_and_what_is_missing_is_empty_or_not_a_number(mapped, streaming):
+    batches = hf.to_tf_dataset(mapped.to_iterable_dataset() if streaming else mapped)
+    dtypes = {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in batches.element_spec.items()}
+    assert dtypes == {
+        "feature": ("float32", [None, None, 129]),
+        "n_frames": ("int64", [None]),
+        "label": ("int64", [None]),
+        "text": ("string", [None]),
+        "gain": ("float64", [None]),
+        "clean": ("bool", [None]),
+        "error": ("string", [None]),
+    }
+    [batch] = batches.as_numpy_iterator()
+    assert [text.decode() for text in batch["text"]] == ["ä", "", "c", "", "e"]
+    np.testing.assert_array_equal(batch["gain"], [0.1, np.nan, 3, 4, 5])
+    assert batch["clean"].tolist() == [True, False, True, False, True]
+    assert [bool(error) for error in batch["error"]] == [False, False, True, False, False]
+
+
+def test_selected_and_shuffled_rows_are_those_of_datasets(mapped, expected):
+    chosen = mapped.select([4, 0, 3, 3])
+    check(hf.to_tf_dataset(chosen, batch_size=3).as_numpy_iterator(), expected, 3, [4, 0, 3, 3])
+
+
+def test_shuffling_draws_every_row_once_anew_and_a_seed_repeats_it(mapped, expected):
+    def drawn(batches):
+        read = list(batches.as_numpy_iterator())
+        numbers = [LABELS.index(label) for batch in read for label in batch["label"]]
+        check(read, expected, 2, numbers)
+        return numbers
+
+    def orders():
+        batches = hf.to_tf_dataset(mapped, batch_size=2, shuffle=True, seed=7)
+        return [drawn(batches) for _ in range(4)]
+
+    first = orders()
+    assert all(sorted(order) == list(range(5)) for order in first)
+    assert len(set(map(tuple, first))) > 1
+    assert orders() == first
+
+
+def test_the_number_of_batches_is_known_and_the_rest_may_be_dropped(mapped):
+    assert len(hf.to_tf_dataset(mapped, batch_size=2)) == 3
+    whole = hf.to_tf_dataset(mapped, batch_size=2, drop_remainder=True)
+    assert len(whole) == 2
+    assert whole.element_spec["feature"].shape.as_list() == [2, None, 129]
+    streamed = hf.to_tf_dataset(mapped.to_iterable_dataset(), batch_size=2, drop_remainder=True)
+    assert [len(batch["label"]) for batch in streamed.as_numpy_iterator()] == [2, 2]
+
+
+def test_the_padding_is_what_is_asked_for(mapped, expected):
+    check(hf.to_tf_dataset(mapped, padding_value=-80.0).as_numpy_iterator(), expected, 16, padding_value=-80.0)
+
+
+def test_columns_are_those_that_are_named(mapped):
+    assert set(hf.to_tf_dataset(mapped, columns=["text"]).element_spec) == {"feature", "n_frames", "text"}
+    assert set(hf.to_tf_dataset(mapped, columns=[]).element_spec) == {"feature", "n_frames"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"channels": 2}, {"channels": 2, "output_data_format": "channels_first"}, {"channels": None}]
+)
+def test_several_channels_are_padded_along_the_frames(config, clips, changes):
+    stereo = Transform(dataclasses.replace(config, **changes))
+    path = clips / "stereo.flac"
+    whole = stereo(stereo.read(path))
+    short = stereo(stereo.read(path)[:900])
+    types = datasets.Features(feature=hf.feature_type(stereo.config))
+    axis = 1 if "output_data_format" in changes else 0
+    rows = Dataset.from_dict({"feature": [short, whole]}, features=types)
+    [batch] = hf.to_tf_dataset(rows).as_numpy_iterator()
+    n_frames = short.shape[axis]
+    assert batch["feature"].shape == (2, *whole.shape)
+    assert batch["n_frames"].tolist() == [n_frames, whole.shape[axis]]
+    own, beyond = np.split(batch["feature"][0], [n_frames], axis=axis)
+    np.testing.assert_array_equal(own, short)
+    np.testing.assert_array_equal(batch["feature"][1], whole)
+    assert beyond.size
+    assert not beyond.any()
+
+
+def test_clips_of_unequal_channels_are_not_padded_with_channels(config, clips):
+    kept = Transform(dataclasses.replace(config, channels=None))
+    mapped = hf.map(Dataset.from_dict({"audio": [str(clips / "stereo.flac"), str(clips / "mono.wav")]}), kept)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many bins and channels"):
+        list(hf.to_tf_dataset(mapped))
+    assert [len(batch["feature"].shape) for batch in hf.to_tf_dataset(mapped, batch_size=1)] == [4, 4]
+
+
+def test_of_two_features_one_has_to_be_named(mapped, paths, config):
+    other = Transform(dataclasses.replace(config, hop_length=50), feature="fine")
+    both = mapped.select([0, 1]).add_column("audio", paths[:2]).remove_columns("n_frames")
+    both = hf.map(both, other)
+    with pytest.raises(FingerprintError, match="of which 2 do"):
+        hf.to_tf_dataset(both)
+    [batch] = hf.to_tf_dataset(both, columns=["fine", "label"]).as_numpy_iterator()
+    assert batch.keys() == {"fine", "n_frames", "label"}
+    assert batch["n_frames"].tolist() == both["n_frames"][:]
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "message"),
+    [
+        (lambda rows: DatasetDict(a=rows), {}, r"Received: DatasetDict\. Of a dict of splits give one"),
+        (lambda rows: rows.to_iterable_dataset(), {"shuffle": True}, r"dataset\.shuffle\(buffer_size=\.\.\.\)"),
+        (lambda rows: rows, {"batch_size": 0}, "batch_size must be at least 1. Received: batch_size=0"),
+        (lambda rows: rows, {"columns": ["lable"]}, r"Received: columns=\['lable'\]"),
+        (lambda rows: rows, {"columns": "label"}, r"Received: columns='label'"),
+        (lambda rows: rows.remove_columns("feature"), {}, "One column must say which feature it holds"),
+        (lambda rows: rows.add_column("tokens", [[1]] * 5), {}, r"Received: 'tokens' of type list"),
+    ],
+)
+def test_what_makes_no_batches_is_refused(mapped, change, arguments, message):
+    with pytest.raises((ArgumentError, FingerprintError), match=message):
+        hf.to_tf_dataset(change(mapped), **arguments)
+
+
+def test_missing_integers_are_an_error_that_says_what_to_do(mapped):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"'count' with 2 nulls\. Fill them in"):
+        list(hf.to_tf_dataset(mapped.add_column("count", [1, None, 2, None, 3])))
+
+
+def test_the_model_of_a_user_trains_on_the_batches(mapped):
+    import keras
+
+    inputs = keras.Input((None, 129))
+    model = keras.Model(inputs, keras.layers.Dense(5)(keras.layers.GlobalAveragePooling1D()(inputs)))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    good = mapped.filter(lambda n_frames: n_frames > 0, input_columns="n_frames")
+    batches = hf.to_tf_dataset(good, batch_size=2, columns=["label"])
+    assert np.isfinite(model.fit(batches.map(lambda e: (e["feature"] / 80, e["label"])), verbose=0).history["loss"][0])
