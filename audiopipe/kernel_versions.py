@@ -5,11 +5,11 @@ from a file and nothing but the layers was imported. Config classes of other pac
 """
 
 VERSIONS = {
-    "KerasMelSpectrogram": 1,
-    "LogFrequencySpectrogram": 1,
-    "MelSpectrogram": 1,
+    "KerasMelSpectrogram": 2,
+    "LogFrequencySpectrogram": 2,
+    "MelSpectrogram": 2,
     "Stft": 1,
-    "StftMagPhase": 1,
-    "StftMagnitude": 1,
-    "WhisperLogMel": 1,
+    "StftMagPhase": 2,
+    "StftMagnitude": 2,
+    "WhisperLogMel": 2,
 }

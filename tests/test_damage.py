@@ -208,8 +208,9 @@ def test_an_edited_config_is_refused_with_the_field_both_values_and_both_fingerp
 
 
 def test_features_of_an_earlier_kernel_are_not_compared(restored, config, monkeypatch):
-    monkeypatch.setattr(type(config), "kernel_version", 2)
-    with pytest.raises(ConfigMismatchError, match="kernel_version: 2 != 1"):
+    before = config.kernel_version
+    monkeypatch.setattr(type(config), "kernel_version", before + 1)
+    with pytest.raises(ConfigMismatchError, match=f"kernel_version: {before + 1} != {before}"):
         verify(restored, restored.parent / "manifest.jsonl")
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+import re
 
 import damage
 import numpy as np
@@ -12,7 +13,7 @@ import soundfile
 import soxr
 import tensorflow as tf
 
-from audiopipe import load
+from audiopipe import kernel_versions, load
 from audiopipe.errors import (
     ArgumentError,
     ConfigMismatchError,
@@ -21,6 +22,8 @@ from audiopipe.errors import (
     IncompleteFeatureSetError,
 )
 from audiopipe.featureset import FeatureSet, sha256
+
+KERNEL_VERSION = kernel_versions.VERSIONS["StftMagnitude"]
 
 
 def edit(folder, change):
@@ -45,7 +48,7 @@ def test_dataset_json_holds_what_the_design_lists(shared_feature_set, config, sa
         "format_version": 1,
         "config": json.loads(config.to_json()),
         "fingerprint": config.fingerprint,
-        "kernel_version": 1,
+        "kernel_version": config.kernel_version,
         "segments": None,
         "storage": {"dtype": "float32", "max_error": 0.0},
         "counts": {
@@ -150,7 +153,7 @@ def test_an_edited_config_is_refused(feature_set, config, field, value):
 
 
 def test_an_edited_kernel_version_is_refused(feature_set, config):
-    edit(feature_set, lambda content: content.update(kernel_version=2))
+    edit(feature_set, lambda content: content.update(kernel_version=9))
     with pytest.raises(CorruptFeatureSetError, match=rf"was edited.*{config.fingerprint}"):
         FeatureSet.open(feature_set)
 
@@ -186,11 +189,12 @@ def test_a_folder_without_the_file_or_no_folder_is_incomplete(tmp_path, make):
 
 
 def test_features_of_an_earlier_kernel_are_refused(feature_set, config, monkeypatch):
-    monkeypatch.setattr(type(config), "kernel_version", 2)
+    before = config.kernel_version
+    monkeypatch.setattr(type(config), "kernel_version", before + 1)
     found = FeatureSet.open(feature_set)
-    assert found.fingerprint == config.fingerprint_at(1)
+    assert found.fingerprint == config.fingerprint_at(before)
     later = type(config)(**{name: value for name, value in config.to_dict().items() if name != "feature"})
-    with pytest.raises(ConfigMismatchError, match="kernel_version: 2 != 1"):
+    with pytest.raises(ConfigMismatchError, match=f"kernel_version: {before + 1} != {before}"):
         found.expect(later)
 
 
@@ -245,10 +249,10 @@ def test_what_is_written_without_failures_has_no_checksum_of_them(feature_set):
         (lambda content: content["config"].update(channels=65), "channels: 65 != 1"),
         (lambda content: content["config"].update(feature="Stft"), "feature: 'Stft' != 'StftMagnitude'"),
         (lambda content: content["config"].pop("n_fft"), r"n_fft: '\(no such field\)' != 256"),
-        (lambda content: content.update(kernel_version=2), "kernel_version: 2 != 1"),
-        (lambda content: content.update(kernel_version="1"), "kernel_version: '1' != 1"),
-        (lambda content: content.update(kernel_version=True), "kernel_version: True != 1"),
-        (lambda content: content.update(kernel_version=None), "kernel_version: None != 1"),
+        (lambda content: content.update(kernel_version=9), f"kernel_version: 9 != {KERNEL_VERSION}"),
+        (lambda content: content.update(kernel_version="1"), f"kernel_version: '1' != {KERNEL_VERSION}"),
+        (lambda content: content.update(kernel_version=True), f"kernel_version: True != {KERNEL_VERSION}"),
+        (lambda content: content.update(kernel_version=None), f"kernel_version: None != {KERNEL_VERSION}"),
         (
             lambda content: content["config"].update(n_fft=512, pad_end=True),
             "n_fft: 512 != 256\npad_end: True != False",
@@ -296,6 +300,6 @@ def test_an_edit_with_a_checksum_that_fits_is_found_by_what_does_not_agree(featu
 
 def test_a_key_that_stands_twice_is_refused(feature_set):
     path = feature_set / "dataset.json"
-    path.write_text(path.read_text().replace('"kernel_version": 1,', '"kernel_version": 2,\n  "kernel_version": 1,'))
+    path.write_text(re.sub(r'("kernel_version": \d+,)', r"\1 \1", path.read_text()))
     with pytest.raises(CorruptFeatureSetError, match=r"each key once\. Received twice: kernel_version"):
         FeatureSet.open(feature_set)

@@ -49,7 +49,8 @@ class MagnitudeToDecibel(AudioLayer):
         dtype = spectrogram.dtype
         reference = 10 * math.log10(max(self.ref_value, self.amin))
         decibels = ops.log10(tf.maximum(spectrogram, tf.constant(self.amin, dtype)), factor=10)
-        decibels = decibels - tf.constant(reference, dtype)
+        if reference:
+            decibels = decibels - tf.constant(reference, dtype)
         axes = list(range(1, spectrogram.shape.rank)) or None
         greatest = tf.reduce_max(decibels, axis=axes, keepdims=True)
         return tf.maximum(decibels, greatest - tf.constant(self.dynamic_range, dtype))
