@@ -2,7 +2,6 @@
 
 import importlib.util
 import logging
-import os
 import threading
 from typing import Any, Protocol
 
@@ -11,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
-from audiopipe import startup, stopping
+from audiopipe import environment, startup, stopping
 from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
 from audiopipe.pipeline import Precompute
 from audiopipe.plan import Plan
@@ -113,14 +112,9 @@ def choose(plan: Plan, seconds: float, workers: int | None, options: PipelineOpt
     if options.view_as(StandardOptions).runner is not None or _names_processes(flags):
         return PipelineThread(_runner(options), options)
     if workers is None:
-        workers = processors() if seconds >= LARGE_SECONDS else 1
+        workers = environment.processors() if seconds >= LARGE_SECONDS else 1
     workers = min(workers, plan.n_shards)
     return Processes(workers, flags) if workers > 1 else PipelineThread(FnApiRunner(), options)
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parse_options(flags: list[str], workers: int | None = None) -> tuple[PipelineOptions, list[str]]:

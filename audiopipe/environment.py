@@ -16,6 +16,11 @@ INSTRUCTION_SETS = (
 UNKNOWN = "unknown"
 
 
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def machine() -> dict[str, Any]:
     """What is recorded about the machine that computes features.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import forks, registry, rows
+from audiopipe import forks, registry, rows, threads
 from audiopipe.audio import joined
 from audiopipe.config import MAX_CHANNELS, Config
 from audiopipe.errors import ArgumentError, AudioError
@@ -291,7 +291,7 @@ class Transform:
         return {**others, self.feature: feature, "n_frames": n_frames if is_tensor else int(n_frames)}
 
     def _of_rows(self, values: Any) -> dict[str, list[Any]]:
-        made = [self.row(value) for value in values]
+        made = threads.map_in_order(self.row, values)
         return {self.feature: [feature for feature, _ in made], "n_frames": [n_frames for _, n_frames in made]}
 
     def _channels(self, waveform: tf.Tensor) -> int | None:

@@ -3,7 +3,7 @@
 import pytest
 from planning import written
 
-from audiopipe import configs, engines
+from audiopipe import configs, engines, environment
 from audiopipe.errors import ArgumentError
 from audiopipe.inputs import Source
 from audiopipe.processes import Processes, cause_of
@@ -23,7 +23,7 @@ def chosen(work, seconds, workers=None, flags=()):
 
 
 def test_small_jobs_stay_in_this_process_and_large_ones_get_a_process_a_processor(work, monkeypatch):
-    monkeypatch.setattr(engines, "processors", lambda: 4)
+    monkeypatch.setattr(environment, "processors", lambda: 4)
     assert isinstance(chosen(work, 7 * HOUR), engines.PipelineThread)
     large = chosen(work, 8 * HOUR)
     assert (type(large), large.workers) == (Processes, 4)

@@ -11,7 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from audiopipe import engines, load
+from audiopipe import engines, environment, load
 
 ROOT = Path(__file__).parents[1]
 
@@ -148,4 +148,4 @@ def test_dataflow_refuses_paths_that_its_workers_cannot_reach(launch, arguments)
 def test_on_one_machine_there_is_a_process_for_each_processor_unless_told_otherwise(launch, variables, workers):
     ran = launch("local.sh", variables, ["clips", "features"])
     expected = ["-m", "audiopipe", "precompute", "clips", "features", "--workers"]
-    assert ran.stdout.split("\0")[:-1] == [*expected, workers or str(engines.processors())]
+    assert ran.stdout.split("\0")[:-1] == [*expected, workers or str(environment.processors())]

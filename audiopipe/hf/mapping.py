@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import datasets
 
-from audiopipe import rows
+from audiopipe import rows, threads
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.spawning import spawned
 from audiopipe.hf.types import feature_type
@@ -176,25 +176,25 @@ class _Rows:
         self.on_error = on_error
 
     def __call__(self, values: Sequence[Any], numbers: Sequence[int]) -> dict[str, list[Any]]:
-        features: list[Any] = []
-        counts: list[int] = []
-        errors: list[str | None] = []
-        for number, value in zip(numbers, values, strict=True):
-            try:
-                feature, n_frames = self.transform.row(value)
-                error = None
-            except ArgumentError as wrong:
-                raise ArgumentError(f"Row {number}: {wrong}") from wrong
-            except AudioError as failure:
-                error = named(failure, value)
-                if self.on_error == "raise":
-                    raise AudioError(f"Row {number}: {error}", failure.stage) from failure
-                feature, n_frames = None, 0
-            features.append(feature)
-            counts.append(n_frames)
-            errors.append(error)
-        made: dict[str, list[Any]] = {self.transform.feature: features, "n_frames": counts}
-        return {**made, "error": errors} if self.on_error == "null" else made
+        made = threads.map_in_order(self._row, zip(numbers, values, strict=True))
+        columns: dict[str, list[Any]] = {
+            self.transform.feature: [feature for feature, _, _ in made],
+            "n_frames": [n_frames for _, n_frames, _ in made],
+        }
+        return {**columns, "error": [error for _, _, error in made]} if self.on_error == "null" else columns
+
+    def _row(self, row: tuple[int, Any]) -> tuple[Any, int, str | None]:
+        """The feature, its frames, and what went wrong."""
+        number, value = row
+        try:
+            return *self.transform.row(value), None
+        except ArgumentError as wrong:
+            raise ArgumentError(f"Row {number}: {wrong}") from wrong
+        except AudioError as failure:
+            error = named(failure, value)
+            if self.on_error == "raise":
+                raise AudioError(f"Row {number}: {error}", failure.stage) from failure
+            return None, 0, error
 
 
 def _without_failures(mapped: Any, is_streaming: bool) -> Any:

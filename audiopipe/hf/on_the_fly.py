@@ -5,6 +5,7 @@ from typing import Any
 
 import datasets
 
+from audiopipe import threads
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.mapping import kept_columns, named
 from audiopipe.transform import Transform
@@ -67,7 +68,7 @@ class _OnTheFly:
         made = {name: batch[name] for name in self.kept if name in batch}
         if self.transform.audio not in batch:
             return made
-        pairs = [self._row(value) for value in batch[self.transform.audio]]
+        pairs = threads.map_in_order(self._row, batch[self.transform.audio])
         return {
             **made,
             self.transform.feature: [feature for feature, _ in pairs],

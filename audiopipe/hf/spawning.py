@@ -5,7 +5,6 @@ fresh process that has imported TensorFlow and not run it, so that its forks sta
 """
 
 import contextlib
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +15,8 @@ import dill
 import multiprocess
 import multiprocess.context
 import multiprocess.forkserver
+
+from audiopipe import environment
 
 _STARTING = threading.Lock()
 _REPLACING = threading.RLock()
@@ -42,8 +43,8 @@ class _Context(multiprocess.context.ForkServerContext):
         initargs: tuple[Any, ...] = (),
         maxtasksperchild: int | None = None,
     ) -> Any:
-        processors = len(os.sched_getaffinity(0))
-        share = max(1, processors // (processes or processors))
+        available = environment.processors()
+        share = max(1, available // (processes or available))
         return super().Pool(processes, _begin, (share, initializer, initargs), maxtasksperchild)
 
 
