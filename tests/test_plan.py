@@ -47,7 +47,7 @@ def test_a_plan_of_another_version_is_refused(tmp_path, change):
 
 def test_a_plan_of_another_kernel_version_is_refused(tmp_path, monkeypatch):
     written(str(tmp_path), CONFIG, [Source("a", "a")])
-    monkeypatch.setattr(configs.MelSpectrogram, "kernel_version", 2)
+    monkeypatch.setattr(configs.MelSpectrogram, "kernel_version", 9)
     plan._parse.cache_clear()
     with pytest.raises(CorruptFeatureSetError, match="another version of audiopipe"):
         plan.read(str(tmp_path))

@@ -11,9 +11,15 @@ import tensorflow as tf
 
 from audiopipe import kernel_versions, real_arithmetic, stamps
 from audiopipe.errors import FingerprintError
-from audiopipe.layers.audio_layer import check_waveform_dtype, compute_policy
+from audiopipe.layers.audio_layer import AudioLayer, check_waveform_dtype, compute_policy
 
 _building = threading.RLock()
+
+
+class _EagerGraph:
+    """The graph of the last eager call, and what it is for. Keras would save it with the layer if it stood there."""
+
+    last: tuple[Any, Any] = (None, None)
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -49,6 +55,7 @@ class ComposedLayer(keras.Sequential):
         output_dtype: str | None = None,
     ):
         super().__init__(name=name)
+        self._eager = _EagerGraph()
         self.feature_dtype = output_dtype or keras.config.dtype_policy().compute_dtype
         self.dtype_policy = compute_policy(self.feature_dtype)
         for layer in layers or []:
@@ -82,18 +89,14 @@ class ComposedLayer(keras.Sequential):
 
     def build(self, input_shape=None):
         with _building:  # threads that call a new layer at once would each add an input layer
-            if not self.built:
+            if not self.built:  # type: ignore[has-type]
                 self._build(input_shape)
+                self.built = True  # which Keras says only when the next thread may have come in
 
     def _build(self, input_shape: Any) -> None:
         has_input_layer = self._layers and isinstance(self._layers[0], keras.layers.InputLayer)
         if input_shape is not None and not has_input_layer:
-            # Of the first call's shape only the channels are kept: one layer serves every batch and every length.
-            first = self.layers[0]
-            data_format = getattr(first, "input_data_format", getattr(first, "data_format", None))
-            channels_first = data_format == "channels_first"
-            channels_axis = 1 if channels_first else len(input_shape) - 1
-            input_shape = tuple(size if axis == channels_axis else None for axis, size in enumerate(input_shape))
+            input_shape = self._of_any_length(input_shape)
             # Keras would make one of its own, which is never complex.
             self._layers.insert(0, keras.layers.InputLayer(batch_shape=input_shape, dtype=self._input_dtype))
         super().build(input_shape)
@@ -106,12 +109,40 @@ class ComposedLayer(keras.Sequential):
             config = json.loads(self.config_json)
             stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
             tf.constant(json.dumps(stamp, sort_keys=True), name=stamps.NODE)
+        if tf.executing_eagerly() and self._is_fixed and not real_arithmetic.active():
+            return self._graph(inputs)
+        return self._through(inputs)
+
+    def _through(self, inputs: Any) -> Any:
+        """What the layers make of the inputs, one after the other."""
         for layer in self.layers:
             # A layer of Keras may have been added behind ours; it is in real arithmetic as it is.
             inputs = getattr(layer, "call_real", layer)(inputs) if real_arithmetic.active() else layer(inputs)
         if isinstance(inputs, real_arithmetic.ComplexParts):
             return inputs
         return inputs if inputs.dtype.is_complex else tf.cast(inputs, self.feature_dtype)
+
+    @property
+    def _is_fixed(self) -> bool:
+        """Whether all that the layers do is decided by their arguments: nothing is trained, and nothing drawn."""
+        return all(isinstance(layer, AudioLayer) and not layer.variables for layer in self.layers)
+
+    def _graph(self, inputs: tf.Tensor) -> tf.Tensor:
+        """`_through` as a graph for eager calls, which would spend more time between its operations than in them."""
+        shape = self._of_any_length(inputs.shape)
+        key = (tuple(self.layers), shape, inputs.dtype)
+        made, graph = self._eager.last
+        if made != key:
+            graph = tf.function(self._through, input_signature=[tf.TensorSpec(shape, inputs.dtype)])
+            self._eager.last = key, graph
+        return graph(inputs)
+
+    def _of_any_length(self, shape: Any) -> tuple[int | None, ...]:
+        """The shape of an input, of which only the channels are kept: one layer serves every batch and every length."""
+        first = self.layers[0]
+        data_format = getattr(first, "input_data_format", getattr(first, "data_format", None))
+        channels_axis = 1 if data_format == "channels_first" else len(shape) - 1
+        return tuple(size if axis == channels_axis else None for axis, size in enumerate(shape))
 
     def compute_output_spec(self, inputs, training=None, mask=None):
         for layer in self.layers:
