@@ -4,8 +4,9 @@
     python -m benchmarks.whisper --clips 48
 
 All contenders compute the same feature, padded to 30 s, from the same clips, a batch each in turn in one run, so that a
-busy machine slows all of them. Quote the ratios. The extractor has two paths; that of torch is measured where torch is
-installed. Memory is what `hf.map` adds to a process, at its default batch size, after a map of one batch.
+busy machine slows all of them. audiopipe gets its batch as a map over a dataset gives it. Quote the ratios. The
+extractor has two paths; that of torch is measured where torch is installed. Memory is what `hf.map` adds to a process,
+at its default batch size, after a map of one batch.
 """
 
 import argparse
@@ -41,7 +42,7 @@ Contender = Callable[[list[np.ndarray]], Sequence[np.ndarray]]
 
 
 def contenders(n_mels: int) -> dict[str, Contender]:
-    """Functions that compute the features of clips: audiopipe's `[frames, n_mels, 1]`, others `[n_mels, frames]`."""
+    """Functions that compute the features of a batch: audiopipe's `[frames, n_mels]`, others `[n_mels, frames]`."""
     transform = Transform(f"whisper-{n_mels}")
     extractor = transformers.WhisperFeatureExtractor(feature_size=n_mels)
 
@@ -55,7 +56,11 @@ def contenders(n_mels: int) -> dict[str, Contender]:
     def one_by_one(function: Contender) -> Contender:
         return lambda batch: [function([clip])[0] for clip in batch]
 
-    found: dict[str, Contender] = {OURS: lambda batch: [transform(clip) for clip in batch]}
+    def in_rows(batch: list[np.ndarray]) -> Sequence[np.ndarray]:
+        values = [{"array": clip, "sampling_rate": extractor.sampling_rate} for clip in batch]
+        return transform({transform.audio: values})[transform.feature]
+
+    found: dict[str, Contender] = {OURS: in_rows}
     if feature_extraction_whisper.is_torch_available():
         found["WhisperFeatureExtractor, torch, in batches"] = extract
         found["WhisperFeatureExtractor, torch, one by one"] = one_by_one(extract)
@@ -65,7 +70,7 @@ def contenders(n_mels: int) -> dict[str, Contender]:
 
 def check(functions: dict[str, Contender], batch: list[np.ndarray]) -> None:
     """Raise an error unless all agree."""
-    ours = [feature[..., 0].T for feature in functions[OURS](batch)]
+    ours = [feature.T for feature in functions[OURS](batch)]
     for name, function in functions.items():
         if name != OURS and (difference := np.abs(np.subtract(function(batch), ours)).max()) > TOLERANCE:
             raise AssertionError(f"{name} and audiopipe differ by {difference}.")

@@ -133,7 +133,8 @@ class ComposedLayer(keras.Sequential):
         key = (tuple(self.layers), shape, inputs.dtype)
         made, graph = self._eager.last
         if made != key:
-            graph = tf.function(self._through, input_signature=[tf.TensorSpec(shape, inputs.dtype)])
+            signature = [tf.TensorSpec(shape, inputs.dtype)]
+            graph = tf.function(self._through, input_signature=signature, autograph=False)
             self._eager.last = key, graph
         return graph(inputs)
 
