@@ -66,7 +66,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         "sha256": digest,
         "failures": writer.failures,
         "seconds_spent": writer.seconds_spent,
-        "machine": environment.machine(),
+        "machine": _machine(),
     }
     with writing(path):
         finished.publish(plan, sidecar)
@@ -189,6 +189,12 @@ class _Writer:
             stage = "read" if recording.reading else "feature"
             stage = error.stage if isinstance(error, AudioError) else stage
             self.failures.append({"id": clip.id, **clip.location(), "stage": stage, "error": message})
+
+
+@functools.cache
+def _machine() -> dict[str, Any]:
+    """What is recorded about the machine, looked up once a process: on many cores Linux tells much, and slowly."""
+    return environment.machine()
 
 
 @functools.lru_cache(maxsize=4)

@@ -152,8 +152,17 @@ class _Watched:
     def tell(self) -> int:
         return self._do("tell", instead=0)
 
+    def readinto(self, buffer: Any) -> int:
+        # python-soundfile tries this first, and of MP3 libsndfile asks for four bytes at a time.
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
     def read(self, size: int) -> bytes:
-        pieces = [piece := self._do("read", size, instead=b"")]
+        piece = self._do("read", size, instead=b"")
+        if len(piece) == size:
+            return piece
+        pieces = [piece]
         while piece and (size := size - len(piece)):
             pieces.append(piece := self._do("read", size, instead=b""))
         return b"".join(pieces)

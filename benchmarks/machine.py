@@ -43,6 +43,17 @@ def status_bytes(process: int | str, name: str) -> int:
     return 1024 * int(match[1]) if match else 0
 
 
+def reset_peak() -> int:
+    """Resident bytes of this process now; from here on `peak` counts."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return status_bytes("self", "VmRSS")
+
+
+def peak() -> int:
+    """Most resident bytes of this process since `reset_peak`."""
+    return status_bytes("self", "VmHWM")
+
+
 class Memory:
     """Watches the memory of a process and of all that descend from it, as long as it runs.
 

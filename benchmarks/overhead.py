@@ -1,8 +1,9 @@
 """Processor time of what a worker does for a clip, beside the bare program: one process, one TensorFlow thread.
 
-    python -m benchmarks.overhead FOLDER SHARDS
+    python -m benchmarks.precompute --parts overhead
 
-Shards are written in turn by both, so a busy machine slows both, and processor time does not count what others take.
+Shards are written in turn by both, so a busy machine slows both, and processor time does not count what others take. A
+third shard of each turn is written with a stopwatch in every step, see `benchmarks.stages`.
 """
 
 import json
@@ -11,21 +12,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import clips
+import numpy as np
+
+from benchmarks import clips, stages
 from benchmarks.served import ONE_THREAD
 
 CLIPS_PER_SHARD = 20
 DISTINCT = 100
+CALL, GRAPH = "the eager call of the graph", "the graph"
 
 
 def measure(folder: Path, shards: int) -> dict[str, Any]:
-    """Milliseconds of processor time a clip, a value a shard, of `bare` and `worker`, and of the latter's `stages`.
+    """Milliseconds of processor time a clip, a value a shard, of `bare`, of `worker`, and of its `steps` by name.
 
-    The stages are by the clock, which on a busy machine is more.
+    The eager call of the graph is what a clip of one frame takes.
 
     Args:
         folder: Folder to write to.
@@ -39,32 +43,47 @@ def measure(folder: Path, shards: int) -> dict[str, Any]:
 
 
 def _measure(folder: str, count: int) -> dict[str, Any]:
-    from audiopipe import draft, inputs, registry, shards
+    from audiopipe import Transform, draft, inputs, shards
     from benchmarks import loops
 
     paths = clips.write(Path(folder, "clips"), DISTINCT)
-    n_clips = CLIPS_PER_SHARD * (count + 1)
-    manifest = clips.write_manifest(Path(folder, "clips.csv"), paths, n_clips)
+    turns = count + 1  # the first of them does not count
+    manifest = clips.write_manifest(Path(folder, "clips.csv"), paths, 2 * turns * CLIPS_PER_SHARD)
     sources = inputs.scan(str(manifest))
-    with draft.draft(f"{folder}/features", registry.get(loops.CONFIG), sources, num_shards=count + 1) as drafted:
+    config = loops.config()
+    with draft.draft(f"{folder}/features", config, sources, num_shards=2 * turns) as drafted:
         work = drafted.write()
-    bare = loops.bare()
-    stages: Counter[str] = Counter()
-    spent: dict[str, list[float]] = {"bare": [], "worker": []}
-    for shard in work.shards():
-        first = shard.number * CLIPS_PER_SHARD
-        names = [str(paths[clip % DISTINCT]) for clip in range(first, first + CLIPS_PER_SHARD)]
+    bare, transform = loops.bare(), Transform(config)
+    frame = np.zeros((config.framing.n_samples(1), 1), np.float32)
+    table = work.shards()
+    found: dict[str, list[float]] = {"bare": [], "worker": []}
+    steps: dict[str, list[float]] = {}
+
+    def spent(function: Callable[..., Any], *arguments: Any) -> float:
         started = time.process_time()
-        bare(names, f"{folder}/bare")
-        between = time.process_time()
-        sidecar = shards.write_shard(work.clips_file(shard.file), shard.number)
-        ended = time.process_time()
-        if shard.number:
-            spent["bare"].append(1000 * (between - started) / CLIPS_PER_SHARD)
-            spent["worker"].append(1000 * (ended - between) / CLIPS_PER_SHARD)
-            stages.update(sidecar["seconds_spent"])
-    per_clip = {name: 1000 * seconds / (count * CLIPS_PER_SHARD) for name, seconds in stages.items()}
-    return {**spent, "stages": per_clip}
+        function(*arguments)
+        return 1000 * (time.process_time() - started) / CLIPS_PER_SHARD
+
+    for turn in range(turns):
+        plain, watched = table[2 * turn], table[2 * turn + 1]
+        first = plain.number * CLIPS_PER_SHARD
+        names = [str(paths[clip % DISTINCT]) for clip in range(first, first + CLIPS_PER_SHARD)]
+        times = {
+            "bare": spent(bare, names, f"{folder}/bare"),
+            "worker": spent(shards.write_shard, work.clips_file(plain.file), plain.number),
+        }
+        stopwatch = stages.Stages()
+        with stopwatch.measured(stages.steps()):
+            shards.write_shard(work.clips_file(watched.file), watched.number)
+        by_step = {name: 1000 * seconds / CLIPS_PER_SHARD for name, seconds in stopwatch.seconds.items()}
+        by_step[CALL] = spent(lambda: [transform.compute(frame) for _ in range(CLIPS_PER_SHARD)])
+        by_step[GRAPH] = by_step.pop(stages.FEATURE) - by_step[CALL]
+        if turn:
+            for name, value in times.items():
+                found[name].append(value)
+            for name, value in by_step.items():
+                steps.setdefault(name, []).append(value)
+    return {**found, "steps": steps}
 
 
 if __name__ == "__main__":

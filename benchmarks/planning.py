@@ -35,7 +35,7 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
     with manifest.open("w") as file:
         file.write("id,path,duration\n")
         file.writelines(f"{number:09d},/absent/speaker/{number:09d}.flac,{SECONDS}\n" for number in range(count))
-    before = _reset_peak()
+    before = machine.reset_peak()
     started = time.perf_counter()
     output = f"{folder}/features"
     with draft.draft(output, registry.get(loops.CONFIG), inputs.scan(str(manifest))) as drafted:
@@ -47,7 +47,7 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
         "clips": count,
         "draft_seconds": listed - started,
         "write_seconds": written - listed,
-        "peak_bytes": _peak() - before,
+        "peak_bytes": machine.peak() - before,
         "manifest_bytes": manifest.stat().st_size,
         "plan_bytes": sum(sizes.values()),
         "plan_files": len(sizes),
@@ -61,7 +61,7 @@ def measure_finished(folder: str, count: int) -> dict[str, Any]:
     with draft.draft(f"{folder}/features", registry.get(loops.CONFIG), sources, num_shards=count) as drafted:
         work = drafted.write()
     table, _ = work.shards(), _machine()
-    before = _reset_peak()
+    before = machine.reset_peak()
     job = finished.Finished(work)
     putting_together = 0.0
     for first in range(0, count, finished.SIDECARS_PER_BATCH):
@@ -76,9 +76,9 @@ def measure_finished(folder: str, count: int) -> dict[str, Any]:
         "read_again_seconds": _seconds(finished.Finished(work).refresh),
         "find_one_seconds": _seconds(lambda: finished.find(work, table[-1].number, table[-1].digest)),
         "find_next_seconds": _seconds(lambda: finished.find(work, table[0].number, table[0].digest)),
-        "peak_bytes_of_looking": _peak() - before,
+        "peak_bytes_of_looking": machine.peak() - before,
         "finish_seconds": _seconds(lambda: completion.finish(work)),
-        "peak_bytes_of_finishing": _peak() - before,
+        "peak_bytes_of_finishing": machine.peak() - before,
     }
     sizes = files.sizes(work.path())
     return {**result, "plan_files": len(sizes), "plan_bytes": sum(sizes.values())}
@@ -118,17 +118,6 @@ def _seconds(function: Callable[[], Any]) -> float:
     started = time.perf_counter()
     function()
     return time.perf_counter() - started
-
-
-def _reset_peak() -> int:
-    """Resident bytes now; from here on `_peak` counts."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return machine.status_bytes("self", "VmRSS")
-
-
-def _peak() -> int:
-    """Most resident bytes since `_reset_peak`."""
-    return machine.status_bytes("self", "VmHWM")
 
 
 def _in_process(folder: Path, part: str, count: int) -> dict[str, Any]:

@@ -82,11 +82,20 @@ def show_overhead(found: dict[str, Any], console: Console) -> dict[str, Any]:
     table.add_row("bare", spread(found["bare"], ".2f"))
     table.add_row("worker of precompute", spread(found["worker"], ".2f"))
     table.add_row("speed of the latter, of bare", spread(ratios, ".2f"))
-    for name, milliseconds in found["stages"].items():
-        table.add_row(f"{name}, by the clock", f"{milliseconds:.2f}")
     console.print(table)
+    console.print(_table_of_steps(found["steps"]))
     show_costs(1000 / statistics.median(found["worker"]), console)
     return {**found, "ratios": ratios}
+
+
+def _table_of_steps(steps: dict[str, list[float]]) -> Table:
+    medians = {name: statistics.median(values) for name, values in steps.items()}
+    whole = sum(medians.values())
+    table = Table("step", "ms a clip", "of all", title="steps of the worker")
+    for name in sorted(medians, key=medians.__getitem__, reverse=True):
+        table.add_row(name, spread(steps[name], ".3f"), f"{100 * medians[name] / whole:.1f} %")
+    table.add_row("all", f"{whole:.3f}", "100 %")
+    return table
 
 
 def show_memory(found: list[memory.Measured], console: Console) -> list[dict[str, Any]]:

@@ -99,6 +99,21 @@ def test_clips_that_end_with_a_block_are_complete(write, monkeypatch, frames):
     np.testing.assert_array_equal(audio.read(path, sample_rate=RATE), _noise(frames, 1))
 
 
+@pytest.mark.parametrize("claimed", [0, 999, 1000, 1001, 2**40])
+def test_whatever_number_of_frames_a_header_claims_all_that_come_are_read(write, monkeypatch, claimed):
+    monkeypatch.setattr(audio, "BLOCK_SAMPLES", 600)
+    path = write("clip.wav", _noise(1000, 1), subtype="FLOAT")
+    monkeypatch.setattr(soundfile.SoundFile, "frames", claimed)
+    blocks = list(audio.read_blocks(path, sample_rate=RATE))
+    np.testing.assert_array_equal(np.concatenate(blocks), _noise(1000, 1))
+    assert max(len(block.base if block.base is not None else block) for block in blocks) <= 600
+
+
+def test_a_clip_is_held_in_no_more_memory_than_its_samples_take(write):
+    samples = audio.read(write("clip.wav", _noise(1000, 1), subtype="FLOAT"), sample_rate=RATE)
+    assert samples.base.size <= 1001
+
+
 def test_an_open_file_stays_open(write):
     path = write("clip.flac", _noise(100, 1))
     with open(path, "rb") as file:
@@ -166,6 +181,16 @@ def test_awkward_rates_in_blocks_have_the_bits_of_soxr(write, monkeypatch, quali
         np.testing.assert_array_equal(samples, expected)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("rate", [44100, 8000])
+def test_clips_that_are_resampled_in_pieces_have_the_bits_of_soxr(write, channels, rate):
+    noise = _noise(3 * audio.CACHED_SAMPLES // channels + 1, channels)
+    path = write("clip.wav", noise, rate, subtype="FLOAT")
+    blocks = list(audio.read_blocks(path, sample_rate=16000, channels=None))
+    assert len(blocks) > 3
+    np.testing.assert_array_equal(np.concatenate(blocks), soxr.resample(noise, rate, 16000, quality="HQ"))
+
+
 def test_a_bad_sample_of_a_later_block_is_named_with_its_time_in_the_file(write, monkeypatch):
     monkeypatch.setattr(audio, "BLOCK_SAMPLES", 1000)
     samples = _noise(48000, 1)
@@ -183,8 +208,18 @@ def test_few_samples_at_a_low_rate_come_as_many_blocks(monkeypatch):
     np.testing.assert_array_equal(np.concatenate(blocks), soxr.resample(_noise(10000, 1), 100, 16000, quality="HQ"))
 
 
+@pytest.mark.parametrize("channels", [2, 3])
+def test_long_clips_are_mixed_down_in_pieces_with_the_same_bits(channels):
+    samples = _noise(audio.CACHED_SAMPLES + 1, channels)
+    total = samples[:, 0]
+    for channel in range(1, channels):
+        total = total + samples[:, channel]
+    expected = total * (np.float32(1) / np.float32(channels))
+    np.testing.assert_array_equal(audio.mix_down(samples), expected[:, None])
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("quiet", [[], [0.0], [-0.0, 2.0**-64, -(2.0**-64), 1e-45, 0.0]])
+@pytest.mark.parametrize("quiet", [[], [0.0], [0.0, -0.0], [1e-45, 0.0], [-0.0, 2.0**-64, -(2.0**-64), 1e-45, 0.0]])
 def test_inaudible_samples_become_zero_and_all_others_keep_their_bits(order, quiet):
     samples = _noise(1000, 2)
     samples[:4, 0] = np.nan, -np.inf, 2.0**-63, -(2.0**-63)

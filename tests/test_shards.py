@@ -10,7 +10,7 @@ import soundfile
 import tensorflow as tf
 from planning import write_shard, written
 
-from audiopipe import audio, completion, finished, kernel, records, shards, stopping, transform
+from audiopipe import audio, completion, environment, finished, kernel, records, shards, stopping, transform
 from audiopipe.errors import FeatureSetError, OutputError, StoppedError
 from audiopipe.inputs import Source
 
@@ -51,6 +51,16 @@ def test_a_shard_holds_its_clips_and_its_sidecar_tells_of_them(work, samples, co
     assert sidecar["samples"] == [4000, 2500]
     assert sidecar["seconds"] == pytest.approx((4000 + 2500) / 8000)
     assert json.loads(Path(work.output, "plan", "shard-00000.json").read_text()) == sidecar
+
+
+def test_what_a_sidecar_says_of_the_machine_is_looked_up_once(work, monkeypatch):
+    asked = []
+    monkeypatch.setattr(environment, "machine", lambda: asked.append(None) or {"cpu_family": "68000"})
+    shards._machine.cache_clear()
+    sidecars = [write_shard(work, shard) for shard in range(2)]
+    shards._machine.cache_clear()
+    assert [sidecar["machine"] for sidecar in sidecars] == [{"cpu_family": "68000"}] * 2
+    assert len(asked) == 1
 
 
 def test_a_bad_clip_is_a_failure_and_its_neighbours_are_right(work, samples, config, reference, clips):

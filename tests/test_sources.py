@@ -56,6 +56,17 @@ def test_short_reads_of_an_open_file_are_not_its_end(path):
     np.testing.assert_array_equal(audio.read(_Stingy(path.read_bytes()), sample_rate=RATE), expected)
 
 
+def test_pieces_of_an_open_file_are_put_where_they_are_asked_for(path):
+    with sources.opened(_Stingy(path.read_bytes())) as file:
+        buffer = bytearray(b"." * 300)
+        assert file.handle.readinto(memoryview(buffer)[:250]) == 250
+        assert buffer == path.read_bytes()[:250] + b"." * 50
+        file.handle.seek(-100, os.SEEK_END)
+        assert file.handle.readinto(memoryview(buffer)) == 100
+        assert buffer[:100] == path.read_bytes()[-100:]
+    assert file.handle.error is None
+
+
 def test_a_file_that_is_written_anew_while_it_is_read_is_a_failure(path, monkeypatch):
     monkeypatch.setattr(audio, "BLOCK_SAMPLES", 1000)
     blocks = audio.read_blocks(path, sample_rate=RATE)

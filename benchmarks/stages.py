@@ -1,0 +1,107 @@
+"""Where the processor time of a worker goes: each step of a clip without those that it calls."""
+
+import contextlib
+import functools
+import inspect
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+FEATURE, REST = "feature", "the rest"
+
+
+def steps() -> list[tuple[str, Any, str]]:
+    """What the steps are called, and the function that takes each; several may have one name."""
+    import soundfile
+    import tensorflow as tf
+
+    from audiopipe import Transform, audio, containers, identities, records, shards, sources
+
+    return [
+        ("whether the file is what was listed, and stays it", identities, "changed"),
+        ("whether the file is what was listed, and stays it", sources.Opened, "check_unchanged"),
+        ("opening the file", sources, "_open"),
+        ("whether the file is whole: its container", containers, "missing"),
+        ("libsndfile's opening and closing", soundfile.SoundFile, "__init__"),
+        ("libsndfile's opening and closing", soundfile.SoundFile, "close"),
+        ("decoding", soundfile.SoundFile, "read"),
+        ("whether all samples are finite, and other steps of reading", audio, "convert_blocks"),
+        (FEATURE, Transform, "compute"),
+        ("encoding the record", records, "encode_as"),
+        ("TFRecordWriter", tf.io.TFRecordWriter, "write"),
+        ("TFRecordWriter", tf.io.TFRecordWriter, "__exit__"),
+        ("SHA-256 of the shard", shards, "sha256"),
+    ]
+
+
+class Stages:
+    """A stopwatch of steps that call one another.
+
+    Args:
+        clock: Gives the time in seconds.
+
+    Attributes:
+        seconds: Time spent in each step, and in what is no step: `REST`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.process_time):
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._clock = clock
+        self._running = [REST]
+        self._since = 0.0
+
+    @contextlib.contextmanager
+    def measured(self, steps: list[tuple[str, Any, str]]) -> Iterator[None]:
+        """Measure these steps as long as the block runs.
+
+        Args:
+            steps: Name of a step, and the function or generator function that takes it: its home and its name there.
+        """
+        with contextlib.ExitStack() as patches:
+            for step, home, attribute in steps:
+                wrapped = self._wrapped(step, getattr(home, attribute))
+                patches.enter_context(mock.patch.object(home, attribute, wrapped))
+            self._since = self._clock()
+            yield
+            self._count()
+
+    def _count(self) -> None:
+        now = self._clock()
+        self.seconds[self._running[-1]] += now - self._since
+        self._since = now
+
+    def _begin(self, step: str) -> None:
+        self._count()
+        self._running.append(step)
+
+    def _end(self) -> None:
+        self._count()
+        self._running.pop()
+
+    def _wrapped(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):
+            return functools.partial(self._generate, step, function)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self._begin(step)
+            try:
+                return function(*arguments, **options)
+            finally:
+                self._end()
+
+        return call
+
+    def _generate(self, step: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Iterator[Any]:
+        items = function(*arguments, **options)
+        with contextlib.closing(items):
+            while True:
+                self._begin(step)
+                try:
+                    item = next(items, items)
+                finally:
+                    self._end()
+                if item is items:
+                    return
+                yield item
