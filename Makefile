@@ -19,7 +19,7 @@ help:
 	@echo "make test-long    measure the memory that two hours of audio take, with 3 GB of disk"
 	@echo "make lint         check style and types"
 	@echo "make docs         build the documentation and run its examples"
-	@echo "make bench        compare speeds with other libraries"
+	@echo "make bench        compare speeds with other libraries, in less than ten minutes"
 	@echo "make constraints  resolve constraints.txt anew"
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -53,7 +53,7 @@ docs: $(INSTALLED)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.features
+	$(BIN)/python -m benchmarks.speed --quick
 
 constraints:
 	$(PYTHON) -m venv $(VENV)

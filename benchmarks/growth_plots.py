@@ -1,0 +1,103 @@
+"""Pictures of how time and memory grow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+# Colours that differ in lightness too, and so also in print and for those who see fewer of them.
+STYLES = (("#0b5fa5", "o"), ("#e07b00", "s"), ("#7f7f7f", "^"))
+MOST_LOG_RATIO = 8  # between values that a linear scale from zero still shows apart
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a figure looks.
+
+    Args:
+        x: What the axis of x is called.
+        time: What the axis of time is called.
+        is_per_clip: Whether time is divided by the clips of a batch.
+        title: What stands above.
+    """
+
+    x: str
+    time: str
+    is_per_clip: bool
+    title: str
+
+
+FIGURES = {
+    "length": Look("length of the clip", "time (ms)", False, "One clip, 400/160/80 at 16 kHz"),
+    "batch": Look("clips of a batch", "time a clip (ms)", True, "Clips of 10 s, 400/160/80 at 16 kHz"),
+    "mels": Look("mel bands", "time a clip (ms)", True, "16 clips of 10 s, 2048/512 at 22.05 kHz"),
+    "threads": Look("threads", "time a clip (ms)", True, "16 clips of 10 s, 400/160/80 at 16 kHz"),
+}
+
+
+def draw(name: str, measured: list[dict[str, Any]], path: Path) -> None:
+    """Draw time and memory of one figure side by side, a line a contender.
+
+    Args:
+        name: One of `FIGURES`.
+        measured: The points, see `benchmarks.growth`: `contender`, `x`, `batch`, `seconds` and `bytes`.
+        path: Image to write.
+    """
+    look = FIGURES[name]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    contenders = list(dict.fromkeys(point["contender"] for point in measured))
+    for contender, (colour, marker) in zip(contenders, STYLES, strict=False):
+        own = [point for point in measured if point["contender"] == contender]
+        x = [point["x"] for point in own]
+        times = [1000 * point["seconds"] / (point["batch"] if look.is_per_clip else 1) for point in own]
+        megabytes = [point["bytes"] / 1e6 for point in own]
+        for axes, values in zip(panels, (times, megabytes), strict=True):
+            axes.plot(x, values, color=colour, marker=marker, markersize=5, label=contender)
+    for axes, label in zip(panels, (look.time, "added memory, at its most (MB)"), strict=True):
+        _scale(axes, name, sorted({point["x"] for point in measured}))
+        axes.set_xlabel(look.x)
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(contenders), frameon=False
+    )
+    figure.suptitle(look.title)
+    with matplotlib.rc_context({"svg.hashsalt": name}):  # else the same numbers would give another file each time
+        figure.savefig(path, metadata={"Date": None})
+
+
+def _scale(axes: Any, name: str, x: list[float]) -> None:
+    """Logarithmic scales with the measured values of x as ticks; times and memory from zero where they vary little."""
+    axes.set_xscale("log")
+    ticks = [value for value in x if name != "length" or value in LENGTH_TICKS]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: _duration(value) if name == "length" else f"{value:g}")
+    )
+    lines = [value for line in axes.lines for value in line.get_ydata()]
+    if min(lines) > 0 and max(lines) > MOST_LOG_RATIO * min(lines):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.set_ylim(bottom=0)
+
+
+LENGTH_TICKS = (1, 10, 60, 900, 3600)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    Example:
+        >>> _duration(10.0), _duration(300.0), _duration(3600.0)
+        ('10 s', '5 min', '1 h')
+    """
+    if seconds < 60:
+        return f"{seconds:g} s"
+    return f"{seconds / 60:g} min" if seconds < 3600 else f"{seconds / 3600:g} h"
