@@ -36,6 +36,7 @@ from benchmarks import clips, machine
 BATCH_SIZE = inspect.signature(hf.map).parameters["batch_size"].default
 DISTINCT = 50
 TOLERANCE = 1e-4
+PAUSE_SECONDS = 0.3  # threads of torch wait so long for more work, and take processors from whoever comes next
 OURS = "audiopipe Transform"
 
 Contender = Callable[[list[np.ndarray]], Sequence[np.ndarray]]
@@ -83,6 +84,7 @@ def measure(functions: dict[str, Contender], batches: Iterator[list[np.ndarray]]
     for number, batch in enumerate(batches):
         first = number % len(names)
         for name in names[first:] + names[:first]:
+            time.sleep(PAUSE_SECONDS)
             started = time.perf_counter()
             functions[name](batch)
             times[name].append((time.perf_counter() - started) / len(batch))
