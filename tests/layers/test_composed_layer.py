@@ -224,3 +224,46 @@ def test_single_layers_refuse_waveforms_that_lost_bits_as_well(make, dtype):
 def test_integers_are_refused_by_layers_that_compute_with_magnitudes(make):
     with pytest.raises(ArgumentError, match=r"must be of floating-point numbers. Received: dtype=int32"):
         make()(tf.ones([1, 2, 3, 1], tf.int32))
+
+
+def test_eager_calls_of_every_batch_and_length_are_one_graph():
+    layer = small_mel()
+    for batch, time in ((1, 1000), (3, 400), (2, 100)):
+        layer(waveforms(batch, time))
+    _, graph = layer._eager.last
+    assert graph.experimental_get_tracing_count() == 1
+
+
+def test_an_eager_call_hears_of_layers_that_were_added_and_removed_since_the_last():
+    layer, samples = small_mel(), waveforms()
+    before = layer(samples).numpy()
+    decibels = layer.pop()
+    magnitudes = layer(samples).numpy()
+    assert (magnitudes > 0).all()
+    np.testing.assert_array_equal(decibels(magnitudes), before)
+    layer.add(decibels)
+    np.testing.assert_array_equal(layer(samples), before)
+
+
+def test_random_layers_draw_anew_in_every_eager_call_and_in_training_only():
+    swap = layers.ChannelSwap(data_format="channels_last", seed=0)
+    layer = ComposedLayer([STFT(n_fft=64), Magnitude(), swap])
+    samples = waveforms(batch=1, time=200, channels=5)
+    plain = layer(samples).numpy()
+    np.testing.assert_array_equal(layer(samples), plain)
+    drawn = {layer(samples, training=True).numpy().tobytes() for _ in range(8)}
+    assert len(drawn) > 1
+
+
+def test_the_gradient_of_an_eager_call_is_that_of_a_graph():
+    layer, samples = small_mel(), tf.constant(waveforms())
+
+    def gradient(function):
+        with tf.GradientTape() as tape:
+            tape.watch(samples)
+            total = tf.reduce_sum(function(samples))
+        return tape.gradient(total, samples)
+
+    expected = gradient(tf.function(layer))
+    assert np.abs(expected).max() > 0
+    np.testing.assert_array_equal(gradient(layer), expected)
