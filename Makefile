@@ -35,7 +35,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS)
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines
+	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/test_hf_processes.py
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py tests/parity/test_thread_invariance.py

@@ -154,7 +154,7 @@ class MelSpectrogram(_MagnitudeConfig):
     Example:
         >>> config = MelSpectrogram(sample_rate=16000, n_fft=512, hop_length=160, n_mels=80, return_decibel=True)
         >>> config.fingerprint[:12], config.mel_f_max
-        ('9c7d6b07fe9d', 8000.0)
+        ('15cc03c52225', 8000.0)
     """
 
     composed: ClassVar[str] = "get_melspectrogram_layer"

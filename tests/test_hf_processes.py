@@ -73,6 +73,7 @@ def told(tmp_path_factory):
     return run(LOADER, tmp_path_factory.mktemp("loader"))
 
 
+@pytest.mark.faults
 def test_a_map_in_several_processes_works_with_a_guard_as_well(tmp_path):
     assert run(MAP, tmp_path) == {"same": True, "restored": True}
 
