@@ -17,7 +17,7 @@ _building = threading.RLock()
 
 
 class _EagerGraph:
-    """The graph of the last eager call, and what it is for. Keras would save it with the layer if it stood there."""
+    """What the last eager call was for, and its graph. Keras would save it with the layer if it stood there."""
 
     last: tuple[Any, Any] = (None, None)
 
@@ -128,11 +128,17 @@ class ComposedLayer(keras.Sequential):
         return all(isinstance(layer, AudioLayer) and not layer.variables for layer in self.layers)
 
     def _graph(self, inputs: tf.Tensor) -> tf.Tensor:
-        """`_through` as a graph for eager calls, which would spend more time between its operations than in them."""
+        """`_through` as a graph for eager calls, which would spend more time between its operations than in them.
+
+        To trace it takes as long as some twenty calls without it, so the first call does.
+        """
         shape = self._of_any_length(inputs.shape)
         key = (tuple(self.layers), shape, inputs.dtype)
         made, graph = self._eager.last
         if made != key:
+            self._eager.last = key, None
+            return self._through(inputs)
+        if graph is None:
             signature = [tf.TensorSpec(shape, inputs.dtype)]
             graph = tf.function(self._through, input_signature=signature, autograph=False)
             self._eager.last = key, graph

@@ -226,9 +226,9 @@ def test_integers_are_refused_by_layers_that_compute_with_magnitudes(make):
         make()(tf.ones([1, 2, 3, 1], tf.int32))
 
 
-def test_eager_calls_of_every_batch_and_length_are_one_graph():
+def test_eager_calls_of_every_batch_and_length_but_the_first_are_one_graph():
     layer = small_mel()
-    for batch, time in ((1, 1000), (3, 400), (2, 100)):
+    for batch, time in ((2, 300), (1, 1000), (3, 400), (2, 100)):
         layer(waveforms(batch, time))
     _, graph = layer._eager.last
     assert graph.experimental_get_tracing_count() == 1
@@ -236,13 +236,14 @@ def test_eager_calls_of_every_batch_and_length_are_one_graph():
 
 def test_an_eager_call_hears_of_layers_that_were_added_and_removed_since_the_last():
     layer, samples = small_mel(), waveforms()
-    before = layer(samples).numpy()
+    before = [layer(samples).numpy() for _ in range(2)][1]
     decibels = layer.pop()
-    magnitudes = layer(samples).numpy()
+    magnitudes = [layer(samples).numpy() for _ in range(2)][1]
     assert (magnitudes > 0).all()
     np.testing.assert_array_equal(decibels(magnitudes), before)
     layer.add(decibels)
-    np.testing.assert_array_equal(layer(samples), before)
+    for _ in range(3):
+        np.testing.assert_array_equal(layer(samples), before)
 
 
 def test_random_layers_draw_anew_in_every_eager_call_and_in_training_only():
@@ -266,4 +267,5 @@ def test_the_gradient_of_an_eager_call_is_that_of_a_graph():
 
     expected = gradient(tf.function(layer))
     assert np.abs(expected).max() > 0
-    np.testing.assert_array_equal(gradient(layer), expected)
+    for _ in range(2):
+        np.testing.assert_array_equal(gradient(layer), expected)
