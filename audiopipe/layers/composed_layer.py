@@ -1,6 +1,7 @@
 """The class of all composed layers."""
 
 import json
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,14 @@ from audiopipe.errors import FingerprintError
 from audiopipe.layers.audio_layer import AudioLayer, check_waveform_dtype, compute_policy
 
 _building = threading.RLock()
+
+PIECE_SAMPLES = 1 << 18
+"""Samples of the clips that a graph computes together: so few that what is made of them stays in a processor's cache.
+
+Fewer cost more in starting operations than they save. Measured in `benchmarks`, see docs/performance.md.
+"""
+
+MOST_PIECES = 32
 
 
 class _EagerGraph:
@@ -109,9 +118,9 @@ class ComposedLayer(keras.Sequential):
             config = json.loads(self.config_json)
             stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
             tf.constant(json.dumps(stamp, sort_keys=True), name=stamps.NODE)
-        if tf.executing_eagerly() and self._is_fixed and not real_arithmetic.active():
-            return self._graph(inputs)
-        return self._through(inputs)
+        if real_arithmetic.active() or not self._is_fixed:
+            return self._through(inputs)
+        return self._graph(inputs) if tf.executing_eagerly() else self._in_pieces(inputs)
 
     def _through(self, inputs: Any) -> Any:
         """What the layers make of the inputs, one after the other."""
@@ -126,6 +135,28 @@ class ComposedLayer(keras.Sequential):
     def _is_fixed(self) -> bool:
         """Whether all that the layers do is decided by their arguments: nothing is trained, and nothing drawn."""
         return all(isinstance(layer, AudioLayer) and not layer.variables for layer in self.layers)
+
+    def _in_pieces(self, inputs: tf.Tensor) -> tf.Tensor:
+        """`_through` a few clips at a time where their number and length are known, with the same bits."""
+        pieces = self._pieces(inputs)
+        if len(pieces) < 2:
+            return self._through(inputs)
+        # A function of its own is traced once for all pieces of a size.
+        piece = tf.function(self._through, autograph=False)
+        return tf.concat([piece(clips) for clips in tf.split(inputs, pieces)], axis=0)
+
+    def _pieces(self, inputs: tf.Tensor) -> list[int]:
+        """Clips of each piece of a batch; none where that is as fast, or nothing is known."""
+        shape = inputs.shape
+        if not (shape.is_fully_defined() and getattr(self.layers[0], "takes_waveform", False)):
+            return []
+        feature = self.compute_output_spec(keras.KerasTensor(shape, dtype=self._input_dtype)).shape
+        if math.prod(feature) > math.prod(shape):  # to put such pieces together takes as long as they save
+            return []
+        clip = max(1, math.prod(shape[1:]))
+        size = max(1, round(PIECE_SAMPLES / clip), math.ceil(shape[0] / MOST_PIECES))
+        whole, rest = divmod(shape[0], size)
+        return [size] * whole + [rest] * (rest > 0)
 
     def _graph(self, inputs: tf.Tensor) -> tf.Tensor:
         """`_through` as a graph for eager calls, which would spend more time between its operations than in them.

@@ -1,6 +1,7 @@
 """What a composed layer adds to its layers: policy, config, refusal of integers, every way of saving."""
 
 import json
+import math
 import zipfile
 
 import keras
@@ -11,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from audiopipe import composed, configs, kernel_versions, layers
 from audiopipe.errors import ArgumentError
-from audiopipe.layers import STFT, ComposedLayer, Magnitude
+from audiopipe.layers import STFT, ComposedLayer, Magnitude, composed_layer
 
 CONFIG_JSON = '{"feature":"MelSpectrogram","note":"Zürich"}'
 FUNCTIONS = [
@@ -269,3 +270,80 @@ def test_the_gradient_of_an_eager_call_is_that_of_a_graph():
     assert np.abs(expected).max() > 0
     for _ in range(2):
         np.testing.assert_array_equal(gradient(layer), expected)
+
+
+def pieces_of(graph):
+    """Number of clips of each piece that a traced graph computes a batch in."""
+    calls = [
+        node for node in graph.graph.get_operations() if node.type in ("PartitionedCall", "StatefulPartitionedCall")
+    ]
+    return [call.outputs[0].shape[0] for call in calls]
+
+
+@pytest.mark.parametrize(
+    ("batch", "seconds", "pieces"),
+    [(16, 10, [2] * 8), (70, 1, [16] * 4 + [6]), (3, 60, [1, 1, 1]), (4, 1, []), (1, 60, [])],
+    ids=["16 clips of 10 s", "70 of 1 s", "3 of 60 s", "4 of 1 s", "one clip"],
+)
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_graph_computes_a_batch_of_known_size_some_quarter_of_a_million_samples_at_a_time(
+    batch, seconds, pieces, data_format
+):
+    layer = composed.get_melspectrogram_layer(
+        n_fft=400, hop_length=160, sample_rate=16000, n_mels=80, input_data_format=data_format
+    )
+    shape = [batch, 16000 * seconds, 1] if data_format == "channels_last" else [batch, 1, 16000 * seconds]
+    graph = tf.function(layer).get_concrete_function(tf.TensorSpec(shape))
+    assert pieces_of(graph) == pieces
+
+
+@pytest.mark.parametrize(
+    "shape", [[None, 160000, 1], [16, None, 1], [16, 160000, None]], ids=["batch", "length", "channels"]
+)
+def test_a_batch_of_unknown_size_is_computed_in_one_piece(shape):
+    assert pieces_of(tf.function(small_mel()).get_concrete_function(tf.TensorSpec(shape))) == []
+
+
+def test_a_spectrogram_of_more_values_than_samples_is_computed_in_one_piece():
+    layer = composed.get_stft_magnitude_layer(n_fft=512, hop_length=128)
+    assert pieces_of(tf.function(layer).get_concrete_function(tf.TensorSpec([16, 160000, 1]))) == []
+
+
+@pytest.mark.parametrize("batch", [4, 5, 16, 33, 70])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_batch_computed_in_pieces_has_the_bits_of_the_clips_alone(monkeypatch, batch, channels):
+    monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 3000)
+    layer, clips = small_mel(), waveforms(batch, 1000, channels)
+    graph = tf.function(layer).get_concrete_function(tf.TensorSpec(clips.shape))
+    assert sum(pieces_of(graph)) == batch
+    assert pieces_of(graph)[0] == max(round(3 / channels), math.ceil(batch / composed_layer.MOST_PIECES))
+    alone = [layer(clip[None])[0] for clip in clips]
+    np.testing.assert_array_equal(graph(tf.constant(clips)), alone)
+
+
+def test_the_gradient_of_a_batch_computed_in_pieces_is_that_of_the_clips_alone(monkeypatch):
+    monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 1000)
+    layer, clips = small_mel(), tf.constant(waveforms(5))
+
+    def gradient(compute, samples):
+        with tf.GradientTape() as tape:
+            tape.watch(samples)
+            total = tf.reduce_sum(compute(samples))
+        return tape.gradient(total, samples)
+
+    in_pieces = tf.function(lambda samples: gradient(layer, samples))(clips)
+    alone = tf.concat([gradient(layer, clip[None]) for clip in clips], axis=0)
+    np.testing.assert_allclose(in_pieces, alone, rtol=0, atol=1e-6 * np.abs(alone).max())
+
+
+def test_a_model_that_computes_in_pieces_trains_and_is_exported(monkeypatch, tmp_path):
+    monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 1000)
+    clips, labels = waveforms(6), np.arange(6.0)
+    inputs = keras.Input(batch_shape=(3, 1000, 1))
+    values = keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(small_mel()(inputs)))
+    model = keras.Model(inputs, values)
+    model.compile(loss="mse")
+    model.fit(tf.data.Dataset.from_tensor_slices((clips, labels)).batch(3, drop_remainder=True), verbose=0)
+    model.export(tmp_path, verbose=False)
+    loaded = tf.saved_model.load(tmp_path)
+    np.testing.assert_allclose(loaded.serve(clips[:3]), model.predict_on_batch(clips[:3]), rtol=0, atol=1e-4)
