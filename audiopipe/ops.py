@@ -278,6 +278,8 @@ def mix_down(waveform: tf.Tensor) -> tf.Tensor:
     Returns:
         `[time, 1]`.
     """
+    if waveform.shape[-1] == 1:
+        return waveform
     channels = tf.shape(waveform)[-1]
 
     def total_of_many() -> tf.Tensor:

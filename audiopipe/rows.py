@@ -57,6 +57,14 @@ def is_batch_of_encoded(value: Any) -> bool:
     return bool(present) and all(map(is_encoded, present))
 
 
+def is_ready(value: Any, sample_rate: int) -> bool:
+    """Whether this is samples at a rate, so that to read it takes no time."""
+    if isinstance(value, Mapping):
+        encoded = value.get("bytes") is not None or value.get("path") is not None
+        return not encoded and value.get("sampling_rate") == sample_rate
+    return isinstance(value, (np.ndarray, list, tuple))
+
+
 def read(value: Any, config: Config, *, strict: bool = False) -> np.ndarray:
     """Read one clip from an audio value of a row, see `read_blocks`.
 

@@ -13,7 +13,7 @@ from audiopipe import forks, registry, rows, threads
 from audiopipe.audio import joined
 from audiopipe.config import MAX_CHANNELS, Config
 from audiopipe.errors import ArgumentError, AudioError
-from audiopipe.kernel import TOO_MANY_CHANNELS, Kernel
+from audiopipe.kernel import GROUP, TOO_MANY_CHANNELS, Kernel
 
 LONG_SECONDS = 60  # clips that are longer are computed in blocks
 
@@ -144,44 +144,35 @@ class Transform:
             ForkError: If this process was forked after TensorFlow had run.
         """
         forks.check()
-        blocks = iter([rows.samples(clip)] if isinstance(clip, np.ndarray) else clip)
-        framing = self.config.framing
-        limit = max(LONG_SECONDS * self.config.sample_rate, framing.win_length if framing else 0)
-        held, n_samples = [], 0
-        for block in blocks:
-            held.append(block)
-            n_samples += block.shape[0]
-            if n_samples > limit:
-                self._check_waveform(block, None)
-                return self._kernel.stream(itertools.chain(held, blocks)).numpy()
-        if self.n_frames(n_samples) == 0:
-            raise AudioError(
-                f"The clip is shorter than one frame. Received: {n_samples} samples at {self.config.sample_rate} "
-                "Hz. Use a longer clip, a shorter win_length, or pad_end=True in the config.",
-                stage="feature",
-            )
-        return self._of_waveform(joined(held), None)
+        whole, feature = self._begun([rows.samples(clip)] if isinstance(clip, np.ndarray) else clip)
+        return self._of_waveform(whole, None) if feature is None else feature
 
-    def row(self, value: Any) -> tuple[np.ndarray, int]:
-        """What a row of `datasets` gets for its audio.
+    def rows(self, values: Iterable[Any]) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
+        """What rows of `datasets` get for their audio. They are read in threads and computed some at a time.
 
         Args:
-            value: The row's audio, in any form that `read` takes.
+            values: The rows' audio, each in any form that `read` takes.
 
-        Returns:
-            The feature, without a channel axis where it has one channel, and its frames.
+        Yields:
+            For each row the feature, without a channel axis where it has one channel, and its frames; or why there is
+            none: it is of none of these forms, cannot be read, or is shorter than one frame. The arrays are read-only.
 
         Raises:
-            ArgumentError: If the value has none of these forms.
-            AudioError: If it cannot be read, or is shorter than one frame.
             ForkError: If this process was forked after TensorFlow had run.
         """
-        feature = self.compute(self.read_blocks(value))
-        channels_last = self.config.output_data_format == "channels_last"
-        n_frames = feature.shape[0 if channels_last else 1]
-        if self.config.feature_channels == 1:
-            feature = np.squeeze(feature, axis=-1 if channels_last else 0)
-        return feature, n_frames
+        forks.check()
+        remaining = iter(values)
+        while group := list(itertools.islice(remaining, GROUP)):
+            # Where nothing is to be decoded, threads would take longer to start than to work.
+            ready = all(rows.is_ready(value, self.config.sample_rate) for value in group)
+            begun = list(map(self._begun_row, group)) if ready else threads.map_in_order(self._begun_row, group)
+            clips = [made[0] for made in begun if isinstance(made, tuple) and made[0] is not None]
+            features = iter(self._kernel.clips(clips))
+            for made in begun:
+                if isinstance(made, tuple):
+                    yield self._as_row(np.asarray(next(features)) if made[1] is None else made[1])
+                else:
+                    yield made
 
     def n_frames(self, lengths: Any) -> Any:
         """Frames of clips of `lengths` samples: an int, a NumPy array (also for a list) or a tensor, as given."""
@@ -202,6 +193,43 @@ class Transform:
     def __repr__(self) -> str:
         strict = ", strict=True" if self.strict else ""
         return f"Transform({self.config!r}, audio={self.audio!r}, feature={self.feature!r}{strict})"
+
+    def _begun_row(self, value: Any) -> "tuple[np.ndarray | None, np.ndarray | None] | AudioError | ArgumentError":
+        """What `_begun` makes of a row's audio, or why it cannot."""
+        try:
+            clip, feature = self._begun(self.read_blocks(value))
+            if clip is not None:
+                self._check_waveform(clip, None)
+            return clip, feature
+        except (AudioError, ArgumentError) as error:
+            return error
+
+    def _begun(self, blocks: Iterable[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """A clip of at least one frame, whole, or None and its feature where it is a long one."""
+        blocks = iter(blocks)
+        framing = self.config.framing
+        limit = max(LONG_SECONDS * self.config.sample_rate, framing.win_length if framing else 0)
+        held, n_samples = [], 0
+        for block in blocks:
+            held.append(block)
+            n_samples += block.shape[0]
+            if n_samples > limit:
+                self._check_waveform(block, None)
+                return None, self._kernel.stream(itertools.chain(held, blocks)).numpy()
+        if self.n_frames(n_samples) == 0:
+            raise AudioError(
+                f"The clip is shorter than one frame. Received: {n_samples} samples at {self.config.sample_rate} "
+                "Hz. Use a longer clip, a shorter win_length, or pad_end=True in the config.",
+                stage="feature",
+            )
+        return joined(held), None
+
+    def _as_row(self, feature: np.ndarray) -> tuple[np.ndarray, int]:
+        channels_last = self.config.output_data_format == "channels_last"
+        n_frames = feature.shape[0 if channels_last else 1]
+        if self.config.feature_channels == 1:
+            feature = np.squeeze(feature, axis=-1 if channels_last else 0)
+        return feature, n_frames
 
     @property
     def _kernel(self) -> Kernel:
@@ -260,7 +288,9 @@ class Transform:
             )
         value = rows.value_of(element, self.audio)
         is_tensor = tf.is_tensor(value)
-        if rows.is_lazy_batch(element) or rows.is_batch_of_encoded(value):
+        if rows.is_lazy_batch(element):  # of a map, which writes what it gets into a table
+            return self._of_rows(value, writable=False)
+        if rows.is_batch_of_encoded(value):
             return self._of_rows(value)
         if rows.is_lazy(element) or rows.is_encoded(value):
             return {name: column[0] for name, column in self._of_rows([value]).items()}
@@ -290,9 +320,14 @@ class Transform:
             )
         return {**others, self.feature: feature, "n_frames": n_frames if is_tensor else int(n_frames)}
 
-    def _of_rows(self, values: Any) -> dict[str, list[Any]]:
-        made = threads.map_in_order(self.row, values)
-        return {self.feature: [feature for feature, _ in made], "n_frames": [n_frames for _, n_frames in made]}
+    def _of_rows(self, values: Any, *, writable: bool = True) -> dict[str, list[Any]]:
+        features, counts = [], []
+        for made in self.rows(values):
+            if isinstance(made, Exception):
+                raise made
+            features.append(made[0].copy() if writable else made[0])
+            counts.append(made[1])
+        return {self.feature: features, "n_frames": counts}
 
     def _channels(self, waveform: tf.Tensor) -> int | None:
         """Channels of the clips once they are mixed down, as far as they are known."""

@@ -264,8 +264,8 @@ CACHED = """
 import sys, datasets
 from audiopipe import Transform, hf, registry
 datasets.disable_progress_bars()
-calls, row = [], Transform.row
-Transform.row = lambda self, value: calls.append(value) or row(self, value)
+calls, read_blocks = [], Transform.read_blocks
+Transform.read_blocks = lambda self, value: calls.append(value) or read_blocks(self, value)
 mel, rows = Transform(sys.argv[2]), datasets.load_from_disk(sys.argv[1])
 for arguments in {}, {"on_error": "skip"}, {"on_error": "null"}, {"on_error": "skip", "keep_columns": ["audio"]}:
     if arguments:
@@ -301,8 +301,8 @@ def test_another_process_finds_the_cache_and_another_config_or_kernel_version_do
     assert computed(path) == "0 rows computed"
 
     calls = []
-    row = Transform.row
-    monkeypatch.setattr(Transform, "row", lambda self, value: calls.append(value) or row(self, value))
+    read_blocks = Transform.read_blocks
+    monkeypatch.setattr(Transform, "read_blocks", lambda self, value: calls.append(value) or read_blocks(self, value))
     hf.map(rows, Transform(path), on_error="skip")
     assert calls == []
     hf.map(rows, Transform(dataclasses.replace(config, hop_length=99)), on_error="skip")

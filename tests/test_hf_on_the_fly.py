@@ -63,8 +63,8 @@ def test_rows_that_are_asked_for_have_the_bits_of_direct_calls(rows, mel, expect
 
 def test_nothing_is_computed_before_a_row_is_asked_for(rows, mel, monkeypatch):
     calls = []
-    row = Transform.row
-    monkeypatch.setattr(Transform, "row", lambda self, value: calls.append(value) or row(self, value))
+    read_blocks = Transform.read_blocks
+    monkeypatch.setattr(Transform, "read_blocks", lambda self, value: calls.append(value) or read_blocks(self, value))
     fly = hf.with_transform(rows, mel).select([2, 3])
     assert calls == []
     assert fly[1]["name"] == NAMES[3]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audiopipe import configs
-from audiopipe.kernel import Kernel
+from audiopipe import configs, registry
+from audiopipe.kernel import GROUP, Kernel
 
 NOISE = np.random.default_rng(2).uniform(-0.5, 0.5, (900, 3)).astype(np.float32)
 
@@ -82,3 +82,26 @@ def test_another_number_of_channels_than_required_is_refused_in_the_graph():
 def test_wrong_lengths_are_refused_in_the_graph(lengths, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         kernel().batch(np.zeros((2, 900, 1), np.float32), lengths)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, GROUP - 1, GROUP])
+@pytest.mark.parametrize("channels", [1, 2, None])
+def test_clips_that_are_computed_together_have_the_bits_of_each_alone(count, channels):
+    draw = np.random.default_rng(count)
+    compiled = kernel(channels=channels)
+    clips = [
+        draw.standard_normal((size, channels or int(draw.integers(1, 4)))).astype(np.float32)
+        for size in draw.integers(0, 3000, count)
+    ]
+    together = compiled.clips(clips)
+    assert len(together) == count
+    for clip, feature in zip(clips, together, strict=True):
+        np.testing.assert_array_equal(feature, compiled.clip(clip))
+
+
+def test_whisper_clips_that_are_computed_together_have_the_bits_of_each_alone():
+    compiled = Kernel(registry.resolve("whisper-80"))
+    draw = np.random.default_rng(0)
+    clips = [draw.standard_normal((size, 1)).astype(np.float32) for size in (0, 1, 399, 16000, 480000, 500000)]
+    for clip, feature in zip(clips, compiled.clips(clips), strict=True):
+        np.testing.assert_array_equal(feature, compiled.clip(clip))

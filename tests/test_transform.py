@@ -405,6 +405,30 @@ def test_rows_of_datasets_are_read_and_lose_the_channel_axis_of_mono(mel, kept, 
         np.testing.assert_allclose(feature, reference(NOISE, kept.config), atol=DECIBEL_TOLERANCE)
 
 
+def test_rows_come_in_order_and_those_that_fail_stand_where_they_failed(mel, monkeypatch):
+    monkeypatch.setattr("audiopipe.transform.LONG_SECONDS", 0.1)
+    clips = [NOISE[: 300 + 70 * number, :1] for number in range(19)]  # some are short of a block, some are not
+    values = [{"array": clip, "sampling_rate": 8000} for clip in clips]
+    values[0], values[8], values[18] = None, {"array": NOISE[0, :1], "sampling_rate": 8000}, {"label": 3}
+    made = list(mel.rows(values))
+    assert len(made) == 19
+    failures = {number: str(row) for number, row in enumerate(made) if not isinstance(row, tuple)}
+    assert failures.keys() == {0, 8, 18}
+    assert "holds no audio" in failures[0]
+    assert "shorter than one frame" in failures[8]
+    for number in set(range(19)) - {0, 8, 18}:
+        feature, n_frames = made[number]
+        assert n_frames == len(feature)
+        np.testing.assert_array_equal(feature, mel(clips[number])[..., 0])
+
+
+def test_features_of_rows_can_be_changed_by_those_who_get_them(mel):
+    values = [{"array": NOISE[:, 0], "sampling_rate": 8000}] * 3
+    for feature in mel({"audio": values})["feature"]:
+        feature += 1
+    np.testing.assert_array_equal(mel({"audio": values})["feature"][0] + 1, feature)
+
+
 # Pickling
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import datasets
 
-from audiopipe import rows, threads
+from audiopipe import rows
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.spawning import spawned
 from audiopipe.hf.types import feature_type
@@ -109,7 +109,7 @@ def map(
         kwargs = {"desc": f"Computing {transform.feature}", "num_proc": num_proc, **kwargs}
     with spawned() if num_proc not in (None, 1) else contextlib.nullcontext():
         mapped = encoded.map(
-            _Rows(transform, on_error),
+            _Rows(transform, on_error, writable=is_streaming),
             with_indices=True,
             input_columns=[transform.audio],
             batched=True,
@@ -171,30 +171,29 @@ def named(failure: AudioError, value: Any) -> str:
 class _Rows:
     """What is mapped over the audio column. Its pickle, by which the cache is found, is the transform's."""
 
-    def __init__(self, transform: Transform, on_error: str):
+    def __init__(self, transform: Transform, on_error: str, *, writable: bool):
         self.transform = transform
         self.on_error = on_error
+        self.writable = writable  # rows that are not written into a table are the user's own
 
     def __call__(self, values: Sequence[Any], numbers: Sequence[int]) -> dict[str, list[Any]]:
-        made = threads.map_in_order(self._row, zip(numbers, values, strict=True))
-        columns: dict[str, list[Any]] = {
-            self.transform.feature: [feature for feature, _, _ in made],
-            "n_frames": [n_frames for _, n_frames, _ in made],
-        }
-        return {**columns, "error": [error for _, _, error in made]} if self.on_error == "null" else columns
-
-    def _row(self, row: tuple[int, Any]) -> tuple[Any, int, str | None]:
-        """The feature, its frames, and what went wrong."""
-        number, value = row
-        try:
-            return *self.transform.row(value), None
-        except ArgumentError as wrong:
-            raise ArgumentError(f"Row {number}: {wrong}") from wrong
-        except AudioError as failure:
-            error = named(failure, value)
-            if self.on_error == "raise":
-                raise AudioError(f"Row {number}: {error}", failure.stage) from failure
-            return None, 0, error
+        features: list[Any] = []
+        counts: list[int] = []
+        errors: list[str | None] = []
+        for number, value, made in zip(numbers, values, self.transform.rows(values), strict=True):
+            if isinstance(made, tuple):
+                (feature, n_frames), error = made, None
+            elif isinstance(made, AudioError):
+                feature, n_frames, error = None, 0, named(made, value)
+                if self.on_error == "raise":
+                    raise AudioError(f"Row {number}: {error}", made.stage) from made
+            else:
+                raise ArgumentError(f"Row {number}: {made}") from made
+            features.append(feature.copy() if self.writable and feature is not None else feature)
+            counts.append(n_frames)
+            errors.append(error)
+        columns: dict[str, list[Any]] = {self.transform.feature: features, "n_frames": counts}
+        return {**columns, "error": errors} if self.on_error == "null" else columns
 
 
 def _without_failures(mapped: Any, is_streaming: bool) -> Any:

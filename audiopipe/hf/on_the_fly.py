@@ -5,7 +5,6 @@ from typing import Any
 
 import datasets
 
-from audiopipe import threads
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.mapping import kept_columns, named
 from audiopipe.transform import Transform
@@ -65,18 +64,17 @@ class _OnTheFly:
         self.kept = kept
 
     def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-        made = {name: batch[name] for name in self.kept if name in batch}
+        columns = {name: batch[name] for name in self.kept if name in batch}
         if self.transform.audio not in batch:
-            return made
-        pairs = threads.map_in_order(self._row, batch[self.transform.audio])
-        return {
-            **made,
-            self.transform.feature: [feature for feature, _ in pairs],
-            "n_frames": [n_frames for _, n_frames in pairs],
-        }
-
-    def _row(self, value: Any) -> tuple[Any, int]:
-        try:
-            return self.transform.row(value)
-        except AudioError as failure:
-            raise AudioError(named(failure, value), failure.stage) from failure
+            return columns
+        values = batch[self.transform.audio]
+        features, counts = [], []
+        for value, made in zip(values, self.transform.rows(values), strict=True):
+            if isinstance(made, tuple):
+                features.append(made[0].copy())  # which the caller may change
+                counts.append(made[1])
+            elif isinstance(made, AudioError):
+                raise AudioError(named(made, value), made.stage) from made
+            else:
+                raise made
+        return {**columns, self.transform.feature: features, "n_frames": counts}

@@ -54,7 +54,11 @@ class WhisperScale(SpectrogramLayer):
         axis, shape = self.frame_axis, tf.shape(scaled)
         missing = [self.n_frames - shape[axis] if place == axis else shape[place] for place in range(4)]
         silence = _shifted(tf.maximum(ops.log10(smallest), lowest))
-        filled = tf.concat([scaled, tf.broadcast_to(silence, missing)], axis=axis)
+        if scaled.shape[0] == 1:  # in a third of the time
+            silent = tf.fill(missing, tf.reshape(silence, []))
+        else:
+            silent = tf.broadcast_to(silence, missing)
+        filled = tf.concat([scaled, silent], axis=axis)
         return tf.ensure_shape(filled, output_shape)
 
     def compute_output_shape(self, input_shape):
