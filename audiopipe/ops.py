@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import checks
+from audiopipe import checks, compiled
 from audiopipe.errors import MissingDependencyError
 
 if keras.backend.backend() != "tensorflow":
@@ -41,7 +41,13 @@ def frame(
     Returns:
         `[..., frames, frame_length, ...]`.
     """
-    return tf.signal.frame(waveform, frame_length, hop_length, pad_end=pad_end, pad_value=pad_value, axis=axis)
+    options = {"pad_end": pad_end, "pad_value": pad_value}
+    outer = waveform.shape[:-1]
+    if axis != -1 or any(size != 1 for size in outer):
+        return tf.signal.frame(waveform, frame_length, hop_length, axis=axis, **options)
+    # The start of a tensor is no copy along its first axis, and is one along any other.
+    frames = tf.signal.frame(tf.reshape(waveform, [-1]), frame_length, hop_length, **options)
+    return tf.reshape(frames, [*outer, -1, frame_length])
 
 
 def without_inaudible(waveform: tf.Tensor) -> tf.Tensor:
@@ -84,9 +90,7 @@ def magnitude(spectrogram: tf.Tensor):
     Returns:
         Real tensor of the same shape.
     """
-    squares = tf.math.real(tf.math.squared_difference(spectrogram, tf.zeros([], spectrogram.dtype)))
-    smallest = np.finfo(squares.dtype.as_numpy_dtype).tiny * 2.0**26
-    magnitudes = tf.sqrt(tf.nn.relu(squares - tf.constant(smallest, squares.dtype)))
+    magnitudes = (compiled.magnitude if compiled.is_worth_it(spectrogram) else compiled.operations)(spectrogram)
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:
         directions = tf.math.divide_no_nan(spectrogram, tf.cast(magnitudes, spectrogram.dtype))

@@ -30,6 +30,7 @@ RANKS = {
     "files": 1,
     "storage": 2,
     "framing": 2,
+    "compiled": 1,
     "ops": 2,
     "filterbanks": 2,
     "whisper": 2,
