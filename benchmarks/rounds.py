@@ -3,11 +3,12 @@
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 SAMPLE_SECONDS = 0.02  # of one contender in one round: a thousand times what the clock and the scheduler blur
 SETTLE_SECONDS = 0.25  # in a longer call it is little what ran before
+PAUSE_SECONDS = 0.05  # threads of torch wait for more work for 5 ms, and those of NumPy's products for 25
 LEAST_ROUNDS, MOST_ROUNDS = 5, 41
 WARM_UPS = 2  # the first call traces and compiles, and what it left in memory is used again by the next
 
@@ -17,6 +18,8 @@ def measure(
     seconds: float,
     settle: bool = True,
     clock: Callable[[], float] = time.perf_counter,
+    busy_after: Collection[str] = (),
+    sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, list[float]]:
     """Seconds of a call of each function, a mean a round.
 
@@ -27,6 +30,8 @@ def measure(
         seconds: About how long it may take in all, but for warming up. There are 5 to 41 rounds.
         settle: Whether a call that does not count comes before those that do in every round, unless it is a long one.
         clock: Gives the time in seconds.
+        busy_after: Functions whose threads keep processors busy when they have returned. A pause comes after them.
+        sleep: Waits for seconds.
     """
     takes = {name: _warm(function, clock) for name, function in functions.items()}
     repetitions = {name: max(1, math.ceil(SAMPLE_SECONDS / takes[name])) for name in functions}
@@ -44,6 +49,8 @@ def measure(
             for _ in range(repetitions[name]):
                 functions[name]()
             times[name].append((clock() - began) / repetitions[name])
+            if name in busy_after:
+                sleep(PAUSE_SECONDS)
     return times
 
 

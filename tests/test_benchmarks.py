@@ -80,6 +80,19 @@ def test_a_call_that_does_not_count_comes_first_in_every_round():
     assert times == {"a": [0.125] * rounds.LEAST_ROUNDS}
 
 
+def test_a_pause_that_does_not_count_comes_after_those_whose_threads_go_on():
+    clock, slept = Clock(), []
+
+    def sleep(seconds):
+        slept.append(clock.calls[-1])
+        clock.now += seconds
+
+    functions = {name: clock.function(name, 1.0) for name in "abc"}
+    times = rounds.measure(functions, 0.0, settle=False, clock=clock, busy_after=["b"], sleep=sleep)
+    assert slept == ["b"] * rounds.LEAST_ROUNDS
+    assert times == {name: [1.0] * rounds.LEAST_ROUNDS for name in "abc"}
+
+
 def test_long_calls_all_count():
     clock = Clock()
     rounds.measure({"a": clock.function("a", 0.5)}, 0.0, clock=clock)
