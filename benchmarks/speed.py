@@ -11,8 +11,8 @@ processors are had with `taskset --cpu-list 0`.
 TensorFlow, Keras and librosa are there. Kapre is compared where it is installed, which it has to be without the
 versions that it asks for (`pip install --no-deps kapre==0.4.1`), and torch where that is installed.
 
-With `--quick` clips have 10 s, some modes are left out, and it takes less than ten minutes. Otherwise it takes an hour
-or more, and 8 GB of memory.
+With `--quick` clips have 10 s, some modes are left out, and it takes less than ten minutes. Otherwise it takes three
+quarters of an hour, and 8 GB of memory.
 """
 
 import argparse
@@ -40,11 +40,10 @@ LENGTHS, QUICK_LENGTHS = (1.0, 10.0, 60.0), (10.0,)
 BATCHES = {modes.EAGER: (1, 16), modes.FUNCTION: (1, 16), modes.DATA: (16,), modes.PREDICT: (1, 16)}
 QUICK_BATCHES = {modes.EAGER: (1,), modes.FUNCTION: (1, 16), modes.DATA: (16,), modes.PREDICT: (16,)}
 # How long the rounds of a mode may take; those of pipelines need more, as a pass of many clips is the least to measure.
-SECONDS = {modes.EAGER: 20.0, modes.FUNCTION: 20.0, modes.DATA: 60.0, modes.PREDICT: 20.0}
-QUICK_SECONDS = {modes.EAGER: 10.0, modes.FUNCTION: 15.0, modes.DATA: 24.0, modes.PREDICT: 10.0}
+SECONDS = {modes.EAGER: 10.0, modes.FUNCTION: 15.0, modes.DATA: 24.0, modes.PREDICT: 10.0}
 
 
-def measure(setting: str, clip_seconds: float, mode: str, batch: int, seconds: float) -> Measured:
+def measure(setting: str, clip_seconds: float, mode: str, batch: int) -> Measured:
     """Check all contenders of one mode, and measure them."""
     config = definitions.SETTINGS[setting]
     audio = definitions.clips(config, clip_seconds, batch)
@@ -53,7 +52,7 @@ def measure(setting: str, clip_seconds: float, mode: str, batch: int, seconds: f
     differences = check(config, audio, ways)
     calls = {name: way.call for name, way in ways.items()}
     others = [name for name, way in ways.items() if not way.contender.in_graph]  # with threads of their own
-    times = rounds.measure(calls, seconds, settle=mode in modes.CALLS, busy_after=others)
+    times = rounds.measure(calls, SECONDS[mode], settle=mode in modes.CALLS, busy_after=others)
     per_clip = {name: [time / ways[name].clips for time in times[name]] for name in times}
     return Measured(setting, clip_seconds, mode, batch, per_clip, differences, load)
 
@@ -137,8 +136,7 @@ def main() -> None:
     console.print(facts)
     found: list[Measured] = []
     for setting, clip_seconds, mode, batch in cases(arguments.quick, arguments.modes, arguments.settings):
-        seconds = (QUICK_SECONDS if arguments.quick else SECONDS)[mode]
-        found.append(measure(setting, clip_seconds, mode, batch, seconds))
+        found.append(measure(setting, clip_seconds, mode, batch))
         show(found[-1], console)
         keras.backend.clear_session()
         gc.collect()  # graphs and their constants hang in cycles
