@@ -60,6 +60,24 @@ class Kernel:
         nothing = np.zeros((0, clips[0].shape[1]), np.float32)
         return self._of_group(*clips, *[nothing] * (GROUP - len(clips)))[: len(clips)]
 
+    def whole(self, batch: tf.Tensor) -> tf.Tensor | None:
+        """The features of clips without padding, as operations of the graph that is being traced.
+
+        Args:
+            batch: float32 `[batch, time, channels]`.
+
+        Returns:
+            The features with the bits of `batch`, or None where that is as good: where the graph does not know the
+            shape, and where channels are to be mixed.
+        """
+        if tf.executing_eagerly() or not batch.shape.is_fully_defined() or 0 in batch.shape:
+            return None
+        if self.config.channels not in (None, batch.shape[2]):
+            return None
+        return self.layer(
+            tf.transpose(batch, [0, 2, 1]) if self.config.input_data_format == "channels_first" else batch
+        )
+
     @functools.cached_property
     def _of_group(self) -> tf.types.experimental.ConcreteFunction:
         """The features of `GROUP` clips. One waits for the one that is `AT_ONCE` before it."""

@@ -259,6 +259,8 @@ class Transform:
         return feature if is_tensor else feature.numpy()
 
     def _of_batch(self, batch: tf.Tensor, lengths: Any) -> tf.Tensor:
+        if lengths is None and (features := self._kernel.whole(batch)) is not None:
+            return features
         if lengths is None:
             lengths = tf.fill([tf.shape(batch)[0]], tf.shape(batch)[1])
         elif not tf.is_tensor(lengths):

@@ -233,3 +233,22 @@ def test_strict_reads_whatever_audiopipe_decodes(path):
 )
 def test_the_path_of_a_value_is_found_for_errors(value, expected):
     assert rows.path_of(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "ready"),
+    [
+        (STEREO, True),
+        (STEREO.tolist(), True),
+        ({"array": STEREO, "sampling_rate": 8000}, True),
+        ({"array": STEREO, "sampling_rate": 16000}, False),
+        ({"array": STEREO, "sampling_rate": 8000, "bytes": b"RIFF"}, False),
+        ({"array": None, "path": "clip.wav", "sampling_rate": 8000}, False),
+        ("clip.wav", False),
+        (b"RIFF", False),
+        (None, False),
+        (Decoder(STEREO.T, 8000), False),
+    ],
+)
+def test_samples_at_the_rate_need_no_reading(value, ready):
+    assert rows.is_ready(value, 8000) == ready

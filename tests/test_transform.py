@@ -497,3 +497,22 @@ def test_the_configs_may_be_named_by_a_file(tmp_path):
     path.write_text(make().config.to_json())
     assert Transform(path).config == make().config
     assert Transform(str(path)).config == make().config
+
+
+# Graphs that know the shape of a batch
+
+
+@pytest.mark.parametrize("formats", [("channels_last", "channels_last"), ("channels_first", "channels_first")])
+@pytest.mark.parametrize(("channels", "of_config"), [(1, 1), (3, 1), (3, None), (2, 2)])
+def test_a_batch_of_known_shape_has_the_bits_of_its_clips(channels, of_config, formats):
+    layouts = {"input_data_format": formats[0], "output_data_format": formats[1]}
+    compute = make(channels=of_config, **layouts)
+    batch = np.random.default_rng(7).uniform(-1, 1, (3, 900, channels)).astype(np.float32)
+    graph = tf.function(compute).get_concrete_function(tf.TensorSpec(batch.shape))
+    alone = [compute(clip) for clip in batch]
+    assert graph.structured_outputs.shape == (3, *alone[0].shape)
+    np.testing.assert_array_equal(graph(tf.constant(batch)), alone)
+
+
+def test_a_batch_of_known_shape_without_a_whole_frame_has_none(mel):
+    assert tf.function(mel)(tf.zeros([2, 255, 1])).shape == (2, 0, 129, 1)
