@@ -159,6 +159,11 @@ class Transform:
 
         Raises:
             ForkError: If this process was forked after TensorFlow had run.
+
+        Example:
+            >>> first, second = Transform("speech-mel-80").rows(["examples/audio/speech.flac", "gone.wav"])
+            >>> first[0].shape, first[1], str(second)
+            ((349, 80), 349, "Could not read 'gone.wav': No such file or directory.")
         """
         forks.check()
         remaining = iter(values)

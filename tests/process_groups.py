@@ -10,7 +10,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def start(command, variables=None, **options) -> subprocess.Popen:
-    """Start a command in the project's folder, with further environment variables and arguments of `Popen`."""
+    """Start a command in the project's folder, with further environment variables and arguments of `Popen`.
+
+    It hears of Ctrl-C even where the tests themselves were started to hear of none, as a shell starts what runs behind.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # which it would inherit, unlike a handler
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         list(map(str, command)),
         cwd=ROOT,
