@@ -304,6 +304,21 @@ def test_a_batch_of_unknown_size_is_computed_in_one_piece(shape):
     assert pieces_of(tf.function(small_mel()).get_concrete_function(tf.TensorSpec(shape))) == []
 
 
+def test_a_batch_of_a_tf_data_map_is_computed_in_one_piece():
+    traced = []
+    layer = composed.get_melspectrogram_layer(n_fft=400, hop_length=160, sample_rate=16000, n_mels=80)
+
+    def compute(batch):
+        feature = layer(batch)
+        traced.append(pieces_of(feature))
+        return feature
+
+    tf.data.Dataset.from_tensors(tf.zeros([4, 320000, 1])).map(compute)
+    assert traced == [[]]
+    tf.function(compute)(tf.zeros([4, 320000, 1]))
+    assert traced[1] == [1, 1, 1, 1]
+
+
 def test_a_spectrogram_of_more_values_than_samples_is_computed_in_one_piece():
     layer = composed.get_stft_magnitude_layer(n_fft=512, hop_length=128)
     assert pieces_of(tf.function(layer).get_concrete_function(tf.TensorSpec([16, 160000, 1]))) == []
