@@ -8,7 +8,7 @@ from typing import Any
 
 SAMPLE_SECONDS = 0.02  # of one contender in one round: a thousand times what the clock and the scheduler blur
 SETTLE_SECONDS = 0.25  # in a longer call it is little what ran before
-PAUSE_SECONDS = 0.05  # threads of torch wait for more work for 5 ms, and those of NumPy's products for 25
+PAUSE_SECONDS = 0.15  # threads of NumPy's products wait for more work for 0.1 s, and those of torch for 5 ms
 LEAST_ROUNDS, MOST_ROUNDS = 5, 41
 WARM_UPS = 2  # the first call traces and compiles, and what it left in memory is used again by the next
 

@@ -31,12 +31,11 @@ from rich.table import Table
 from transformers.models.whisper import feature_extraction_whisper
 
 from audiopipe import Transform, hf
-from benchmarks import clips, machine
+from benchmarks import clips, machine, rounds
 
 BATCH_SIZE = inspect.signature(hf.map).parameters["batch_size"].default
 DISTINCT = 50
 TOLERANCE = 1e-4
-PAUSE_SECONDS = 0.3  # threads of torch wait so long for more work, and take processors from whoever comes next
 OURS = "audiopipe, as in hf.map"
 
 Contender = Callable[[list[np.ndarray]], Sequence[np.ndarray]]
@@ -84,7 +83,7 @@ def measure(functions: dict[str, Contender], batches: Iterator[list[np.ndarray]]
     for number, batch in enumerate(batches):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(rounds.PAUSE_SECONDS)
             started = time.perf_counter()
             functions[name](batch)
             times[name].append((time.perf_counter() - started) / len(batch))
