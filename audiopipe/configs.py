@@ -154,7 +154,7 @@ class MelSpectrogram(_MagnitudeConfig):
     Example:
         >>> config = MelSpectrogram(sample_rate=16000, n_fft=512, hop_length=160, n_mels=80, return_decibel=True)
         >>> config.fingerprint[:12], config.mel_f_max
-        ('15cc03c52225', 8000.0)
+        ('dba8fb74d35a', 8000.0)
     """
 
     composed: ClassVar[str] = "get_melspectrogram_layer"

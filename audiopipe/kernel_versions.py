@@ -5,11 +5,11 @@ from a file and nothing but the layers was imported. Config classes of other pac
 """
 
 VERSIONS = {
-    "KerasMelSpectrogram": 2,
-    "LogFrequencySpectrogram": 2,
-    "MelSpectrogram": 2,
+    "KerasMelSpectrogram": 3,
+    "LogFrequencySpectrogram": 3,
+    "MelSpectrogram": 3,
     "Stft": 1,
     "StftMagPhase": 2,
     "StftMagnitude": 2,
-    "WhisperLogMel": 2,
+    "WhisperLogMel": 3,
 }

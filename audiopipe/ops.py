@@ -5,7 +5,7 @@ rank, or on how many threads computed it. Plain TensorFlow operations do not all
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -141,20 +141,27 @@ def apply_filterbank(spectrogram: tf.Tensor, filterbank: tf.Tensor) -> tf.Tensor
     return tf.einsum("...f,fm->...m", spectrogram, filterbank)
 
 
-def combine_bins(spectrogram: tf.Tensor, matrix: tf.Tensor, data_format: str) -> tf.Tensor:
+def combine_bins(spectrogram: tf.Tensor, parts: Sequence[tuple[int, np.ndarray]], data_format: str) -> tf.Tensor:
     """Multiply the bins of a batch of spectrograms with a matrix, see `apply_filterbank`.
 
     Args:
         spectrogram: `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for `channels_first`.
-        matrix: `[bins, new bins]`, of the same dtype.
+        parts: The matrix `[bins, new bins]`, cut between its new bins: of each part the first bin, and its weights from
+            there on, of the same dtype.
         data_format: `"channels_last"` or `"channels_first"`.
 
     Returns:
         The same with `new bins`.
     """
-    if data_format == "channels_first":
-        return apply_filterbank(spectrogram, matrix)
-    return tf.transpose(apply_filterbank(tf.transpose(spectrogram, [0, 3, 1, 2]), matrix), [0, 2, 3, 1])
+    channels_last = data_format == "channels_last"
+    bins = tf.transpose(spectrogram, [0, 3, 1, 2]) if channels_last else spectrogram
+    products = []
+    for first, weights in parts:
+        whole = len(weights) == spectrogram.shape[2 if channels_last else 3]
+        part = bins if whole else bins[..., first : first + len(weights)]
+        products.append(apply_filterbank(part, tf.constant(weights)))
+    new_bins = products[0] if len(products) == 1 else tf.concat(products, axis=-1)
+    return tf.transpose(new_bins, [0, 2, 3, 1]) if channels_last else new_bins
 
 
 def pairwise_sum(values: tf.Tensor, axis: int = -1) -> tf.Tensor:

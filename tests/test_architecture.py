@@ -33,6 +33,7 @@ RANKS = {
     "compiled": 1,
     "ops": 2,
     "filterbanks": 2,
+    "banded": 2,
     "whisper": 2,
     "reconstruction": 2,
     "sources": 2,

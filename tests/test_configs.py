@@ -47,19 +47,19 @@ CLASSES = (
 # `later_field`.
 GOLDEN = {
     StftMagnitude: "2691f67e4f738dd217349d895fd9be399902261ec078e879196c19c40bae14cd",
-    MelSpectrogram: "becc0416764e38d3ba913c12d52ed98c2e7988d73b097362258831bb9a6f17f4",
-    KerasMelSpectrogram: "61f88f3a638c24f0d6f0a7adfbba13bc3672637e27a83f6df5b552f76d868dd6",
-    LogFrequencySpectrogram: "f1b66d161fe4ae08260d190cb10929bf7c5dba698a9378fd4fe418e420010209",
+    MelSpectrogram: "3e120d52f4983e7a78ed03c450863a871d24218f5967b3b26dfe47456645a20b",
+    KerasMelSpectrogram: "ebb36e2e3abad6c9c32deb5b481d0d947bcfbb1a4f61cdf297be1b81447568ea",
+    LogFrequencySpectrogram: "21c1b4842c355500e82c6d9b73ea8a74de27f3165633743428a188e2221a453e",
     Stft: "4aac671e5304e49323b380170cdcd12fb33dab8bfd21e7ac59a50cb470c8dc43",
     StftMagPhase: "53ed5ef08da331745788a690b612c88ff45432864c7031074ea1d3ba5a7746ef",
-    WhisperLogMel: "55f6cc6b4bf73f6846c946af298e889c96f5b7f61c0bb75f3c7e4e56f1fdd640",
+    WhisperLogMel: "127e8b3c3275eff122828574b06d03a2c3b59d2b578440036d7ff424f460092f",
 }
 GOLDEN_NAMES = {
-    "music-log-84": "72ad78c565a0f1c741d4acc62b20ae566768b4dea5ce2a180dd947bb7a68db43",
-    "music-mel-128": "84dca7aab13f0ec63b6a9287253c698d78768985dc5e1e869e75364cb0f6a0d6",
-    "speech-mel-80": "f1800af04d851e9f49927fcf8dc34196f6f492779da274ff8714552caed012fe",
-    "whisper-80": "55f6cc6b4bf73f6846c946af298e889c96f5b7f61c0bb75f3c7e4e56f1fdd640",
-    "whisper-128": "bfa8f39453273d1f4c250830c0e4c8ff2984cad5213cd7c106ce8692c6f5fee3",
+    "music-log-84": "bcd78220ccf3f39dcb42940b5f87954e2fcdc7dd3d5110fa3af9235b5e5fbc73",
+    "music-mel-128": "ccdbe389831ffa1954ff27eca808c547d5e3bcdeb3ede65d1a131f09e61f6cee",
+    "speech-mel-80": "b81f7bc25c84b958766e69c6147a22de9da093d98f953baeb15dd9e50e7bf1b8",
+    "whisper-80": "127e8b3c3275eff122828574b06d03a2c3b59d2b578440036d7ff424f460092f",
+    "whisper-128": "cdd189270b734127922b53a68df0f4b0a69ac4d5be2b4e68d730ade73cd89ef8",
 }
 
 # For each field a valid value that is not its default.

@@ -6,9 +6,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from audiopipe import checks, filterbanks, ops
+from audiopipe import banded, checks, filterbanks, ops
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.audio_layer import AudioLayer, resolve_data_format
 
@@ -60,12 +59,13 @@ class ApplyFilterbank(AudioLayer):
                 f"Received: filterbank_kwargs={filterbank_kwargs!r} ({error})."
             ) from error
         self.filterbank = filterbank.astype(self.compute_dtype)
+        self._parts = banded.parts(self.filterbank)
         self.data_format = resolve_data_format("data_format", data_format)
 
     def call(self, spectrogram):
         """Apply the filterbank to a batch of spectrograms."""
         self.check_input(spectrogram)
-        return ops.combine_bins(spectrogram, tf.constant(self.filterbank), self.data_format)
+        return ops.combine_bins(spectrogram, self._parts, self.data_format)
 
     def compute_output_shape(self, input_shape):
         channels_last = self.data_format == "channels_last"
