@@ -206,7 +206,7 @@ def test_a_contender_of_other_frames_is_refused(speech):
 @pytest.mark.parametrize("mode", modes.MODES)
 def test_every_mode_gives_the_features_of_the_first_batch(mode, speech, monkeypatch):
     config, audio = speech
-    monkeypatch.setattr(modes, "PASS_SECONDS", 1.0)
+    monkeypatch.setattr(modes, "PASS_SECONDS", {})
     found = modes.ways(mode, [peers.of_layer(config)], audio, 0.25)
     assert len(found) == (2 if mode == DATA else 1)
     assert {way.clips for way in found.values()} == {2 if mode in modes.CALLS else 4}
