@@ -141,27 +141,51 @@ def apply_filterbank(spectrogram: tf.Tensor, filterbank: tf.Tensor) -> tf.Tensor
     return tf.einsum("...f,fm->...m", spectrogram, filterbank)
 
 
-def combine_bins(spectrogram: tf.Tensor, parts: Sequence[tuple[int, np.ndarray]], data_format: str) -> tf.Tensor:
+def apply_in_parts(spectrogram: tf.Tensor, filterbank: tf.Tensor, parts: Sequence[tuple[int, np.ndarray]]) -> tf.Tensor:
+    """`apply_filterbank` with a filterbank that was cut into parts, without most of its zeros.
+
+    The gradient is that of the whole filterbank, in one product: to add those of the parts takes longer.
+
+    Args:
+        spectrogram: `[..., frequency]`.
+        filterbank: `[frequency, bins]`, of the same dtype.
+        parts: What `audiopipe.banded.parts` gives of it. Fewer than two mean the whole.
+
+    Returns:
+        `[..., bins]`.
+    """
+    if len(parts) < 2:
+        return apply_filterbank(spectrogram, filterbank)
+
+    @tf.custom_gradient
+    def product(spectrogram: tf.Tensor):
+        cut = [(spectrogram[..., first : first + len(weights)], tf.constant(weights)) for first, weights in parts]
+        bands = tf.concat([apply_filterbank(bins, weights) for bins, weights in cut], axis=-1)
+        return bands, lambda upstream: tf.einsum("...m,fm->...f", upstream, filterbank)
+
+    return product(spectrogram)
+
+
+def combine_bins(
+    spectrogram: tf.Tensor,
+    matrix: tf.Tensor,
+    data_format: str,
+    parts: Sequence[tuple[int, np.ndarray]] = (),
+) -> tf.Tensor:
     """Multiply the bins of a batch of spectrograms with a matrix, see `apply_filterbank`.
 
     Args:
         spectrogram: `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for `channels_first`.
-        parts: The matrix `[bins, new bins]`, cut between its new bins: of each part the first bin, and its weights from
-            there on, of the same dtype.
+        matrix: `[bins, new bins]`, of the same dtype.
         data_format: `"channels_last"` or `"channels_first"`.
+        parts: The matrix cut into parts, see `apply_in_parts`.
 
     Returns:
         The same with `new bins`.
     """
-    channels_last = data_format == "channels_last"
-    bins = tf.transpose(spectrogram, [0, 3, 1, 2]) if channels_last else spectrogram
-    products = []
-    for first, weights in parts:
-        whole = len(weights) == spectrogram.shape[2 if channels_last else 3]
-        part = bins if whole else bins[..., first : first + len(weights)]
-        products.append(apply_filterbank(part, tf.constant(weights)))
-    new_bins = products[0] if len(products) == 1 else tf.concat(products, axis=-1)
-    return tf.transpose(new_bins, [0, 2, 3, 1]) if channels_last else new_bins
+    if data_format == "channels_first":
+        return apply_in_parts(spectrogram, matrix, parts)
+    return tf.transpose(apply_in_parts(tf.transpose(spectrogram, [0, 3, 1, 2]), matrix, parts), [0, 2, 3, 1])
 
 
 def pairwise_sum(values: tf.Tensor, axis: int = -1) -> tf.Tensor:

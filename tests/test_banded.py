@@ -47,28 +47,40 @@ def test_only_great_filterbanks_with_mostly_zeros_are_cut(filterbank, count):
 
 
 def test_bands_without_any_weight_are_zero():
-    filterbank = filterbanks.mel(**MEL) * (np.arange(128) < 32)
-    spectrogram = tf.ones([1, 3, 1025, 1])
-    bands = ops.combine_bins(spectrogram, banded.parts(filterbank.astype(np.float32)), "channels_last").numpy()
-    assert bands.shape == (1, 3, 128, 1)
-    assert np.all(bands[:, :, 32:] == 0)
-    np.testing.assert_allclose(bands[0, 0, :32, 0], filterbank[:, :32].sum(axis=0), rtol=1e-6)
+    filterbank = (filterbanks.mel(**MEL) * (np.arange(128) < 32)).astype(np.float32)
+    bands = ops.apply_in_parts(tf.ones([3, 1025]), tf.constant(filterbank), banded.parts(filterbank)).numpy()
+    assert bands.shape == (3, 128)
+    assert np.all(bands[:, 32:] == 0)
+    np.testing.assert_allclose(bands[0, :32], filterbank[:, :32].sum(axis=0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_products_with_parts_equal_those_in_float64_and_have_the_same_bits_for_every_batch(data_format):
-    parts = banded.parts(filterbanks.mel(**MEL).astype(np.float32))
+    filterbank = filterbanks.mel(**MEL).astype(np.float32)
+    parts = banded.parts(filterbank)
     values = np.random.default_rng(0).uniform(0, 10, (5, 2, 40, 1025)).astype(np.float32)
     expected = librosa.filters.mel(sr=22050, n_fft=2048, n_mels=128, dtype=np.float64).T
 
     def product(spectrogram):
         if data_format == "channels_first":
-            return ops.combine_bins(tf.constant(spectrogram), parts, data_format).numpy()
+            return ops.combine_bins(tf.constant(spectrogram), filterbank, data_format, parts).numpy()
         channels_last = tf.constant(np.moveaxis(spectrogram, 1, -1))
-        return np.moveaxis(ops.combine_bins(channels_last, parts, data_format).numpy(), -1, 1)
+        return np.moveaxis(ops.combine_bins(channels_last, filterbank, data_format, parts).numpy(), -1, 1)
 
     bands = product(values)
     np.testing.assert_allclose(bands, values.astype(np.float64) @ expected, rtol=2e-6)
     for clip, channel, frames in [(0, 0, slice(0, 1)), (3, 1, slice(7, 30)), (4, 0, slice(39, 40))]:
         alone = product(values[clip : clip + 1, channel : channel + 1, frames])
         assert np.array_equal(alone[0, 0], bands[clip, channel, frames])
+
+
+def test_the_gradients_of_parts_are_those_of_the_whole_filterbank():
+    filterbank = filterbanks.mel(**MEL).astype(np.float32)
+    spectrogram = tf.constant(np.random.default_rng(0).uniform(0, 10, (3, 7, 1025)).astype(np.float32))
+    upstream = np.random.default_rng(1).standard_normal((3, 7, 128)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(spectrogram)
+        bands = ops.apply_in_parts(spectrogram, tf.constant(filterbank), banded.parts(filterbank))
+    expected = upstream.astype(np.float64) @ filterbank.T.astype(np.float64)
+    gradients = tape.gradient(bands, spectrogram, output_gradients=upstream)
+    np.testing.assert_allclose(gradients, expected, rtol=1e-5, atol=1e-9)

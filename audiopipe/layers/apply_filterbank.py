@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from audiopipe import banded, checks, filterbanks, ops
 from audiopipe.errors import ArgumentError
@@ -65,7 +66,7 @@ class ApplyFilterbank(AudioLayer):
     def call(self, spectrogram):
         """Apply the filterbank to a batch of spectrograms."""
         self.check_input(spectrogram)
-        return ops.combine_bins(spectrogram, self._parts, self.data_format)
+        return ops.combine_bins(spectrogram, tf.constant(self.filterbank), self.data_format, self._parts)
 
     def compute_output_shape(self, input_shape):
         channels_last = self.data_format == "channels_last"

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from audiopipe import checks, ops
 from audiopipe.errors import ArgumentError
@@ -48,8 +49,8 @@ class LogmelToMFCC(SpectrogramLayer):
         n_mels = log_mel_spectrogram.shape[self.bin_axis]
         # A product with a matrix that is rounded once: it has the same bits for every rank and number of frames.
         angles = np.pi / n_mels * np.outer(np.arange(n_mels) + 0.5, np.arange(self.n_mfccs))
-        cosines = (np.sqrt(2 / n_mels) * np.cos(angles)).astype(self.compute_dtype)
-        return ops.combine_bins(log_mel_spectrogram, [(0, cosines)], self.data_format)
+        cosines = np.sqrt(2 / n_mels) * np.cos(angles)
+        return ops.combine_bins(log_mel_spectrogram, tf.constant(cosines, log_mel_spectrogram.dtype), self.data_format)
 
     def compute_output_shape(self, input_shape):
         shape = list(super().compute_output_shape(input_shape))
