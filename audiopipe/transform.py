@@ -264,9 +264,10 @@ class Transform:
         return feature if is_tensor else feature.numpy()
 
     def _of_batch(self, batch: tf.Tensor, lengths: Any) -> tf.Tensor:
-        if lengths is None and (features := self._kernel.whole(batch)) is not None:
-            return features
         if lengths is None:
+            features = self._kernel.whole(batch)
+            if features is not None:
+                return features
             lengths = tf.fill([tf.shape(batch)[0]], tf.shape(batch)[1])
         elif not tf.is_tensor(lengths):
             lengths = np.asarray(lengths) if np.size(lengths) else np.zeros(0, np.int64)

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 import librosa
@@ -361,6 +362,22 @@ def test_known_numbers_of_channels_are_in_the_element_spec(kept):
     first = make(channels=2, output_data_format="channels_first")
     spec = generated(signature=tf.TensorSpec([None, None], tf.float32)).map(first).element_spec
     assert spec.shape == (2, None, 129)
+
+
+def test_maps_of_tf_data_are_made_without_a_warning_of_tensorflow():
+    program = """
+        import tensorflow as tf
+        from audiopipe import Transform, configs
+        mel = Transform(configs.MelSpectrogram(sample_rate=8000, n_fft=256))
+        clips = tf.data.Dataset.from_tensors(tf.zeros([800, 1])).repeat(4)
+        clips.map(mel)
+        clips.batch(2).map(mel)
+        clips.batch(2, drop_remainder=True).map(mel)
+        clips.batch(2).map(lambda batch: mel(batch, lengths=[400, 800]))
+        clips.map(lambda clip: {"audio": clip, "n_samples": 800}).batch(2).map(mel)
+    """
+    found = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    assert "WARNING:tensorflow" not in found.stderr
 
 
 def test_lengths_that_are_no_integers_are_refused_in_a_tf_data_map(mel):
