@@ -35,18 +35,19 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS)
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/test_hf_processes.py
+	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/hf/test_processes_of_datasets.py
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py tests/parity/test_thread_invariance.py
 
 test-long: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow -s tests/test_long_recordings.py
+	$(BIN)/python -m pytest -m slow -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: $(INSTALLED)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b doctest docs docs/_build/doctest

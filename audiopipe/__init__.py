@@ -3,47 +3,54 @@
 TensorFlow, Apache Beam and `datasets` are imported when something needs them, not with this package.
 """
 
+# `python -m audiopipe` runs this module while the working directory is still on `sys.path`. So nothing is imported here
+# that Python has not loaded already: a file called typing.py beside somebody's data must not run.
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from audiopipe import beam, composed, configs, errors, hf, layers, registry, tfdata, tflite
+    from typing import Any
+
+    from audiopipe import audio, beam, composed, configs, errors, export, hf, layers, plotting, registry, tfdata
     from audiopipe.errors import AudiopipeError
-    from audiopipe.fingerprints import fingerprint_of
-    from audiopipe.records import load
-    from audiopipe.transform import Transform
+    from audiopipe.feature_sets import fingerprint_of, load
+    from audiopipe.transform import Segments, Transform
 
 __all__ = [
     "AudiopipeError",
+    "Segments",
     "Transform",
+    "audio",
     "beam",
     "composed",
     "configs",
     "errors",
+    "export",
     "fingerprint_of",
     "hf",
     "layers",
     "load",
+    "plotting",
     "registry",
     "tfdata",
-    "tflite",
 ]
 
-_ATTRIBUTES = {
+_HOMES = {
     "AudiopipeError": "audiopipe.errors",
+    "Segments": "audiopipe.transform",
     "Transform": "audiopipe.transform",
-    "fingerprint_of": "audiopipe.fingerprints",
-    "load": "audiopipe.records",
+    "fingerprint_of": "audiopipe.feature_sets",
+    "load": "audiopipe.feature_sets",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name == "__version__":
         from importlib.metadata import version
 
         return version("audiopipe")
-    if name in _ATTRIBUTES:
-        value = getattr(importlib.import_module(_ATTRIBUTES[name]), name)
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value
         return value
     if name in __all__:

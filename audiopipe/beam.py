@@ -14,15 +14,18 @@ except ImportError as error:
         'audiopipe.beam needs the package apache-beam, which is not installed: pip install "audiopipe[beam]".'
     ) from error
 
-from audiopipe import checks, engines, files, registry, storage
-from audiopipe.config import Config
+from audiopipe import checks, registry
+from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
-from audiopipe.featureset import FeatureSet
-from audiopipe.job import Job
-from audiopipe.pipeline import Precompute, ReadPlan, WriteFeatureShards
-from audiopipe.plan import Plan
-from audiopipe.progress import Reporter, Silent
-from audiopipe.segments import Segments
+from audiopipe.feature_sets import dtypes
+from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.precompute import engines
+from audiopipe.precompute.job import Job
+from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
+from audiopipe.precompute.plan import Plan
+from audiopipe.precompute.progress import Reporter, Silent
+from audiopipe.storage import files
+from audiopipe.transform.segments import Segments
 
 __all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
 
@@ -67,7 +70,7 @@ def precompute(
         max_failure_ratio: The job ends when more of the clips fail, which is looked at from the hundredth clip on.
         stall_timeout: The job ends when no shard was finished for so many seconds.
         beam_options: Options of Apache Beam, as on a command line, in place of `workers`: `--runner` and its options.
-        reporter: What shows how the job goes, see `audiopipe.progress`. None shows nothing.
+        reporter: What shows how the job goes, see `audiopipe.precompute.progress`. None shows nothing.
 
     Returns:
         The finished feature set.
@@ -83,7 +86,7 @@ def precompute(
         ArgumentError: If an option is unknown.
     """
     options, flags = engines.parse_options(beam_options or [], workers)
-    storage.check(dtype)
+    dtypes.check(dtype)
     job = Job(
         source=source,
         output=files.absolute(os.fspath(output)),
@@ -129,7 +132,7 @@ def estimate(
         >>> plan.n_clips, plan.n_shards
         (7, 1)
     """
-    storage.check(dtype)
+    dtypes.check(dtype)
     job = Job(
         source=source,
         output="",

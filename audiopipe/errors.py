@@ -91,6 +91,10 @@ class ForkError(AudiopipeError, RuntimeError):
     """A process was forked after TensorFlow had run, and would wait for ever if it computed."""
 
 
+class ForeignCodeError(AudiopipeError, ImportError):
+    """Code would have been imported from a folder that nothing is installed to."""
+
+
 class MissingDependencyError(AudiopipeError, ImportError):
     """An optional dependency is needed and not installed."""
 

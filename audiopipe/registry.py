@@ -14,17 +14,19 @@ Example:
     audiopipe.errors.RegistryError: ...
 """
 
-import importlib.metadata
 import json
 import os
 import re
 import threading
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
-from audiopipe import checks, configs, files
-from audiopipe.config import Config
+from audiopipe import checks, configs
+from audiopipe.configs.base import Config
+from audiopipe.configs.presets import presets
 from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
+from audiopipe.runtime import installed
+from audiopipe.storage import files
 
 ENVIRONMENT_VARIABLE = "AUDIOPIPE_REGISTRY"
 ENTRY_POINT_GROUP = "audiopipe.configs"
@@ -178,35 +180,21 @@ class Registry:
         with self._lock:
             if self._loaded:
                 return
-            for name, config in _built_in().items():
-                self._register(name, config, "audiopipe's own examples")
+            for name, config in presets().items():
+                self._register(name, config, "audiopipe's presets")
             if self._environment:
                 for path in filter(None, os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep)):
                     self._load_file(path, source=f"the file {path} in {ENVIRONMENT_VARIABLE}")
-                for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+                for entry_point in installed.entry_points(ENTRY_POINT_GROUP):
                     self._register(
                         entry_point.name, _load_entry_point(entry_point), f"the entry point {entry_point.value}"
                     )
             self._loaded = True
 
 
-def _built_in() -> dict[str, Config]:
-    fixed: dict[str, Any] = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
-    music: dict[str, Any] = {"sample_rate": 22050, "n_fft": 2048, "hop_length": 512, "return_decibel": True, **fixed}
-    return {
-        "speech-mel-80": configs.MelSpectrogram(
-            sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, return_decibel=True, **fixed
-        ),
-        "music-mel-128": configs.MelSpectrogram(n_mels=128, **music),
-        "music-log-84": configs.LogFrequencySpectrogram(log_n_bins=84, **music),
-        "whisper-80": configs.WhisperLogMel(n_mels=80, **fixed),
-        "whisper-128": configs.WhisperLogMel(n_mels=128, **fixed),
-    }
-
-
-def _load_entry_point(entry_point: importlib.metadata.EntryPoint) -> Config:
+def _load_entry_point(entry_point: EntryPoint) -> Config:
     try:
-        return entry_point.load()
+        return installed.load(entry_point)
     except Exception as error:
         raise RegistryError(
             f"The entry point {entry_point.name} = {entry_point.value!r} of the group {ENTRY_POINT_GROUP} cannot be "

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import inputs, schema
-from audiopipe.config import Config
-from audiopipe.inputs import Source
-from audiopipe.segments import Segments
-from audiopipe.transform import Transform
+from audiopipe import inputs
+from audiopipe.configs.base import Config
+from audiopipe.inputs import Source, metadata_types
+from audiopipe.transform.segments import Segments
+from audiopipe.transform.transform import Transform
 
 _DTYPES = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf.bool}
 
@@ -78,14 +78,14 @@ def from_sources(
     Returns:
         As `from_audio`.
     """
-    types = schema.infer(source.metadata for source in sources)
+    types = metadata_types.infer(source.metadata for source in sources)
     if segments is not None:
         segments.sizes(transform.config)
         types = segments.schema(types)
     dtypes = [tf.string, tf.float32, *(_DTYPES[kind] for kind in types.values())]
 
     def parts(clip: Source, samples: np.ndarray) -> list[Any]:
-        values = [_as_numpy(schema.fill(clip.metadata.get(name), kind), kind) for name, kind in types.items()]
+        values = [_as_numpy(metadata_types.fill(clip.metadata.get(name), kind), kind) for name, kind in types.items()]
         return [_as_numpy(clip.id, "string"), samples, *values]
 
     def read(index: int) -> list[Any]:

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
-from audiopipe import configs, filterbanks
+from audiopipe import configs
+from audiopipe.signal import filterbanks
 
 Feature = configs.MelSpectrogram | configs.LogFrequencySpectrogram
 Definition = Callable[[Feature, np.ndarray], np.ndarray]

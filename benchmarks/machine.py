@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from audiopipe import environment
+from audiopipe.runtime import machine_facts
 
 SAMPLE_SECONDS = 0.05
 
@@ -32,7 +32,7 @@ def facts() -> dict[str, Any]:
         "processors": processors(),
         "processor": models[0] if models else platform.machine(),
         "system": platform.system(),
-        "versions": environment.versions(),
+        "versions": machine_facts.versions(),
         "load": load(),
     }
 

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiopipe import plan
+from audiopipe.precompute import plan
 from benchmarks import clips, loops, machine
 
 DISTINCT = 100
@@ -76,7 +76,7 @@ def run(folder: Path, paths: list[Path], count: int, workers: int, shard_bytes: 
             raise RuntimeError(f"The job failed: {errors}")
         shards = plan.read(output).n_shards
         written = sum(path.stat().st_size for path in Path(output).glob("*.tfrecord"))
-        name = "audiopipe.worker" if workers > 1 else "precompute"
+        name = "audiopipe.precompute.worker" if workers > 1 else "precompute"
         return Measured(
             clips=count,
             workers=workers,

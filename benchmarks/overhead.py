@@ -43,7 +43,8 @@ def measure(folder: Path, shards: int) -> dict[str, Any]:
 
 
 def _measure(folder: str, count: int) -> dict[str, Any]:
-    from audiopipe import Transform, draft, inputs, shards
+    from audiopipe import Transform, inputs
+    from audiopipe.precompute import planning, shard_writer
     from benchmarks import loops
 
     paths = clips.write(Path(folder, "clips"), DISTINCT)
@@ -51,7 +52,7 @@ def _measure(folder: str, count: int) -> dict[str, Any]:
     manifest = clips.write_manifest(Path(folder, "clips.csv"), paths, 2 * turns * CLIPS_PER_SHARD)
     sources = inputs.scan(str(manifest))
     config = loops.config()
-    with draft.draft(f"{folder}/features", config, sources, num_shards=2 * turns) as drafted:
+    with planning.draft(f"{folder}/features", config, sources, num_shards=2 * turns) as drafted:
         work = drafted.write()
     bare, transform = loops.bare(), Transform(config)
     frame = np.zeros((config.framing.n_samples(1), 1), np.float32)
@@ -70,11 +71,11 @@ def _measure(folder: str, count: int) -> dict[str, Any]:
         names = [str(paths[clip % DISTINCT]) for clip in range(first, first + CLIPS_PER_SHARD)]
         times = {
             "bare": spent(bare, names, f"{folder}/bare"),
-            "worker": spent(shards.write_shard, work.clips_file(plain.file), plain.number),
+            "worker": spent(shard_writer.write_shard, work.clips_file(plain.file), plain.number),
         }
         stopwatch = stages.Stages()
         with stopwatch.measured(stages.steps()):
-            shards.write_shard(work.clips_file(watched.file), watched.number)
+            shard_writer.write_shard(work.clips_file(watched.file), watched.number)
         by_step = {name: 1000 * seconds / CLIPS_PER_SHARD for name, seconds in stopwatch.seconds.items()}
         by_step[CALL] = spent(lambda: [transform.compute(frame) for _ in range(CLIPS_PER_SHARD)])
         by_step[GRAPH] = by_step.pop(stages.FEATURE) - by_step[CALL]

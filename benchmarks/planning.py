@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audiopipe import completion, draft, environment, files, finished, inputs, plan, registry
+from audiopipe import inputs, registry
+from audiopipe.precompute import completion, finished_shards, plan, planning
+from audiopipe.runtime import machine_facts
+from audiopipe.storage import files
 from benchmarks import loops, machine
 
 CLIPS_PER_SHARD = 400  # of 10 s in a shard of 128 MB
@@ -38,7 +41,7 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
     before = machine.reset_peak()
     started = time.perf_counter()
     output = f"{folder}/features"
-    with draft.draft(output, registry.get(loops.CONFIG), inputs.scan(str(manifest))) as drafted:
+    with planning.draft(output, registry.get(loops.CONFIG), inputs.scan(str(manifest))) as drafted:
         listed = time.perf_counter()
         work = drafted.write()
         written = time.perf_counter()
@@ -58,14 +61,14 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
 def measure_finished(folder: str, count: int) -> dict[str, Any]:
     """Put sidecars together as they come, look for them as a job and a worker do, and finish."""
     sources = (inputs.Source(f"{number:09d}", f"/absent/{number:09d}.flac") for number in range(count))
-    with draft.draft(f"{folder}/features", registry.get(loops.CONFIG), sources, num_shards=count) as drafted:
+    with planning.draft(f"{folder}/features", registry.get(loops.CONFIG), sources, num_shards=count) as drafted:
         work = drafted.write()
     table, _ = work.shards(), _machine()
     before = machine.reset_peak()
-    job = finished.Finished(work)
+    job = finished_shards.Finished(work)
     putting_together = 0.0
-    for first in range(0, count, finished.SIDECARS_PER_BATCH):
-        for shard in table[first : first + finished.SIDECARS_PER_BATCH]:
+    for first in range(0, count, finished_shards.SIDECARS_PER_BATCH):
+        for shard in table[first : first + finished_shards.SIDECARS_PER_BATCH]:
             Path(work.path(f"shard-{shard.number:05d}.json")).write_bytes(plan.to_line(_sidecar(work, shard)))
         putting_together += _seconds(job.refresh)
     result = {
@@ -73,9 +76,9 @@ def measure_finished(folder: str, count: int) -> dict[str, Any]:
         "sidecar_bytes": len(plan.to_line(_sidecar(work, table[-1]))),
         "put_together_seconds": putting_together,
         "look_seconds": _seconds(lambda: _look(job)),
-        "read_again_seconds": _seconds(finished.Finished(work).refresh),
-        "find_one_seconds": _seconds(lambda: finished.find(work, table[-1].number, table[-1].digest)),
-        "find_next_seconds": _seconds(lambda: finished.find(work, table[0].number, table[0].digest)),
+        "read_again_seconds": _seconds(finished_shards.Finished(work).refresh),
+        "find_one_seconds": _seconds(lambda: finished_shards.find(work, table[-1].number, table[-1].digest)),
+        "find_next_seconds": _seconds(lambda: finished_shards.find(work, table[0].number, table[0].digest)),
         "peak_bytes_of_looking": machine.peak() - before,
         "finish_seconds": _seconds(lambda: completion.finish(work)),
         "peak_bytes_of_finishing": machine.peak() - before,
@@ -84,14 +87,14 @@ def measure_finished(folder: str, count: int) -> dict[str, Any]:
     return {**result, "plan_files": len(sizes), "plan_bytes": sum(sizes.values())}
 
 
-def _look(job: finished.Finished) -> None:
+def _look(job: finished_shards.Finished) -> None:
     job.refresh()
     assert job.done.shards == job.done.clips
 
 
 @functools.cache
 def _machine() -> dict[str, Any]:
-    return environment.machine()
+    return machine_facts.machine()
 
 
 def _sidecar(work: plan.Plan, shard: plan.Shard) -> dict[str, Any]:

@@ -20,9 +20,11 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from audiopipe import configs, environment, load, records
-from audiopipe.featureset import FeatureSet, sha256
-from audiopipe.storage import DTYPES
+from audiopipe import configs, load
+from audiopipe.feature_sets import records
+from audiopipe.feature_sets.dtypes import DTYPES
+from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.runtime import machine_facts
 
 CONFIG = configs.MelSpectrogram(
     sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, return_decibel=True, input_data_format="channels_last"
@@ -59,7 +61,7 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
             {"name": path.name, "records": count, "bytes": path.stat().st_size, "sha256": sha256(str(path))}
             for path, count in zip(paths, counts, strict=True)
         ],
-        machines=[environment.machine()],
+        machines=[machine_facts.machine()],
         dtype=dtype,
         max_error=max_error,
     ).write()

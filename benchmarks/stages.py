@@ -17,12 +17,16 @@ def steps() -> list[tuple[str, Any, str]]:
     import soundfile
     import tensorflow as tf
 
-    from audiopipe import Transform, audio, containers, identities, records, shards, sources
+    from audiopipe import Transform, audio
+    from audiopipe.audio import containers, opening
+    from audiopipe.feature_sets import records
+    from audiopipe.inputs import listings
+    from audiopipe.precompute import shard_writer
 
     return [
-        ("whether the file is what was listed, and stays it", identities, "changed"),
-        ("whether the file is what was listed, and stays it", sources.Opened, "check_unchanged"),
-        ("opening the file", sources, "_open"),
+        ("whether the file is what was listed, and stays it", listings, "changed"),
+        ("whether the file is what was listed, and stays it", opening.Opened, "check_unchanged"),
+        ("opening the file", opening, "_open"),
         ("whether the file is whole: its container", containers, "missing"),
         ("libsndfile's opening and closing", soundfile.SoundFile, "__init__"),
         ("libsndfile's opening and closing", soundfile.SoundFile, "close"),
@@ -32,7 +36,7 @@ def steps() -> list[tuple[str, Any, str]]:
         ("encoding the record", records, "encode_as"),
         ("TFRecordWriter", tf.io.TFRecordWriter, "write"),
         ("TFRecordWriter", tf.io.TFRecordWriter, "__exit__"),
-        ("SHA-256 of the shard", shards, "sha256"),
+        ("SHA-256 of the shard", shard_writer, "sha256"),
     ]
 
 

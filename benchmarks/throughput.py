@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from audiopipe import load, plan
+from audiopipe import load
+from audiopipe.precompute import plan
 from benchmarks import clips, loops, machine
 from benchmarks.served import ONE_THREAD, Served
 

@@ -8,9 +8,10 @@ The options are those of `audiopipe precompute`.
 import typer
 
 from audiopipe import cli
+from audiopipe.cli import precompute
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
-app.command(**cli.PRECOMPUTE_SETTINGS)(cli.precompute)
+app.command(**precompute.SETTINGS)(precompute.precompute)
 
 if __name__ == "__main__":
     cli.main(app)

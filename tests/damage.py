@@ -6,8 +6,8 @@ import json
 
 import tensorflow as tf
 
-from audiopipe import records
-from audiopipe.featureset import FeatureSet, sha256
+from audiopipe.feature_sets import loading, records
+from audiopipe.feature_sets.feature_set import FeatureSet, sha256
 
 
 def edit(folder, change):
@@ -34,7 +34,7 @@ def bless(folder):
 def store_as(folder, dtype):
     """Write a feature set anew with another storage dtype, and return it."""
     feature_set = FeatureSet.open(folder)
-    elements = records.elements(feature_set).as_numpy_iterator()
+    elements = loading.elements(feature_set).as_numpy_iterator()
     shards, max_error = [], 0.0
     for number, shard in enumerate(feature_set.shards):
         encoded = []

@@ -1,15 +1,15 @@
 """A plan in one step, and its shards written without a pipeline, for tests of what comes after them."""
 
-from audiopipe import draft, plan, shards
+from audiopipe.precompute import plan, planning, shard_writer
 
 
 def written(output, config, sources, num_shards=None, **keywords):
-    with draft.draft(output, config, sources, num_shards=num_shards, **keywords) as drafted:
+    with planning.draft(output, config, sources, num_shards=num_shards, **keywords) as drafted:
         return drafted.write()
 
 
 def write_shard(work, shard):
-    return shards.write_shard(work.clips_file(work.shards()[shard].file), shard)
+    return shard_writer.write_shard(work.clips_file(work.shards()[shard].file), shard)
 
 
 def clips_of(work, shard):

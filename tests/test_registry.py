@@ -9,6 +9,7 @@ import pytest
 from audiopipe import configs, registry
 from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
 from audiopipe.registry import Registry
+from audiopipe.runtime import installed
 
 MEL = configs.MelSpectrogram(sample_rate=16000, n_mels=64)
 OTHER = configs.MelSpectrogram(sample_rate=16000, n_mels=40)
@@ -43,6 +44,8 @@ def distribution(tmp_path, monkeypatch):
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[audiopipe.configs]\n{entry_point}\n")
         monkeypatch.syspath_prepend(tmp_path)
+        folders = installed.install_folders()
+        monkeypatch.setattr(installed, "install_folders", lambda: [str(tmp_path), *folders])
 
     return install
 

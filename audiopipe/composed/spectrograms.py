@@ -1,8 +1,8 @@
 """Spectrograms: the magnitude of a short-time Fourier transform, alone or summed by a filterbank."""
 
 from audiopipe.composed.parts import compose, decibel_layers
-from audiopipe.filterbanks import C1_HERTZ
 from audiopipe.layers import STFT, ApplyFilterbank, ComposedLayer, Magnitude
+from audiopipe.signal.filterbanks import C1_HERTZ
 
 
 def get_stft_magnitude_layer(

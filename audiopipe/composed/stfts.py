@@ -1,9 +1,9 @@
 """Short-time Fourier transforms that keep the phase, and the way back."""
 
-from audiopipe import filterbanks, reconstruction
 from audiopipe.composed.parts import compose
-from audiopipe.framing import Framing
 from audiopipe.layers import STFT, ComposedLayer, InverseSTFT, MagnitudePhase, PadBegin, RealImaginary
+from audiopipe.signal import reconstruction, windows
+from audiopipe.signal.framing import Framing
 
 
 def get_stft_layer(
@@ -181,8 +181,8 @@ def get_perfectly_reconstructing_stft_istft(
         True
     """
     framing = Framing.resolve(n_fft=n_fft, win_length=win_length, hop_length=hop_length)
-    window_name = filterbanks.canonical_window_name(forward_window_name)
-    window = filterbanks.window(window_name, framing.win_length)
+    window_name = windows.canonical_window_name(forward_window_name)
+    window = windows.window(window_name, framing.win_length)
     reconstruction.check_reconstruction(window_name, window, framing.hop_length)
     # Not the padding of STFT, which is longer where the window is shorter than the transform.
     pad = PadBegin(framing.win_length - framing.hop_length, waveform_data_format, name=f"{stft_name}_pad_begin")

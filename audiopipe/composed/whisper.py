@@ -1,6 +1,6 @@
 """The log-mel spectrogram of Whisper."""
 
-from audiopipe import checks, whisper
+from audiopipe import checks
 from audiopipe.composed.parts import compose
 from audiopipe.layers import (
     STFT,
@@ -13,6 +13,7 @@ from audiopipe.layers import (
     WhisperScale,
 )
 from audiopipe.layers.audio_layer import AudioLayer, resolve_data_format
+from audiopipe.signal import whisper
 
 
 def get_whisper_log_mel_layer(

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import datasets
 
-from audiopipe import rows
 from audiopipe.errors import ArgumentError, AudioError
-from audiopipe.hf.spawning import spawned
+from audiopipe.hf.fork_server import spawned
 from audiopipe.hf.types import feature_type
-from audiopipe.transform import Transform
+from audiopipe.transform import audio_values
+from audiopipe.transform.transform import Transform
 
 BATCH_SIZE = 16
 POLICIES = ("raise", "skip", "null")
@@ -164,7 +164,7 @@ def kept_columns(
 
 def named(failure: AudioError, value: Any) -> str:
     """What went wrong with the audio of a row, with its path where it has one."""
-    path, error = rows.path_of(value), str(failure)
+    path, error = audio_values.path_of(value), str(failure)
     return error if path is None or path in error else f"{path!r}: {error}"
 
 

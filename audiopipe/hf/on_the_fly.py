@@ -7,7 +7,7 @@ import datasets
 
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.mapping import kept_columns, named
-from audiopipe.transform import Transform
+from audiopipe.transform.transform import Transform
 
 
 def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence[str] | None = None) -> Any:

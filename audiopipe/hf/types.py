@@ -5,10 +5,10 @@ from typing import Any
 
 import datasets
 
-from audiopipe import fingerprints
-from audiopipe.config import Config
+from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError
-from audiopipe.fingerprints import Identity
+from audiopipe.feature_sets import fingerprints
+from audiopipe.feature_sets.fingerprints import Identity
 
 
 def feature_type(config: Config, kernel_version: int | None = None) -> Any:

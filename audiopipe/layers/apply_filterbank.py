@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import banded, checks, filterbanks, ops
+from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.audio_layer import AudioLayer, resolve_data_format
+from audiopipe.signal import filterbank_blocks, filterbanks, ops
 
 FILTERBANKS: dict[str, Callable[..., np.ndarray]] = {
     "mel": filterbanks.mel,
@@ -25,10 +26,10 @@ class ApplyFilterbank(AudioLayer):
 
     Args:
         type: `"mel"`, `"log"`, or `"linear_to_mel"`, the mel filterbank of Keras.
-        filterbank_kwargs: The arguments of `audiopipe.filterbanks.mel` (`sample_rate, n_freq, n_mels, f_min, f_max,
-            htk, norm`) or `audiopipe.filterbanks.log` (`sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread`).
-            Both also take `n_fft`, which is needed where it is odd. Those of `audiopipe.filterbanks.linear_to_mel` are
-            `sampling_rate, num_spectrogram_bins, num_mel_bins, lower_edge_hertz, upper_edge_hertz`.
+        filterbank_kwargs: The arguments of the filterbank. `"mel"` takes `sample_rate, n_freq, n_mels, f_min, f_max,
+            htk, norm`, `"log"` takes `sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread`. Both also take `n_fft`,
+            which is needed where it is odd. `"linear_to_mel"` takes `sampling_rate, num_spectrogram_bins, num_mel_bins,
+            lower_edge_hertz, upper_edge_hertz`.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
@@ -56,11 +57,11 @@ class ApplyFilterbank(AudioLayer):
             filterbank = FILTERBANKS[type](**self.filterbank_kwargs)
         except TypeError as error:
             raise ArgumentError(
-                f"filterbank_kwargs must be arguments of audiopipe.filterbanks.{type}. "
+                f"filterbank_kwargs must be arguments of audiopipe.signal.filterbanks.{type}. "
                 f"Received: filterbank_kwargs={filterbank_kwargs!r} ({error})."
             ) from error
         self.filterbank = filterbank.astype(self.compute_dtype)
-        self._parts = banded.parts(self.filterbank)
+        self._parts = filterbank_blocks.parts(self.filterbank)
         self.data_format = resolve_data_format("data_format", data_format)
 
     def call(self, spectrogram):

@@ -5,7 +5,13 @@ from typing import Any, ClassVar
 import keras
 
 from audiopipe import checks
-from audiopipe.errors import ArgumentError
+from audiopipe.errors import ArgumentError, MissingDependencyError
+
+if keras.backend.backend() != "tensorflow":
+    raise MissingDependencyError(
+        "audiopipe's layers compute with TensorFlow and need Keras to run on it. Received: the Keras backend "
+        f"{keras.backend.backend()!r}. Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
+    )
 
 REAL_OF_COMPLEX = {"complex64": "float32", "complex128": "float64"}
 COMPLEX_OF_REAL = {"float32": "complex64", "float64": "complex128"}

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import kernel_versions, real_arithmetic, stamps
 from audiopipe.errors import FingerprintError
+from audiopipe.identity import kernel_versions, model_stamps
 from audiopipe.layers.audio_layer import AudioLayer, check_waveform_dtype, compute_policy
+from audiopipe.signal import real_arithmetic
 
 _building = threading.RLock()
 
@@ -117,7 +118,7 @@ class ComposedLayer(keras.Sequential):
             # that of the numerics that are frozen with it, which need not be those that the layer was made with.
             config = json.loads(self.config_json)
             stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
-            tf.constant(json.dumps(stamp, sort_keys=True), name=stamps.NODE)
+            tf.constant(json.dumps(stamp, sort_keys=True), name=model_stamps.NODE)
         if real_arithmetic.active() or not self._is_fixed:
             return self._through(inputs)
         return self._graph(inputs) if tf.executing_eagerly() else self._in_pieces(inputs)
@@ -192,18 +193,18 @@ class ComposedLayer(keras.Sequential):
     def get_config(self):
         config = {**super().get_config(), "config_json": self.config_json, "output_dtype": self.feature_dtype}
         if self.config_json is not None:
-            config[stamps.DIGEST] = stamps.digest(self.config_json, config["layers"])
+            config[model_stamps.DIGEST] = model_stamps.digest(self.config_json, config["layers"])
         return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None):
-        if stamps.is_edited(config):
+        if model_stamps.is_edited(config):
             raise FingerprintError(
                 f"The layers of {config.get('name')!r} are not those that were saved with its config: one of the two "
                 f"was edited. Received: config_json={config['config_json']!r}. Save the model again, with the layer "
                 "that config.layer() gives."
             )
-        config = {name: value for name, value in config.items() if name != stamps.DIGEST}
+        config = {name: value for name, value in config.items() if name != model_stamps.DIGEST}
         config_json, output_dtype = config.pop("config_json"), config.pop("output_dtype")
         layer = super().from_config(config, custom_objects)
         layer.config_json, layer.feature_dtype = config_json, output_dtype
@@ -213,4 +214,4 @@ class ComposedLayer(keras.Sequential):
     def save_assets(self, dir_path: str) -> None:
         """Leave the config in a `.keras` file; Keras calls it. Of a model's subclass the file names no layers."""
         if self.config_json is not None:
-            (Path(dir_path) / stamps.ASSET).write_text(self.config_json, encoding="utf-8")
+            (Path(dir_path) / model_stamps.ASSET).write_text(self.config_json, encoding="utf-8")

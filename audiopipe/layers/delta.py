@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import checks, ops
+from audiopipe import checks
 from audiopipe.layers.spectrogram_layer import SpectrogramLayer
+from audiopipe.signal import ops
 
 MODES = ("symmetric", "reflect", "constant")
 

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import checks, ops
+from audiopipe import checks
 from audiopipe.layers.frame import Frame
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

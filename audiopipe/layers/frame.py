@@ -5,9 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import checks, ops
-from audiopipe.framing import Framing
+from audiopipe import checks
 from audiopipe.layers.waveform_layer import WaveformLayer
+from audiopipe.signal import ops
+from audiopipe.signal.framing import Framing
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

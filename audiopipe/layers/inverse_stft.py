@@ -5,12 +5,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import filterbanks, ops, reconstruction
 from audiopipe.errors import ArgumentError
-from audiopipe.framing import Framing
 from audiopipe.layers import spectrogram_layer
 from audiopipe.layers.audio_layer import resolve_data_format
 from audiopipe.layers.complex_layer import ComplexLayer
+from audiopipe.signal import ops, reconstruction, windows
+from audiopipe.signal.framing import Framing
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -62,8 +62,8 @@ class InverseSTFT(ComplexLayer):
     ):
         super().__init__(**kwargs)
         self.framing = Framing.resolve(n_fft=n_fft, win_length=win_length, hop_length=hop_length)
-        self.forward_window_name = filterbanks.canonical_window_name(forward_window_name)
-        window = filterbanks.window(forward_window_name, self.framing.win_length)
+        self.forward_window_name = windows.canonical_window_name(forward_window_name)
+        window = windows.window(forward_window_name, self.framing.win_length)
         self.window = reconstruction.synthesis_window(window, self.framing.hop_length).astype(self.compute_dtype)
         self.input_data_format = resolve_data_format("input_data_format", input_data_format)
         self.output_data_format = resolve_data_format("output_data_format", output_data_format)

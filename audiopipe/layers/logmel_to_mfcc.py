@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import checks, ops
+from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.spectrogram_layer import LAYOUTS, SpectrogramLayer
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from audiopipe import ops
 from audiopipe.layers.complex_layer import ComplexLayer
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import checks, ops
+from audiopipe import checks
 from audiopipe.layers.audio_layer import AudioLayer
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

@@ -5,8 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import checks, filterbanks
-from audiopipe.framing import CentredFraming
+from audiopipe import checks
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.layers.composed_layer import ComposedLayer
@@ -15,6 +14,8 @@ from audiopipe.layers.magnitude_to_decibel import MagnitudeToDecibel
 from audiopipe.layers.power import Power
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.stft import STFT
+from audiopipe.signal import filterbanks, windows
+from audiopipe.signal.framing import CentredFraming
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -80,7 +81,7 @@ class MelSpectrogram(AudioLayer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.window = filterbanks.canonical_keras_window("window", window)
+        self.window = windows.canonical_keras_window("window", window)
         self.framing = CentredFraming.resolve(
             fft_length=fft_length, sequence_stride=sequence_stride, sequence_length=sequence_length, window=self.window
         )
@@ -141,7 +142,7 @@ class MelSpectrogram(AudioLayer):
         framing, dtype = self.framing, self.compute_dtype
         before, after = framing.padding
         if isinstance(self.window, str):
-            window: dict[str, Any] = {"window_name": filterbanks.KERAS_WINDOW_NAMES[self.window]}
+            window: dict[str, Any] = {"window_name": windows.KERAS_WINDOW_NAMES[self.window]}
         else:
             window = {"window": self.window or (1.0,) * framing.sequence_length}
         filterbank = {

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import ops
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.layers.mu_law_encoding import quantization_channels_of
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import checks, ops
+from audiopipe import checks
 from audiopipe.layers.audio_layer import AudioLayer
+from audiopipe.signal import ops
 
 GREATEST_QUANTIZATION_CHANNELS = 2**16  # beyond it neighbouring codes come close to the precision of float32
 

@@ -2,8 +2,8 @@
 
 import keras
 
-from audiopipe import ops
 from audiopipe.layers.complex_layer import ComplexLayer
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -11,7 +11,7 @@ class Phase(ComplexLayer):
     """Phase of a complex spectrogram, in radians.
 
     At silence the phase and its gradient are zero. Silence is a value whose real and imaginary part are both smaller
-    than 2**-63, 380 dB below full scale (2**-511 for complex128), see `audiopipe.ops.phase`.
+    than 2**-63, 380 dB below full scale (2**-511 for complex128), see `audiopipe.signal.ops.phase`.
 
     Input shape:
         Complex tensor of any shape, usually `(batch, frames, bins, channels)`.

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from audiopipe import checks
-from audiopipe.framing import any_samples
 from audiopipe.layers.waveform_layer import WaveformLayer
+from audiopipe.signal.framing import any_samples
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import checks, filterbanks, ops, real_arithmetic
-from audiopipe.framing import Framing
+from audiopipe import checks
 from audiopipe.layers.audio_layer import COMPLEX_OF_REAL, AudioLayer, resolve_data_format
+from audiopipe.signal import ops, real_arithmetic, windows
+from audiopipe.signal.framing import Framing
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -70,9 +71,9 @@ class STFT(AudioLayer):
         if window is not None and window_name is not None:
             raise checks.fail("window_name", "left out where a window is given by its values", window_name)
         win_length = self.framing.win_length
-        self.own_window = None if window is None else filterbanks.custom_window("window", window, win_length)
-        self.window_name = None if window is not None else filterbanks.canonical_window_name(window_name)
-        values = filterbanks.window(window_name, win_length) if window is None else np.array(self.own_window)
+        self.own_window = None if window is None else windows.custom_window("window", window, win_length)
+        self.window_name = None if window is not None else windows.canonical_window_name(window_name)
+        values = windows.window(window_name, win_length) if window is None else np.array(self.own_window)
         self.window = values.astype(self.compute_dtype)
         self.input_data_format = resolve_data_format("input_data_format", input_data_format)
         self.output_data_format = resolve_data_format("output_data_format", output_data_format)

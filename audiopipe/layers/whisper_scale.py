@@ -5,9 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from audiopipe import checks, ops, whisper
+from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.spectrogram_layer import SpectrogramLayer
+from audiopipe.signal import ops, whisper
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")

@@ -134,7 +134,7 @@ def test_both_processes_of_a_dask_cluster_work_and_write_the_same_bytes(same_on,
     same_on(DASK_RUNNER, f"--dask_client_address={dask_cluster}", "--dask_partition_size=1")
     with distributed.Client(dask_cluster) as client:
         # A worker imports this module with its first shard.
-        worked = client.run(eval, "'audiopipe.shards' in __import__('sys').modules")
+        worked = client.run(eval, "'audiopipe.precompute.shard_writer' in __import__('sys').modules")
     assert list(worked.values()) == [True, True]
 
 

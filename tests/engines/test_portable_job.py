@@ -10,7 +10,8 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from process_groups import ROOT
 
-from audiopipe import beam, engines
+from audiopipe import beam
+from audiopipe.precompute import engines
 
 IMAGE = "registry.example/audiopipe:1"
 DOCKER = "beam:env:docker:v1"
@@ -97,7 +98,7 @@ def test_a_worker_that_has_audiopipe_alone_unpickles_every_function(planned, tmp
     )
     functions = [json.loads(line) for line in run.stdout.splitlines()]
     ours = [function for function in functions if function["class"].startswith("audiopipe.")]
-    assert [function["class"] for function in ours] == ["audiopipe.pipeline._WriteShard"]
+    assert [function["class"] for function in ours] == ["audiopipe.precompute.pipeline._WriteShard"]
     assert all(function["class"].startswith(("audiopipe.", "apache_beam.")) for function in functions)
     # No `__main__`, no module of a test, nothing of TensorFlow: a worker has to import what these name.
     for function in ours:

@@ -85,8 +85,8 @@ def test_engine_and_workers_end_by_themselves_when_only_the_job_is_killed(small_
     output = tmp_path / "out"
     with Run(small_work.source, output, small_work.config, *small_work.options, "--workers=2") as run:
         assert run.until(lambda: finished(output))
-        assert run.processes("audiopipe.processes")
-        assert len(run.processes("audiopipe.worker")) == 2
+        assert run.processes("audiopipe.precompute.processes")
+        assert len(run.processes("audiopipe.precompute.worker")) == 2
         run.signal(signal.SIGKILL)
         run.process.wait()
         end = time.monotonic() + 10
@@ -100,7 +100,7 @@ def test_engine_and_workers_end_by_themselves_when_only_the_job_is_killed(small_
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("module", ["audiopipe.worker", "audiopipe.processes"])
+@pytest.mark.parametrize("module", ["audiopipe.precompute.worker", "audiopipe.precompute.processes"])
 def test_a_killed_worker_ends_the_job_with_a_message_and_not_with_a_hang(small_work, tmp_path, module):
     output = tmp_path / "out"
     with Run(small_work.source, output, small_work.config, *small_work.options, "--workers=2") as run:

@@ -121,7 +121,7 @@ def test_stopped_workers_are_a_stall_and_end_when_they_go_on(small_work, tmp_pat
     options = (*small_work.options, "--workers=2", "--stall-timeout=20")
     with Run(small_work.source, output, small_work.config, *options) as run:
         assert run.until(lambda: finished(output))
-        workers = run.processes("audiopipe.worker")
+        workers = run.processes("audiopipe.precompute.worker")
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)
         assert run.wait(60) == 1

@@ -70,9 +70,9 @@ def test_mel_filters_that_reach_no_bin_warn():
     ("type", "arguments", "message"),
     [
         ("bark", MEL, "type must be one of 'mel', 'log', 'linear_to_mel'. Received: type='bark'"),
-        ("mel", {**MEL, "n_bins": 40}, "arguments of audiopipe.filterbanks.mel.*n_bins"),
-        ("mel", {"sample_rate": 16000}, "arguments of audiopipe.filterbanks.mel.*n_freq"),
-        ("log", {**LOG, "n_mels": 40}, "arguments of audiopipe.filterbanks.log.*n_mels"),
+        ("mel", {**MEL, "n_bins": 40}, "arguments of audiopipe.signal.filterbanks.mel.*n_bins"),
+        ("mel", {"sample_rate": 16000}, "arguments of audiopipe.signal.filterbanks.mel.*n_freq"),
+        ("log", {**LOG, "n_mels": 40}, "arguments of audiopipe.signal.filterbanks.log.*n_mels"),
         ("mel", {**MEL, "f_max": 9000.0}, "f_max=9000"),
         ("log", {**LOG, "n_bins": 60}, "n_bins=60"),
     ],

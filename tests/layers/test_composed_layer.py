@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from audiopipe import composed, configs, kernel_versions, layers
+from audiopipe import composed, configs, layers
 from audiopipe.errors import ArgumentError
+from audiopipe.identity import kernel_versions
 from audiopipe.layers import STFT, ComposedLayer, Magnitude, composed_layer
 
 CONFIG_JSON = '{"feature":"MelSpectrogram","note":"Zürich"}'

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
 from audiopipe.layers import Phase
-from audiopipe.real_arithmetic import ComplexParts
+from audiopipe.signal.real_arithmetic import ComplexParts
 
 
 def spectrogram(dtype=np.complex64, shape=(2, 3, 1025, 1)):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
 from audiopipe.layers import MagnitudePhase, RealImaginary
-from audiopipe.real_arithmetic import ComplexParts
+from audiopipe.signal.real_arithmetic import ComplexParts
 
 BOTH = pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 AXIS = {"channels_last": -1, "channels_first": 1}

@@ -8,7 +8,8 @@ import tensorflow as tf
 from hypothesis import reject, settings
 from hypothesis import strategies as st
 
-from audiopipe import Transform, audio
+from audiopipe import Transform
+from audiopipe.audio import conversion
 from audiopipe.configs import (
     Config,
     KerasMelSpectrogram,
@@ -20,7 +21,7 @@ from audiopipe.configs import (
     WhisperLogMel,
 )
 from audiopipe.errors import ConfigError
-from audiopipe.filterbanks import WINDOW_NAMES
+from audiopipe.signal.windows import WINDOW_NAMES
 
 FIRST = {"input_data_format": "channels_first", "output_data_format": "channels_first"}
 RATE = {"sample_rate": 8000}
@@ -155,7 +156,7 @@ def graph_of_transform(config: Config):
 
 def as_layer_input(config: Config, clips: list[np.ndarray]) -> tf.Tensor:
     """A batch as a model would give it to the composed layer, which mixes nothing down."""
-    batch = np.stack([audio.mix_down(clip) for clip in clips] if config.channels == 1 else clips)
+    batch = np.stack([conversion.mix_down(clip) for clip in clips] if config.channels == 1 else clips)
     return tf.constant(batch.transpose(0, 2, 1) if config.input_data_format == "channels_first" else batch)
 
 

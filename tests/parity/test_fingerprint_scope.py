@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from audiopipe import audio, beam, configs, load
-from audiopipe import config as config_module
+from audiopipe.configs import config_classes
 from audiopipe.errors import ConfigMismatchError
-from audiopipe.featureset import FeatureSet
+from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.registry import Registry
 
 
@@ -59,7 +59,7 @@ def test_features_of_this_release_are_read_by_a_later_one_that_has_a_field_more(
         kw_only=True,
     )
     later.__module__ = configs.StftMagnitude.__module__
-    monkeypatch.setitem(config_module._CLASSES, "StftMagnitude", later)
+    monkeypatch.setitem(config_classes._classes, "StftMagnitude", later)
     fields = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
     found = features(shared_feature_set, later(**fields))
     assert all(np.array_equal(found[name], feature) for name, feature in expected.items())

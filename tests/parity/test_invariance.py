@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from invariance import Clip, Trial, as_layer_input, graph_of_layer, graph_of_transform, layer, transform, trials
 
-from audiopipe import configs, kernel, tfdata
-from audiopipe import transform as transform_module
+from audiopipe import configs, tfdata
+from audiopipe.transform import kernel, row_features
 
 # Drawn filterbanks may have bands between two bins, of which audiopipe warns.
 pytestmark = pytest.mark.filterwarnings("ignore:.*filters reach no frequency bin:UserWarning")
@@ -130,7 +130,7 @@ def test_a_clip_that_comes_in_blocks_has_the_bits_of_the_whole(cases, trial, siz
             if compute.n_frames(len(clip)) == 0:
                 continue
             expected = compute(clip)
-            patch.setattr(transform_module, "LONG_SECONDS", 0)
+            patch.setattr(row_features, "LONG_SECONDS", 0)
             patch.setattr(kernel, "BLOCK_VALUES", frames * getattr(trial.config, "n_fft", 1))
             found = compute.compute(clip[start : start + size] for start in range(0, len(clip), size))
             assert_same_bits(found, expected, f"clip {place}")

@@ -41,11 +41,11 @@ FAULTS = {
         "test_another_rank_than_three_is_refused_with_the_layout",
     ),
     "512 with a hop of 512 reconstructs wrongly": (
-        "test_composed_stfts.py",
+        "composed/test_stfts.py",
         "test_kapres_case_that_reconstructs_wrongly_without_a_word_is_refused",
     ),
     "mag_phase concatenates along frequency": (
-        "test_composed_stfts.py",
+        "composed/test_stfts.py",
         "test_with_channels_first_the_parts_are_joined_along_the_channels",
     ),
     "Delta raises with more than one channel": (
@@ -57,23 +57,29 @@ FAULTS = {
         "test_in_a_graph_every_call_draws_another_order_unlike_kapre",
     ),
     "odd n_fft gives a wrong filterbank": (
-        "test_composed.py",
+        "composed/test_spectrograms.py",
         "test_bands_of_a_transform_of_odd_length_are_where_its_bins_are",
     ),
-    "win_length beyond n_fft truncates": ("test_framing.py", "test_impossible_sizes_are_refused"),
+    "win_length beyond n_fft truncates": ("signal/test_framing.py", "test_impossible_sizes_are_refused"),
     "mu-law does not clip": ("layers/test_mu_law.py", "test_samples_beyond_full_scale_are_clipped_unlike_kapre"),
-    "TFLite crashes for two channels": ("test_tflite.py", "test_a_converted_feature_agrees_with_the_layer"),
-    "plain layers do not convert": ("test_tflite.py", "test_a_whole_model_converts_with_its_weights"),
+    "TFLite crashes for two channels": ("export/test_tflite.py", "test_a_converted_feature_agrees_with_the_layer"),
+    "plain layers do not convert": ("export/test_tflite.py", "test_a_whole_model_converts_with_its_weights"),
     "group convolution by the wrong argument": (
-        "test_composed_frequency_aware.py",
+        "composed/test_frequency_aware.py",
         "test_group_convolution_is_refused_by_name_and_by_position_unlike_kapre",
     ),
     # DDSP, seqio, lhotse, basic-pitch
-    "ids come from a salted hash": ("test_inputs.py", "test_a_folder_is_walked_in_the_order_of_its_paths"),
+    "ids come from a salted hash": ("inputs/test_scanning.py", "test_a_folder_is_walked_in_the_order_of_its_paths"),
     "offline padding is not online padding": ("parity/test_doors.py", "test_precomputed_features_equal_the_layer"),
-    "a cache is found by its name alone": ("test_records.py", "test_another_config_is_refused_with_what_differs"),
-    "stored features carry no config": ("test_featureset.py", "test_dataset_json_holds_what_the_design_lists"),
-    "a second run duplicates data": ("test_beam.py", "test_a_second_run_writes_the_same_bytes"),
+    "a cache is found by its name alone": (
+        "feature_sets/test_records.py",
+        "test_another_config_is_refused_with_what_differs",
+    ),
+    "stored features carry no config": (
+        "feature_sets/test_feature_set.py",
+        "test_dataset_json_holds_what_the_design_lists",
+    ),
+    "a second run duplicates data": ("doors/test_beam.py", "test_a_second_run_writes_the_same_bytes"),
 }
 
 

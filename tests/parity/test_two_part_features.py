@@ -9,7 +9,7 @@ import references
 import soundfile
 
 from audiopipe import Transform, beam, configs, hf, load, tfdata
-from audiopipe.verify import verify
+from audiopipe.verification.set_check import verify
 
 CLIPS = Path(__file__).parents[2] / "examples" / "audio"
 NAMES = ("array/three-channels.wav", "chirp.wav", "speech.flac", "music/strings-stereo.ogg")

@@ -10,7 +10,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiopipe import Transform, beam, configs, hf, load, registry, tfdata, verify
+from audiopipe import Transform, beam, configs, hf, load, registry, tfdata
+from audiopipe.verification import set_check
 
 transformers = pytest.importorskip("transformers")
 extraction = pytest.importorskip("transformers.models.whisper.feature_extraction_whisper")
@@ -167,4 +168,4 @@ def test_precomputed_features_equal_the_transform_and_verify(transform, folder, 
     beam.precompute(folder, tmp_path / "features", transform.config, num_shards=2)
     found = load(tmp_path / "features", config=transform.config)
     assert_equal({element["id"].numpy().decode(): element["feature"].numpy() for element in found}, expected)
-    assert verify.verify(tmp_path / "features", folder).ok
+    assert set_check.verify(tmp_path / "features", folder).ok

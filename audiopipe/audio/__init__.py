@@ -1,0 +1,5 @@
+"""Audio files and bytes -> samples at a sample rate."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

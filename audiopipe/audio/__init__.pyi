@@ -1,0 +1,13 @@
+from .conversion import convert_blocks as convert_blocks
+from .conversion import joined as joined
+from .reading import duration as duration
+from .reading import read as read
+from .reading import read_blocks as read_blocks
+
+__all__ = [
+    "convert_blocks",
+    "duration",
+    "joined",
+    "read",
+    "read_blocks",
+]

@@ -1,0 +1,5 @@
+"""The command line, one command per module."""
+
+from audiopipe.cli.command_line import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,42 @@
+"""The command line. Commands import heavy libraries when they run, so `--help` answers at once."""
+
+import sys
+
+import typer
+
+from audiopipe.cli import configs, inspect, plot, precompute, verify
+from audiopipe.cli.terminal import errors, exit_now
+from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
+
+TOO_MANY_FAILURES = 3  # exit code
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Describe an audio feature once, compute it anywhere, and get the same bits.",
+)
+app.command(**precompute.SETTINGS)(precompute.precompute)
+app.command()(verify.verify)
+app.command()(inspect.inspect)
+app.add_typer(configs.app, name="configs")
+app.command()(plot.plot)
+
+
+def main(commands: typer.Typer = app) -> None:
+    """Run a command line. An audiopipe error ends it with its message, without a traceback.
+
+    The exit code is 1 for an error, 3 if too many clips failed, and 130 for Ctrl-C.
+
+    Args:
+        commands: The command line.
+    """
+    try:
+        commands()
+    except AudiopipeError as error:
+        errors.print(f"[bold red]{type(error).__name__}[/]:", end=" ")
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        if isinstance(error, StalledError):
+            exit_now(1)
+        sys.exit(TOO_MANY_FAILURES if isinstance(error, TooManyFailuresError) else 1)

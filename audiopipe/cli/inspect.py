@@ -1,0 +1,41 @@
+"""`audiopipe inspect`."""
+
+from audiopipe.cli.arguments import ImportOption, OutputArgument
+from audiopipe.cli.terminal import audio_duration, console, facts_table
+
+
+def inspect(
+    output: OutputArgument,
+    imports: ImportOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Show what is in a feature set: its config, counts, metadata, shards and the machine that made it."""
+    from audiopipe.feature_sets import FeatureSet
+    from audiopipe.precompute import progress
+
+    feature_set = FeatureSet.open(output)
+    table = facts_table()
+    table.add_row("feature set", output)
+    table.add_row("fingerprint", feature_set.fingerprint)
+    table.add_row("kernel version", str(feature_set.kernel_version))
+    for name, value in feature_set.config.to_dict().items():
+        table.add_row(name, repr(value) if name != "feature" else str(value))
+    counts = feature_set.counts
+    table.add_section()
+    table.add_row("clips", f"{counts['clips']}, and {counts['failures']} failures")
+    table.add_row("frames", f"{counts['frames']:,}")
+    table.add_row("audio", audio_duration(counts["hours"] * 3600))
+    if feature_set.segments:
+        settings = (f"{name}={value}" for name, value in feature_set.segments.to_dict().items())
+        table.add_row("segments", ", ".join(settings))
+    size = progress.size(sum(shard["bytes"] for shard in feature_set.shards))
+    table.add_row("shards", f"{len(feature_set.shards)}, {size}")
+    table.add_row("metadata", ", ".join(f"{name} ({kind})" for name, kind in feature_set.schema.items()) or "none")
+    for machine in feature_set.machines:
+        table.add_section()
+        table.add_row("CPU family", machine["cpu_family"])
+        table.add_row("instruction sets", machine.get("instruction_sets", "not recorded"))
+        table.add_row("oneDNN", "on" if machine["onednn"] else "off")
+        table.add_row("oneDNN held to", machine.get("onednn_max_isa", "not recorded"))
+        for name, version in machine["versions"].items():
+            table.add_row(name, version)
+    console.print(table)

@@ -1,0 +1,28 @@
+"""`audiopipe plot`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiopipe.cli.arguments import CONFIG_HELP, ImportOption
+from audiopipe.cli.terminal import console
+from audiopipe.runtime import startup
+
+
+def plot(
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="An audio file.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to write, for example feature.png.")],
+    config: Annotated[str, typer.Option(help=CONFIG_HELP)] = "speech-mel-80",
+    imports: ImportOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Draw the feature of an audio file over time and frequency."""
+    with startup.quiet():
+        from audiopipe.transform import Transform
+    from audiopipe.plotting import plot_feature
+
+    transform = Transform(config)
+    feature = transform.compute(transform.read(clip))
+    plot_feature(feature, transform.config, image, title=f"{os.path.basename(clip)}: {config}")
+    console.print(f"{image}: feature of shape {feature.shape}", highlight=False)

@@ -1,0 +1,133 @@
+"""`audiopipe precompute`."""
+
+import signal
+import time
+from typing import Annotated, Any, Literal
+
+import typer
+
+from audiopipe.cli.arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument
+from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, facts_table, print_fact
+from audiopipe.runtime import startup
+
+SETTINGS: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "epilog": "Options that are not listed here go to Apache Beam, for example **--runner=DataflowRunner**.",
+}
+
+SHOWN_FAILURES = 5
+INTERRUPTED = 130  # exit code
+
+
+def precompute(
+    context: typer.Context,
+    source: InputArgument,
+    output: OutputArgument,
+    config: Annotated[str, typer.Option(help=CONFIG_HELP)],
+    num_shards: Annotated[
+        int | None, typer.Option(help="Number of shards.", show_default="a 64th of the output each, 1 to 128 MB")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes on this machine, with one TensorFlow thread each. 1 works in this process.",
+            show_default="1 for less than 8 hours of audio, else one per processor",
+        ),
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "float16", "bfloat16"],
+        typer.Option(help="How features are stored. Only float32 keeps every bit."),
+    ] = "float32",
+    segment_seconds: Annotated[
+        float | None, typer.Option(help="Cut recordings into clips of this length.", show_default="whole recordings")
+    ] = None,
+    segment_hop: Annotated[
+        float | None, typer.Option(help="Seconds between the starts of segments.", show_default="the segment length")
+    ] = None,
+    segment_last: Annotated[
+        Literal["drop", "pad", "keep"] | None,
+        typer.Option(help="What to do with an incomplete last segment.", show_default="drop"),
+    ] = None,
+    max_failure_ratio: Annotated[
+        float, typer.Option(help="Stop with exit code 3 if more of the clips fail. Checked after 100 clips.", min=0)
+    ] = 0.05,
+    retry_failures: Annotated[
+        bool, typer.Option("--retry-failures", help="Try the clips that failed again, and only those.")
+    ] = False,
+    stall_timeout: Annotated[float, typer.Option(help="Stop if no shard was finished for this many seconds.")] = 1800.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the feature set that is in OUTPUT.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Print events as lines of JSON to standard output, and nothing else.")
+    ] = False,
+    imports: ImportOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Compute the features of all clips of INPUT and write them to OUTPUT as a feature set.
+
+    OUTPUT gets TFRecord shards, **failures.jsonl** with a line for each clip that could not be read, and last
+    **dataset.json**. A bad file never stops the job: the exit code is 0 even if some clips failed. If the job is
+    interrupted, the same command resumes it and writes the same bytes.
+    """
+    if segment_seconds is None and (segment_hop is not None or segment_last is not None):
+        raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
+    with startup.quiet():
+        from audiopipe import beam
+        from audiopipe.precompute import job, progress
+        from audiopipe.transform import Segments
+
+    segments = None
+    if segment_seconds is not None:
+        segments = Segments(seconds=segment_seconds, hop=segment_hop, last=segment_last or "drop")
+    what: dict[str, Any] = {"num_shards": num_shards, "segments": segments, "dtype": dtype}
+    reporter = progress.reporter(errors, log_json)
+    if dry_run:
+        reporter.planned(**job.facts(beam.estimate(source, config, **what)), done_before=0)
+        return
+    started = time.perf_counter()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
+    try:
+        feature_set = beam.precompute(
+            source,
+            output,
+            config,
+            **what,
+            workers=workers,
+            overwrite=overwrite,
+            retry_failures=retry_failures,
+            max_failure_ratio=max_failure_ratio,
+            stall_timeout=stall_timeout,
+            beam_options=context.args,
+            reporter=reporter,
+        )
+    except KeyboardInterrupt:
+        errors.print(f"Stopped. {job.AGAIN}", highlight=False)
+        exit_now(INTERRUPTED)
+    _show_finished(feature_set, output, time.perf_counter() - started, reporter, log_json)
+
+
+def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any, log_json: bool) -> None:
+    from audiopipe.precompute import progress
+
+    counts = feature_set.counts
+    size = sum(shard["bytes"] for shard in feature_set.shards)
+    reporter.finished(
+        {**counts, "output": output, "fingerprint": feature_set.fingerprint, "bytes": size, "seconds": seconds}
+    )
+    if log_json:
+        return
+    table = facts_table()
+    table.add_row("feature set", output)
+    table.add_row("config", f"{type(feature_set.config).__name__} {feature_set.fingerprint[:12]}")
+    table.add_row("clips", str(counts["clips"]))
+    table.add_row("failures", f"{counts['failures']}" + (" (see failures.jsonl)" if counts["failures"] else ""))
+    table.add_row("audio", audio_duration(counts["hours"] * 3600))
+    table.add_row("size", progress.size(size))
+    if feature_set.dtype != "float32":
+        table.add_row("stored as", f"{feature_set.dtype}, off by at most {feature_set.max_error:g}")
+    table.add_row("time", f"{seconds:.1f} s")
+    console.print(table)
+    failures = feature_set.failures()
+    for failure in failures[:SHOWN_FAILURES]:
+        print_fact(f"failed: {failure['id']} ({failure['stage']}): {failure['error']}")
+    if len(failures) > SHOWN_FAILURES:
+        errors.print(f"and {len(failures) - SHOWN_FAILURES} more", highlight=False)

@@ -1,0 +1,38 @@
+"""Where commands print: tables and text on standard output, errors and progress on standard error."""
+
+import os
+import sys
+from typing import NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+PIPED_WIDTH = 200  # columns: a table that another program reads is not folded to the width of a screen
+
+console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+errors = Console(stderr=True)
+
+
+def facts_table() -> Table:
+    """Return an empty table with a column of names and a column of values."""
+    table = Table(show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def print_fact(text: str) -> None:
+    """Print a line to standard error as it is, without markup or folding."""
+    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def audio_duration(seconds: float) -> str:
+    """Return a duration of audio as people write it, in seconds or hours."""
+    return f"{seconds:.1f} s" if seconds < 600 else f"{seconds / 3600:.2f} h"
+
+
+def exit_now(code: int) -> NoReturn:
+    """End the process at once: a thread that hangs in a file would keep a normal exit waiting."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,61 @@
+"""`audiopipe verify`."""
+
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from audiopipe.cli.arguments import ImportOption, OutputArgument
+from audiopipe.cli.terminal import console, errors, print_fact
+from audiopipe.runtime import startup
+
+
+def verify(
+    output: OutputArgument,
+    source: Annotated[str, typer.Option("--input", help="The INPUT that the feature set was made from.")],
+    door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="What to recompute with.")] = "both",
+    sample: Annotated[int | None, typer.Option(help="Recompute this many clips, spread over OUTPUT.", min=1)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Recompute all clips. This is the default.")] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Largest absolute difference that is accepted.", min=0)
+    ] = None,
+    imports: ImportOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Check the shards of OUTPUT, recompute its features from the audio, and compare them bit by bit.
+
+    The exit code is 0 only if every bit agrees, or every difference is within **--tolerance**, and no clip is missing.
+    """
+    if everything and sample is not None:
+        raise typer.BadParameter("--sample and --all exclude one another.")
+    with startup.quiet():
+        from audiopipe.verification import set_check
+
+    report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance)
+    counts = report.feature_set.counts
+    shards = len(report.feature_set.shards)
+    console.print(f"shards: {shards}, with {counts['clips']} records; checksums and counts agree", highlight=False)
+    table = Table("door", "clips", "values", "differing", "max", "mean", "worst clip")
+    for row in report.comparisons:
+        table.add_row(
+            row.door,
+            str(row.clips),
+            f"{row.values:,}",
+            f"{row.differing:,}",
+            f"{row.max_difference:g}",
+            f"{row.mean_difference:g}",
+            row.worst_clip or "",
+        )
+    console.print(table)
+    for title, ids in (("in OUTPUT but not in INPUT", report.missing), ("in INPUT but not in OUTPUT", report.unknown)):
+        if ids:
+            errors.print(f"clips {title}: {len(ids)}, the first is {ids[0]}", markup=False, highlight=False)
+    if counts["failures"]:
+        print_fact(f"clips that failed in precompute, and so were not compared: {counts['failures']}")
+    if report.feature_set.dtype != "float32":
+        print_fact(f"features are stored as {report.feature_set.dtype}, and what was computed was rounded to that")
+    if report.machine:
+        print_fact(report.machine)
+    if not report.ok:
+        raise typer.Exit(1)
+    within = tolerance is not None and any(row.differing for row in report.comparisons)
+    console.print(f"Every difference is within {tolerance:g}." if within else "Every bit agrees.")

@@ -1,0 +1,27 @@
+"""The features that audiopipe knows: a frozen config for each.
+
+A new feature is a composed function and a subclass of `Config` whose fields are that function's arguments.
+"""
+
+from audiopipe.configs.base import MAX_CHANNELS, Config, later_field
+from audiopipe.configs.keras_mel import KerasMelSpectrogram
+from audiopipe.configs.log_frequency import LogFrequencySpectrogram
+from audiopipe.configs.mel import MelSpectrogram
+from audiopipe.configs.parsing import from_dict, from_json
+from audiopipe.configs.stft import Stft, StftMagnitude, StftMagPhase
+from audiopipe.configs.whisper import WhisperLogMel
+
+__all__ = [
+    "MAX_CHANNELS",
+    "Config",
+    "KerasMelSpectrogram",
+    "LogFrequencySpectrogram",
+    "MelSpectrogram",
+    "Stft",
+    "StftMagPhase",
+    "StftMagnitude",
+    "WhisperLogMel",
+    "from_dict",
+    "from_json",
+    "later_field",
+]

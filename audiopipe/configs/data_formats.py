@@ -1,0 +1,33 @@
+"""Data formats of configs, which must not depend on a setting of the process."""
+
+import json
+import os
+import sys
+from typing import Any
+
+from audiopipe import checks
+
+
+def fixed_data_formats(config: Any) -> dict[str, str]:
+    """A config's data formats, checked. A setting of one process must not decide what a config means."""
+    fixed = {}
+    for name in ("input_data_format", "output_data_format"):
+        value = getattr(config, name)
+        value = _default_data_format() if value == "default" else value
+        fixed[name] = checks.choice(name, value, ("default", *checks.DATA_FORMATS))
+    return fixed
+
+
+def _default_data_format() -> str:
+    """Keras's image data format, found without importing Keras where nothing has imported it yet.
+
+    Keras reads the same file at its import, see `keras.config`.
+    """
+    if "keras" in sys.modules:
+        return sys.modules["keras"].config.image_data_format()
+    home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
+    try:
+        with open(os.path.join(home, "keras.json"), encoding="utf-8") as file:
+            return json.load(file).get("image_data_format", "channels_last")
+    except (OSError, ValueError):
+        return "channels_last"

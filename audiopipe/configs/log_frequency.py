@@ -1,0 +1,51 @@
+"""Spectrograms whose bins are evenly spaced in octaves."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from audiopipe import checks
+from audiopipe.configs.stft import MagnitudeConfig
+from audiopipe.signal import filterbanks
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFrequencySpectrogram(MagnitudeConfig):
+    """Config of `audiopipe.composed.get_log_frequency_spectrogram_layer`, whose arguments its fields are.
+
+    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+
+    Example:
+        >>> LogFrequencySpectrogram(sample_rate=22050).n_bins
+        84
+    """
+
+    composed: ClassVar[str] = "get_log_frequency_spectrogram_layer"
+
+    log_n_bins: int = 84
+    log_f_min: float | None = None
+    log_bins_per_octave: int = 12
+    log_spread: float = 0.125
+
+    def _checked(self) -> dict[str, Any]:
+        checked = super()._checked()
+        checked["log_f_min"] = filterbanks.C1_HERTZ if self.log_f_min is None else checked["log_f_min"]
+        for name in ("log_n_bins", "log_bins_per_octave"):
+            checks.integer(name, checked[name], minimum=1)
+        for name in ("log_f_min", "log_spread"):
+            checks.real(name, checked[name], above=0)
+        # The filterbank knows its own limits: half the sample rate, and filters that no bin reaches.
+        filterbanks.log(
+            self.sample_rate,
+            self.n_fft // 2 + 1,
+            n_bins=self.log_n_bins,
+            bins_per_octave=self.log_bins_per_octave,
+            f_min=checked["log_f_min"],
+            spread=self.log_spread,
+            n_fft=self.n_fft,
+        )
+        return checked
+
+    def frequencies(self) -> np.ndarray:
+        return filterbanks.log_frequencies(self.log_n_bins, self.log_bins_per_octave, self.log_f_min)

@@ -1,0 +1,55 @@
+"""JSON -> configs."""
+
+import dataclasses
+import json
+from typing import Any
+
+from audiopipe import checks
+from audiopipe.configs import config_classes
+from audiopipe.configs.base import Config
+from audiopipe.errors import ConfigError
+
+
+def from_dict(fields: dict[str, Any]) -> Config:
+    """Make a config from what `Config.to_dict` returns.
+
+    Raises:
+        ConfigError: If the feature is unknown, a field is unknown, or a value is not valid.
+    """
+    if not isinstance(fields, dict):
+        raise ConfigError(f"A config's JSON must be an object. Received: {fields!r}.")
+    fields = dict(fields)
+    name = fields.pop("feature", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f'A config must name its feature: "feature" must be one of {", ".join(config_classes.own_names())}, or '
+            '"module.Class" for a config class of another package. Received: '
+            f"{'the keys ' + ', '.join(fields) if name is None else f'feature={name!r}'}."
+        )
+    cls = config_classes.find(name)
+    known = [item.name for item in dataclasses.fields(cls)]
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"{name} has no field {', '.join(map(repr, unknown))}. Its fields are {', '.join(sorted(known))}. "
+            f"A config written by a newer audiopipe may have fields that this one does not know."
+        )
+    return cls(**fields)
+
+
+def from_json(text: str) -> Config:
+    """Make a config from its JSON. Fields that are left out take their defaults.
+
+    Raises:
+        ConfigError: If the text is not JSON, names no known feature, has an unknown field or a value that is not valid.
+
+    Example:
+        >>> from audiopipe import configs
+        >>> configs.from_json('{"feature": "MelSpectrogram", "sample_rate": 16000}').n_mels
+        128
+    """
+    try:
+        fields = json.loads(text, object_pairs_hook=checks.unique_keys)
+    except ValueError as error:
+        raise ConfigError(f"A config must be JSON. Received: {text[:60]!r} ({error}).") from error
+    return from_dict(fields)

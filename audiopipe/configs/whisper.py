@@ -1,0 +1,61 @@
+"""Log-mel spectrograms of Whisper."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from audiopipe import checks
+from audiopipe.configs.base import Config
+from audiopipe.configs.data_formats import fixed_data_formats
+from audiopipe.signal import filterbanks, whisper
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhisperLogMel(Config):
+    """Config of `audiopipe.composed.get_whisper_log_mel_layer`, whose arguments its fields are.
+
+    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`;
+    `sample_rate` is 16000, as Whisper has it.
+
+    Example:
+        >>> config = WhisperLogMel(n_mels=128)
+        >>> config.n_frames(16000), WhisperLogMel(chunk_seconds=None).n_frames(16000)
+        (3000, 100)
+    """
+
+    composed: ClassVar[str] = "get_whisper_log_mel_layer"
+
+    sample_rate: int = whisper.SAMPLE_RATE
+    n_mels: int = 80
+    chunk_seconds: float | None = field(
+        default=whisper.CHUNK_SECONDS, metadata={"check": whisper.canonical_chunk_seconds}
+    )
+    input_data_format: str = "default"
+    output_data_format: str = "default"
+
+    def _checked(self) -> dict[str, Any]:
+        checked = super()._checked()
+        if self.sample_rate != whisper.SAMPLE_RATE:
+            raise checks.fail(
+                "sample_rate",
+                f"{whisper.SAMPLE_RATE}, which Whisper was trained at",
+                self.sample_rate,
+                "Audio of another rate is resampled to it.",
+            )
+        checks.integer("n_mels", self.n_mels, minimum=1)
+        checked.update(fixed_data_formats(self))
+        return checked
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        return ("scaled log power",)
+
+    def n_frames(self, n_samples: Any) -> Any:
+        return whisper.n_frames(n_samples, self.chunk_seconds)
+
+    def frame_times(self, n_frames: int) -> np.ndarray:
+        return (np.arange(n_frames) * whisper.HOP_LENGTH - whisper.PADDING[0]) / self.sample_rate
+
+    def frequencies(self) -> np.ndarray:
+        return filterbanks.mel_edges(self.n_mels, 0.0, whisper.F_MAX, htk=False)[1:-1]

@@ -1,0 +1,5 @@
+"""Feature sets: records, what `dataset.json` says, and reading them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .feature_set import FeatureSet as FeatureSet
+from .fingerprints import Identity as Identity
+from .fingerprints import fingerprint_of as fingerprint_of
+from .loading import load as load
+
+__all__ = [
+    "FeatureSet",
+    "Identity",
+    "fingerprint_of",
+    "load",
+]

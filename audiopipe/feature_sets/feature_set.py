@@ -1,0 +1,240 @@
+"""A feature set on disk: what `dataset.json` says of it.
+
+A feature set is complete when `dataset.json` is there, and only then: it is written last.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiopipe import configs, registry
+from audiopipe.configs.base import Config
+from audiopipe.errors import (
+    ConfigError,
+    ConfigMismatchError,
+    CorruptFeatureSetError,
+    FeatureSetError,
+    IncompleteFeatureSetError,
+)
+from audiopipe.feature_sets import dataset_json, dtypes
+from audiopipe.storage import files
+from audiopipe.transform.segments import Segments
+
+DATASET_FILE = "dataset.json"
+FAILURES_FILE = "failures.jsonl"
+FAILURE_FIELDS = {"id", "path", "stage", "error"}
+BLOCK_BYTES = 1 << 20
+
+# How a record is written, for readers that are not audiopipe.
+RECORD_SCHEMA = {
+    "id": "bytes: UTF-8",
+    "feature": "bytes: {dtype}, little-endian, C order",
+    "shape": "int64[3]: of the feature",
+    "n_frames": "int64",
+    "fingerprint": "bytes: the first 8 of the fingerprint",
+    "set_id": "bytes: the same in every record of the feature set",
+    "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
+}
+DTYPE_SCHEMA = {"dtype": "bytes: {dtype}"}  # of records that are not float32
+METADATA_SCHEMA = {
+    "string": "bytes: UTF-8",
+    "int": "int64",
+    "float": "bytes: float64, little-endian",
+    "bool": "int64: 0 or 1",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSet:
+    """A complete feature set.
+
+    Args:
+        path: Its folder.
+        config: The config of its features.
+        kernel_version: The kernel version that computed them.
+        counts: `clips`, `failures`, `frames` and `hours` of audio.
+        schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
+        shards: For each shard its `name`, `records`, `bytes` and `sha256`, in the order of the records.
+        machines: `versions` of libraries, `cpu_family`, and whether `onednn` was on, for each kind of machine that
+            computed features.
+        segments: How recordings were cut into the clips, None where they are whole.
+        dtype: What the values are stored as: `"float32"`, `"float16"` or `"bfloat16"`.
+        max_error: Greatest absolute difference between a stored value and the computed one, over all clips.
+        set_id: What its records have in common, in hexadecimal, so that those of another feature set are found.
+        failures_sha256: Checksum of `failures.jsonl`, where it was read from `dataset.json` and stands in it.
+    """
+
+    path: str
+    config: Config
+    kernel_version: int
+    counts: dict[str, Any]
+    schema: dict[str, str]
+    shards: list[dict[str, Any]]
+    machines: list[dict[str, Any]]
+    segments: Segments | None = None
+    dtype: str = "float32"
+    max_error: float = 0.0
+    set_id: str = ""
+    failures_sha256: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        dtypes.check(self.dtype)
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the features."""
+        return self.config.fingerprint_at(self.kernel_version)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "FeatureSet":
+        """Read `dataset.json`.
+
+        Raises:
+            IncompleteFeatureSetError: If it is not there.
+            CorruptFeatureSetError: If it is not what audiopipe wrote, or comes from a newer version.
+        """
+        path = os.fspath(path)
+        name = files.join(path, DATASET_FILE)
+        if not files.exists(name):
+            raise IncompleteFeatureSetError(
+                f"There is no {DATASET_FILE} in {path!r}: it is no feature set, or one whose job has not finished. Run "
+                f"'audiopipe precompute' with this folder as OUTPUT first."
+            )
+        content = dataset_json.parse(files.read_bytes(name), name)
+        try:
+            feature_set = cls(
+                path=path,
+                config=configs.from_dict(content["config"]),
+                kernel_version=content["kernel_version"],
+                counts=content["counts"],
+                schema=content["metadata"],
+                shards=content["shards"],
+                machines=content["machines"],
+                segments=Segments(**content["segments"]) if content.get("segments") else None,
+                **content.get("storage", {}),
+                set_id=content["set_id"],
+                failures_sha256=content.get("failures_sha256"),
+            )
+        except ConfigError as error:
+            raise FeatureSetError(f"The config in {name!r} cannot be read: {error}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise dataset_json.foreign(name, error) from error
+        if feature_set.fingerprint != content["fingerprint"]:
+            # The text that was fingerprinted agrees, so it is a field that is not in it.
+            raise CorruptFeatureSetError(
+                f"{name!r} was edited: its config, {feature_set.config!r}, has the fingerprint "
+                f"{feature_set.fingerprint}, and that of its features is {content['fingerprint']}. Make the feature "
+                "set anew."
+            )
+        return feature_set
+
+    def write(self) -> None:
+        """Write `dataset.json`, whole, and with it make the feature set complete."""
+        entries = RECORD_SCHEMA if self.dtype == "float32" else {**RECORD_SCHEMA, **DTYPE_SCHEMA}
+        entries = {name: text.format(dtype=self.dtype) for name, text in entries.items()}
+        content = {
+            "format_version": dataset_json.FORMAT_VERSION,
+            "config": self.config.to_dict(),
+            "fingerprint": self.fingerprint,
+            "fingerprinted": self.config.fingerprinted(self.kernel_version),
+            "kernel_version": self.kernel_version,
+            "set_id": self.set_id,
+            "counts": self.counts,
+            "metadata": self.schema,
+            "schema": {**entries, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
+            "shards": self.shards,
+            "machines": self.machines,
+            "segments": self.segments.to_dict() if self.segments else None,
+            "storage": {"dtype": self.dtype, "max_error": self.max_error},
+        }
+        failures = files.join(self.path, FAILURES_FILE)
+        if files.exists(failures):
+            content["failures_sha256"] = sha256(failures)
+        files.write_bytes(files.join(self.path, DATASET_FILE), dataset_json.dump(content))
+
+    def expect(self, config: "Config | str | os.PathLike[str]", kernel_version: int | None = None) -> None:
+        """Raise an error unless the features are those of a config.
+
+        Args:
+            config: A config, a registered name, or the path of a JSON file.
+            kernel_version: The kernel version that they must have. None means that of this release.
+
+        Raises:
+            ConfigMismatchError: If they are of another, with what differs.
+        """
+        expected = registry.resolve(config)
+        fingerprint = expected.fingerprint_at(kernel_version or expected.kernel_version)
+        if fingerprint != self.fingerprint:
+            difference = expected.diff(self.config, self.kernel_version, kernel_version)
+            raise ConfigMismatchError(
+                f"{self.path!r} holds features of another config. Expected (left, fingerprint {fingerprint}) and "
+                f"found (right, fingerprint {self.fingerprint}):\n{difference}\nUse the features of the expected "
+                "config, or expect the config of these features."
+            )
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The clips that failed: `id`, `path`, `stage` and `error` of each.
+
+        Raises:
+            CorruptFeatureSetError: If `failures.jsonl` is missing or is not what audiopipe writes.
+        """
+        name = files.join(self.path, FAILURES_FILE)
+        self._check_failures_exist(name)
+        try:
+            failures = [json.loads(line) for line in files.read_bytes(name).splitlines()]
+            lacking = [failure for failure in failures if not failure.keys() >= FAILURE_FIELDS]
+        except (ValueError, AttributeError) as error:
+            raise _corrupt(name, f"is not what audiopipe writes: {error}") from error
+        if lacking:
+            raise _corrupt(name, f"must say {', '.join(sorted(FAILURE_FIELDS))} of each clip. Received: {lacking[0]!r}")
+        if len(failures) != self.counts["failures"]:
+            raise _corrupt(name, f"must have {self.counts['failures']} lines. Received: {len(failures)}")
+        return failures
+
+    def _check_failures_exist(self, name: str) -> None:
+        if not files.exists(name):
+            raise _corrupt(name, "is missing")
+
+    def check_files(self, checksums: bool = False) -> None:
+        """Raise an error unless every shard is there with its size and, if asked, all files have their checksums.
+
+        Raises:
+            CorruptFeatureSetError: If one is not. The message names the file.
+        """
+        for shard in self.shards:
+            name = files.join(self.path, shard["name"])
+            if not files.exists(name):
+                raise CorruptFeatureSetError(
+                    f"The shard {name!r} is missing. Copy it again, or make the feature set anew."
+                )
+            size = files.size(name)
+            if size != shard["bytes"]:
+                raise CorruptFeatureSetError(
+                    f"The shard {name!r} must have {shard['bytes']} bytes. Received: {size}. Copy it again, or make "
+                    "the feature set anew."
+                )
+            if checksums and sha256(name) != shard["sha256"]:
+                raise CorruptFeatureSetError(
+                    f"The shard {name!r} does not have the checksum that {DATASET_FILE} says. Copy it again, or make "
+                    "the feature set anew."
+                )
+        if checksums and self.failures_sha256 is not None:
+            name = files.join(self.path, FAILURES_FILE)
+            self._check_failures_exist(name)
+            if sha256(name) != self.failures_sha256:
+                raise _corrupt(name, f"does not have the checksum that {DATASET_FILE} says")
+
+
+def sha256(path: str) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with files.open_binary(path) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _corrupt(name: str, fault: str) -> CorruptFeatureSetError:
+    return CorruptFeatureSetError(f"The file {name!r} {fault}. Copy it again, or make the feature set anew.")

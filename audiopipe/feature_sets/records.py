@@ -1,0 +1,183 @@
+"""Features as records of TFRecord files, and `load`, which reads a feature set.
+
+A record is a `tf.train.Example` with `id` (UTF-8), `feature` (the values, little-endian, in C order), `shape`,
+`n_frames`, `fingerprint` (its first 8 bytes), `set_id` (of the feature set), `record` (the number of its shard, and its
+number in that), `dtype` where the values are not float32, and the metadata: text as bytes, integers and booleans as
+int64, floats as 8 little-endian bytes, because an Example's own floats have 32 bits.
+"""
+
+import os
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from audiopipe.configs import Config
+from audiopipe.errors import AudioError
+from audiopipe.feature_sets import dtypes
+from audiopipe.inputs import metadata_types
+from audiopipe.storage import files
+
+FINGERPRINT_BYTES = 8
+MAX_RECORD_BYTES = 2**31 - 1  # of a protobuf message, https://protobuf.dev/programming-guides/proto-limits/
+
+
+def encode(
+    clip_id: str,
+    feature: np.ndarray,
+    config: Config,
+    metadata: dict[str, Any],
+    types: dict[str, str],
+    place: tuple[int, int],
+    dtype: str = "float32",
+    set_id: str = "",
+) -> bytes:
+    """Make a record; arguments and errors are those of `encode_as`.
+
+    Returns:
+        A serialized `tf.train.Example`, with equal bytes for equal arguments.
+    """
+    return encode_as(dtype, clip_id, feature, config, metadata, types, place, set_id)[0]
+
+
+def encode_as(
+    dtype: str,
+    clip_id: str,
+    feature: np.ndarray,
+    config: Config,
+    metadata: dict[str, Any],
+    types: dict[str, str],
+    place: tuple[int, int],
+    set_id: str = "",
+    fingerprint: str | None = None,
+) -> tuple[bytes, float]:
+    """Make a record, and measure what storing its values costs.
+
+    Args:
+        dtype: What to store the values as: `"float32"`, `"float16"` or `"bfloat16"`.
+        clip_id: The clip's id.
+        feature: float32 array of rank 3.
+        config: The feature's config.
+        metadata: What else is known of the clip.
+        types: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
+        place: Number of the record's shard, and of the record in it, both from 0.
+        set_id: What the records of one feature set have in common, in hexadecimal.
+        fingerprint: That of the feature. None means that of the config in this release.
+
+    Returns:
+        A serialized `tf.train.Example`, and the greatest absolute difference between a stored value and the computed
+        one.
+
+    Raises:
+        AudioError: If the record would be greater than protobuf allows, or a value is beyond the range of the dtype.
+    """
+    dtypes.check(dtype)
+    frame_axis = config.feature_shape(None, 0).index(None)
+    entries = {
+        "id": _bytes(clip_id.encode("utf-8", "surrogateescape")),
+        "shape": _integers(feature.shape),
+        "n_frames": _integers([feature.shape[frame_axis]]),
+        "fingerprint": _bytes(short_fingerprint(fingerprint or config.fingerprint)),
+        "record": _integers(place),
+        "set_id": _bytes(bytes.fromhex(set_id)),
+    }
+    if dtype != "float32":
+        entries["dtype"] = _bytes(dtype.encode())
+    for name, kind in types.items():
+        value = metadata_types.fill(metadata.get(name), kind)
+        if kind == "string":
+            entries[name] = _bytes(value.encode("utf-8", "surrogateescape"))
+        elif kind == "float":
+            entries[name] = _bytes(np.float64(value).astype("<f8").tobytes())
+        else:
+            entries[name] = _integers([int(value)])
+    head = _head(entries)
+    n_bytes = feature.size * dtypes.DTYPES[dtype].itemsize
+    tags = _tags_of_feature(n_bytes)
+    size = len(head) + len(tags) + n_bytes
+    if size > MAX_RECORD_BYTES:
+        raise AudioError(
+            f"A record can have {MAX_RECORD_BYTES} bytes, which is protobuf's limit. Received: a feature of shape "
+            f"{feature.shape}, for which it would have {size}. Cut the recording into segments: --segment-seconds.",
+            stage="feature",
+        )
+    stored, error = dtypes.store(feature, dtype)
+    # Messages that stand one after the other are read as one, https://protobuf.dev/programming-guides/encoding/#last-one.
+    # So written, the feature of a long recording is copied once, where protobuf would copy it four times.
+    return b"".join([head, tags, stored.view(np.uint8).data]), error
+
+
+def moved(record: bytes, place: tuple[int, int]) -> tuple[bytes, int]:
+    """Put a record in another place.
+
+    Args:
+        record: What `encode` gave.
+        place: Number of the shard, and of the record in it, both from 0.
+
+    Returns:
+        What `encode` would have given for that place, and the record's frames.
+    """
+    entries, end = _entries(record)
+    entries["record"].CopyFrom(_integers(place))
+    return b"".join([_head(entries), memoryview(record)[end:]]), entries["n_frames"].int64_list.value[0]
+
+
+def clip_id(record: bytes) -> str:
+    """The id of the clip of a record that `encode` gave."""
+    entries, _ = _entries(record)
+    return entries["id"].bytes_list.value[0].decode("utf-8", "surrogateescape")
+
+
+def _head(entries: Mapping[str, tf.train.Feature]) -> bytes:
+    """All of a record but its feature."""
+    return tf.train.Example(features=tf.train.Features(feature=entries)).SerializeToString(deterministic=True)
+
+
+def _entries(record: bytes) -> tuple[Mapping[str, tf.train.Feature], int]:
+    """The entries of a record but its feature, which is not copied, and where they end."""
+    size, start = 0, 1  # behind the tag of Example.features
+    while record[start] & 0x80:
+        size |= (record[start] & 0x7F) << 7 * (start - 1)
+        start += 1
+    end = start + 1 + (size | record[start] << 7 * (start - 1))
+    return tf.train.Example.FromString(record[:end]).features.feature, end
+
+
+def _tags_of_feature(size: int) -> bytes:
+    """What stands before the values in an Example that has nothing but a feature of `size` bytes."""
+    tags = b""
+    # From the inside: BytesList.value, Feature.bytes_list, then key and value of the map Features.feature.
+    for before in (b"\x0a", b"\x0a", b"\x0a\x07feature\x12", b"\x0a", b"\x0a"):
+        tags = before + _varint(size + len(tags)) + tags
+    return tags
+
+
+def _varint(number: int) -> bytes:
+    """An integer as protobuf writes it: 7 bits a byte, the lowest first."""
+    low, high = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(high) if high else bytes([low])
+
+
+def count(path: str) -> int:
+    """Number of records in an undamaged shard, local or remote, found without reading them."""
+    found = 0
+    with files.open_binary(path) as file:
+        while header := file.read(12):  # length and its checksum; behind the record stands that of the record
+            file.seek(struct.unpack("<Q4x", header)[0] + 4, os.SEEK_CUR)
+            found += 1
+    return found
+
+
+def short_fingerprint(fingerprint: str) -> bytes:
+    """Return the part of a fingerprint that records hold: its first 8 bytes."""
+    return bytes.fromhex(fingerprint)[:FINGERPRINT_BYTES]
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _integers(values: Any) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))

@@ -1,0 +1,310 @@
+"""A feature set of what stands in a dataset of `datasets`."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError
+from audiopipe.feature_sets import dtypes, records
+from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.feature_sets.fingerprints import Identity
+from audiopipe.hf.arrays import to_numpy
+from audiopipe.hf.types import feature_column
+from audiopipe.inputs import metadata_types
+from audiopipe.inputs.duplicate_ids import Names
+from audiopipe.precompute import estimate, job
+from audiopipe.precompute.completion import write_failures
+from audiopipe.precompute.plan import shard_name
+from audiopipe.precompute.planning import counts_of_equal_sizes, number_of_shards
+from audiopipe.precompute.shard_writer import writing
+from audiopipe.storage import files, locks
+
+ROWS_AT_ONCE = 64
+STAGE = "map"  # of a failure: the reason that hf.map leaves in a row does not say where it failed
+
+
+def to_feature_set(
+    dataset: datasets.Dataset,
+    path: str | os.PathLike[str],
+    *,
+    columns: Sequence[str] | None = None,
+    dtype: str = "float32",
+    overwrite: bool = False,
+) -> FeatureSet:
+    """Write a dataset that `map` made as a feature set.
+
+    The records hold the bits of the rows and their fingerprint, which is that of the column's type. `audiopipe.load`
+    reads them, and `audiopipe.verification.verify` compares them with the audio where that is a table of the same rows,
+    or the rows have the ids of its clips.
+
+    A row without a feature becomes a failure, with the reason that `map(..., on_error="null")` left in its column
+    `error`, and the stage `map`. The counts tell of the hours of audio what the frames tell, so rather too little, and
+    nothing of audio that was padded. No machines are named, because a dataset does not say where it was computed.
+
+    Args:
+        dataset: The dataset. A column `id` names the clips; without one they are called by their rows, `00000000` and
+            so on.
+        path: Folder to write to, local or remote: new, or empty.
+        columns: The columns that become metadata: text, numbers or booleans. None takes all but `id` and `error`.
+        dtype: What features are stored as: `"float32"`, `"float16"` or `"bfloat16"`.
+        overwrite: Whether to remove a feature set that is there.
+
+    Returns:
+        The finished feature set.
+
+    Raises:
+        FingerprintError: If no column, or more than one, says which feature it holds.
+        InputError: If a column cannot be metadata, or two rows have one id.
+        FeatureSetError: If the folder cannot be used, or no row has a feature.
+        FeatureSetLockedError: If a job is writing to the folder.
+        OutputError: If a file cannot be written.
+        ArgumentError: If an argument is wrong.
+
+    Example:
+        >>> from audiopipe import Transform, hf, load
+        >>> rows = datasets.Dataset.from_dict({"audio": ["examples/audio/speech.flac"], "id": ["speech"]})
+        >>> made = hf.to_feature_set(hf.map(rows, Transform("speech-mel-80")), "memory://speech/features")
+        >>> made.counts["clips"]
+        1
+        >>> [clip["id"] for clip in load("memory://speech/features", "speech-mel-80").as_numpy_iterator()]
+        [b'speech']
+    """
+    if not isinstance(dataset, datasets.Dataset):
+        raise ArgumentError(
+            f"dataset must be a datasets.Dataset. Received: {type(dataset).__name__}. Of a dict of splits give one; "
+            "save what is streaming first."
+        )
+    dtypes.check(dtype)
+    rows = _Rows(dataset, columns)
+    listing = rows.listing()
+    output = files.absolute(os.fspath(path))
+    _check_folder(output, overwrite)
+    files.make_folder(output)
+    with locks.held(output) as lock:
+        _check_folder(output, overwrite)
+        job.clear(output)
+        try:
+            feature_set = _write(output, rows, listing, dtype)
+            lock.check()
+            feature_set.write()
+        except BaseException:
+            job.clear(output)
+            raise
+    return feature_set
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """What is known of the rows before any is written.
+
+    Args:
+        schema: Type of each metadata column.
+        sizes: Values of each row's feature.
+        set_id: What their records have in common: of equal rows the same.
+    """
+
+    schema: dict[str, str]
+    sizes: list[int]
+    set_id: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row.
+
+    Args:
+        number: Its number.
+        clip_id: Its id.
+        feature: Its feature as a record holds it, None where it has none.
+        n_frames: Its frames, 0 where it has none.
+        metadata: Its metadata.
+        error: Why it has no feature.
+    """
+
+    number: int
+    clip_id: str
+    feature: np.ndarray | None
+    n_frames: int
+    metadata: dict[str, Any]
+    error: str | None
+
+
+class _Rows:
+    """The rows of a dataset, as often as they are asked for.
+
+    Attributes:
+        identity: Which feature they hold.
+    """
+
+    def __init__(self, dataset: datasets.Dataset, columns: Sequence[str] | None):
+        unknown = sorted(set(columns or ()) - set(dataset.column_names))
+        if isinstance(columns, str) or unknown:
+            raise ArgumentError(
+                f"columns must be names of {', '.join(dataset.column_names)}. Received: columns={columns!r}."
+            )
+        self._feature, self.identity = feature_column(dataset.features, columns)
+        chosen = [name for name in dataset.column_names if name != "error"] if columns is None else columns
+        self._metadata = [name for name in chosen if name not in (self._feature, "n_frames", "id")]
+        told = [name for name in ("id", "error") if name in dataset.column_names]
+        self._error = "error" if "error" in told else None
+        names = list(dict.fromkeys([self._feature, *self._metadata, *told]))
+        self._rows = dataset.select_columns(names).with_format("arrow")
+        self._id = "id" if "id" in told else None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, start: int, stop: int) -> Iterator[_Row]:
+        """Some of the rows."""
+        config = self.identity.config
+        frame_axis, channel_axis = config.feature_shape(None, 0).index(None), config.feature_shape(0, None).index(None)
+        for first in range(start, stop, ROWS_AT_ONCE):
+            table: pa.Table = self._rows[first : min(stop, first + ROWS_AT_ONCE)]
+            others = table.drop_columns([self._feature]).to_pylist() if table.num_columns > 1 else None
+            for place, array in enumerate(to_numpy(table[self._feature])):
+                row = {} if others is None else others[place]
+                if array is not None and array.ndim == 2:
+                    array = np.expand_dims(array, channel_axis)
+                n_frames = 0 if array is None else array.shape[frame_axis]
+                yield _Row(
+                    number=first + place,
+                    clip_id=_clip_id(row.get("id"), first + place),
+                    feature=array if n_frames else None,
+                    n_frames=n_frames,
+                    metadata={name: row[name] for name in self._metadata},
+                    error=row.get("error"),
+                )
+
+    def listing(self) -> _Listing:
+        """Look through all rows.
+
+        Raises:
+            InputError: If a column cannot be metadata, or two rows have one id.
+        """
+        digest, names, sizes = hashlib.sha256(), Names(), []
+
+        def metadata() -> Iterator[dict[str, Any]]:
+            for row in self.read(0, len(self)):
+                metadata_types.check_columns(row.metadata, f"Row {row.number}")
+                names.add(row.clip_id)
+                digest.update(row.clip_id.encode() + b"\n")
+                if row.feature is not None:
+                    digest.update(np.ascontiguousarray(row.feature).data.cast("B"))
+                sizes.append(0 if row.feature is None else row.feature.size)
+                yield row.metadata
+
+        types = metadata_types.infer(metadata())
+        twice = names.repeated(lambda: (row.clip_id for row in self.read(0, len(self))))
+        if twice is not None:
+            raise InputError(
+                f"The ids of the rows must differ. Received twice: {twice!r}. Mend the column id, or remove it."
+            )
+        if not any(sizes):
+            raise FeatureSetError(f"None of the {len(self)} rows has a feature, so there is no feature set.")
+        return _Listing(types, sizes, digest.hexdigest()[:16])
+
+
+def _clip_id(value: Any, row: int) -> str:
+    if value is None:
+        return f"{row:08d}"
+    if not str(value):
+        raise InputError(f"Row {row}: the id is empty. Give the clip an id, or leave out the column.")
+    metadata_types.check_text(str(value), f"Row {row}")
+    return str(value)
+
+
+def _check_folder(output: str, overwrite: bool) -> None:
+    """Raise an error unless the folder is new or empty, or holds a feature set that may be removed."""
+    if not files.exists(output):
+        return
+    if not files.is_folder(output):
+        raise FeatureSetError(f"path must be a folder. Received: the file {output!r}. Choose another path.")
+    there = [name for name in files.walk(output) if not job.is_lock(name)]
+    strange = [name for name in there if not job.is_ours(name)]
+    if strange or (there and not overwrite):
+        advice = "Choose another folder." if strange else "Choose another folder, or pass overwrite=True."
+        raise FeatureSetError(
+            f"path must be a new or empty folder. {output!r} holds {(strange or there)[0]!r} and {len(there) - 1} more "
+            f"files. {advice}"
+        )
+
+
+def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSet:
+    """Write the shards and the failures; `dataset.json` is left to be written."""
+    sizes = np.array(listing.sizes) * dtypes.DTYPES[dtype].itemsize + estimate.RECORD_OVERHEAD
+    n_shards = min(len(rows), number_of_shards(sizes.sum()))
+    ends = np.cumsum(counts_of_equal_sizes(sizes, n_shards)).tolist()
+    shards, failures, n_frames, max_error = [], [], Counter[int](), 0.0
+    for number, (start, stop) in enumerate(zip([0, *ends], ends, strict=False)):
+        name = shard_name(number, n_shards)
+        path = files.join(output, name)
+        n_records = 0
+        with writing(path), files.temporary_file(path) as temporary:
+            with tf.io.TFRecordWriter(temporary) as file:
+                for row in rows.read(start, stop):
+                    try:
+                        record, error = _record(row, rows.identity, listing, dtype, (number, n_records))
+                    except AudioError as failure:
+                        failures.append(_failure(row, failure))
+                        continue
+                    file.write(record)
+                    n_records += 1
+                    n_frames[row.n_frames] += 1
+                    max_error = max(max_error, error)
+            shards.append(
+                {"name": name, "records": n_records, "bytes": os.path.getsize(temporary), "sha256": sha256(temporary)}
+            )
+    write_failures(output, failures)
+    if not n_frames:
+        raise FeatureSetError(
+            f"No feature of the {len(rows)} rows can be stored. The first failure: {failures[0]['error']}"
+        )
+    config = rows.identity.config
+    n_samples = sum(estimate.fewest_samples(config, frames) * clips for frames, clips in n_frames.items())
+    return FeatureSet(
+        path=output,
+        config=config,
+        kernel_version=rows.identity.kernel_version,
+        counts={
+            "clips": n_frames.total(),
+            "failures": len(failures),
+            "frames": sum(frames * clips for frames, clips in n_frames.items()),
+            "hours": n_samples / config.sample_rate / 3600,
+        },
+        schema=listing.schema,
+        shards=shards,
+        machines=[],
+        set_id=listing.set_id,
+        dtype=dtype,
+        max_error=max_error,
+    )
+
+
+def _record(
+    row: _Row, identity: Identity, listing: _Listing, dtype: str, place: tuple[int, int]
+) -> tuple[bytes, float]:
+    if row.feature is None:
+        raise AudioError(row.error or "The row holds no feature.", STAGE)
+    return records.encode_as(
+        dtype,
+        row.clip_id,
+        row.feature,
+        identity.config,
+        row.metadata,
+        listing.schema,
+        place,
+        listing.set_id,
+        identity.fingerprint,
+    )
+
+
+def _failure(row: _Row, error: AudioError) -> dict[str, Any]:
+    return {"id": row.clip_id, "path": "", "row": row.number, "stage": error.stage, "error": str(error)}

@@ -1,0 +1,7 @@
+from .scanning import scan as scan
+from .source import Source as Source
+
+__all__ = [
+    "Source",
+    "scan",
+]

@@ -1,0 +1,139 @@
+"""A folder, glob, manifest, Parquet file or saved dataset -> a stream of clips with their metadata.
+
+What a clip is called (its id) and where its audio is are all that is known here; nothing is decoded.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from audiopipe.errors import InputError
+from audiopipe.inputs import duplicate_ids, manifests, metadata_types, tables
+from audiopipe.inputs.manifests import MANIFEST_EXTENSIONS
+from audiopipe.inputs.source import Source
+from audiopipe.storage import files
+
+AUDIO_EXTENSIONS = (
+    ".aif",
+    ".aifc",
+    ".aiff",
+    ".au",
+    ".caf",
+    ".flac",
+    ".mp3",
+    ".oga",
+    ".ogg",
+    ".opus",
+    ".rf64",
+    ".w64",
+    ".wav",
+)
+
+
+def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
+    """List the clips of an input in a fixed order.
+
+    Args:
+        source: A folder (walked for audio files, sorted by path), a glob, a CSV or JSONL manifest (in its own order), a
+            Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote (by row), one audio file, or a list of
+            paths. All may be remote.
+
+    Yields:
+        A `Source` for each clip. Its id is the path relative to the folder, or to the part of a glob before the first
+        wildcard, with forward slashes; in a manifest and in a dataset the `id` column, else the path as written, else
+        the row number. A manifest's relative paths are relative to its folder.
+
+    Raises:
+        InputError: If the input is missing, holds no clip, is malformed, or two clips have one id, which is told after
+            the last of them: ten million ids are not held in memory.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        listed: str | list[str] = files.absolute(os.fspath(source))
+    else:
+        listed = [os.fspath(path) for path in source]  # held, because it may have to be looked through twice
+    ids = duplicate_ids.Names()
+    for clip in _found(listed):
+        ids.add(clip.id)
+        yield clip
+    twice = ids.repeated(lambda: (clip.id for clip in _found(listed)))
+    if twice is not None:
+        raise InputError(
+            f"Two clips of {_name(source)} have the id {twice!r}. Every clip needs an id of its own: give the "
+            f"manifest an id column with different values."
+        )
+    if not len(ids) and _name(source).rstrip("'").lower().endswith(MANIFEST_EXTENSIONS):
+        raise InputError(
+            f"The manifest {_name(source)} lists no clips. Expected a column or key 'path', and a line a clip."
+        )
+    if not len(ids):
+        raise InputError(
+            f"There is no audio in {_name(source)}. Expected files that end in {', '.join(AUDIO_EXTENSIONS)}."
+        )
+
+
+def _name(source: Any) -> str:
+    return repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the list of paths"
+
+
+def _found(listed: str | list[str]) -> Iterator[Source]:
+    if isinstance(listed, str):
+        return _scan_one(listed)
+    return (Source(id=path, path=files.absolute(path)) for path in listed)
+
+
+def _scan_one(path: str) -> Iterator[Source]:
+    lower = path.lower()
+    if not files.exists(path):
+        if any(character in path for character in "*?["):
+            return _scan_glob(path)
+        raise InputError(f"There is no {path!r}. Expected a folder, a glob, a manifest or an audio file.")
+    if files.is_folder(path):
+        if files.exists(files.join(path, "dataset_dict.json")):
+            with files.open_binary(files.join(path, "dataset_dict.json")) as file:
+                splits = json.load(file)["splits"]
+            raise InputError(
+                f"{path!r} holds a DatasetDict with the splits {', '.join(splits)}. Name one: "
+                f"{files.join(path, splits[0])}."
+            )
+        if files.exists(files.join(path, "state.json")) and files.exists(files.join(path, "dataset_info.json")):
+            return _scan_rows(path)
+        return _scan_folder(path)
+    if lower.endswith(MANIFEST_EXTENSIONS):
+        return manifests.scan_manifest(path)
+    if lower.endswith(".parquet"):
+        return _scan_rows(path)
+    return iter([Source(id=os.path.basename(path), path=path)])
+
+
+def _is_audio(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.lower().endswith(AUDIO_EXTENSIONS) and not name.startswith(".")
+
+
+def _scan_folder(folder: str) -> Iterator[Source]:
+    try:
+        for below in files.walk(folder):
+            if _is_audio(below) and not any(part.startswith(".") for part in below.split("/")):
+                yield Source(id=below, path=files.join(folder, below))
+    except OSError as error:
+        raise InputError(f"Could not list {error.filename or folder!r}: {error.strerror or error}.") from error
+
+
+def _scan_glob(pattern: str) -> Iterator[Source]:
+    first = min(pattern.index(character) for character in "*?[" if character in pattern)
+    base = pattern[: pattern.rindex("/", 0, first) + 1]
+    for path in files.glob(pattern):
+        if _is_audio(path):
+            yield Source(id=path.removeprefix(base), path=path)
+
+
+def _scan_rows(path: str) -> Iterator[Source]:
+    table = tables.open_table(path)
+    for number, row in enumerate(table.metadata()):
+        identity = row.pop("id", None)
+        metadata_types.check_columns(row, f"{path!r}, row {number}")
+        name = f"{number:08d}" if identity is None else str(identity)
+        if not name:
+            raise InputError(f"{path!r}, row {number}: the id is empty. Give the clip an id, or leave out the column.")
+        yield Source(id=name, path=path, row=number, metadata=row)

@@ -1,0 +1,139 @@
+"""Parquet files and saved `datasets` folders, as rows with one audio column."""
+
+import functools
+import os
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from audiopipe.errors import AudioError, InputError, MissingDependencyError
+from audiopipe.storage import files
+
+COLUMN_NAMES = ("audio", "path", "file")
+
+
+class Table(Protocol):
+    """Rows that can be read one by one, without holding the audio of all in memory."""
+
+    def audio(self, row: int) -> str | bytes:
+        """The path or the bytes of a row's audio file."""
+
+    def metadata(self) -> Iterator[dict[str, Any]]:
+        """Every row without its audio."""
+
+
+def open_table(path: str) -> Table:
+    """Open a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote; once, while it is unchanged.
+
+    Raises:
+        InputError: If it cannot be read, or has no audio column or several.
+        MissingDependencyError: If `datasets` is not installed.
+    """
+    return _open_table(path, version(path))
+
+
+def version(path: str) -> str:
+    """What changes when a table is written anew.
+
+    Raises:
+        OSError: If it is gone.
+    """
+    return files.version(path if path.lower().endswith(".parquet") else files.join(path, "state.json"))
+
+
+@functools.lru_cache(maxsize=8)
+def _open_table(path: str, version: str) -> Table:
+    try:
+        import datasets  # noqa: F401  (brings pyarrow along, and one extra names both)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'Reading {path!r} needs the package datasets, which is not installed: pip install "audiopipe[hf]".'
+        ) from error
+    try:
+        return _ParquetTable(path) if path.lower().endswith(".parquet") else _SavedDataset(path)
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path!r} cannot be read as a dataset: {type(error).__name__}: {error}.") from error
+
+
+class _ParquetTable:
+    def __init__(self, path: str):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._path = path
+        self._file = pq.ParquetFile(files.open_binary(path))
+        self._lock = threading.Lock()  # threads that read one ParquetFile at once wait for each other for ever
+        schema = self._file.schema_arrow
+        encoded = [
+            item.name
+            for item in schema
+            if pa.types.is_struct(item.type) and {"bytes", "path"} <= {child.name for child in item.type}
+        ]
+        self._column = _one_column(path, encoded, schema.names)
+        self._others = [name for name in schema.names if name != self._column]
+        sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+        self._starts = [sum(sizes[:group]) for group in range(len(sizes))]
+        self._group: tuple[int, Any] = (-1, None)
+
+    def audio(self, row: int) -> str | bytes:
+        group = bisect_right(self._starts, row) - 1
+        with self._lock:
+            if self._group[0] != group:
+                self._group = (group, self._file.read_row_group(group, columns=[self._column])[self._column])
+            column = self._group[1]
+        value = _encoded(column[row - self._starts[group]].as_py(), self._path, row)
+        if isinstance(value, bytes) or files.is_remote(value) or os.path.isabs(value):
+            return value
+        return files.join(self._path[: self._path.rfind("/") + 1], value)
+
+    def metadata(self) -> Iterator[dict[str, Any]]:
+        for batch in self._file.iter_batches(columns=self._others):
+            yield from batch.to_pylist() if self._others else ({} for _ in range(batch.num_rows))
+
+
+class _SavedDataset:
+    def __init__(self, path: str):
+        import datasets
+
+        self._path = path
+        dataset = datasets.load_from_disk(path).with_format(None)
+        features = dataset.features
+        encoded = [
+            name
+            for name, kind in features.items()
+            if isinstance(kind, datasets.Audio) or (isinstance(kind, dict) and {"bytes", "path"} <= set(kind))
+        ]
+        self._column = _one_column(path, encoded, list(features))
+        if isinstance(features[self._column], datasets.Audio):
+            dataset = dataset.cast_column(self._column, datasets.Audio(decode=False))
+        self._audio = dataset.select_columns([self._column])
+        self._others = dataset.remove_columns([self._column])
+        self._rows = len(dataset)
+
+    def audio(self, row: int) -> str | bytes:
+        return _encoded(self._audio[row][self._column], self._path, row)
+
+    def metadata(self) -> Iterator[dict[str, Any]]:
+        yield from self._others if self._others.column_names else ({} for _ in range(self._rows))
+
+
+def _one_column(path: str, encoded: list[str], columns: list[str]) -> str:
+    found = encoded or [name for name in COLUMN_NAMES if name in columns]
+    if len(found) != 1:
+        raise InputError(
+            f"{path!r} must have one audio column: encoded audio (bytes and path), or a column of paths named "
+            f"{' or '.join(map(repr, COLUMN_NAMES))}. Received {len(found)} among the columns {', '.join(columns)}. "
+            f"Remove or rename columns with datasets first."
+        )
+    return found[0]
+
+
+def _encoded(value: Any, path: str, row: int) -> str | bytes:
+    if isinstance(value, dict):
+        value = value.get("bytes") or value.get("path")
+    if not isinstance(value, (str, bytes)):
+        raise AudioError(f"Row {row} of {path!r} holds no audio. Received: {value!r}.", stage="read")
+    return value

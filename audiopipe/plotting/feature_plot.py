@@ -1,0 +1,92 @@
+"""Pictures of features."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from audiopipe.configs.base import Config
+from audiopipe.errors import ArgumentError, MissingDependencyError
+
+MAX_FREQUENCY_TICKS = 8
+SILENCE = 1e-10
+SCALED = {"decibel": "dB", "scaled log power": "(log10 of the power + 4) / 4"}  # values that are drawn as they are
+
+
+def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[str], title: str = "") -> None:
+    """Draw a feature over time and frequency, one panel a channel, and write it as an image.
+
+    Args:
+        feature: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` if the config has it so.
+        config: The feature's config, which gives the axes.
+        path: Image to write; its ending decides about the format.
+        title: What stands above.
+
+    Raises:
+        MissingDependencyError: If matplotlib is not installed.
+        ArgumentError: If the image cannot be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            'Plotting needs the package matplotlib, which is not installed: pip install "audiopipe[plot]".'
+        ) from error
+    if config.output_data_format == "channels_first":
+        feature = np.moveaxis(feature, 0, -1)
+    n_frames, n_bins, channels = feature.shape
+    is_phase = np.repeat(config.quantities, channels // len(config.quantities)) == "phase"
+    figure = Figure(figsize=(9, 1 + 3 * channels), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(channels, 1, squeeze=False)[:, 0]
+    times = config.frame_times(n_frames)
+    step = config.frame_times(2)[1] - config.frame_times(2)[0]
+    levels, unit = _levels(feature[:, :, ~is_phase], config.quantities[0])
+    low = levels.max() - 80 if config.quantities[0] not in SCALED else levels.min()
+    pictures = [(levels, panels[~is_phase], unit, {"cmap": "magma", "vmin": low, "vmax": levels.max()})]
+    if is_phase.any():
+        circle = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # its ends, which are one angle, look alike
+        pictures.append((feature[:, :, is_phase], panels[is_phase], "phase (rad)", circle))
+    for values, group, label, scale in pictures:
+        for channel, axes in enumerate(group):
+            image = axes.imshow(
+                values[:, :, channel].T,
+                origin="lower",
+                aspect="auto",
+                interpolation="nearest",
+                extent=(times[0], times[-1] + step, -0.5, n_bins - 0.5),
+                **scale,
+            )
+        figure.colorbar(image, ax=list(group), label=label)
+    for index, axes in enumerate(panels):
+        _frequency_ticks(axes, config.frequencies())
+        axes.set_ylabel("\n".join([*_panel_name(index, channels, config.quantities), "frequency (Hz)"]))
+    panels[-1].set_xlabel("start of the frame (s)")
+    figure.suptitle(title)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
+
+
+def _levels(values: np.ndarray, quantity: str) -> tuple[np.ndarray, str]:
+    """Values of a quantity on a logarithmic scale, and what they are called."""
+    if quantity in SCALED:
+        return values, SCALED[quantity]
+    factor = 10 if quantity == "power" else 20
+    levels = factor * np.log10(np.maximum(np.abs(values), SILENCE))
+    return levels, f"dB ({factor} log10 of the {'power' if quantity == 'power' else 'magnitude'})"
+
+
+def _panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[str]:
+    """What a panel shows, as far as it is not the only one of its kind."""
+    n_audio = channels // len(quantities)
+    name = [quantities[index // n_audio]] if len(quantities) > 1 else []
+    return name + ([f"channel {index % n_audio}"] if n_audio > 1 else [])
+
+
+def _frequency_ticks(axes: Any, frequencies: np.ndarray) -> None:
+    """Label some bins with their frequencies, rounded as people say them."""
+    bins = np.unique(np.linspace(0, len(frequencies) - 1, MAX_FREQUENCY_TICKS).round().astype(int))
+    axes.set_yticks(bins, [f"{frequencies[index]:.0f}" for index in bins])

@@ -1,0 +1,17 @@
+"""The job that makes a feature set: plan, shards, resume, progress, pipeline and engines."""
+
+__all__ = [
+    "completion",
+    "engines",
+    "estimate",
+    "finished_shards",
+    "job",
+    "pipeline",
+    "plan",
+    "planning",
+    "processes",
+    "progress",
+    "retained_records",
+    "shard_writer",
+    "worker",
+]

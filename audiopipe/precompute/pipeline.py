@@ -1,0 +1,92 @@
+"""The Beam pipeline that computes a feature set: a `Create` and a `ParDo`, nothing that any runner would lack.
+
+One element is one shard of the output. Workers write shards and their sidecars to the output folder; only small
+summaries travel through the pipeline.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+
+from audiopipe.configs import Config
+from audiopipe.precompute import plan
+from audiopipe.precompute.finished_shards import Finished
+
+
+class ReadPlan(beam.PTransform):
+    """The shards of a plan that are not finished, the largest first: elements `(clips file, shard)`.
+
+    Args:
+        output: Folder of the feature set, which holds the plan.
+    """
+
+    def __init__(self, output: str):
+        super().__init__()
+        self.output = output
+
+    def expand(self, pbegin):
+        """Create the elements."""
+        return pbegin | "CreateShards" >> beam.Create(elements(plan.read(self.output)))
+
+
+class WriteFeatureShards(beam.PTransform):
+    """Compute and write shards: from `(clips file, shard)` to a summary of the shard's sidecar, a dict.
+
+    Args:
+        config: The config of the plan. It travels to the workers, so they know its class, whichever package that is in.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+
+    def expand(self, pcoll):
+        """Apply the function that writes one shard per call."""
+        return pcoll | "WriteShard" >> beam.ParDo(_WriteShard(self.config))
+
+
+class Precompute(beam.PTransform):
+    """Write all shards of a plan. `audiopipe.precompute.completion.finish` then makes the feature set complete.
+
+    Args:
+        output: Folder of the feature set, which holds the plan.
+    """
+
+    def __init__(self, output: str):
+        super().__init__()
+        self.output = output
+
+    def expand(self, pbegin):
+        """Read the plan, write the shards."""
+        return pbegin | ReadPlan(self.output) | WriteFeatureShards(plan.read(self.output).config)
+
+
+def elements(work: plan.Plan) -> list[tuple[str, int]]:
+    """Clips file and number of each shard that is not finished, the largest first, against a long tail."""
+    finished = Finished(work)
+    finished.refresh()
+    missing = set(finished.missing())
+    todo = sorted((shard for shard in work.shards() if shard.number in missing), key=lambda shard: -shard.n_bytes)
+    return [(work.clips_file(shard.file), shard.number) for shard in todo]
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(self, config: Config):
+        super().__init__()
+        # Its pickle refers to its class: a worker imports the class because the job does, not because a file names it.
+        self.config = config
+
+    def process(self, element: tuple[str, int]) -> Iterator[dict[str, Any]]:
+        from audiopipe.precompute import shard_writer  # only a worker needs TensorFlow
+
+        sidecar = shard_writer.write_shard(*element)
+        counts = {
+            "clips": sidecar["records"],
+            "failures": len(sidecar["failures"]),
+            "seconds_of_audio": round(sidecar["seconds"]),
+            **{f"milliseconds_{stage}": round(1000 * spent) for stage, spent in sidecar["seconds_spent"].items()},
+        }
+        for name, count in counts.items():
+            beam.metrics.Metrics.counter("audiopipe", name).inc(count)
+        yield {key: value for key, value in sidecar.items() if key not in ("failures", "samples")}

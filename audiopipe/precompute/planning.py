@@ -1,0 +1,230 @@
+"""A plan before it is written: list the input, estimate, and decide what goes into which shard.
+
+The clips stand in a temporary file, not in memory, and nothing in the output folder is touched before `Draft.write`.
+"""
+
+import contextlib
+import hashlib
+import tempfile
+from array import array
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+import numpy as np
+
+from audiopipe.configs.base import Config
+from audiopipe.errors import InputError
+from audiopipe.feature_sets import dtypes
+from audiopipe.inputs import Source, listings, metadata_types
+from audiopipe.inputs.listings import Listed
+from audiopipe.precompute import estimate
+from audiopipe.precompute.plan import FOLDER, HEADER, TABLE, Plan, Shard, read_clips, to_line
+from audiopipe.storage import files
+from audiopipe.transform.segments import Segments
+
+SHARDS = 64
+SMALLEST_SHARD = 1_000_000  # bytes
+GREATEST_SHARD = 128_000_000
+CLIPS_PER_FILE = 8192
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan that is not written yet.
+
+    Args:
+        plan: The plan.
+        clips: A file with a line for each clip.
+        counts: Clips of each shard.
+        seconds: Audio of each clip, in seconds, estimated.
+        sizes: Bytes of the records of each clip, estimated.
+    """
+
+    plan: Plan
+    clips: IO[bytes]
+    counts: np.ndarray
+    seconds: np.ndarray
+    sizes: np.ndarray
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines that stand for the clips."""
+        self.clips.seek(0)
+        for line in self.clips:  # noqa: UP028 ("yield from" would close the file when the iteration ends early)
+            yield line
+
+    def with_shards_of(self, plan: Plan) -> "Draft":
+        """The same clips in shards like those of another plan, which has as many clips."""
+        counts = np.array([shard.clips for shard in plan.shards()])
+        return replace(self, plan=replace(self.plan, n_shards=plan.n_shards, set_id=plan.set_id), counts=counts)
+
+    def write(self) -> Plan:
+        """Write the plan to its folder, which is made if it is not there; `plan.json` comes last."""
+        files.make_folder(files.join(self.plan.output, FOLDER))
+        table: list[Shard] = []
+        starts = np.cumsum(self.counts) - self.counts
+        for file, shards in enumerate(self._files()):
+            self._write_clips(file, shards, starts, table)
+        lines = b"".join(
+            to_line({name: getattr(shard, name) for name in Shard.__slots__ if name != "number"}) for shard in table
+        )
+        files.write_bytes(self.plan.path(TABLE), lines)
+        files.write_bytes(self.plan.path(HEADER), to_line(self.plan.header()))
+        return self.plan
+
+    def _files(self) -> Iterator[list[tuple[int, list[bytes]]]]:
+        """For each file the shards that go into it, with their lines."""
+        lines, held, size = self.lines(), [], 0
+        for shard, count in enumerate(self.counts):
+            held.append((shard, [next(lines) for _ in range(count)]))
+            size += count
+            if size >= CLIPS_PER_FILE:
+                yield held
+                held, size = [], 0
+        if held:
+            yield held
+
+    def _write_clips(
+        self, file: int, shards: list[tuple[int, list[bytes]]], starts: np.ndarray, table: list[Shard]
+    ) -> None:
+        places: dict[str, tuple[int, int, str]] = {}
+        clips: list[bytes] = []
+        for number, lines in shards:
+            digest = hashlib.sha256(b"".join([self.plan.settings(), *lines])).hexdigest()
+            places[str(number)] = (len(clips), len(lines), digest)
+            here = slice(starts[number], starts[number] + len(lines))
+            seconds, size = float(self.seconds[here].sum()), int(self.sizes[here].sum())
+            table.append(
+                Shard(number=number, file=file, clips=len(lines), seconds=seconds, n_bytes=size, digest=digest)
+            )
+            clips += lines
+        files.write_bytes(self.plan.clips_file(file), to_line(places) + b"".join(clips))
+
+
+@contextlib.contextmanager
+def draft(
+    output: str,
+    config: Config,
+    sources: Iterable[Source],
+    *,
+    num_shards: int | None = None,
+    segments: Segments | None = None,
+    dtype: str = "float32",
+) -> Iterator[Draft]:
+    """List the input and decide what goes where.
+
+    Args:
+        output: Folder of the feature set.
+        config: The feature.
+        sources: The clips.
+        num_shards: Shards of the output, at most one a clip. None means shards of a 64th of the output, of at least
+            1 MB and at most 128 MB.
+        segments: How clips are cut into segments; None leaves them whole.
+        dtype: What features are stored as.
+
+    Yields:
+        The draft, for as long as its temporary file is there.
+
+    Raises:
+        InputError: If the input has no clips, or a metadata column has no single type.
+        ArgumentError: If segments are shorter than one frame.
+    """
+    if segments is not None:
+        segments.sizes(config)
+    itemsize = dtypes.DTYPES[dtype].itemsize
+    digest, names, count = hashlib.sha256(), hashlib.sha256(), 0
+    with tempfile.TemporaryFile(prefix="audiopipe-") as clips:
+
+        def metadata() -> Iterator[dict[str, Any]]:
+            nonlocal count
+            for clip in listings.identify(sources):
+                line = clip.to_json()
+                digest.update(line)
+                names.update(_name(clip))
+                clips.write(line)
+                count += 1
+                yield clip.source.metadata
+
+        def listed() -> Iterator[Listed]:
+            clips.seek(0)
+            return map(Listed.from_json, clips)
+
+        types = metadata_types.infer(metadata())
+        if count == 0:
+            raise InputError("There are no clips to plan for.")
+        lengths = estimate.Lengths.of(listed, count)
+        seconds = np.array(array("d", (lengths.seconds(clip) for clip in listed())))
+        sizes = np.array(array("d", (estimate.record_bytes(item, config, segments, itemsize) for item in seconds)))
+        n_shards = min(count, num_shards or number_of_shards(sizes.sum()))
+        plan = Plan(
+            output=output,
+            config=config,
+            n_clips=count,
+            n_shards=n_shards,
+            schema=types if segments is None else segments.schema(types),
+            set_id=names.hexdigest()[:16],
+            input_digest=digest.hexdigest(),
+            exact=lengths.exact,
+            headers=lengths.headers,
+            seconds=float(seconds.sum()),
+            n_bytes=int(sizes.sum()),
+            segments=segments,
+            dtype=dtype,
+        )
+        yield Draft(plan, clips, counts_of_equal_sizes(sizes, n_shards), seconds, sizes)
+
+
+def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
+    """Clips of each shard, so that neighbours stay together, none is empty, and sizes are as equal as can be.
+
+    Args:
+        sizes: Size of each clip.
+        n_shards: Number of shards, at most one a clip.
+
+    Example:
+        >>> counts_of_equal_sizes(np.array([1.0, 1.0, 1.0, 1.0, 4.0]), 2).tolist()
+        [4, 1]
+    """
+    ends = np.cumsum(np.maximum(sizes, 1e-9))
+    numbers = np.arange(1, n_shards)
+    # A clip belongs to the shard that its middle falls into.
+    bounds = np.searchsorted(ends - np.diff(ends, prepend=0) / 2, ends[-1] * numbers / n_shards)
+    bounds = np.maximum.accumulate(np.maximum(bounds, numbers) - numbers) + numbers  # at least one clip in each
+    bounds = np.minimum(bounds, len(sizes) - n_shards + numbers)
+    return np.diff(bounds, prepend=0, append=len(sizes))
+
+
+def number_of_shards(size: float) -> int:
+    """Number of shards that records of so many bytes in all are put into."""
+    shard = min(max(size / SHARDS, SMALLEST_SHARD), GREATEST_SHARD)
+    return max(1, int(np.ceil(size / shard)))
+
+
+def _name(clip: Listed) -> bytes:
+    """What tells a clip from those of other inputs, but not where the input stands: equal inputs give equal bytes."""
+    return to_line([clip.source.id, clip.source.path.split("/")[-2:], clip.source.row, clip.size])
+
+
+def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | None:
+    """In what the clips of a draft differ first from those of a plan, for people; None if they do not.
+
+    Args:
+        plan: The plan.
+        draft: The draft.
+        but: Ids of clips that may have been written anew.
+    """
+    if plan.input_digest == draft.plan.input_digest:
+        return None
+    for before, now in zip(read_clips(plan), draft.lines(), strict=False):
+        if before == now:
+            continue
+        was, is_now = Listed.from_json(before), Listed.from_json(now)
+        if was.source.id != is_now.source.id:
+            return f"where the clip {was.source.id!r} was, there is {is_now.source.id!r} now"
+        if was.source != is_now.source:
+            return f"the clip {was.source.id!r} has another path or other metadata"
+        if was.source.id not in but:
+            return f"the clip {was.source.id!r} was written anew ({was.size} bytes then, {is_now.size} now)"
+    if plan.n_clips != draft.plan.n_clips:
+        return f"it had {plan.n_clips} clips then, and has {draft.plan.n_clips} now"
+    return None

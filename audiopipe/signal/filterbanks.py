@@ -1,0 +1,276 @@
+"""Filterbanks, computed in float64 with NumPy: in float32 some narrow filters vanish."""
+
+import math
+import warnings
+
+import numpy as np
+
+from audiopipe import checks
+from audiopipe.errors import ArgumentError
+
+C1_HERTZ = 32.70319566  # C1 in twelve-tone equal temperament with A4 = 440 Hz; the default of Kapre and librosa
+# The Slaney mel scale: linear with 200/3 Hz a mel up to 1 kHz, then 27 mels for a factor of 6.4 in frequency.
+# Source: M. Slaney, Auditory Toolbox, Interval Research technical report 1998-010.
+SLANEY_HERTZ_PER_MEL = 200.0 / 3
+SLANEY_LOG_START_HERTZ = 1000.0
+SLANEY_LOG_STEP = math.log(6.4) / 27.0
+
+
+def canonical_mel_norm(name: str, norm: object) -> str | float | None:
+    """Return a norm of mel filters in its canonical form: `"slaney"`, `"inf"`, None or a float of at least 0.
+
+    Raises:
+        ArgumentError: If there is no such norm.
+    """
+    if norm is None:
+        return None
+    if isinstance(norm, str) and norm in ("slaney", "inf"):
+        return str(norm)
+    if isinstance(norm, float) and math.isinf(norm) and norm > 0:
+        return "inf"
+    if isinstance(norm, str):
+        raise checks.fail(name, "'slaney', 'inf', None or a number of at least 0", norm)
+    return checks.real(name, norm, minimum=0)
+
+
+def fft_frequencies(sample_rate: float, n_fft: int) -> np.ndarray:
+    """Frequencies of the bins of a real Fourier transform, in hertz: float64 `[n_fft // 2 + 1]`."""
+    return np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+
+
+def hertz_to_mel(frequencies: np.ndarray, htk: bool) -> np.ndarray:
+    """Frequencies in hertz on the mel scale: O'Shaughnessy's formula, as HTK uses it, or Slaney's."""
+    frequencies = np.asarray(frequencies, dtype=np.float64)
+    if htk:
+        return 2595.0 * np.log10(1.0 + frequencies / 700.0)
+    log_start_mel = SLANEY_LOG_START_HERTZ / SLANEY_HERTZ_PER_MEL
+    log_part = log_start_mel + np.log(np.maximum(frequencies, 1e-300) / SLANEY_LOG_START_HERTZ) / SLANEY_LOG_STEP
+    return np.where(frequencies < SLANEY_LOG_START_HERTZ, frequencies / SLANEY_HERTZ_PER_MEL, log_part)
+
+
+def mel_to_hertz(mels: np.ndarray, htk: bool) -> np.ndarray:
+    """The inverse of `hertz_to_mel`."""
+    mels = np.asarray(mels, dtype=np.float64)
+    if htk:
+        return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
+    log_start_mel = SLANEY_LOG_START_HERTZ / SLANEY_HERTZ_PER_MEL
+    log_part = SLANEY_LOG_START_HERTZ * np.exp(SLANEY_LOG_STEP * (mels - log_start_mel))
+    return np.where(mels < log_start_mel, mels * SLANEY_HERTZ_PER_MEL, log_part)
+
+
+def mel_edges(n_mels: int, f_min: float, f_max: float, htk: bool) -> np.ndarray:
+    """The corners of `n_mels` triangular filters, evenly spaced in mel: float64 `[n_mels + 2]`, in hertz."""
+    low, high = hertz_to_mel(np.array([f_min, f_max]), htk)
+    return mel_to_hertz(np.linspace(low, high, n_mels + 2), htk)
+
+
+def mel(
+    sample_rate: int,
+    n_freq: int,
+    n_mels: int = 128,
+    f_min: float = 0.0,
+    f_max: float | None = None,
+    htk: bool = False,
+    norm: str | float | None = "slaney",
+    n_fft: int | None = None,
+) -> np.ndarray:
+    """A filterbank of triangles that are evenly spaced on the mel scale.
+
+    Equal to `librosa.filters.mel(...).T` within float32.
+
+    Args:
+        sample_rate: Samples per second, in hertz.
+        n_freq: Number of frequency bins, `n_fft // 2 + 1`.
+        n_mels: Number of filters.
+        f_min: Lower corner of the first filter, in hertz.
+        f_max: Upper corner of the last filter, in hertz. None means half the sample rate.
+        htk: Whether to use HTK's mel scale in place of Slaney's.
+        norm: `"slaney"` divides each triangle by half its width (equal area), a number or `"inf"` divides each filter
+            by its p-norm, None leaves the peaks at 1.
+        n_fft: Length of the Fourier transform that the bins come from. None means the even one, `2 * (n_freq - 1)`.
+
+    Returns:
+        float64 array of shape `[n_freq, n_mels]`, not negative.
+
+    Raises:
+        ArgumentError: If a value is out of range.
+
+    Warns:
+        UserWarning: If a filter lies between two frequency bins and so is always zero.
+
+    Example:
+        >>> mel(sample_rate=16000, n_freq=257, n_mels=80).shape
+        (257, 80)
+    """
+    sample_rate, n_freq, n_fft = _check_bins(sample_rate, n_freq, n_fft)
+    n_mels = checks.integer("n_mels", n_mels, minimum=1)
+    f_min = checks.real("f_min", f_min, minimum=0)
+    f_max = sample_rate / 2 if f_max is None else checks.real("f_max", f_max)
+    checks.boolean("htk", htk)
+    norm = canonical_mel_norm("norm", norm)
+    if f_max <= f_min:
+        raise ArgumentError(f"f_max must be greater than f_min. Received: f_min={f_min:g}, f_max={f_max:g}.")
+    if f_max > sample_rate / 2:
+        raise ArgumentError(
+            f"f_max must be at most half the sample rate, {sample_rate / 2:g} Hz: there is nothing above it. "
+            f"Received: f_max={f_max:g}. Leave it out for {sample_rate / 2:g}."
+        )
+
+    edges = mel_edges(n_mels, f_min, f_max, htk)
+    filters = _triangles(edges, fft_frequencies(sample_rate, n_fft))
+    _warn_of_empty(filters, edges)
+    if norm == "slaney":
+        filters *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    elif norm is not None:
+        size = np.linalg.norm(filters, ord=float(norm), axis=1, keepdims=True)
+        filters /= np.where(size > 0, size, 1.0)
+    return filters.T
+
+
+def linear_to_mel(
+    sampling_rate: float,
+    num_spectrogram_bins: int,
+    num_mel_bins: int = 20,
+    lower_edge_hertz: float = 125.0,
+    upper_edge_hertz: float = 3800.0,
+) -> np.ndarray:
+    """The mel filterbank of Keras and of `tf.signal`, with their argument names and defaults.
+
+    It differs from `mel(htk=True, norm=None)` in three points: its sides are straight over mels, not over hertz; it
+    leaves out the bin at 0 Hz; and the bins are taken to reach from 0 to half the sampling rate, also where the
+    transform has an odd length, the last bin of which is a little lower.
+
+    Args:
+        sampling_rate: Samples per second, in hertz.
+        num_spectrogram_bins: Number of frequency bins.
+        num_mel_bins: Number of filters.
+        lower_edge_hertz: Lower corner of the first filter, in hertz.
+        upper_edge_hertz: Upper corner of the last filter, in hertz.
+
+    Returns:
+        float64 array of shape `[num_spectrogram_bins, num_mel_bins]`, in 0 .. 1.
+
+    Raises:
+        ArgumentError: If a value is out of range.
+
+    Warns:
+        UserWarning: If a filter lies between two frequency bins and so is always zero.
+
+    Example:
+        >>> linear_to_mel(sampling_rate=8000, num_spectrogram_bins=129).shape
+        (129, 20)
+    """
+    sampling_rate = checks.real("sampling_rate", sampling_rate, above=0)
+    num_spectrogram_bins = checks.integer("num_spectrogram_bins", num_spectrogram_bins, minimum=1)
+    num_mel_bins = checks.integer("num_mel_bins", num_mel_bins, minimum=1)
+    low, high = checks.band("lower_edge_hertz", lower_edge_hertz, "upper_edge_hertz", upper_edge_hertz, sampling_rate)
+
+    low_mel, high_mel = hertz_to_mel(np.array([low, high]), htk=True)
+    edges = np.linspace(low_mel, high_mel, num_mel_bins + 2)
+    filters = _triangles(edges, hertz_to_mel(np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins), htk=True))
+    filters[:, 0] = 0.0
+    _warn_of_empty(filters, mel_to_hertz(edges, htk=True))
+    return filters.T
+
+
+def _triangles(edges: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Triangles between each edge and the next but one, with a peak of 1, at each position: `[filters, positions]`."""
+    distance = edges[:, None] - positions[None, :]
+    width = np.diff(edges)[:, None]
+    return np.maximum(0.0, np.minimum(-distance[:-2] / width[:-1], distance[2:] / width[1:]))
+
+
+def _warn_of_empty(filters: np.ndarray, edges: np.ndarray) -> None:
+    empty = np.flatnonzero(filters.max(axis=1) == 0)
+    if empty.size:
+        warnings.warn(
+            f"{empty.size} of {len(filters)} mel filters reach no frequency bin and will always be zero, the first is "
+            f"filter {empty[0]} at {edges[empty[0] + 1]:.1f} Hz. Use fewer mels, a longer Fourier transform or a "
+            "higher lowest frequency.",
+            stacklevel=3,
+        )
+
+
+def log_frequencies(n_bins: int, bins_per_octave: int, f_min: float | None) -> np.ndarray:
+    """Centres of a log-frequency filterbank, `f_min * 2**(k / bins_per_octave)`: float64 `[n_bins]`, in hertz."""
+    return (C1_HERTZ if f_min is None else f_min) * 2.0 ** (np.arange(n_bins) / bins_per_octave)
+
+
+def log(
+    sample_rate: int,
+    n_freq: int,
+    n_bins: int = 84,
+    bins_per_octave: int = 12,
+    f_min: float | None = None,
+    spread: float = 0.125,
+    n_fft: int | None = None,
+) -> np.ndarray:
+    """A filterbank of log-normal windows whose centres are evenly spaced in octaves.
+
+    Each filter is a Gaussian over log2 of the frequency, divided by the frequency in the way of librosa 0.4 and Kapre
+    (`exp(-log2(f))`), and sums to one.
+
+    Args:
+        sample_rate: Samples per second, in hertz.
+        n_freq: Number of frequency bins, `n_fft // 2 + 1`.
+        n_bins: Number of filters.
+        bins_per_octave: Filters an octave.
+        f_min: Centre of the first filter, in hertz. None means C1, 32.70319566 Hz.
+        spread: Standard deviation of a filter in units of the distance between two filters.
+        n_fft: Length of the Fourier transform that the bins come from. None means the even one, `2 * (n_freq - 1)`.
+
+    Returns:
+        float64 array of shape `[n_freq, n_bins]`, in 0 .. 1. Every column sums to one.
+
+    Raises:
+        ArgumentError: If a value is out of range, the filters go beyond half the sample rate, or a filter is so narrow
+            that no frequency bin reaches it.
+
+    Example:
+        >>> filterbank = log(sample_rate=22050, n_freq=1025)
+        >>> filterbank.shape, bool(np.allclose(filterbank.sum(axis=0), 1))
+        ((1025, 84), True)
+    """
+    sample_rate, n_freq, n_fft = _check_bins(sample_rate, n_freq, n_fft)
+    n_bins = checks.integer("n_bins", n_bins, minimum=1)
+    bins_per_octave = checks.integer("bins_per_octave", bins_per_octave, minimum=1)
+    f_min = C1_HERTZ if f_min is None else checks.real("f_min", f_min, above=0)
+    spread = checks.real("spread", spread, above=0)
+    if n_freq < 2:
+        raise checks.fail("n_freq", "at least 2, for 0 Hz lies in no octave", n_freq)
+    with np.errstate(over="ignore"):
+        end = f_min * np.exp2(n_bins / bins_per_octave)
+    if end > sample_rate / 2:
+        raise ArgumentError(
+            f"The log-frequency range must end at or below half the sample rate, {sample_rate / 2:g} Hz. Received: "
+            f"n_bins={n_bins}, bins_per_octave={bins_per_octave}, f_min={f_min:g}, which end at {end:.1f} Hz. "
+            f"Use fewer bins, a lower f_min or a higher sample rate."
+        )
+
+    sigma = spread / bins_per_octave
+    octaves = np.log2(fft_frequencies(sample_rate, n_fft)[1:])
+    centres = log_frequencies(n_bins, bins_per_octave, f_min)
+    exponent = -0.5 * ((octaves[None, :] - np.log2(centres)[:, None]) / sigma) ** 2 - octaves[None, :]
+    filters = np.zeros((n_bins, n_freq))
+    filters[:, 1:] = np.exp(exponent)
+    sums = filters.sum(axis=1, keepdims=True)
+    empty = np.flatnonzero(sums[:, 0] < np.finfo(np.float64).tiny)
+    if empty.size:
+        raise ArgumentError(
+            f"{empty.size} of {n_bins} log-frequency filters reach no frequency bin, the first is filter {empty[0]} at "
+            f"{centres[empty[0]]:.1f} Hz: bins are {sample_rate / n_fft:.1f} Hz apart. "
+            f"Use a longer n_fft, a greater spread or a higher f_min."
+        )
+    return (filters / sums).T
+
+
+def _check_bins(sample_rate: int, n_freq: int, n_fft: int | None) -> tuple[int, int, int]:
+    """Return sample rate, number of bins and the length of the transform that they come from."""
+    sample_rate = checks.integer("sample_rate", sample_rate, minimum=1)
+    n_freq = checks.integer("n_freq", n_freq, minimum=1)
+    n_fft = max(1, 2 * (n_freq - 1)) if n_fft is None else checks.integer("n_fft", n_fft, minimum=1)
+    if n_fft // 2 + 1 != n_freq:
+        raise ArgumentError(
+            f"A Fourier transform of n_fft={n_fft} has {n_fft // 2 + 1} frequency bins. Received: n_freq={n_freq}."
+        )
+    return sample_rate, n_freq, n_fft

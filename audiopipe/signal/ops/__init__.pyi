@@ -1,0 +1,37 @@
+from .elementwise import expm1 as expm1
+from .elementwise import in_whole_registers as in_whole_registers
+from .elementwise import log1p as log1p
+from .elementwise import log10 as log10
+from .elementwise import power as power
+from .filterbank_product import apply_filterbank as apply_filterbank
+from .filterbank_product import apply_in_parts as apply_in_parts
+from .filterbank_product import combine_bins as combine_bins
+from .fourier import frame as frame
+from .fourier import overlap_add as overlap_add
+from .fourier import rfft as rfft
+from .magnitude_phase import magnitude as magnitude
+from .magnitude_phase import phase as phase
+from .magnitude_phase import phase_of_parts as phase_of_parts
+from .sums import mix_down as mix_down
+from .sums import pairwise_sum as pairwise_sum
+from .sums import without_inaudible as without_inaudible
+
+__all__ = [
+    "apply_filterbank",
+    "apply_in_parts",
+    "combine_bins",
+    "expm1",
+    "frame",
+    "in_whole_registers",
+    "log1p",
+    "log10",
+    "magnitude",
+    "mix_down",
+    "overlap_add",
+    "pairwise_sum",
+    "phase",
+    "phase_of_parts",
+    "power",
+    "rfft",
+    "without_inaudible",
+]

@@ -1,0 +1,103 @@
+"""Windows, computed in float64 with NumPy: libraries differ in the last bit of a window."""
+
+from typing import Any
+
+import numpy as np
+
+from audiopipe import checks
+from audiopipe.errors import ArgumentError
+
+KAISER_BETA = 12.0  # the default of tf.signal.kaiser_window and kaiser_bessel_derived_window
+EVEN_WINDOW_NAMES = ("kaiser_bessel_derived_window", "vorbis_window")
+WINDOW_NAMES = ("hann_window", "hamming_window", "kaiser_window", *EVEN_WINDOW_NAMES)
+KERAS_WINDOW_NAMES = {"hann": "hann_window", "hamming": "hamming_window"}
+
+
+def window(name: str | None, length: int) -> np.ndarray:
+    """A window for a short-time Fourier transform, as `tf.signal` defines it.
+
+    Args:
+        name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
+            `"vorbis_window"`, or None for `"hann_window"`.
+        length: Number of samples, at least 1. Hann and Hamming windows are periodic where the length is even and
+            symmetric where it is odd; the two kinds of window that divide the length in halves need an even one.
+
+    Returns:
+        float64 array of shape `[length]`, in 0 .. 1.
+
+    Raises:
+        ArgumentError: If the name is unknown or the length does not suit the window.
+
+    Example:
+        >>> window("hann_window", 4)
+        array([0. , 0.5, 1. , 0.5])
+    """
+    name = canonical_window_name(name)
+    length = checks.integer("win_length", length, minimum=1)
+    check_window(name, length)
+    if name in ("hann_window", "hamming_window"):
+        if length == 1:
+            return np.ones(1)
+        alpha = 0.5 if name == "hann_window" else 0.54
+        period = length if length % 2 == 0 else length - 1
+        return alpha - (1 - alpha) * np.cos(2 * np.pi * np.arange(length) / period)
+    if name == "kaiser_window":
+        return np.kaiser(length, KAISER_BETA)
+    if name == "vorbis_window":
+        return np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2)
+    halves = np.cumsum(np.kaiser(length // 2 + 1, KAISER_BETA))
+    rising = np.sqrt(halves[:-1] / halves[-1])
+    return np.concatenate([rising, rising[::-1]])
+
+
+def canonical_window_name(name: str | None) -> str:
+    """Return the name of a window, `"hann_window"` for None.
+
+    Raises:
+        ArgumentError: If there is no such window.
+    """
+    return checks.choice("window_name", "hann_window" if name is None else name, WINDOW_NAMES)
+
+
+def check_window(name: str, length: int) -> None:
+    """Raise an error if there is no window of that name and length.
+
+    Raises:
+        ArgumentError: If the window needs an even length and the length is odd.
+    """
+    if name in EVEN_WINDOW_NAMES and length % 2:
+        raise ArgumentError(
+            f"{name} needs an even win_length. Received: win_length={length}. Use {length + 1}, or another window."
+        )
+
+
+def custom_window(name: str, values: Any, length: int | None = None) -> tuple[float, ...]:
+    """Return a window that is given by its values as Python floats.
+
+    Args:
+        name: Name of the argument, for the error.
+        values: A list, an array or a tensor of rank 1.
+        length: The number of values that it must have. None means any.
+
+    Raises:
+        ArgumentError: If the values are no finite numbers, or it has another length.
+    """
+    expected = f"{'at least one number' if length is None else f'{length} numbers'}, all finite"
+    try:
+        window = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise checks.fail(name, expected, values) from error
+    if window.ndim != 1 or window.size == 0 or window.size != (length or window.size):
+        raise ArgumentError(f"{name} must be {expected}. Received: {name} with shape={window.shape}.")
+    return tuple(checks.real(name, value) for value in window.tolist())
+
+
+def canonical_keras_window(name: str, value: Any) -> str | tuple[float, ...] | None:
+    """Return a window of `keras.layers.MelSpectrogram`: `"hann"`, `"hamming"`, None (a rectangle), or its values.
+
+    Raises:
+        ArgumentError: If there is no such window.
+    """
+    if value is None or isinstance(value, str):
+        return checks.choice(name, value, (*KERAS_WINDOW_NAMES, None))
+    return custom_window(name, value)

@@ -1,0 +1,3 @@
+"""Local and remote files, and locks."""
+
+__all__ = ["files", "locks"]

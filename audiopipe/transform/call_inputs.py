@@ -1,0 +1,185 @@
+"""What a transform was called with.
+
+`classify` looks at an input once and returns one of five types: a clip, a padded batch, an element of `tf.data`, a row
+of `datasets`, or a batch of rows. Nothing behind it asks again.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from audiopipe.configs import Config
+from audiopipe.errors import ArgumentError
+from audiopipe.transform import audio_values, waveforms
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip.
+
+    Args:
+        samples: float32 tensor `[time, channels]`.
+        as_numpy: Whether the feature is returned as a NumPy array.
+    """
+
+    samples: tf.Tensor
+    as_numpy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedBatch:
+    """Clips of one batch.
+
+    Args:
+        samples: float32 tensor `[batch, time, channels]`.
+        lengths: Number of samples of each clip, `[batch]`, not checked yet. None if every sample counts.
+        as_numpy: Whether the features are returned as a NumPy array.
+    """
+
+    samples: tf.Tensor
+    lengths: Any
+    as_numpy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A mapping that holds a waveform, as the elements of a `tf.data.Dataset` do.
+
+    Args:
+        waveform: The waveform.
+        others: The other entries.
+    """
+
+    waveform: Clip | PaddedBatch
+    others: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of `datasets`.
+
+    Args:
+        value: Its audio, in any form that `audio_values.read_blocks` takes.
+    """
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RowBatch:
+    """A batch of rows of `datasets`.
+
+    Args:
+        values: The audio of each row.
+        writable: Whether the caller may change the features in place. `datasets` copies them into a table.
+    """
+
+    values: Any
+    writable: bool
+
+
+def classify(
+    value: Any, lengths: Any, config: Config, audio_key: str, feature_key: str
+) -> Clip | PaddedBatch | Element | Row | RowBatch:
+    """Find out what a transform was called with.
+
+    Args:
+        value: A waveform or a mapping.
+        lengths: Number of samples of each clip of a batch, or None.
+        config: The config of the feature.
+        audio_key: Key of the audio in a mapping.
+        feature_key: Key that the feature will have in a mapping.
+
+    Raises:
+        ArgumentError: If the input has none of the forms, or its form is ambiguous.
+    """
+    if isinstance(value, Mapping):
+        return _of_mapping(value, config, audio_key, feature_key)
+    return classify_waveform(value, lengths, config)
+
+
+def classify_waveform(waveform: Any, lengths: Any, config: Config) -> Clip | PaddedBatch:
+    """Tell a clip from a batch; arguments and errors are those of `classify`."""
+    as_numpy = not tf.is_tensor(waveform)
+    if as_numpy:
+        if isinstance(waveform, (str, bytes, os.PathLike)) or hasattr(waveform, "read"):
+            raise ArgumentError(
+                f"A transform is called with samples. Received: {type(waveform).__name__}. Read a file first: "
+                f"transform(transform.read(path))."
+            )
+        waveform = waveforms.numbers(waveform)
+    waveforms.check(waveform, lengths, config)
+    samples = tf.cast(waveform, tf.float32)
+    if samples.shape.rank == 3:
+        return PaddedBatch(samples, lengths, as_numpy)
+    return Clip(samples if samples.shape.rank == 2 else samples[:, None], as_numpy)
+
+
+def _of_mapping(
+    mapping: Mapping[str, Any], config: Config, audio_key: str, feature_key: str
+) -> Element | Row | RowBatch:
+    if audio_key not in mapping:
+        raise ArgumentError(
+            f"There is no {audio_key!r} in the element. Received the keys: {', '.join(map(str, mapping))}. Name "
+            "the key that holds the audio: Transform(..., audio=...)."
+        )
+    rows = _lazy_rows(mapping, audio_key)
+    if rows is not None:
+        return rows
+    value = mapping[audio_key]
+    if audio_values.is_batch_of_encoded(value):
+        return RowBatch(value, writable=True)
+    if audio_values.is_encoded(value):
+        return Row(value)
+    return _element(mapping, value, config, audio_key, feature_key)
+
+
+def _lazy_rows(mapping: Mapping[str, Any], audio_key: str) -> Row | RowBatch | None:
+    """The audio of a lazy row or batch of `datasets`; None for any other mapping."""
+    if "datasets" not in sys.modules:
+        return None
+    from audiopipe.hf import lazy_rows  # what is known of these classes belongs to the door
+
+    if lazy_rows.is_batch(mapping):
+        return RowBatch(lazy_rows.stored_audio(mapping, audio_key), writable=False)
+    if not lazy_rows.is_row(mapping):
+        return None
+    value = lazy_rows.stored_audio(mapping, audio_key)
+    return RowBatch(value, writable=True) if audio_values.is_batch_of_encoded(value) else Row(value)
+
+
+def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: str, feature_key: str) -> Element:
+    value = value if tf.is_tensor(value) else waveforms.numbers(value)
+    if not waveforms.is_symbolic(value) and value.ndim != 1:
+        raise ArgumentError(
+            f"Numbers of rank {value.ndim} in a mapping outside of a tf.data map could be a clip with channels or "
+            f"a batch of clips. Received: {audio_key!r} of shape {tuple(value.shape)}. For a datasets.Dataset use "
+            f"audiopipe.hf.map(dataset, transform), which knows; else call the transform on the array itself."
+        )
+    others = {key: entry for key, entry in mapping.items() if key != audio_key}
+    taken = sorted({feature_key, "n_frames"} & others.keys())
+    if taken:
+        raise ArgumentError(
+            f"The element must not have entries with the names that the transform adds. Received: {', '.join(taken)}. "
+            f"Drop them, or give the feature another name: Transform(..., feature=...)."
+        )
+    is_batch = value.shape is not None and len(value.shape) == 3
+    if is_batch and "n_channels" in mapping:
+        value = _with_equal_channels(value, mapping["n_channels"])
+    return Element(classify_waveform(value, mapping.get("n_samples") if is_batch else None, config), others)
+
+
+def _with_equal_channels(batch: tf.Tensor, n_channels: tf.Tensor) -> tf.Tensor:
+    """The batch, with a check in the graph that padding has not added channels."""
+    fits = tf.debugging.assert_equal(
+        tf.cast(n_channels, tf.int32),
+        tf.shape(batch)[2],
+        "All clips of a batch must have as many channels. Set channels in the config, or put clips with equal channels "
+        "into one batch.",
+    )
+    with tf.control_dependencies([fits]):
+        return tf.identity(batch)

@@ -1,0 +1,200 @@
+"""A config compiled: the graphs that compute its feature."""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from audiopipe import audio
+from audiopipe.configs.base import MAX_CHANNELS, Config
+from audiopipe.layers.audio_layer import AudioLayer
+from audiopipe.signal import ops
+from audiopipe.transform import block_cutting, waveforms
+
+GROUP = 8  # clips that one call computes: starting a graph takes as long as a second of sound
+AT_ONCE = 2  # of them: each keeps the results of its operations in memory
+
+BLOCK_VALUES = 1 << 20  # windowed samples of a channel in a block of frames: little enough for a processor's cache
+
+
+class Kernel:
+    """The graphs of one config. Each is traced once and serves clips of every length.
+
+    Args:
+        config: The feature.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        with tf.init_scope():  # not inside the graph of a tf.data map that happens to come first
+            self.layer = config.layer()
+        clip = tf.TensorSpec([None, None], tf.float32)
+        batch = tf.TensorSpec([None, None, None], tf.float32)
+        # Partial objects, because TensorFlow would take the traces of one method of many kernels for retracing.
+        lengths = tf.TensorSpec([None], tf.int32)
+        self._of_clip = tf.function(functools.partial(self._clip), input_signature=[clip])
+        self.batch = tf.function(functools.partial(self._batch), input_signature=[batch, lengths])
+
+    @functools.cached_property
+    def clip(self) -> tf.types.experimental.ConcreteFunction:
+        """The feature of one clip, float32 `[time, channels]`.
+
+        The traced function itself, as a `tf.function` looks for it at every call, which takes a tenth of a millisecond.
+        """
+        return self._of_clip.get_concrete_function()
+
+    def clips(self, clips: Sequence[np.ndarray]) -> list[tf.Tensor]:
+        """The features of some clips of any lengths, with the bits of `clip`, which takes nearly twice as long.
+
+        Args:
+            clips: At most `GROUP`, float32 `[time, channels]`, each with the config's channels if it names some.
+        """
+        if len(clips) < 2:
+            return [self.clip(clip) for clip in clips]
+        nothing = np.zeros((0, clips[0].shape[1]), np.float32)
+        return self._of_group(*clips, *[nothing] * (GROUP - len(clips)))[: len(clips)]
+
+    def whole(self, batch: tf.Tensor) -> tf.Tensor | None:
+        """The features of clips without padding, as operations of the graph that is being traced.
+
+        Args:
+            batch: float32 `[batch, time, channels]`.
+
+        Returns:
+            The features with the bits of `batch`, or None where that is as good: where the graph does not know the
+            shape, and where channels are to be mixed.
+        """
+        if tf.executing_eagerly() or not batch.shape.is_fully_defined() or 0 in batch.shape:
+            return None
+        if self.config.channels not in (None, batch.shape[2]):
+            return None
+        return self.layer(
+            tf.transpose(batch, [0, 2, 1]) if self.config.input_data_format == "channels_first" else batch
+        )
+
+    @functools.cached_property
+    def _of_group(self) -> tf.types.experimental.ConcreteFunction:
+        """The features of `GROUP` clips. One waits for the one that is `AT_ONCE` before it."""
+        signature = [tf.TensorSpec([None, self.config.channels], tf.float32)]
+        feature = tf.function(functools.partial(self._clip), input_signature=signature)
+
+        def compute(*clips: tf.Tensor) -> list[tf.Tensor]:
+            features: list[tf.Tensor] = []
+            for clip in clips:
+                with tf.control_dependencies(features[-AT_ONCE:][:1] if len(features) >= AT_ONCE else []):
+                    features.append(feature(tf.identity(clip)))
+            return features
+
+        return tf.function(compute, input_signature=signature * GROUP, autograph=False).get_concrete_function()
+
+    def stream(self, blocks: Iterable[np.ndarray]) -> tf.Tensor:
+        """The feature of one clip that comes in blocks, with the bits of `clip`.
+
+        Samples are held a block at a time where the config has a `framing`, and joined where it has none.
+
+        Args:
+            blocks: Consecutive blocks of a clip, float32 `[time, channels]`, which together have at least one frame.
+        """
+        framing, (head, tail) = self.config.framing, self._head_and_tail
+        if framing is None or not head:
+            return self.clip(audio.joined(blocks))
+        pieces = block_cutting.whole_frames(blocks, framing, max(1, BLOCK_VALUES // framing.n_fft))
+        frames = tf.constant(_gathered((self._head(piece).numpy() for piece in pieces), self._frame_axis))
+        return self._tail(frames) if tail else frames
+
+    @property
+    def _frame_axis(self) -> int:
+        return 0 if self.config.output_data_format == "channels_last" else 1
+
+    @functools.cached_property
+    def _head_and_tail(self) -> tuple[list[AudioLayer], list[AudioLayer]]:
+        """The layers that work on blocks of frames, and those that work on the whole clip after them."""
+        if self.config.framing is None:
+            return [], []
+        # The padding stands in the blocks already.
+        layers = dataclasses.replace(self.config, pad_begin=False, pad_end=False).layer().layers  # type: ignore[call-arg]
+        head = list(itertools.takewhile(lambda layer: getattr(layer, "frame_local", False), layers))
+        return head, layers[len(head) :]
+
+    @functools.cached_property
+    def _head(self) -> tf.types.experimental.PolymorphicFunction:
+        """From the samples of some frames to what the first layers make of them."""
+        head, _ = self._head_and_tail
+
+        def compute(samples: tf.Tensor) -> tf.Tensor:
+            return _through(head, self._waveform(samples))
+
+        return tf.function(compute, input_signature=[tf.TensorSpec([None, None], tf.float32)])
+
+    @functools.cached_property
+    def _tail(self) -> tf.types.experimental.PolymorphicFunction:
+        """From that of all frames to the feature."""
+        _, tail = self._head_and_tail
+        dtype = self._head.get_concrete_function().structured_outputs.dtype
+        signature = [tf.TensorSpec([None, None, None], dtype)]
+        return tf.function(functools.partial(_through, tail), input_signature=signature)
+
+    def _waveform(self, clip: tf.Tensor) -> tf.Tensor:
+        """The clip `[time, channels]` as the layers take it: with the config's channels, in the config's layout."""
+        required = self.config.channels
+        found = tf.shape(clip)[1]
+        tf.debugging.assert_less_equal(found, MAX_CHANNELS, waveforms.TOO_MANY_CHANNELS)
+        if required == 1:
+            clip = ops.mix_down(clip)
+        elif required is not None:
+            fits = tf.debugging.assert_equal(found, required, f"The config requires {required} channels.")
+            with tf.control_dependencies([fits]):  # else ensure_shape may be first to fail, and says less
+                clip = tf.ensure_shape(clip, [None, required])
+        return tf.transpose(clip) if self.config.input_data_format == "channels_first" else clip
+
+    def _clip(self, clip: tf.Tensor) -> tf.Tensor:
+        """The feature of one clip `[time, channels]`: `[frames, bins, channels]`."""
+        feature = self.layer(self._waveform(clip)[None])[0]
+        return tf.ensure_shape(feature, self.config.feature_shape(None, self.config.channels))
+
+    def _batch(self, batch: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """The features of padded clips `[batch, time, channels]`, each computed from its own samples alone."""
+        samples = tf.shape(batch)[1]
+        tf.debugging.assert_equal(tf.shape(lengths)[0], tf.shape(batch)[0], "There must be one length for each clip.")
+        tf.debugging.assert_non_negative(lengths, "lengths must be at least 0.")
+        tf.debugging.assert_less_equal(lengths, samples, "lengths must be at most the samples of the batch.")
+        frames = self.config.n_frames(samples)
+
+        def one(clip_and_length: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            clip, length = clip_and_length
+            feature = self._clip(clip[:length])
+            missing = frames - tf.shape(feature)[self._frame_axis]
+            return tf.pad(feature, [[0, missing if axis == self._frame_axis else 0] for axis in range(3)])
+
+        signature = tf.TensorSpec(self.config.feature_shape(None, self.config.channels), tf.float32)
+        return tf.map_fn(one, (batch, lengths), fn_output_signature=signature)
+
+
+def _gathered(blocks: Iterable[np.ndarray], axis: int) -> np.ndarray:
+    """Blocks joined along an axis, in little more memory than the result takes.
+
+    Many small blocks that are kept until all are there would leave the heap full of holes. An array that grows in place
+    is moved by the operating system and not copied once it is large.
+    """
+    joined, size = np.empty(0, np.float32), 0
+    for block in blocks:
+        rows = np.moveaxis(block, axis, 0)
+        if size == 0:
+            joined = np.empty((0, *rows.shape[1:]), rows.dtype)
+        if size + len(rows) > len(joined):
+            joined.resize((max(size + len(rows), len(joined) * 9 // 8), *rows.shape[1:]), refcheck=False)
+        joined[size : size + len(rows)] = rows
+        size += len(rows)
+    joined.resize((size, *joined.shape[1:]), refcheck=False)
+    return np.moveaxis(joined, 0, axis)
+
+
+def _through(layers: list[AudioLayer], values: tf.Tensor) -> tf.Tensor:
+    """What layers make of one clip."""
+    values = values[None]
+    for layer in layers:
+        values = layer(values)
+    return values[0]

@@ -1,0 +1,112 @@
+"""The features of rows: read in threads, computed some at a time, long recordings in blocks."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from audiopipe.audio import joined
+from audiopipe.configs import Config
+from audiopipe.errors import ArgumentError, AudioError
+from audiopipe.runtime import threads
+from audiopipe.transform import audio_values, waveforms
+from audiopipe.transform.kernel import GROUP, Kernel
+
+LONG_SECONDS = 60  # longer clips are computed in blocks
+
+
+@dataclass(frozen=True, slots=True)
+class WholeClip:
+    """A clip that is in memory and has at least one frame.
+
+    Args:
+        samples: float32 `[time, channels]`.
+    """
+
+    samples: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class LongClip:
+    """A clip that was too long to hold, and so was computed block by block.
+
+    Args:
+        feature: float32 `[frames, bins, channels]`.
+    """
+
+    feature: np.ndarray
+
+
+def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip | LongClip:
+    """Collect a clip, or compute its feature on the way if it is a long one.
+
+    Args:
+        blocks: Consecutive blocks of one clip, float32 `[time, channels]`.
+        kernel: The kernel of the feature.
+
+    Raises:
+        AudioError: If the clip is shorter than one frame.
+    """
+    config, blocks = kernel.config, iter(blocks)
+    framing = config.framing
+    limit = max(LONG_SECONDS * config.sample_rate, framing.win_length if framing else 0)
+    held, n_samples = [], 0
+    for block in blocks:
+        held.append(block)
+        n_samples += block.shape[0]
+        if n_samples > limit:
+            waveforms.check(block, None, config)
+            return LongClip(kernel.stream(itertools.chain(held, blocks)).numpy())
+    if config.n_frames(n_samples) == 0:
+        raise AudioError(
+            f"The clip is shorter than one frame. Received: {n_samples} samples at {config.sample_rate} "
+            "Hz. Use a longer clip, a shorter win_length, or pad_end=True in the config.",
+            stage="feature",
+        )
+    return WholeClip(joined(held))
+
+
+def compute(
+    values: Iterable[Any], kernel: Kernel, read_blocks: Callable[[Any], Iterator[np.ndarray]]
+) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
+    """Compute the features of rows; see `Transform.rows`.
+
+    Args:
+        values: The audio of each row.
+        kernel: The kernel of the feature.
+        read_blocks: Reads the audio of a row as consecutive blocks, float32 `[time, channels]`.
+    """
+    remaining = iter(values)
+
+    def begin(value: Any) -> WholeClip | LongClip | AudioError | ArgumentError:
+        try:
+            clip = read_or_compute(read_blocks(value), kernel)
+            if isinstance(clip, WholeClip):
+                waveforms.check(clip.samples, None, kernel.config)
+            return clip
+        except (AudioError, ArgumentError) as error:
+            return error
+
+    while group := list(itertools.islice(remaining, GROUP)):
+        # Where nothing has to be decoded, threads would take longer to start than to work.
+        ready = all(audio_values.is_ready(value, kernel.config.sample_rate) for value in group)
+        begun = list(map(begin, group)) if ready else threads.map_in_order(begin, group)
+        features = iter(kernel.clips([clip.samples for clip in begun if isinstance(clip, WholeClip)]))
+        for clip in begun:
+            if isinstance(clip, WholeClip):
+                yield _as_row(np.asarray(next(features)), kernel.config)
+            elif isinstance(clip, LongClip):
+                yield _as_row(clip.feature, kernel.config)
+            else:
+                yield clip
+
+
+def _as_row(feature: np.ndarray, config: Config) -> tuple[np.ndarray, int]:
+    """The feature as a row holds it, without the axis of a single channel, and its number of frames."""
+    channels_last = config.output_data_format == "channels_last"
+    n_frames = feature.shape[0 if channels_last else 1]
+    if config.feature_channels == 1:
+        feature = np.squeeze(feature, axis=-1 if channels_last else 0)
+    return feature, n_frames

@@ -1,0 +1,145 @@
+"""Recordings cut into segments, each of which is a clip of its own."""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from audiopipe import checks
+from audiopipe.errors import ArgumentError, AudioError, InputError
+from audiopipe.inputs import Source
+from audiopipe.transform import block_cutting
+
+LAST = ("drop", "pad", "keep")
+START = "start"  # the metadata column that says where a segment begins, in seconds
+SEPARATOR = "#"
+MAX_SAMPLES = 2**31 - 1  # of a segment: lengths reach TensorFlow as int32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segments:
+    """How recordings are cut into segments, after they have been resampled whole.
+
+    Segments begin every `hop` seconds, rounded to samples, until one reaches the end of the recording.
+
+    Args:
+        seconds: Length of a segment.
+        hop: Seconds between the starts of neighbouring segments. None means `seconds`.
+        last: What becomes of a last segment that is not complete: `"drop"` leaves it out, `"pad"` fills it up with
+            zeros, `"keep"` takes it as it is, unless it is shorter than one frame.
+
+    Raises:
+        ArgumentError: If a value is out of range.
+
+    Example:
+        >>> Segments(seconds=30, hop=10)
+        Segments(seconds=30.0, hop=10.0, last='drop')
+    """
+
+    seconds: float
+    hop: float | None = None
+    last: str = "drop"
+
+    def __post_init__(self) -> None:
+        seconds = checks.real("seconds", self.seconds, above=0)
+        object.__setattr__(self, "seconds", seconds)
+        object.__setattr__(self, "hop", seconds if self.hop is None else checks.real("hop", self.hop, above=0))
+        object.__setattr__(self, "last", checks.choice("last", self.last, LAST))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON has them: `Segments(**settings)` makes them again."""
+        return dataclasses.asdict(self)
+
+    def sizes(self, config: Any) -> tuple[int, int]:
+        """Samples of a segment, and between the starts of two, at a config's sample rate.
+
+        Raises:
+            ArgumentError: If a segment has no frame, or one of the two is less than one sample or too long.
+        """
+        length = _samples("seconds", self.seconds, config.sample_rate)
+        hop = _samples("hop", self.hop, config.sample_rate)
+        if config.n_frames(length) == 0:
+            raise ArgumentError(
+                f"A segment must have at least one frame. Received: {self.seconds:g} s, {length} samples at "
+                f"{config.sample_rate} Hz. Use longer segments."
+            )
+        return length, hop
+
+    def schema(self, types: dict[str, str]) -> dict[str, str]:
+        """The types of the segments' metadata columns: those of the recordings, and `start`.
+
+        Raises:
+            InputError: If the recordings have a column of that name.
+        """
+        if START in types:
+            raise InputError(
+                f"Segments get a metadata column {START!r}, so the input cannot have one. Received the columns: "
+                f"{', '.join(types)}. Rename it."
+            )
+        return dict(sorted({**types, START: "float"}.items()))
+
+    def clips(
+        self, recording: Source, blocks: Iterable[np.ndarray], config: Any, only: Collection[int] | None = None
+    ) -> Iterator[tuple[Source, np.ndarray]]:
+        """Cut a recording.
+
+        Args:
+            recording: The recording.
+            blocks: Its samples, consecutive blocks `[time, channels]` at the config's sample rate.
+            config: The config of the feature.
+            only: Numbers of the segments that are wanted; nothing beyond the last of them is read. None means all.
+
+        Yields:
+            Each segment with its samples. Its id is the recording's with `#` and the segment's number, and its
+            metadata has `start`, in seconds.
+
+        Raises:
+            AudioError: If the recording has no segment, or not the last of those that are wanted.
+        """
+        length, hop = self.sizes(config)
+        needed = 0 if only is None else max(only)
+        number, n_samples = -1, 0
+        for samples in block_cutting.cut(blocks, length, hop):
+            n_samples = len(samples)
+            if n_samples < length and self.last == "pad":
+                samples = np.pad(samples, [(0, length - n_samples), (0, 0)])
+            if (n_samples < length and self.last == "drop") or config.n_frames(len(samples)) == 0:
+                break
+            number += 1
+            if only is None or number in only:
+                metadata = {**recording.metadata, START: number * hop / config.sample_rate}
+                name = f"{recording.id}{SEPARATOR}{number:05d}"
+                yield dataclasses.replace(recording, id=name, metadata=metadata), samples
+            if only is not None and number == needed:
+                return
+        if number < needed:
+            raise AudioError(
+                f"{recording.id!r} has no segment {needed}. Received: {number + 1} segments of {length} samples at "
+                f"{config.sample_rate} Hz, and {n_samples} samples in the last stretch. Use shorter segments, a longer "
+                "recording, or 'pad' for the last one.",
+                stage="feature",
+            )
+
+
+def _samples(name: str, seconds: float | None, sample_rate: int) -> int:
+    """Samples of a length or a hop in seconds, checked."""
+    exact = (seconds or 0.0) * sample_rate
+    if exact > MAX_SAMPLES or round(exact) < 1:
+        raise ArgumentError(
+            f"{name} must be at least one sample and at most {MAX_SAMPLES}. Received: {name}={seconds}, {exact:g} "
+            f"samples at {sample_rate} Hz."
+        )
+    return round(exact)
+
+
+def parse_id(clip_id: str) -> tuple[str, int]:
+    """The recording's id and the segment's number, from the id of a segment.
+
+    Example:
+        >>> parse_id("meeting#2.wav#00012")
+        ('meeting#2.wav', 12)
+    """
+    recording, _, number = clip_id.rpartition(SEPARATOR)
+    return recording, int(number)

@@ -1,0 +1,83 @@
+"""The features of waveforms that were classified: one clip, or a padded batch."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from audiopipe.errors import ArgumentError
+from audiopipe.transform import waveforms
+from audiopipe.transform.call_inputs import Clip, PaddedBatch
+from audiopipe.transform.kernel import Kernel
+
+
+def compute(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
+    """Compute the feature of a clip or a batch.
+
+    Returns:
+        float32 `[frames, bins, channels]` or `[batch, frames, bins, channels]` (with `channels_first` in the config,
+        channels come before frames): a NumPy array if the waveform says so, else a tensor.
+
+    Raises:
+        ArgumentError: If the lengths of a batch do not fit.
+    """
+    feature = _of_clip(waveform, kernel) if isinstance(waveform, Clip) else _of_batch(waveform, kernel)
+    return feature.numpy() if waveform.as_numpy else feature
+
+
+def n_frames(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
+    """Count the frames of a clip, or of each clip of a batch: an int, or an int64 tensor where the waveform is one."""
+    shape = tf.shape(waveform.samples, out_type=tf.int64)
+    if isinstance(waveform, Clip):
+        lengths = shape[0]
+    elif waveform.lengths is None:
+        lengths = tf.fill([shape[0]], shape[1])
+    else:
+        lengths = waveform.lengths
+    frames = kernel.config.n_frames(tf.cast(lengths, tf.int64))
+    return int(frames) if waveform.as_numpy else frames
+
+
+def _of_clip(clip: Clip, kernel: Kernel) -> tf.Tensor:
+    feature = kernel.clip(clip.samples)
+    if waveforms.is_symbolic(feature):
+        feature = tf.ensure_shape(feature, kernel.config.feature_shape(None, _channels(clip.samples, kernel)))
+    return feature
+
+
+def _of_batch(batch: PaddedBatch, kernel: Kernel) -> tf.Tensor:
+    samples, lengths, config = batch.samples, batch.lengths, kernel.config
+    if lengths is None:
+        features = kernel.whole(samples)
+        if features is not None:
+            return features
+        lengths = tf.fill([tf.shape(samples)[0]], tf.shape(samples)[1])
+    else:
+        lengths = _checked_lengths(lengths, samples)
+    if samples.shape[0] == 0 and not waveforms.is_symbolic(samples):
+        return tf.zeros([0, *config.feature_shape(config.n_frames(samples.shape[1]), _channels(samples, kernel))])
+    features = kernel.batch(samples, tf.cast(lengths, tf.int32))
+    frames = None if samples.shape[1] is None else config.n_frames(samples.shape[1])
+    return tf.ensure_shape(features, [samples.shape[0], *config.feature_shape(frames, _channels(samples, kernel))])
+
+
+def _checked_lengths(lengths: Any, samples: tf.Tensor) -> Any:
+    if not tf.is_tensor(lengths):
+        lengths = np.asarray(lengths) if np.size(lengths) else np.zeros(0, np.int64)
+    is_integer = tf.as_dtype(lengths.dtype).is_integer
+    if waveforms.is_symbolic(lengths) or waveforms.is_symbolic(samples):
+        if not is_integer:
+            raise ArgumentError(f"lengths must be integers. Received: dtype={tf.as_dtype(lengths.dtype).name}.")
+        return lengths
+    values, (size, time) = np.asarray(lengths), samples.shape[:2]
+    if not is_integer or values.shape != (size,) or not ((values >= 0) & (values <= time)).all():
+        raise ArgumentError(
+            f"lengths must be {size} integers of 0 .. {time}, one for each clip of the batch. "
+            f"Received: {values.tolist()}."
+        )
+    return lengths
+
+
+def _channels(samples: tf.Tensor, kernel: Kernel) -> int | None:
+    """Channels of the clips once they are mixed down, as far as they are known."""
+    return samples.shape[-1] if kernel.config.channels is None else kernel.config.channels

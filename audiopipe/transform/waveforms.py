@@ -1,0 +1,96 @@
+"""Checks of waveforms: floating-point samples of one clip or of a batch."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from audiopipe.configs import MAX_CHANNELS, Config
+from audiopipe.errors import ArgumentError
+
+TOO_MANY_CHANNELS = (
+    f"A clip must be [time] or [time, channels] with at most {MAX_CHANNELS} channels. If this is a batch of mono "
+    "clips, give it a channel axis: batch[..., None]. If the channels come first, transpose it."
+)
+
+
+def check(waveform: Any, lengths: Any, config: Config) -> None:
+    """Raise an error unless a config's feature can be computed from a waveform.
+
+    Args:
+        waveform: Array or tensor.
+        lengths: Number of samples of each clip of a batch, or None.
+        config: The config.
+
+    Raises:
+        ArgumentError: If the samples are not floating point, the rank is not 1, 2 or 3, one clip comes with lengths, or
+            the number of channels does not fit.
+    """
+    dtype = tf.as_dtype(waveform.dtype) if waveform.dtype != object else None
+    if dtype is None or not dtype.is_floating:
+        raise ArgumentError(
+            f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype="
+            f"{waveform.dtype if dtype is None else dtype.name}. Scale integers first, 16 bits for example with "
+            "waveform.astype('float32') / 32768. To read a file, use transform.read or audiopipe.tfdata.from_audio."
+        )
+    shape = tf.TensorShape(waveform.shape)
+    if shape.rank not in (1, 2, 3):
+        raise ArgumentError(
+            "A waveform must be [time] or [time, channels], a batch [batch, time, channels]. Received: "
+            f"shape={shape}{'; set it with tf.ensure_shape' if shape.rank is None else ''}."
+        )
+    if shape.rank != 3 and lengths is not None:
+        raise ArgumentError(
+            f"lengths belong to a batch, [batch, time, channels]. Received: lengths with shape={shape}, which is "
+            "one clip. Give mono clips a channel axis: batch[..., None]."
+        )
+    channels = shape[-1] if shape.rank > 1 else 1
+    if channels is not None and not 1 <= channels <= MAX_CHANNELS:
+        raise ArgumentError(f"{TOO_MANY_CHANNELS} Received: shape={tuple(shape)}.")
+    if config.channels not in (None, 1, channels) and channels is not None:
+        raise ArgumentError(
+            f"The config requires {config.channels} channels. Received: shape={tuple(shape)}. Set channels=1 "
+            "in the config to mix down, or channels=None to keep the channels as they are."
+        )
+
+
+def samples(values: Any) -> np.ndarray:
+    """Return the samples of one clip as float32 `[time, channels]`.
+
+    Args:
+        values: Floating-point numbers, `[time]` or `[time, channels]`.
+
+    Raises:
+        ArgumentError: If they are integers, or not of rank 1 or 2.
+    """
+    array = numbers(values)
+    if array.dtype == object or not np.issubdtype(array.dtype, np.floating):
+        raise ArgumentError(
+            f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={array.dtype}, "
+            f"shape={array.shape}. Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
+        )
+    if array.ndim not in (1, 2):
+        raise ArgumentError(f"A clip must be [time] or [time, channels]. Received: shape={array.shape}.")
+    array = array.astype(np.float32, copy=False)
+    if array.ndim == 2 and min(array.shape) > MAX_CHANNELS:
+        raise ArgumentError(f"A clip has at most {MAX_CHANNELS} channels. Received: shape={array.shape}.")
+    return array[:, None] if array.ndim == 1 else array
+
+
+def numbers(values: Any) -> np.ndarray:
+    """Return nested lists, or anything else that NumPy takes for numbers, as an array.
+
+    Raises:
+        ArgumentError: If the lists have unequal lengths.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ArgumentError(
+            f"A waveform must be [time] or [time, channels]. Received: rows of unequal lengths ({error})."
+        ) from error
+
+
+def is_symbolic(value: Any) -> bool:
+    """Return whether a value is a tensor of a graph, whose numbers are not known yet."""
+    return tf.is_tensor(value) and not hasattr(value, "numpy")

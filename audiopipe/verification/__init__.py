@@ -1,0 +1,5 @@
+"""Recompute the features of a feature set from the audio and compare them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

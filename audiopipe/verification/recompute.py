@@ -1,0 +1,207 @@
+"""Features of stored clips computed anew, through each door, in memory that does not grow with the recordings.
+
+How long a clip is, its stored feature tells. Those that the precompute job computes in blocks are computed in blocks
+here as well, and only as many others stand in a batch as have few minutes together.
+"""
+
+import contextlib
+import io
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import soundfile
+import tensorflow as tf
+
+from audiopipe import tfdata
+from audiopipe.errors import AudioError, MissingDependencyError
+from audiopipe.inputs import Source
+from audiopipe.storage import files
+from audiopipe.transform.row_features import LONG_SECONDS
+from audiopipe.transform.segments import Segments, parse_id
+from audiopipe.transform.transform import Transform
+
+PADDED_BATCH_SIZE = 17  # odd, and no power of two: clips stand at every place of a batch
+ROWS_AT_ONCE = 64
+SECONDS_AT_ONCE = 600
+
+
+class Clips:
+    """The clips to compute: recordings, or segments of them.
+
+    Args:
+        sources: The recordings, by their ids.
+        frames: Frames of the stored feature of each clip, by its id, in the order of the clips.
+        segments: How recordings were cut into the clips, None where they are whole.
+        transform: What computes them.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], frames: Mapping[str, int], segments: Segments | None, transform: Transform
+    ):
+        self.frames = frames
+        self.transform = transform
+        self._sources = sources
+        self._segments = segments
+        self._limit = transform.config.n_frames(LONG_SECONDS * transform.config.sample_rate)
+        self._budget = transform.config.n_frames(SECONDS_AT_ONCE * transform.config.sample_rate)
+
+    def is_long(self, clip_id: str) -> bool:
+        """Whether a clip is computed in blocks."""
+        return self.frames[clip_id] > self._limit
+
+    def short(self) -> list[str]:
+        """Ids of the clips that can stand in a batch."""
+        return [clip_id for clip_id in self.frames if not self.is_long(clip_id)]
+
+    def dataset(self) -> tf.data.Dataset:
+        """The short clips as the door `tfdata` reads them."""
+        only = self._wanted(self.short())
+        sources = [self._source(name) for name in only]
+        if self._segments is None:
+            return tfdata.from_sources(sources, self.transform)
+        return tfdata.from_sources(sources, self.transform, segments=self._segments, only=only)
+
+    def long(self) -> Iterator[Iterator[np.ndarray] | np.ndarray]:
+        """Blocks, or samples, of the clips that are not short, in their order."""
+        for name, numbers in self._wanted(clip_id for clip_id in self.frames if self.is_long(clip_id)).items():
+            blocks = self.transform.read_blocks(self._source(name).open())
+            if self._segments is None:
+                yield blocks
+            else:
+                cut = self._segments.clips(self._source(name), blocks, self.transform.config, numbers)
+                yield from (samples for _, samples in cut)
+
+    def encoded(self) -> Iterator[str | bytes]:
+        """All clips as a row of `datasets` holds them: a path, or the bytes of an audio file."""
+        for name, numbers in self._wanted(self.frames).items():
+            opened = self._source(name).open()
+            if self._segments is None:
+                yield opened if isinstance(opened, bytes) or _is_text(opened) else _content(opened)
+                continue
+            blocks = self.transform.read_blocks(opened)
+            for _, samples in self._segments.clips(self._source(name), blocks, self.transform.config, numbers):
+                file = io.BytesIO()
+                soundfile.write(file, samples, self.transform.config.sample_rate, format="WAV", subtype="FLOAT")
+                yield file.getvalue()
+
+    def groups(self, clip_ids: Iterable[str], size: int) -> list[int]:
+        """Sizes of groups of consecutive clips: at most `size`, and few minutes when all are as long as the longest."""
+        sizes: list[int] = []
+        longest = 0
+        for clip_id in clip_ids:
+            longest = max(longest, self.frames[clip_id])
+            if sizes and sizes[-1] < size and (sizes[-1] + 1) * longest <= self._budget:
+                sizes[-1] += 1
+            else:
+                sizes.append(1)
+                longest = self.frames[clip_id]
+        return sizes
+
+    def _wanted(self, clip_ids: Iterable[str]) -> dict[str, set[int]]:
+        """Recordings, in their order, with the numbers of the segments of each."""
+        wanted: dict[str, set[int]] = {}
+        for clip_id in clip_ids:
+            name, number = (clip_id, 0) if self._segments is None else parse_id(clip_id)
+            wanted.setdefault(name, set()).add(number)
+        return wanted
+
+    def _source(self, name: str) -> Source:
+        source = self._sources[name]
+        return Source(
+            id=source.id, path=source.path, row=source.row
+        )  # without metadata, of which text cannot be padded
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path can stand in a column of text: on Linux a name is bytes, and need not be UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _content(path: str) -> bytes:
+    try:
+        return files.read_bytes(path)
+    except OSError as error:
+        raise AudioError(f"Could not read {path!r}: {error.strerror or error}.", stage="read") from error
+
+
+def by_clip(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
+    """Compute all clips, each by itself: the short ones through `tf.data`, the others in blocks."""
+    transform = clips.transform
+    short, long = iter(clips.dataset().map(transform)) if clips.short() else iter(()), clips.long()
+    for clip_id in clips.frames:
+        if clips.is_long(clip_id):
+            yield clip_id, transform.compute(next(long))
+        else:
+            yield clip_id, next(short)[transform.feature].numpy()
+
+
+def by_batch(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
+    """Compute the short clips through `tf.data` in padded batches."""
+    transform, names = clips.transform, clips.short()
+    if not names:
+        return
+    frame_axis = transform.config.feature_shape(None, 0).index(None)
+    # Where a config keeps the channels that there are, clips of unequal channels cannot stand in one batch.
+    sizes = clips.groups(names, 1 if transform.config.channels is None else PADDED_BATCH_SIZE)
+    numbers = tf.data.Dataset.from_tensor_slices(np.repeat(np.arange(len(sizes)), sizes))
+    batches = tf.data.Dataset.zip(numbers, clips.dataset()).group_by_window(
+        key_func=lambda number, _: number,
+        reduce_func=lambda _, window: window.map(lambda _, clip: clip).padded_batch(PADDED_BATCH_SIZE),
+        window_size_func=lambda number: tf.gather(tf.constant(sizes, tf.int64), number),
+    )
+    waiting = iter(names)
+    for batch in batches.map(transform):
+        for feature, n_frames in zip(batch[transform.feature].numpy(), batch["n_frames"].numpy(), strict=True):
+            yield next(waiting), np.take(feature, range(n_frames), axis=frame_axis)
+
+
+def by_row(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
+    """Compute all clips through `datasets`."""
+    try:
+        import datasets
+
+        from audiopipe import hf
+    except ImportError as error:
+        raise MissingDependencyError(
+            'The door hf needs the package datasets, which is not installed: pip install "audiopipe[hf]", or verify '
+            "with --door tfdata."
+        ) from error
+    transform = clips.transform
+    channel_axis = transform.config.feature_shape(0, None).index(None)
+    encoded = datasets.Features(
+        {transform.audio: {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}}
+    )
+    opened, waiting = clips.encoded(), iter(clips.frames)
+    for size in clips.groups(clips.frames, ROWS_AT_ONCE):
+        audio = list(itertools.islice(opened, size))
+        values = [{"bytes": value, "path": None} if isinstance(value, bytes) else {"path": value} for value in audio]
+        rows = datasets.Dataset.from_dict({transform.audio: values}, features=encoded)
+        with _no_progress_bars(datasets.utils):
+            mapped = hf.map(rows, transform, keep_in_memory=True).with_format("numpy")
+        for row in mapped:
+            feature = np.asarray(row[transform.feature], np.float32)
+            yield next(waiting), np.expand_dims(feature, channel_axis) if feature.ndim == 2 else feature
+
+
+DOORS: dict[str, dict[str, Callable[[Clips], Iterator[tuple[str, np.ndarray]]]]] = {
+    "tfdata": {"tf.data": by_clip, "tf.data, padded": by_batch},
+    "hf": {"datasets": by_row},
+    "both": {"tf.data": by_clip, "tf.data, padded": by_batch, "datasets": by_row},
+}
+
+
+@contextlib.contextmanager
+def _no_progress_bars(settings: Any) -> Iterator[None]:
+    disabled = settings.are_progress_bars_disabled()
+    settings.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not disabled:
+            settings.enable_progress_bars()

@@ -1,0 +1,218 @@
+"""Recompute the features of a feature set from the audio, through every door, and compare bit by bit.
+
+Where features are stored as float16 or bfloat16, the recomputed ones are rounded to that before they are compared.
+"""
+
+import collections
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from audiopipe import inputs
+from audiopipe.errors import (
+    ArgumentError,
+    AudioError,
+    CorruptFeatureSetError,
+    FeatureSetError,
+    InputError,
+)
+from audiopipe.feature_sets import dtypes, loading, records
+from audiopipe.feature_sets.feature_set import DATASET_FILE, FeatureSet
+from audiopipe.precompute import estimate
+from audiopipe.runtime import machine_facts
+from audiopipe.storage import files
+from audiopipe.transform.segments import SEPARATOR, parse_id
+from audiopipe.transform.transform import Transform
+from audiopipe.verification import recompute
+from audiopipe.verification.comparison import Comparison
+from audiopipe.verification.recompute import Clips
+
+SAMPLE_SEED = 0  # the same clips every time, so that two people who verify talk of the same
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What `verify` found.
+
+    Args:
+        feature_set: The feature set.
+        comparisons: One for each door.
+        missing: Ids in the feature set that the input lacks.
+        unknown: Ids in the input that neither the feature set nor its failures know.
+        tolerance: Greatest absolute difference that is fine, or None where every bit has to agree.
+        machine: Why bits may differ on this machine, or an empty string.
+    """
+
+    feature_set: FeatureSet
+    comparisons: list[Comparison]
+    missing: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    tolerance: float | None = None
+    machine: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every bit agrees, or every difference is within the tolerance, and nothing is missing."""
+        if self.tolerance is None:
+            agree = not any(comparison.differing for comparison in self.comparisons)
+        else:
+            agree = all(comparison.max_difference <= self.tolerance for comparison in self.comparisons)
+        return agree and not (self.missing or self.unknown)
+
+
+def verify(
+    output: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    *,
+    door: str = "both",
+    sample: int | None = None,
+    tolerance: float | None = None,
+) -> Report:
+    """Check the shards of a feature set, recompute its features from the audio, and compare.
+
+    What is compared is what `load` gives: where features are stored as float16 or bfloat16, the recomputed values are
+    rounded to that first. What the rounding itself costs stands in `dataset.json`, as `max_error`.
+
+    Args:
+        output: Folder of the feature set.
+        source: The input that it was made from.
+        door: `"tfdata"` (clip by clip, and in padded batches), `"hf"`, or `"both"`. Clips of more than a minute are
+            computed in blocks, as they were, and stand in no batch.
+        sample: Clips to recompute, spread over the feature set and the same ones every time. None means all. The shards
+            are checked whole in any case.
+        tolerance: Greatest absolute difference that is fine. None means that every bit has to agree.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        CorruptFeatureSetError: If a shard is missing or damaged, or `dataset.json` was edited. The message names the
+            file.
+        ConfigMismatchError: If the features were computed under another kernel version than that of this release.
+        InputError: If the input is missing, or has none of the feature set's clips.
+        FeatureSetError: If the audio of a stored clip cannot be read any more.
+    """
+    if door not in recompute.DOORS:
+        raise ArgumentError(f"door must be one of {', '.join(recompute.DOORS)}. Received: door={door!r}.")
+    if sample is not None and sample < 1:
+        raise ArgumentError(f"sample must be at least 1, or None for all clips. Received: sample={sample}.")
+    if tolerance is not None and not 0 <= tolerance < float("inf"):
+        raise ArgumentError(f"tolerance must be at least 0 and finite. Received: tolerance={tolerance}.")
+    feature_set = FeatureSet.open(output)
+    feature_set.check_files(checksums=True)
+    _check_counts(feature_set)
+    feature_set.expect(feature_set.config)
+    sources = {clip.id: clip for clip in inputs.scan(source)}
+    stored = _stored_frames(feature_set)
+    failures = feature_set.failures()
+    _check_content(feature_set, list(stored.values()))
+    recordings = {clip_id: _recording(clip_id, feature_set) for clip_id in stored}
+    failed = {failure["id"] for failure in failures}
+    failed |= {clip_id.rpartition(SEPARATOR)[0] for clip_id in failed if feature_set.segments}
+    missing = [clip_id for clip_id in stored if recordings[clip_id] not in sources]
+    unknown = sorted(sources.keys() - set(recordings.values()) - failed)
+    present = [clip_id for clip_id in stored if recordings[clip_id] in sources]
+    if not present:
+        raise InputError(
+            f"{os.fspath(source)!r} has none of the {len(stored)} clips of {os.fspath(output)!r}, of which the first "
+            f"is {next(iter(stored))!r}. Give the input that the feature set was made from."
+        )
+    chosen = _spread(present, sample)
+    frames = {clip_id: n_frames for clip_id, n_frames in stored.items() if clip_id in chosen}
+    clips = Clips(sources, frames, feature_set.segments, Transform(feature_set.config))
+    comparisons = []
+    for name, compute in recompute.DOORS[door].items():
+        comparison = Comparison(door=name)
+        features = _stored(feature_set)
+        try:
+            for clip_id, computed in compute(clips):
+                feature = next(feature for stored_id, feature in features if stored_id == clip_id)
+                comparison.add(clip_id, feature, dtypes.as_loaded(computed, feature_set.dtype))
+        except (tf.errors.OpError, AudioError) as error:
+            raise FeatureSetError(
+                f"The audio of a stored clip cannot be read any more: {loading.cause(error)}"
+            ) from error
+        comparisons.append(comparison)
+    return Report(
+        feature_set=feature_set,
+        comparisons=comparisons,
+        missing=missing,
+        unknown=unknown,
+        tolerance=tolerance,
+        machine=machine_facts.differences(feature_set.machines),
+    )
+
+
+def _check_counts(feature_set: FeatureSet) -> None:
+    for shard in feature_set.shards:
+        name = files.join(feature_set.path, shard["name"])
+        found = records.count(name)
+        if found != shard["records"]:
+            raise CorruptFeatureSetError(
+                f"The shard {name!r} must have {shard['records']} records. Received: {found}. Copy it again, or make "
+                "the feature set anew."
+            )
+
+
+def _spread(ids: list[str], sample: int | None) -> set[str]:
+    """Ids of a sample: one at random from each of as many stretches of equal length."""
+    if sample is None or sample >= len(ids):
+        return set(ids)
+    edges = np.linspace(0, len(ids), sample + 1).astype(int)
+    return {ids[number] for number in np.random.default_rng(SAMPLE_SEED).integers(edges[:-1], edges[1:])}
+
+
+def _stored(feature_set: FeatureSet) -> Iterator[tuple[str, np.ndarray]]:
+    for element in loading.elements(feature_set):
+        yield _text(element["id"]), element["feature"].numpy()
+
+
+def _stored_frames(feature_set: FeatureSet) -> dict[str, int]:
+    """Frames of each clip, in the order of the records."""
+    try:
+        found = [(_text(element["id"]), int(element["n_frames"])) for element in loading.elements(feature_set)]
+    except tf.errors.OpError as error:
+        raise CorruptFeatureSetError(
+            f"The records of {feature_set.path!r} cannot be read: {loading.cause(error)}"
+        ) from error
+    frames = dict(found)
+    if len(frames) < len(found):
+        twice = next(name for name, count in collections.Counter(name for name, _ in found).items() if count > 1)
+        raise CorruptFeatureSetError(
+            f"The records of {feature_set.path!r} must be of different clips. Received twice: {twice!r}. Make the "
+            "feature set anew."
+        )
+    return frames
+
+
+def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
+    """Compare the counts with what the records say; of the hours they tell the frames, but not every sample."""
+    name, counts, rate = files.join(feature_set.path, DATASET_FILE), feature_set.counts, feature_set.config.sample_rate
+    numbers = collections.Counter(frames)
+    least, most = (
+        sum(estimate.fewest_samples(feature_set.config, n_frames + more) * clips for n_frames, clips in numbers.items())
+        / rate
+        / 3600
+        for more in (0, 1)
+    )
+    if counts["frames"] != sum(frames):
+        fault = f"frames {sum(frames)}. Received: {counts['frames']}"
+    elif not least * (1 - 1e-9) <= counts["hours"] <= most * (1 + 1e-9):
+        fault = f"hours between {least:g} and {most:g}. Received: {counts['hours']}"
+    else:
+        return
+    raise CorruptFeatureSetError(
+        f"{name!r} was edited: by its records its counts must say {fault}. Copy it again, or make the feature set anew."
+    )
+
+
+def _recording(clip_id: str, feature_set: FeatureSet) -> str:
+    """Id of the recording that a stored clip is, or is a segment of."""
+    return clip_id if feature_set.segments is None else parse_id(clip_id)[0]
+
+
+def _text(tensor: tf.Tensor) -> str:
+    return tensor.numpy().decode("utf-8", "surrogateescape")

@@ -1,0 +1,109 @@
+"""What fails outside of the decoder is a failure of the stage `read`."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiopipe import audio
+from audiopipe.audio import conversion, opening
+from audiopipe.errors import AudioError
+
+RATE = 8000
+
+
+@pytest.fixture
+def path(tmp_path):
+    soundfile.write(tmp_path / "clip.wav", 0.1 * np.random.default_rng(0).standard_normal(30000), RATE)
+    return tmp_path / "clip.wav"
+
+
+class _Failing(io.BytesIO):
+    """A file whose connection breaks off after some bytes."""
+
+    error: BaseException = OSError("connection reset")
+
+    def read(self, size=-1):
+        if self.tell() + max(size, 0) > 20000:
+            raise self.error
+        return super().read(size)
+
+
+class _Stingy(io.BytesIO):
+    """A file that gives at most 100 bytes at once, as sockets may."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 100) if size >= 0 else size)
+
+
+def test_an_error_while_reading_an_open_file_is_a_failure_and_not_its_end(path, capfd):
+    with pytest.raises(AudioError, match="Could not read an open file: connection reset") as caught:
+        audio.read(_Failing(path.read_bytes()), sample_rate=RATE)
+    assert caught.value.stage == "read"
+    assert capfd.readouterr().err == ""
+
+
+def test_an_interrupt_while_reading_an_open_file_is_passed_on(path):
+    file = _Failing(path.read_bytes())
+    file.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        audio.read(file, sample_rate=RATE)
+
+
+def test_short_reads_of_an_open_file_are_not_its_end(path):
+    expected = soundfile.read(path, dtype="float32", always_2d=True)[0]
+    np.testing.assert_array_equal(audio.read(_Stingy(path.read_bytes()), sample_rate=RATE), expected)
+
+
+def test_pieces_of_an_open_file_are_put_where_they_are_asked_for(path):
+    with opening.opened(_Stingy(path.read_bytes())) as file:
+        buffer = bytearray(b"." * 300)
+        assert file.handle.readinto(memoryview(buffer)[:250]) == 250
+        assert buffer == path.read_bytes()[:250] + b"." * 50
+        file.handle.seek(-100, os.SEEK_END)
+        assert file.handle.readinto(memoryview(buffer)) == 100
+        assert buffer[:100] == path.read_bytes()[-100:]
+    assert file.handle.error is None
+
+
+def test_a_file_that_is_written_anew_while_it_is_read_is_a_failure(path, monkeypatch):
+    monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 1000)
+    blocks = audio.read_blocks(path, sample_rate=RATE)
+    next(blocks)
+    status = os.stat(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    with pytest.raises(AudioError, match=r"clip\.wav' was changed while it was read") as caught:
+        list(blocks)
+    assert caught.value.stage == "read"
+
+
+def test_a_file_that_vanishes_before_libsndfile_opens_it_is_a_failure_of_the_stage_read(path, monkeypatch):
+    missing = opening.containers.missing
+
+    def vanish(file):
+        path.unlink()
+        return missing(file)
+
+    monkeypatch.setattr(opening.containers, "missing", vanish)
+    with pytest.raises(AudioError, match=r"Could not read '.*clip\.wav'") as caught:
+        audio.read(path, sample_rate=RATE)
+    assert caught.value.stage == "read"
+
+
+def test_an_open_file_that_cannot_seek_is_refused(path):
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as other:
+        other.write(path.read_bytes()[:1000])
+        other.flush()
+        with pytest.raises(AudioError, match="Could not read an open file") as caught:
+            audio.read(pipe, sample_rate=RATE)
+    assert caught.value.stage == "read"
+
+
+def test_the_size_of_every_source_is_known(path):
+    content = path.read_bytes()
+    for source in (path, content, io.BytesIO(content)):
+        with opening.opened(source) as file:
+            assert file.size() == len(content) == 60044

@@ -1,0 +1,306 @@
+"""`dataset.json`: what is in it, and what is refused."""
+
+import dataclasses
+import hashlib
+import json
+import platform
+import re
+
+import damage
+import numpy as np
+import pytest
+import soundfile
+import soxr
+import tensorflow as tf
+
+from audiopipe import load
+from audiopipe.errors import (
+    ArgumentError,
+    ConfigMismatchError,
+    CorruptFeatureSetError,
+    FeatureSetError,
+    IncompleteFeatureSetError,
+)
+from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.identity import kernel_versions
+
+KERNEL_VERSION = kernel_versions.VERSIONS["StftMagnitude"]
+
+
+def edit(folder, change):
+    path = folder / "dataset.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_dataset_json_holds_what_the_design_lists(shared_feature_set, config, samples):
+    content = json.loads((shared_feature_set / "dataset.json").read_text())
+    frames = sum((len(clip) - 156) // 100 for clip in samples.values())
+    (machine,), shards = content.pop("machines"), content.pop("shards")
+    checksum, fingerprinted = content.pop("checksum"), content.pop("fingerprinted")
+    covered = {**content, "machines": [machine], "shards": shards, "fingerprinted": fingerprinted}
+    assert checksum == hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+    assert hashlib.sha256(fingerprinted.encode()).hexdigest() == config.fingerprint
+    assert len(bytes.fromhex(content.pop("set_id"))) == 8
+    failures = (shared_feature_set / "failures.jsonl").read_bytes()
+    assert content.pop("failures_sha256") == hashlib.sha256(failures).hexdigest()
+    assert content == {
+        "format_version": 1,
+        "config": json.loads(config.to_json()),
+        "fingerprint": config.fingerprint,
+        "kernel_version": config.kernel_version,
+        "segments": None,
+        "storage": {"dtype": "float32", "max_error": 0.0},
+        "counts": {
+            "clips": 4,
+            "failures": 1,
+            "frames": frames,
+            "hours": pytest.approx(sum(map(len, samples.values())) / 8000 / 3600),
+        },
+        "metadata": {
+            "age": "float",
+            "clean": "bool",
+            "gain": "float",
+            "note": "string",
+            "speaker": "string",
+            "take": "int",
+        },
+        "schema": {
+            "id": "bytes: UTF-8",
+            "feature": "bytes: float32, little-endian, C order",
+            "shape": "int64[3]: of the feature",
+            "n_frames": "int64",
+            "fingerprint": "bytes: the first 8 of the fingerprint",
+            "set_id": "bytes: the same in every record of the feature set",
+            "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
+            "age": "bytes: float64, little-endian",
+            "clean": "int64: 0 or 1",
+            "gain": "bytes: float64, little-endian",
+            "note": "bytes: UTF-8",
+            "speaker": "bytes: UTF-8",
+            "take": "int64",
+        },
+    }
+    versions = machine["versions"]
+    assert versions["tensorflow"] == tf.__version__
+    assert versions["numpy"] == np.__version__
+    assert versions["soundfile"] == soundfile.__version__
+    assert versions["libsndfile"] == soundfile.__libsndfile_version__
+    assert versions["soxr"] == soxr.__version__
+    assert "audiopipe" in versions
+    assert machine["cpu_family"].startswith(platform.machine())
+    assert isinstance(machine["onednn"], bool)
+    assert [shard["name"] for shard in shards] == sorted(path.name for path in shared_feature_set.glob("*.tfrecord"))
+    for shard in shards:
+        data = (shared_feature_set / shard["name"]).read_bytes()
+        assert shard["bytes"] == len(data)
+        assert shard["sha256"] == hashlib.sha256(data).hexdigest()
+    assert [shard["records"] for shard in shards] == [2, 2]
+
+
+def test_an_opened_feature_set_says_what_is_in_the_file(shared_feature_set, config):
+    feature_set = FeatureSet.open(shared_feature_set)
+    assert feature_set.config == config
+    assert feature_set.fingerprint == config.fingerprint
+    assert feature_set.counts["clips"] == 4
+    feature_set.check_files(checksums=True)
+
+
+def test_failures_are_read_with_their_cause(shared_feature_set, clips):
+    [failure] = FeatureSet.open(shared_feature_set).failures()
+    assert failure["id"] == "broken"
+    assert failure["path"] == str(clips / "broken.wav")
+    assert failure["stage"] == "decode"
+    assert "broken.wav" in failure["error"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_storage_is_told_and_does_not_change_the_fingerprint(feature_set, config, dtype):
+    before = json.loads((feature_set / "dataset.json").read_text())
+    written = damage.store_as(feature_set, dtype)
+    content = json.loads((feature_set / "dataset.json").read_text())
+    assert content["storage"] == {"dtype": dtype, "max_error": written.max_error}
+    assert content["fingerprint"] == before["fingerprint"] == config.fingerprint
+    entries = {"feature": f"bytes: {dtype}, little-endian, C order", "dtype": f"bytes: {dtype}"}
+    assert content["schema"] == {**before["schema"], **entries}
+    assert FeatureSet.open(feature_set) == written
+
+
+def test_a_dataset_json_from_before_storage_dtypes_is_float32(feature_set):
+    damage.edit(feature_set, lambda content: content.pop("storage"))
+    assert FeatureSet.open(feature_set).dtype == "float32"
+
+
+def test_an_unknown_storage_dtype_is_refused(feature_set):
+    with pytest.raises(ArgumentError, match="Received: dtype='int8'"):
+        dataclasses.replace(FeatureSet.open(feature_set), dtype="int8")
+    damage.edit(feature_set, lambda content: content["storage"].update(dtype="int8"))
+    with pytest.raises(CorruptFeatureSetError, match=r"dataset\.json' is not what audiopipe writes.*dtype='int8'"):
+        FeatureSet.open(feature_set)
+
+
+def test_writing_what_was_opened_gives_the_same_bytes(feature_set):
+    before = (feature_set / "dataset.json").read_bytes()
+    FeatureSet.open(feature_set).write()
+    assert (feature_set / "dataset.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("field", "value"), [("hop_length", 101), ("channels", None), ("resampler_quality", "VHQ")])
+def test_an_edited_config_is_refused(feature_set, config, field, value):
+    edit(feature_set, lambda content: content["config"].update({field: value}))
+    with pytest.raises(CorruptFeatureSetError, match=rf"was edited.*{config.fingerprint}"):
+        FeatureSet.open(feature_set)
+
+
+def test_an_edited_kernel_version_is_refused(feature_set, config):
+    edit(feature_set, lambda content: content.update(kernel_version=9))
+    with pytest.raises(CorruptFeatureSetError, match=rf"was edited.*{config.fingerprint}"):
+        FeatureSet.open(feature_set)
+
+
+def test_an_invalid_config_is_refused(feature_set):
+    edit(feature_set, lambda content: content["config"].update(hop_length=0))
+    with pytest.raises(FeatureSetError, match=r"(?s)dataset\.json' was edited.*hop_length: 0 != 100"):
+        FeatureSet.open(feature_set)
+
+
+def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
+    def change(content):
+        content["format_version"] = 2
+        content["machines"][0]["versions"] = {"audiopipe": "9.1"}
+
+    edit(feature_set, change)
+    with pytest.raises(CorruptFeatureSetError, match=r"must have format_version 1\. Received: 2\..*9\.1"):
+        FeatureSet.open(feature_set)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}", '{"format_version": 1}', "\xff"])
+def test_what_is_no_dataset_json_is_refused(feature_set, text):
+    (feature_set / "dataset.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(CorruptFeatureSetError, match=r"dataset\.json' is not what audiopipe writes"):
+        FeatureSet.open(feature_set)
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: None])
+def test_a_folder_without_the_file_or_no_folder_is_incomplete(tmp_path, make):
+    make(tmp_path / "empty")
+    with pytest.raises(IncompleteFeatureSetError, match=r"no dataset\.json in '.*empty'.*audiopipe precompute"):
+        FeatureSet.open(tmp_path / "empty")
+
+
+def test_features_of_an_earlier_kernel_are_refused(feature_set, config, monkeypatch):
+    before = config.kernel_version
+    monkeypatch.setattr(type(config), "kernel_version", before + 1)
+    found = FeatureSet.open(feature_set)
+    assert found.fingerprint == config.fingerprint_at(before)
+    later = type(config)(**{name: value for name, value in config.to_dict().items() if name != "feature"})
+    with pytest.raises(ConfigMismatchError, match=f"kernel_version: {before + 1} != {before}"):
+        found.expect(later)
+
+
+def test_the_checksum_is_that_of_the_whole_file(tmp_path):
+    content = np.random.default_rng(5).bytes(2_500_000)
+    (tmp_path / "file").write_bytes(content)
+    assert sha256(str(tmp_path / "file")) == hashlib.sha256(content).hexdigest()
+
+
+FAULTS = {
+    "missing": (None, "is missing"),
+    "no JSON": (b"this is no JSON\n", "is not what audiopipe writes"),
+    "no UTF-8": (b"\xff\xfe\n", "is not what audiopipe writes"),
+    "no objects": (b"[1, 2]\n", "is not what audiopipe writes"),
+    "other objects": (b'{"id": "a"}\n', "must say error, id, path, stage of each clip"),
+    "a line too few": (b"", r"must have 1 lines\. Received: 0"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_failures_that_are_lost_or_damaged_are_found(feature_set, fault):
+    content, message = FAULTS[fault]
+    path = feature_set / "failures.jsonl"
+    path.unlink() if content is None else path.write_bytes(content)
+    opened = FeatureSet.open(feature_set)
+    with pytest.raises(CorruptFeatureSetError, match=rf"failures\.jsonl' {message}"):
+        opened.failures()
+    opened.check_files()
+    with pytest.raises(CorruptFeatureSetError, match=r"failures\.jsonl' (is missing|does not have the checksum)"):
+        opened.check_files(checksums=True)
+    with pytest.raises(CorruptFeatureSetError, match=r"failures\.jsonl'"):
+        load(feature_set, check=True)
+
+
+def test_a_dataset_json_from_before_failures_had_a_checksum_is_read(feature_set):
+    damage.edit(feature_set, lambda content: content.pop("failures_sha256"))
+    FeatureSet.open(feature_set).check_files(checksums=True)
+
+
+def test_what_is_written_without_failures_has_no_checksum_of_them(feature_set):
+    (feature_set / "failures.jsonl").unlink()
+    FeatureSet.open(feature_set).write()
+    assert "failures_sha256" not in json.loads((feature_set / "dataset.json").read_text())
+    FeatureSet.open(feature_set).check_files(checksums=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (lambda content: content["config"].update(n_fft=0), "n_fft: 0 != 256"),
+        (lambda content: content["config"].update(decoder="ffmpeg"), "decoder: 'ffmpeg' != 'soundfile'"),
+        (lambda content: content["config"].update(channels=65), "channels: 65 != 1"),
+        (lambda content: content["config"].update(feature="Stft"), "feature: 'Stft' != 'StftMagnitude'"),
+        (lambda content: content["config"].pop("n_fft"), r"n_fft: '\(no such field\)' != 256"),
+        (lambda content: content.update(kernel_version=9), f"kernel_version: 9 != {KERNEL_VERSION}"),
+        (lambda content: content.update(kernel_version="1"), f"kernel_version: '1' != {KERNEL_VERSION}"),
+        (lambda content: content.update(kernel_version=True), f"kernel_version: True != {KERNEL_VERSION}"),
+        (lambda content: content.update(kernel_version=None), f"kernel_version: None != {KERNEL_VERSION}"),
+        (
+            lambda content: content["config"].update(n_fft=512, pad_end=True),
+            "n_fft: 512 != 256\npad_end: True != False",
+        ),
+    ],
+)
+def test_an_edited_config_is_told_by_its_fields_also_where_it_is_no_config(feature_set, config, change, difference):
+    damage.edit(feature_set, change)
+    with pytest.raises(CorruptFeatureSetError, match=rf"dataset\.json' was edited: .*:\n{difference}\nMake") as caught:
+        FeatureSet.open(feature_set)
+    content = json.loads((feature_set / "dataset.json").read_text())
+    identity = {"config": content["config"], "kernel_version": content["kernel_version"]}
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    assert f"left, fingerprint {hashlib.sha256(text.encode()).hexdigest()}" in str(caught.value)
+    assert f"right, fingerprint {config.fingerprint}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["fingerprint", "fingerprinted"])
+def test_where_only_the_fingerprint_was_edited_that_is_said(feature_set, config, name):
+    def change(content):
+        content[name] = "0" * 64 if name == "fingerprint" else content[name].replace('"n_fft":256', '"n_fft":512')
+
+    damage.edit(feature_set, change)
+    with pytest.raises(CorruptFeatureSetError, match=rf"was edited: only the field {name} was"):
+        FeatureSet.open(feature_set)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["counts"].update(clips=3), "Received: 4 records, 3 clips"),
+        (lambda content: content["counts"].update(clips="4"), "counts has no such clips: '4'"),
+        (lambda content: content["counts"].pop("frames"), "KeyError: 'frames'"),
+        (lambda content: content["shards"][0].update(records=1), "Received: 3 records, 4 clips"),
+        (lambda content: content["shards"][0].update(bytes=None), "a shard has no such bytes: None"),
+        (lambda content: content["machines"][0].pop("versions"), "KeyError: 'versions'"),
+        (lambda content: content.update(machines=7), "TypeError"),
+    ],
+)
+def test_an_edit_with_a_checksum_that_fits_is_found_by_what_does_not_agree(feature_set, change, message):
+    damage.edit(feature_set, change)
+    with pytest.raises(CorruptFeatureSetError, match=rf"(?s)dataset\.json'.*{message}"):
+        load(feature_set)
+
+
+def test_a_key_that_stands_twice_is_refused(feature_set):
+    path = feature_set / "dataset.json"
+    path.write_text(re.sub(r'("kernel_version": \d+,)', r"\1 \1", path.read_text()))
+    with pytest.raises(CorruptFeatureSetError, match=r"each key once\. Received twice: kernel_version"):
+        FeatureSet.open(feature_set)

@@ -1,0 +1,350 @@
+"""Records, and `load`, which reads them."""
+
+import dataclasses
+import json
+import shutil
+
+import fsspec
+import ml_dtypes
+import numpy as np
+import pytest
+import tensorflow as tf
+from damage import bless, edit, store_as
+
+from audiopipe import beam, configs, load
+from audiopipe.errors import (
+    ArgumentError,
+    AudioError,
+    ConfigMismatchError,
+    CorruptFeatureSetError,
+    IncompleteFeatureSetError,
+)
+from audiopipe.feature_sets import records
+
+NAMES = ["mono", "stereo", "resampled", "quiet"]
+TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+TYPES = {"age": "float", "clean": "bool", "gain": "float", "note": "string", "speaker": "string", "take": "int"}
+
+
+def ids(dataset):
+    return [element["id"].decode() for element in dataset.as_numpy_iterator()]
+
+
+def change_shard(folder, number, change):
+    """Change the bytes of a shard, and return its path."""
+    path = sorted(folder.glob("*.tfrecord"))[number]
+    path.write_bytes(change(path.read_bytes()))
+    return path
+
+
+# Records
+
+
+def test_a_plain_example_holds_the_values(shared_feature_set, config, samples, metadata, reference):
+    paths = [str(path) for path in sorted(shared_feature_set.glob("*.tfrecord"))]
+    examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
+    assert [example.features.feature["id"].bytes_list.value[0].decode() for example in examples] == NAMES
+    for name, example in zip(NAMES, examples, strict=True):
+        entries = example.features.feature
+        shape = entries["shape"].int64_list.value
+        feature = np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").reshape(shape)
+        np.testing.assert_allclose(feature, reference(samples[name], config), atol=TOLERANCE)
+        assert entries["n_frames"].int64_list.value == [len(feature)]
+        assert entries["fingerprint"].bytes_list.value[0].hex() == config.fingerprint[:16]
+        assert tuple(entries["record"].int64_list.value) == divmod(NAMES.index(name), 2)
+        known = metadata[name]
+        assert entries["speaker"].bytes_list.value[0].decode() == known["speaker"]
+        assert entries["note"].bytes_list.value[0].decode() == (known["note"] or "")
+        assert entries["take"].int64_list.value == [known["take"]]
+        assert entries["clean"].int64_list.value == [int(known["clean"])]
+        assert np.frombuffer(entries["gain"].bytes_list.value[0], "<f8") == known["gain"]
+        age = np.frombuffer(entries["age"].bytes_list.value[0], "<f8")[0]
+        np.testing.assert_equal(age, np.nan if known["age"] is None else known["age"])
+
+
+def test_equal_arguments_give_equal_bytes(config):
+    feature = np.arange(2 * 129, dtype=np.float32).reshape(2, 129, 1)
+    values = {"b": 1, "a": "x"}
+    record = records.encode("clip", feature, config, values, {"a": "string", "b": "int"}, (0, 1))
+    again = records.encode(
+        "clip", feature.copy(), config, dict(reversed(values.items())), {"b": "int", "a": "string"}, (0, 1)
+    )
+    assert record == again
+
+
+@pytest.mark.parametrize("frames", [0, 1, 31, 127, 128, 4000])
+def test_a_record_is_what_protobuf_makes_of_its_entries(config, frames):
+    feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
+    record = records.encode("clip", feature, config, {"gain": 0.5}, {"gain": "float"}, (3, 4))
+    entries = tf.train.Example.FromString(record).features.feature
+    assert set(entries) == {"id", "feature", "shape", "n_frames", "fingerprint", "set_id", "record", "gain"}
+    assert list(entries["feature"].bytes_list.value) == [feature.tobytes()]
+    parsed = tf.io.parse_single_example(record, {"feature": tf.io.FixedLenFeature([], tf.string)})
+    assert parsed["feature"].numpy() == feature.tobytes()
+
+
+def test_a_record_beyond_protobufs_limit_is_refused_with_the_way_out(config, monkeypatch):
+    feature = np.zeros((40, 129, 1), np.float32)
+    size = len(records.encode("clip", feature, config, {}, {}, (0, 0)))
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", size)
+    assert len(records.encode("clip", feature, config, {}, {}, (0, 0))) == size
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", size - 1)
+    with pytest.raises(AudioError, match=rf"shape \(40, 129, 1\).*have {size}\. Cut .*--segment-seconds") as caught:
+        records.encode("clip", feature, config, {}, {}, (0, 0))
+    assert caught.value.stage == "feature"
+
+
+def test_a_transposed_feature_is_written_in_c_order(config):
+    feature = np.arange(6, dtype=np.float32).reshape(3, 2).T[:, :, None]
+    entries = tf.train.Example.FromString(records.encode("clip", feature, config, {}, {}, (0, 0))).features.feature
+    assert np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").tolist() == [0, 2, 4, 1, 3, 5]
+
+
+def test_the_frames_of_channels_first_features_are_counted():
+    config = configs.StftMagnitude(channels=2, n_fft=256, output_data_format="channels_first")
+    record = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, {}, (0, 0))
+    entries = tf.train.Example.FromString(record).features.feature
+    assert entries["n_frames"].int64_list.value == [7]
+
+
+def test_an_id_that_is_no_utf8_survives(config):
+    name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
+    entries = tf.train.Example.FromString(records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, {}, (0, 0)))
+    assert entries.features.feature["id"].bytes_list.value[0] == b"caf\xe9.wav"
+
+
+def test_a_record_put_in_another_place_is_what_encoding_gives_there(config):
+    types = {"gain": "float", "note": "string"}
+    metadata = {"gain": 0.5, "note": "x" * 300}  # the entries take more than one byte to say how long they are
+    for frames, dtype in ((0, "float32"), (40, "float32"), (7, "float16")):
+        feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
+        record, there = (
+            records.encode("caf\udce9", feature, config, metadata, types, place, dtype)
+            for place in [(3, 4), (70000, 0)]
+        )
+        assert records.moved(record, (70000, 0)) == (there, frames)
+        assert records.moved(there, (3, 4)) == (record, frames)
+        assert records.clip_id(record) == "caf\udce9"
+
+
+# Storage
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"), [("float16", np.dtype("<f2")), ("bfloat16", np.dtype(ml_dtypes.bfloat16))]
+)
+def test_a_record_of_another_dtype_holds_its_bytes_and_its_name(config, dtype, stored):
+    feature = np.random.default_rng(3).uniform(-80, 0, (7, 129, 1)).astype(np.float32)
+    record, error = records.encode_as(dtype, "clip", feature, config, {}, {}, (0, 0))
+    assert record == records.encode("clip", feature, config, {}, {}, (0, 0), dtype=dtype)
+    entries = tf.train.Example.FromString(record).features.feature
+    assert entries["dtype"].bytes_list.value[0].decode() == dtype
+    [data] = entries["feature"].bytes_list.value
+    assert data == feature.astype(stored).tobytes()
+    assert error == np.abs(np.frombuffer(data, stored).astype(np.float64).reshape(feature.shape) - feature).max() > 0
+
+
+def test_a_value_beyond_float16_is_refused(config):
+    feature = np.full((1, 129, 1), 1e5, np.float32)
+    records.encode("clip", feature, config, {}, {}, (0, 0), dtype="bfloat16")
+    with pytest.raises(AudioError, match=r"float16 holds values up to 65504\. Received: a feature with 100000"):
+        records.encode("clip", feature, config, {}, {}, (0, 0), dtype="float16")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_stored_features_come_as_float32_within_the_measured_error(feature_set, dtype):
+    before = list(load(feature_set).as_numpy_iterator())
+    spec = load(feature_set).element_spec
+    written = store_as(feature_set, dtype)
+    dataset = load(feature_set, config=written.config, check=True)
+    assert dataset.element_spec == spec
+    differences = []
+    for element, exact in zip(dataset.as_numpy_iterator(), before, strict=True):
+        assert element["feature"].dtype == np.float32
+        differences.append(np.abs(element.pop("feature") - exact.pop("feature")).max())
+        np.testing.assert_equal(element, exact)
+    assert max(differences) == written.max_error > 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_every_stored_value_is_read_as_numpy_reads_it(feature_set, dtype):
+    # All 65,536 values of 16 bits, in one clip.
+    bits = np.resize(np.arange(2**16, dtype=np.uint16), (509, 129, 1))
+    stored = store_as(feature_set, dtype)
+    exact = bits.view(ml_dtypes.bfloat16 if dtype == "bfloat16" else np.float16).astype(np.float32)
+    path = feature_set / stored.shards[0]["name"]
+    kept = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
+    metadata = {"clean": True, "gain": 0.0, "take": 0}
+    kept[0] = records.encode("all", exact, stored.config, metadata, TYPES, (0, 0), dtype, stored.set_id)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in kept:
+            writer.write(record)
+    bless(feature_set)
+    first = next(load(feature_set).as_numpy_iterator())
+    np.testing.assert_array_equal(first["feature"], exact)
+
+
+@pytest.mark.parametrize("actual", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("claimed", ["float32", "float16", "bfloat16"])
+def test_a_dtype_that_is_not_that_of_the_records_is_found_with_the_shard(feature_set, actual, claimed):
+    store_as(feature_set, actual)
+    edit(feature_set, lambda content: content["storage"].update(dtype=claimed))
+    if actual == claimed:
+        assert ids(load(feature_set)) == NAMES
+        return
+    message = rf"Record 0 of the shard .*features-00000-of-00002\.tfrecord is not stored as {claimed}"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        ids(load(feature_set))
+
+
+# load
+
+
+def test_elements_have_fixed_types_and_shapes(shared_feature_set):
+    scalars = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf.bool}
+    dataset = load(shared_feature_set)
+    assert dataset.element_spec == {
+        "id": tf.TensorSpec([], tf.string),
+        "feature": tf.TensorSpec([None, 129, 1], tf.float32),
+        "n_frames": tf.TensorSpec([], tf.int64),
+        **{name: tf.TensorSpec([], scalars[kind]) for name, kind in TYPES.items()},
+    }
+    assert dataset.cardinality() == 4
+
+
+def test_elements_come_in_the_inputs_order_with_their_values(shared_feature_set, config, samples, metadata, reference):
+    elements = list(load(str(shared_feature_set), config=config).as_numpy_iterator())
+    assert [element["id"].decode() for element in elements] == NAMES
+    for name, element in zip(NAMES, elements, strict=True):
+        expected = reference(samples[name], config)
+        np.testing.assert_allclose(element["feature"], expected, atol=TOLERANCE)
+        assert element["n_frames"] == len(expected)
+        known = metadata[name]
+        assert element["speaker"].decode() == known["speaker"]
+        assert element["note"].decode() == (known["note"] or "")
+        assert (element["take"], element["gain"], element["clean"]) == (known["take"], known["gain"], known["clean"])
+        np.testing.assert_equal(element["age"], np.nan if known["age"] is None else known["age"])
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, clips, config):
+    """A feature set of one clip under 24 names, in 3 shards."""
+    folder = tmp_path_factory.mktemp("many")
+    lines = [json.dumps({"id": f"{number:02d}", "path": str(clips / "quiet.wav")}) for number in range(24)]
+    (folder / "manifest.jsonl").write_text("\n".join(lines))
+    beam.precompute(folder / "manifest.jsonl", folder / "features", config, num_shards=3)
+    return folder / "features"
+
+
+def test_shuffling_changes_the_order_and_loses_nothing(many):
+    order = [f"{number:02d}" for number in range(24)]
+    assert ids(load(many)) == order
+    shuffled = ids(load(many, shuffle=True))
+    assert shuffled != order
+    assert sorted(shuffled) == order
+
+
+def test_shuffling_is_anew_in_every_iteration_and_reproducible_with_a_seed(many):
+    dataset = load(many, shuffle=True, seed=7)
+    first, second = ids(dataset), ids(dataset)
+    assert first != second
+    again = load(many, shuffle=True, seed=7)
+    assert (ids(again), ids(again)) == (first, second)
+    assert ids(load(many, shuffle=True, seed=8)) != first
+
+
+def test_a_buffer_of_one_still_shuffles_the_shards(many):
+    starts = {ids(load(many, shuffle=True, seed=seed, buffer_size=1))[0] for seed in range(8)}
+    assert starts == {"00", "08", "16"}
+
+
+def test_an_empty_buffer_is_refused(shared_feature_set):
+    with pytest.raises(ArgumentError, match="Received: buffer_size=0"):
+        load(shared_feature_set, buffer_size=0)
+
+
+def test_another_config_is_refused_with_what_differs(shared_feature_set, config):
+    expected = dataclasses.replace(config, hop_length=99)
+    with pytest.raises(ConfigMismatchError, match="hop_length: 99 != 100") as caught:
+        load(shared_feature_set, config=expected)
+    assert expected.fingerprint in str(caught.value)
+    assert config.fingerprint in str(caught.value)
+
+
+def test_a_folder_without_dataset_json_is_incomplete(feature_set):
+    (feature_set / "dataset.json").unlink()
+    with pytest.raises(IncompleteFeatureSetError, match=r"no dataset\.json in '.*features'"):
+        load(feature_set)
+
+
+def test_a_missing_shard_is_named(feature_set):
+    (feature_set / "features-00001-of-00002.tfrecord").unlink()
+    with pytest.raises(CorruptFeatureSetError, match=r"features-00001-of-00002\.tfrecord' is missing"):
+        load(feature_set)
+
+
+def test_a_truncated_shard_is_named_with_both_sizes(feature_set):
+    path = change_shard(feature_set, 0, lambda content: content[:-1])
+    size = path.stat().st_size
+    with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' must have {size + 1} bytes\. Received: {size}"):
+        load(feature_set)
+
+
+def test_a_flipped_byte_is_found_by_its_checksum(feature_set):
+    path = change_shard(feature_set, 1, lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    load(feature_set)
+    with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' does not have the checksum"):
+        load(feature_set, check=True)
+
+
+def test_an_untouched_feature_set_passes_the_check(shared_feature_set):
+    assert ids(load(shared_feature_set, check=True)) == NAMES
+
+
+def test_a_shard_of_another_config_under_the_right_name_is_found_while_reading(feature_set, config):
+    other = dataclasses.replace(config, window_name="hamming_window")
+    shard = sorted(feature_set.glob("*.tfrecord"))[1]
+    size = shard.stat().st_size
+    mine, others = (bytes.fromhex(item.fingerprint)[:8] for item in (config, other))
+    kept = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for record in kept:
+            writer.write(record.replace(mine, others))
+    assert shard.stat().st_size == size
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"of the shard .*{shard.name} is of another config"):
+        ids(load(feature_set))
+
+
+def test_a_record_lost_from_a_shard_is_noticed(feature_set):
+    shard = sorted(feature_set.glob("*.tfrecord"))[0]
+    kept = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))][1:]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for record in kept:
+            writer.write(record)
+    bless(feature_set)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=rf"Record 0 of the shard .*{shard.name} belongs to another"
+    ):
+        ids(load(feature_set))
+
+
+def test_a_feature_set_in_remote_storage_is_written_and_read(clips, config, samples, reference):
+    remote = fsspec.filesystem("memory")
+    try:
+        for name in ("mono.wav", "quiet.wav"):
+            remote.pipe(f"/records-clips/{name}", (clips / name).read_bytes())
+        beam.precompute("memory://records-clips", "memory://records-features", config, num_shards=2)
+        elements = list(load("memory://records-features", config=config, check=True).as_numpy_iterator())
+        assert [element["id"] for element in elements] == [b"mono.wav", b"quiet.wav"]
+        for element, name in zip(elements, ("mono", "quiet"), strict=True):
+            np.testing.assert_allclose(element["feature"], reference(samples[name], config), atol=TOLERANCE)
+        assert len(ids(load("memory://records-features", shuffle=True))) == 2
+    finally:
+        for folder in ("/records-clips", "/records-features"):
+            if remote.exists(folder):
+                remote.rm(folder, recursive=True)
+
+
+def test_a_moved_feature_set_is_read_where_it_is(shared_feature_set, tmp_path):
+    moved = shutil.copytree(shared_feature_set, tmp_path / "elsewhere")
+    assert ids(load(moved)) == NAMES

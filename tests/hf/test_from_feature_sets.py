@@ -1,0 +1,195 @@
+"""`hf.from_feature_set`: the records of a feature set as rows."""
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import damage
+import datasets
+import numpy as np
+import pytest
+
+from audiopipe import Transform, beam, configs, fingerprint_of, hf, load
+from audiopipe.errors import (
+    ArgumentError,
+    ConfigMismatchError,
+    CorruptFeatureSetError,
+    FeatureSetError,
+    IncompleteFeatureSetError,
+    MachineWarning,
+    OutputError,
+)
+from audiopipe.feature_sets import loading
+from audiopipe.hf import from_feature_sets
+
+pytestmark = pytest.mark.usefixtures("quiet_bars")
+
+
+@pytest.fixture(scope="module")
+def rows(shared_feature_set, tmp_path_factory):
+    return hf.from_feature_set(shared_feature_set, cache_dir=tmp_path_factory.mktemp("cache"))
+
+
+def same(found, expected):
+    """Whether values agree, also where both are NaN."""
+    return found == expected or (isinstance(found, float) and math.isnan(found) and math.isnan(expected))
+
+
+def test_the_rows_are_the_records_bit_for_bit(rows, shared_feature_set, config):
+    assert rows.features["feature"] == hf.feature_type(config)
+    for row, record in zip(rows.with_format("numpy"), load(shared_feature_set).as_numpy_iterator(), strict=True):
+        np.testing.assert_array_equal(row["feature"], record["feature"][..., 0], strict=True)
+    for row, record in zip(rows.remove_columns("feature"), load(shared_feature_set).as_numpy_iterator(), strict=True):
+        for name, value in row.items():
+            expected = record[name]
+            assert same(value, expected.decode() if isinstance(expected, bytes) else expected.item())
+
+
+def test_the_types_are_those_of_the_metadata(rows):
+    kinds = {name: kind.dtype for name, kind in rows.features.items() if name != "feature"}
+    assert kinds == {
+        "id": "string",
+        "n_frames": "int64",
+        "age": "float64",
+        "clean": "bool",
+        "gain": "float64",
+        "note": "string",
+        "speaker": "string",
+        "take": "int64",
+    }
+
+
+def test_the_fingerprint_is_that_of_the_feature_set(rows, shared_feature_set):
+    assert fingerprint_of(rows) == fingerprint_of(str(shared_feature_set))
+
+
+def test_there_and_back_gives_the_same_records(rows, shared_feature_set, tmp_path):
+    hf.to_feature_set(rows, tmp_path / "features")
+    pairs = zip(
+        load(tmp_path / "features").as_numpy_iterator(), load(shared_feature_set).as_numpy_iterator(), strict=True
+    )
+    for found, expected in pairs:
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, strict=True)
+    again = hf.from_feature_set(tmp_path / "features", cache_dir=tmp_path)
+    assert again.features == rows.features
+
+
+def test_the_rows_stand_in_a_file_and_not_in_memory(rows):
+    [file] = rows.cache_files
+    assert Path(file["filename"]).stat().st_size > rows.data.nbytes // 2
+    assert type(rows.data).__name__ == "MemoryMappedTable"
+
+
+def test_the_same_feature_set_is_converted_once_wherever_it_stands(feature_set, tmp_path, monkeypatch):
+    calls = []
+    elements = loading.elements
+    monkeypatch.setattr(loading, "elements", lambda *given, **more: calls.append(given) or elements(*given, **more))
+    first = hf.from_feature_set(feature_set, cache_dir=tmp_path)
+    moved = shutil.move(feature_set, tmp_path / "moved")
+    second = hf.from_feature_set(moved, cache_dir=tmp_path)
+    assert second._fingerprint == first._fingerprint
+    assert len(calls) == 1
+    assert hf.from_feature_set(moved, feature="mel", cache_dir=tmp_path).column_names[1] == "mel"
+    assert len(calls) == 2
+
+
+def test_another_feature_set_is_not_taken_for_the_one_before(clips, config, tmp_path):
+    for hop_length in (100, 50):
+        changed = dataclasses.replace(config, hop_length=hop_length)
+        beam.precompute(clips / "manifest.jsonl", tmp_path / "features", changed, overwrite=hop_length == 50)
+        rows = hf.from_feature_set(tmp_path / "features", cache_dir=tmp_path)
+        assert fingerprint_of(rows).fingerprint == changed.fingerprint
+        assert rows["n_frames"][0] == changed.n_frames(4000)
+
+
+def test_no_more_than_a_block_is_in_memory_at_once(shared_feature_set, tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(from_feature_sets, "BLOCK_BYTES", 1)
+    blocks = hf.from_feature_set(shared_feature_set, cache_dir=tmp_path)
+    assert [len(chunk) for chunk in blocks.data.column("id").chunks] == [1, 1, 1, 1]
+    assert blocks["id"][:] == rows["id"][:]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"channels": 2},
+        {"channels": None},
+        {"channels": 2, "output_data_format": "channels_first"},
+        {"output_data_format": "channels_first"},
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_every_layout_and_dtype_has_the_types_and_values_of_a_map(config, clips, tmp_path, changes, dtype):
+    config = dataclasses.replace(config, **changes)
+    beam.precompute([clips / "stereo.flac"], tmp_path / "features", config, dtype=dtype)
+    rows = hf.from_feature_set(tmp_path / "features", cache_dir=tmp_path)
+    mapped = hf.map(datasets.Dataset.from_dict({"audio": [str(clips / "stereo.flac")]}), Transform(config))
+    assert rows.features["feature"] == mapped.features["feature"]
+    expected = np.asarray(mapped.with_format("numpy")[0]["feature"])
+    tolerance = 0.04 if dtype == "float16" else 0
+    np.testing.assert_allclose(np.asarray(rows.with_format("numpy")[0]["feature"]), expected, rtol=0, atol=tolerance)
+
+
+def test_what_was_expected_is_checked(shared_feature_set, config, tmp_path):
+    hf.from_feature_set(shared_feature_set, config, cache_dir=tmp_path)
+    with pytest.raises(ConfigMismatchError, match="hop_length"):
+        hf.from_feature_set(shared_feature_set, dataclasses.replace(config, hop_length=7), cache_dir=tmp_path)
+    with pytest.raises(ArgumentError, match=r"Received: feature='speaker'"):
+        hf.from_feature_set(shared_feature_set, feature="speaker", cache_dir=tmp_path)
+
+
+def test_an_unfinished_feature_set_is_refused(feature_set, tmp_path):
+    (feature_set / "dataset.json").unlink()
+    with pytest.raises(IncompleteFeatureSetError):
+        hf.from_feature_set(feature_set, cache_dir=tmp_path)
+
+
+def test_a_damaged_shard_is_named_and_leaves_nothing_behind(feature_set, tmp_path):
+    shard = sorted(feature_set.glob("*.tfrecord"))[1]
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 255
+    shard.write_bytes(content)
+    with pytest.raises(CorruptFeatureSetError, match=rf"Record \d of the shard .*{shard.name} is damaged or missing"):
+        hf.from_feature_set(feature_set, cache_dir=tmp_path / "cache")
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    with pytest.raises(CorruptFeatureSetError, match=f"{shard.name}.* does not have the checksum"):
+        hf.from_feature_set(feature_set, check=True, cache_dir=tmp_path / "cache")
+    shard.unlink()
+    with pytest.raises(CorruptFeatureSetError, match=f"{shard.name}' is missing"):
+        hf.from_feature_set(feature_set, cache_dir=tmp_path / "cache")
+
+
+def test_an_edited_feature_set_is_refused(feature_set, tmp_path):
+    content = json.loads((feature_set / "dataset.json").read_text())
+    content["counts"]["clips"] += 1
+    (feature_set / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(CorruptFeatureSetError, match="was edited"):
+        hf.from_feature_set(feature_set, cache_dir=tmp_path)
+
+
+def test_features_of_another_machine_come_with_a_warning(feature_set, tmp_path):
+    damage.edit(feature_set, lambda content: content["machines"][0].update(onednn=None))
+    with pytest.warns(MachineWarning, match="oneDNN None there") as caught:
+        hf.from_feature_set(feature_set, cache_dir=tmp_path)
+    assert caught[0].filename == __file__
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(shared_feature_set, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"Could not write '.*features\.arrow': Not a directory"):
+        hf.from_feature_set(shared_feature_set, cache_dir=tmp_path / "file")
+
+
+def test_names_that_are_not_utf8_are_refused(config, tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    source = Path(__file__).parents[2] / "examples" / "audio" / "chirp.wav"
+    shutil.copy(source, os.fsencode(folder) + b"/caf\xe9.wav")
+    beam.precompute(folder, tmp_path / "features", configs.StftMagnitude(sample_rate=8000, n_fft=256))
+    with pytest.raises(FeatureSetError, match=r"must be UTF-8\. Received: the id b'caf\\xe9\.wav'"):
+        hf.from_feature_set(tmp_path / "features", cache_dir=tmp_path)

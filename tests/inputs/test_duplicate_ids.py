@@ -1,0 +1,56 @@
+"""Names that come twice are found without holding the names."""
+
+import tracemalloc
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audiopipe.inputs import duplicate_ids
+
+
+def _repeated(names):
+    seen = duplicate_ids.Names()
+    for name in names:
+        seen.add(name)
+    assert len(seen) == len(names)
+    return seen.repeated(lambda: iter(names))
+
+
+@given(st.lists(st.text(st.sampled_from("ab\udc80é"), max_size=3)))
+def test_a_name_is_repeated_if_it_comes_twice(names):
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    found = _repeated(names)
+    assert found in twice if twice else found is None
+
+
+def test_the_first_repetition_is_told():
+    assert _repeated(["a", "b", "c", "b", "a", "c"]) == "b"
+
+
+def test_names_are_looked_at_again_only_where_hashes_are_equal():
+    seen = duplicate_ids.Names()
+    for number in range(1000):
+        seen.add(str(number))
+    assert seen.repeated(lambda: pytest.fail("looked again")) is None
+
+
+@pytest.mark.parametrize("suspects", [1, 2, 1000])
+def test_equal_hashes_of_different_names_are_no_repetition(monkeypatch, suspects):
+    monkeypatch.setattr(duplicate_ids, "SUSPECTS", suspects)
+    monkeypatch.setattr(duplicate_ids, "hash", len, raising=False)
+    assert _repeated(["a", "b", "ab", "cd", "abc", "bcd"]) is None
+    assert _repeated(["a", "b", "ab", "cd", "abc", "cd"]) == "cd"
+
+
+def test_a_hundred_thousand_names_take_a_megabyte():
+    tracemalloc.start()
+    try:
+        seen = duplicate_ids.Names()
+        for number in range(100_000):
+            seen.add(f"a folder with a long name/{number}")
+        assert seen.repeated(lambda: pytest.fail("looked again")) is None
+        assert tracemalloc.get_traced_memory()[1] < 1_500_000
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,228 @@
+"""What a clip's audio was when it was listed, and whether it still is."""
+
+import os
+import threading
+import time
+
+import fsspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audiopipe import inputs
+from audiopipe.errors import InputError, MissingDependencyError
+from audiopipe.inputs import Source, listings
+from audiopipe.inputs.listings import Listed
+from audiopipe.storage import files
+
+
+def _identify(*paths):
+    return list(listings.identify(Source(id=str(path), path=str(path)) for path in paths))
+
+
+@pytest.fixture
+def memory():
+    """An empty folder of fsspec's storage in memory."""
+    yield "memory://test-identities"
+    filesystem = fsspec.filesystem("memory")
+    if filesystem.exists("/test-identities"):
+        filesystem.rm("/test-identities", recursive=True)
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("datasets")
+
+    def write(*paths):
+        pq.write_table(pa.table({"path": list(paths)}), tmp_path / "clips.parquet")
+        return str(tmp_path / "clips.parquet")
+
+    return write
+
+
+def test_a_local_file_has_its_size_and_modification_time(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"12345")
+    os.utime(tmp_path / "a.wav", ns=(3, 1_700_000_000_000_000_001))
+    path = str(tmp_path / "a.wav")
+    assert _identify(path) == [Listed(Source(id=path, path=path), 5, "1700000000000000001")]
+
+
+def test_a_remote_file_has_its_size_and_what_storage_tells_of_it(memory):
+    files.write_bytes(f"{memory}/a.wav", b"12345")
+    created = fsspec.filesystem("memory").info("/test-identities/a.wav")["created"]
+    found, gone = _identify(f"{memory}/a.wav", f"{memory}/gone.wav")
+    assert (found.size, found.version) == (5, str(created))
+    assert (gone.size, gone.version) == (None, None)
+
+
+def test_what_is_gone_or_no_file_stays_in_the_list(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    strange = ("gone", ".", "file/below", "pipe", "self", "n" * 300, "with\0zero", "lone \ud800 surrogate")
+    paths = [f"{tmp_path}/{name}" for name in strange]
+    listed = _identify(*paths, tmp_path / "file")
+    assert [clip.source.path for clip in listed] == [*paths, f"{tmp_path}/file"]
+    assert {(clip.size, clip.version) for clip in listed[:-1]} == {(None, None)}
+    assert listed[-1].size == 1
+
+
+def test_the_order_is_that_of_the_clips_though_many_are_looked_up_at_once(monkeypatch):
+    at_once, greatest, lock = 0, 0, threading.Lock()
+
+    def slow(path):
+        nonlocal at_once, greatest
+        with lock:
+            at_once += 1
+            greatest = max(greatest, at_once)
+        time.sleep(0.0005 * (int(path) % 7))
+        with lock:
+            at_once -= 1
+        return int(path), path
+
+    monkeypatch.setattr(files, "asked", lambda path: lambda: slow(path))
+    count = listings.BATCH * 40 + 3
+    assert [clip.size for clip in _identify(*range(count))] == list(range(count))
+    assert greatest > 4
+
+
+def test_sources_are_taken_only_as_they_are_needed(monkeypatch):
+    monkeypatch.setattr(files, "asked", lambda path: lambda: (1, "1"))
+    taken = 0
+
+    def sources():
+        nonlocal taken
+        for taken in range(1, 10**9):
+            yield Source(id=str(taken), path=str(taken))
+
+    listed = listings.identify(sources())
+    for number in range(1, 5001):
+        assert next(listed).source.id == str(number)
+    assert taken <= 5000 + listings.BATCH * (listings.BATCHES_AHEAD + 1)
+    listed.close()
+
+
+def test_the_rows_of_a_table_have_its_version_which_is_looked_up_once(parquet, monkeypatch):
+    path, calls, version = parquet("/a.wav", "/b.wav", "/c.wav"), [], files.version
+    sources = list(inputs.scan(path))
+    monkeypatch.setattr(files, "version", lambda path: calls.append(path) or version(path))
+    listed = list(listings.identify(sources))
+    assert [clip.source for clip in listed] == sources
+    assert {(clip.size, clip.version) for clip in listed} == {(None, version(path))}
+    assert calls == [path]
+
+
+def test_the_listings_that_storage_keeps_are_used(memory):
+    for number in range(50):
+        files.write_bytes(f"{memory}/{number:02d}.wav", b"x")
+    filesystem, asked = fsspec.filesystem("memory"), []
+
+    class Kept:  # as s3fs and gcsfs keep what a listing told, each storage object for itself
+        def info(self, path):
+            asked.append(path)
+            return {"size": len(asked), "etag": path, "type": "file"}
+
+    sources = list(inputs.scan(memory))
+    original, filesystem.info = filesystem.info, Kept().info
+    try:
+        listed = list(listings.identify(sources))
+    finally:
+        filesystem.info = original
+    assert sorted(asked) == [f"/test-identities/{number:02d}.wav" for number in range(50)]
+    assert [clip.version for clip in listed] == sorted(asked)
+
+
+def test_storage_that_gives_no_answer_is_an_error(monkeypatch):
+    def fail(path):
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(fsspec.filesystem("memory"), "info", fail)
+    with pytest.raises(InputError, match=r"Could not look up 'memory://x/a\.wav': TimeoutError: no answer\. Try again"):
+        _identify("memory://x/a.wav")
+
+
+def test_storage_of_an_unknown_kind_is_an_error(monkeypatch):
+    with pytest.raises(InputError, match="storage of 'nosuch://a' cannot be reached"):
+        _identify("nosuch://a")
+    monkeypatch.setitem(__import__("sys").modules, "gcsfs", None)
+    with pytest.raises(MissingDependencyError, match=r"audiopipe\[gcs\]"):
+        _identify("gs://bucket/a.wav")
+
+
+VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text()
+TEXT = st.text(st.characters(exclude_categories=()))
+CLIPS = st.builds(
+    Listed,
+    st.builds(Source, TEXT, TEXT, st.none() | st.integers(0, 10**9), st.dictionaries(TEXT, VALUES, max_size=3)),
+    st.none() | st.integers(0, 2**63),
+    st.none() | TEXT,
+)
+
+
+@given(CLIPS)
+def test_a_clip_is_the_same_after_a_line_of_json(clip):
+    line = clip.to_json()
+    assert Listed.from_json(line) == clip
+    assert line.isascii()
+    assert line.splitlines(keepends=True) == [line]
+    assert Listed.from_json(line).to_json() == line
+
+
+def test_the_order_of_columns_does_not_change_the_line():
+    one, other = Source("a", "b", metadata={"x": 1, "y": 2}), Source("a", "b", metadata={"y": 2, "x": 1})
+    assert Listed(one, 3, "4").to_json() == Listed(other, 3, "4").to_json()
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """A file that was listed, and its path."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"12345")
+    os.utime(path, ns=(7, 7))
+    return _identify(path)[0], path
+
+
+def test_an_untouched_file_has_not_changed(listed):
+    assert listings.changed(listed[0]) is None
+
+
+def test_a_file_of_another_size_has_changed(listed):
+    listed[1].write_bytes(b"123")
+    assert listings.changed(listed[0]) == "had 5 bytes and has 3 now"
+
+
+def test_a_file_that_was_written_anew_has_changed(listed):
+    os.utime(listed[1], ns=(7, 8))
+    assert listings.changed(listed[0]) == "was written anew, with 5 bytes as before"
+
+
+def test_a_file_that_vanished_has_changed(listed):
+    listed[1].unlink()
+    assert listings.changed(listed[0]) == "had 5 bytes and is gone now"
+
+
+def test_a_file_that_came_back_has_changed(listed):
+    _, path = listed
+    path.unlink()
+    gone = _identify(path)[0]
+    assert listings.changed(gone) is None
+    path.write_bytes(b"12")
+    assert listings.changed(gone) == "was not there and has 2 bytes now"
+
+
+def test_the_rows_of_a_table_that_was_written_anew_have_changed(parquet, tmp_path):
+    clip = next(listings.identify(inputs.scan(parquet("/a.wav"))))
+    assert listings.changed(clip) is None
+    parquet("/a.wav", "/b.wav")
+    assert listings.changed(clip) == "stands in a table that was written anew"
+    (tmp_path / "clips.parquet").unlink()
+    assert listings.changed(clip) == "stands in a table that was written anew"
+
+
+def test_remote_files_are_not_asked_for_again(memory):
+    files.write_bytes(f"{memory}/a.wav", b"12345")
+    clip = _identify(f"{memory}/a.wav")[0]
+    files.remove(f"{memory}/a.wav")
+    assert listings.changed(clip) is None

@@ -1,0 +1,116 @@
+"""Parquet files and saved datasets, row by row."""
+
+import random
+import sys
+import threading
+
+import pytest
+
+from audiopipe.errors import InputError
+from audiopipe.inputs import tables
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+datasets = pytest.importorskip("datasets")
+
+ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def _encoded(contents):
+    return pa.array([{"bytes": content, "path": None} for content in contents], ENCODED)
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    def write(columns, **arguments):
+        pq.write_table(pa.table(columns), tmp_path / "clips.parquet", **arguments)
+        return str(tmp_path / "clips.parquet")
+
+    return write
+
+
+def test_rows_are_found_in_their_row_group(parquet):
+    contents = [b"%d" % number for number in range(25)]
+    table = tables.open_table(parquet({"audio": _encoded(contents), "n": range(25)}, row_group_size=4))
+    for row in (0, 3, 4, 24, 7, 23, 0):
+        assert table.audio(row) == contents[row]
+    assert [row["n"] for row in table.metadata()] == list(range(25))
+
+
+def test_many_threads_read_the_rows_that_they_ask_for(parquet):
+    contents = [b"%06d" % number * 100 for number in range(400)]
+    table = tables.open_table(parquet({"audio": _encoded(contents)}, row_group_size=10))
+    wrong = []
+
+    def read(seed):
+        rows = random.Random(seed).choices(range(400), k=100)
+        wrong.extend(row for row in rows if table.audio(row) != contents[row])
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        # Daemons, for threads that wait for each other for ever must not keep the test run from ending.
+        threads = [threading.Thread(target=read, args=[seed], daemon=True) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=10)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not [thread for thread in threads if thread.is_alive()]
+    assert wrong == []
+
+
+def test_an_encoded_column_of_any_name_is_found(parquet):
+    table = tables.open_table(parquet({"speech": _encoded([b"x"]), "path": ["as written"]}))
+    assert table.audio(0) == b"x"
+    assert list(table.metadata()) == [{"path": "as written"}]
+
+
+@pytest.mark.parametrize("name", ["audio", "path", "file"])
+def test_a_column_of_paths_is_found_by_its_name(parquet, name):
+    table = tables.open_table(parquet({name: ["/a.wav", "/b.wav"], "n": [1, 2]}))
+    assert [table.audio(0), table.audio(1)] == ["/a.wav", "/b.wav"]
+    assert list(table.metadata()) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"text": ["a"], "n": [1]}, "Received 0 among the columns text, n. Remove or rename"),
+        ({"left": _encoded([b"x"]), "right": _encoded([b"y"])}, "Received 2 among the columns left, right"),
+        ({"audio": ["a.wav"], "file": ["b.wav"]}, "Received 2 among the columns audio, file"),
+    ],
+)
+def test_no_audio_column_or_several_are_refused(parquet, tmp_path, columns, message):
+    with pytest.raises(InputError, match=rf"clips\.parquet' must have one audio column.*{message}"):
+        tables.open_table(parquet(columns))
+    datasets.Dataset(pa.table(columns)).save_to_disk(str(tmp_path / "saved"))
+    with pytest.raises(InputError, match=rf"saved' must have one audio column.*{message}"):
+        tables.open_table(str(tmp_path / "saved"))
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no Parquet"])
+def test_what_is_no_parquet_is_refused(tmp_path, content):
+    (tmp_path / "clips.parquet").write_bytes(content)
+    with pytest.raises(InputError, match=r"clips\.parquet' cannot be read as a dataset: ArrowInvalid"):
+        tables.open_table(str(tmp_path / "clips.parquet"))
+
+
+def test_a_damaged_saved_dataset_is_refused(tmp_path):
+    folder = tmp_path / "saved"
+    datasets.Dataset.from_dict({"path": ["a.wav"]}).save_to_disk(str(folder))
+    for part in folder.glob("*.arrow"):
+        part.unlink()
+    with pytest.raises(InputError, match=r"saved' cannot be read as a dataset: FileNotFoundError"):
+        tables.open_table(str(folder))
+
+
+def test_a_saved_dataset_keeps_its_selected_rows(tmp_path):
+    chosen = datasets.Dataset.from_dict({"path": list("abcd"), "n": [1, 2, 3, 4]}).select([3, 1])
+    chosen.with_format("numpy").save_to_disk(str(tmp_path / "saved"))
+    table = tables.open_table(str(tmp_path / "saved"))
+    assert [table.audio(0), table.audio(1)] == ["d", "b"]
+    rows = list(table.metadata())
+    assert rows == [{"n": 4}, {"n": 2}]
+    assert type(rows[0]["n"]) is int

@@ -1,0 +1,163 @@
+"""Which shards are finished: sidecars one by one and in batches, and what of them counts."""
+
+import os
+from pathlib import Path
+
+import pytest
+from planning import written
+
+from audiopipe import configs
+from audiopipe.inputs import Source
+from audiopipe.precompute import finished_shards, plan
+from audiopipe.precompute.progress import Done
+from audiopipe.transform.segments import Segments
+
+CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Ten shards of two clips each."""
+    sources = [Source(f"clip-{number}", f"/clips/{number}.wav") for number in range(20)]
+    return written(str(tmp_path), CONFIG, sources, 10)
+
+
+def publish(work, shard, failures=(), **changes):
+    """Pretend to have finished a shard."""
+    name = work.shard_name(shard)
+    Path(work.output, name).write_bytes(b"12345")
+    sidecar = {
+        "shard": shard,
+        "digest": work.shards()[shard].digest,
+        "name": name,
+        "bytes": 5,
+        "records": 2 - len(failures),
+        "seconds": 3.0,
+        "failures": [{"id": name, "stage": "decode", "error": error} for name, error in failures],
+    }
+    finished_shards.publish(work, {**sidecar, **changes})
+    return {**sidecar, **changes}
+
+
+def look(work):
+    found = finished_shards.Finished(work)
+    found.refresh()
+    return found
+
+
+def plan_files(work, start):
+    return sorted(name for name in os.listdir(Path(work.output, plan.FOLDER)) if name.startswith(start))
+
+
+def test_finished_shards_are_those_with_a_sidecar(work):
+    assert look(work).missing() == list(range(10))
+    publish(work, 2)
+    publish(work, 0, [("clip-1", "bad")])
+    found = look(work)
+    assert found.missing() == [1, 3, 4, 5, 6, 7, 8, 9]
+    assert found.done == Done(clips=4, failures=1, seconds=6.0, shards=2)
+    assert [sidecar["shard"] for sidecar in found.sidecars()] == [0, 2]
+
+
+def test_shards_that_are_finished_later_are_seen(work):
+    found = look(work)
+    publish(work, 4)
+    found.refresh()
+    assert found.done.shards == 1
+
+
+def test_a_sidecar_of_another_plan_does_not_count(work):
+    publish(work, 3, digest="0" * 64)
+    assert look(work).missing() == list(range(10))
+    assert finished_shards.find(work, 3, work.shards()[3].digest) is None
+
+
+def test_a_damaged_sidecar_does_not_count_and_is_removed(work):
+    publish(work, 3)
+    Path(work.path("shard-00003.json")).write_bytes(b'{"shard": 3, "dig')
+    found = finished_shards.Finished(work)
+    found.check_shards()
+    assert found.missing() == list(range(10))
+    assert plan_files(work, "shard-") == []
+
+
+def test_a_shard_that_is_gone_or_has_another_size_is_not_finished(work):
+    for shard in range(4):
+        publish(work, shard)
+    Path(work.output, work.shard_name(1)).unlink()
+    Path(work.output, work.shard_name(2)).write_bytes(b"1234")
+    found = finished_shards.Finished(work)
+    found.check_shards()
+    assert found.missing() == [1, 2, 4, 5, 6, 7, 8, 9]
+    assert look(work).missing() == found.missing()
+
+
+def test_many_sidecars_become_batches_and_count_as_before(work, monkeypatch):
+    monkeypatch.setattr(finished_shards, "SIDECARS_PER_BATCH", 4)
+    sidecars = {shard: publish(work, shard, [(f"clip-{2 * shard}", "bad")]) for shard in (9, 3, 5, 7)}
+    found = look(work)
+    assert (len(plan_files(work, "shard-")), len(plan_files(work, "finished-"))) == (0, 1)
+    sidecars[1] = publish(work, 1)
+    found.refresh()
+    for seen in (found, look(work)):
+        assert seen.missing() == [0, 2, 4, 6, 8]
+        assert list(seen.sidecars()) == [sidecars[shard] for shard in (1, 3, 5, 7, 9)]
+        assert seen.done == Done(clips=10, failures=4, seconds=15.0, shards=5)
+    assert finished_shards.find(work, 7, work.shards()[7].digest) == sidecars[7]
+    assert finished_shards.find(work, 8, work.shards()[8].digest) is None
+    for shard in (0, 2, 4):
+        sidecars[shard] = publish(work, shard)
+    found.refresh()
+    assert len(plan_files(work, "finished-")) == 2
+    assert found.done.shards == look(work).done.shards == 8
+
+
+def test_a_late_duplicate_of_a_shard_in_a_batch_counts_once(work, monkeypatch):
+    monkeypatch.setattr(finished_shards, "SIDECARS_PER_BATCH", 2)
+    publish(work, 0)
+    publish(work, 1)
+    found = look(work)
+    publish(work, 0)
+    found.refresh()
+    assert found.done.shards == look(work).done.shards == 2
+    assert len(list(found.sidecars())) == 2
+
+
+def test_a_shard_of_a_batch_can_be_taken_for_unfinished(work, monkeypatch):
+    monkeypatch.setattr(finished_shards, "SIDECARS_PER_BATCH", 3)
+    for shard in range(3):
+        publish(work, shard)
+    found = look(work)
+    found.reset({1})
+    assert found.missing() == look(work).missing() == [1, 3, 4, 5, 6, 7, 8, 9]
+    assert finished_shards.find(work, 1, work.shards()[1].digest) is None
+    assert all(plan.FILES.fullmatch(f"plan/{name}") for name in os.listdir(Path(work.output, plan.FOLDER)))
+
+
+def test_frequent_errors_are_counted_without_paths_and_numbers(work):
+    publish(work, 0, [("clip-0", "Could not read '/a b/1.wav': gone."), ("clip-1", "Could not read '/c.wav': gone.")])
+    publish(work, 1, [("clip-2", "shorter than one frame: 12 samples")])
+    assert look(work).frequent_errors() == [
+        ("decode: Could not read ...: gone.", 2),
+        ("decode: shorter than one frame: ... samples", 1),
+    ]
+
+
+def test_a_retry_takes_shards_with_failures_for_unfinished_and_keeps_their_sidecars(work):
+    publish(work, 0)
+    failing = publish(work, 1, [("clip-3", "bad")])
+    found = look(work)
+    assert found.failed() == {"clip-3"}
+    found.begin_retry()
+    assert look(work).missing() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert finished_shards.previous(work, 1) == failing
+    assert finished_shards.previous(work, 0) is None
+    assert look(work).failed() == {"clip-3"}  # also after a retry that was interrupted
+    finished_shards.forget_previous(work, 1)
+    assert look(work).failed() == set()
+
+
+def test_a_recording_fails_with_one_of_its_segments(tmp_path):
+    work = written(str(tmp_path), CONFIG, [Source("a#1.wav", "/a"), Source("b", "/b")], 1, segments=Segments(seconds=1))
+    publish(work, 0, [("a#1.wav#00002", "bad")])
+    assert {"a#1.wav#00002", "a#1.wav"} <= look(work).failed()

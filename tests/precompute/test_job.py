@@ -1,0 +1,405 @@
+"""A job that is interrupted, run again, retried, watched and refused."""
+
+import dataclasses
+import json
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from planning import write_shard, written
+
+from audiopipe import beam, load
+from audiopipe.errors import (
+    ConfigMismatchError,
+    FeatureSetError,
+    FeatureSetLockedError,
+    InputChangedError,
+    StalledError,
+    TooManyFailuresError,
+)
+from audiopipe.inputs import scan
+from audiopipe.precompute import job, pipeline, plan, shard_writer
+from audiopipe.runtime import stopping
+from audiopipe.storage import locks
+from audiopipe.transform.segments import Segments
+
+CLIPS = 12
+BAD = (3, 7)
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """A folder of clips, two of which are no audio."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    noise = np.random.default_rng(0)
+    for number in range(CLIPS):
+        soundfile.write(folder / f"{number:02d}.wav", noise.uniform(-1, 1, 1000 + 300 * number), 8000)
+    for number in BAD:
+        overwrite_start(folder / f"{number:02d}.wav", b"none")
+    return folder
+
+
+def overwrite_start(path, start):
+    path.write_bytes(start + path.read_bytes()[len(start) :])
+
+
+def mend(recordings):
+    for number in BAD:
+        overwrite_start(recordings / f"{number:02d}.wav", b"RIFF")
+
+
+@pytest.fixture
+def run(recordings, tmp_path, config):
+    """Run the job into a folder of a name, with six shards."""
+
+    def run(name="out", **keywords):
+        return beam.precompute(recordings, tmp_path / name, config, **{"num_shards": 6, **keywords})
+
+    return run
+
+
+def contents(folder):
+    """The feature set's files with their bytes, without the plan, whose sidecars tell times."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "plan"
+    }
+
+
+@pytest.fixture
+def written_shards(monkeypatch):
+    """Numbers of the shards that are written, as they come."""
+    found = []
+    write = shard_writer.write_shard
+    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: found.append(element[1]) or write(*element))
+    return found
+
+
+def interrupted(run, monkeypatch, after, **keywords):
+    """Run the job, whose worker dies after some shards."""
+    write, done = shard_writer.write_shard, []
+
+    def die(*element):
+        if len(done) == after:
+            raise RuntimeError("the machine is gone")
+        done.append(element)
+        return write(*element)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_writer, "write_shard", die)
+        with pytest.raises(FeatureSetError) as raised:
+            run(**keywords)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_an_interrupted_job_goes_on_where_it_was_and_ends_with_the_same_bytes(
+    run, tmp_path, monkeypatch, written_shards, after
+):
+    message = interrupted(run, monkeypatch, after)
+    assert "The job stopped: the machine is gone Run the same command again" in message
+    assert not (tmp_path / "out" / "dataset.json").exists()
+    written_shards.clear()
+    run()
+    assert len(written_shards) == 6 - after
+    run("clean")
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+def test_an_interrupted_job_removes_its_temporary_files_when_it_goes_on(run, tmp_path, monkeypatch):
+    interrupted(run, monkeypatch, 2)
+    out = tmp_path / "out"
+    for name in (".features-00001-of-00006.tfrecord.abc.tmp", "plan/.shard-00001.json.x_1.tmp"):
+        (out / name).write_text("left by a killed worker")
+    run()
+    assert not [path for path in out.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_a_job_that_was_killed_before_its_plan_was_whole_begins_anew(run, tmp_path):
+    (tmp_path / "out" / "plan").mkdir(parents=True)
+    (tmp_path / "out" / "plan" / "clips-00000.jsonl").write_text("{}\n")
+    assert run().counts["clips"] == CLIPS - 2
+
+
+def test_a_shard_that_was_damaged_meanwhile_is_written_again(run, tmp_path, monkeypatch, written_shards):
+    interrupted(run, monkeypatch, 5)
+    [first, *_] = sorted((tmp_path / "out").glob("*.tfrecord"))
+    first.write_bytes(first.read_bytes()[:-1])
+    written_shards.clear()
+    run()
+    assert len(written_shards) == 2
+    assert len(list(load(tmp_path / "out"))) == CLIPS - 2
+
+
+def test_a_complete_feature_set_is_returned_without_any_work(run, tmp_path, written_shards):
+    first = run()
+    before = contents(tmp_path / "out")
+    written_shards.clear()
+    assert run() == first
+    assert written_shards == []
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"num_shards": 3}, InputChangedError, "num_shards was 6 and is 3 now"),
+        ({"dtype": "float16"}, InputChangedError, "dtype was 'float32' and is 'float16' now"),
+        ({"segments": Segments(seconds=0.1)}, InputChangedError, "segments was None and is Segments"),
+    ],
+)
+def test_other_settings_are_refused_and_leave_everything_as_it_is(
+    run, tmp_path, monkeypatch, complete, change, error, message
+):
+    run() if complete else interrupted(run, monkeypatch, 3)
+    before = contents(tmp_path / "out")
+    with pytest.raises(error, match=message):
+        run(**change)
+    assert contents(tmp_path / "out") == before
+
+
+def test_another_config_is_refused_with_the_field(run, recordings, tmp_path, config, monkeypatch):
+    interrupted(run, monkeypatch, 3)
+    with pytest.raises(ConfigMismatchError, match=r"(?s)hop_length: 80 != 100.*--overwrite"):
+        beam.precompute(recordings, tmp_path / "out", dataclasses.replace(config, hop_length=80))
+
+
+def test_the_number_of_shards_need_not_be_said_again(run, tmp_path, monkeypatch):
+    interrupted(run, monkeypatch, 3)
+    assert len(run(num_shards=None).shards) == 6
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_changed_input_is_refused_with_the_clip_unless_it_shall_be_overwritten(
+    run, recordings, tmp_path, monkeypatch, complete
+):
+    run() if complete else interrupted(run, monkeypatch, 3)
+    soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
+    with pytest.raises(InputChangedError, match=r"the clip '05\.wav' was written anew \(\d+ bytes then, 1844 now\)"):
+        run()
+    run(overwrite=True)
+    run("clean")
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+def test_failures_are_tried_again_and_nothing_else(run, recordings, tmp_path, monkeypatch):
+    run()
+    assert len((tmp_path / "out" / "failures.jsonl").read_text().splitlines()) == 2
+    mend(recordings)
+    with pytest.raises(InputChangedError, match=r"'03\.wav' was written anew.*--retry-failures"):
+        run()
+    read = []
+    compute = shard_writer.Transform.read_blocks
+    monkeypatch.setattr(
+        shard_writer.Transform,
+        "read_blocks",
+        lambda self, source: read.append(Path(source).name) or compute(self, source),
+    )
+    assert run(retry_failures=True).counts == {**run("clean").counts}
+    assert sorted(read[:2]) == ["03.wav", "07.wav"]
+    assert len(read) == 2 + CLIPS
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+    assert not list((tmp_path / "out" / "plan").glob("retry-*"))
+
+
+def test_a_clip_that_is_still_bad_fails_once_more_without_duplicates(run, recordings, tmp_path):
+    run()
+    before = contents(tmp_path / "out")
+    run(retry_failures=True)
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_an_interrupted_retry_goes_on(run, recordings, tmp_path, monkeypatch, after):
+    run()
+    mend(recordings)
+    interrupted(run, monkeypatch, after, retry_failures=True)
+    assert not (tmp_path / "out" / "dataset.json").exists()
+    run()
+    run("clean")
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+def test_a_retry_refuses_an_input_in_which_other_clips_have_changed(run, recordings, tmp_path):
+    run()
+    before = contents(tmp_path / "out")
+    soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
+    with pytest.raises(InputChangedError, match=r"Only clips that failed may differ.*'05\.wav' was written anew"):
+        run(retry_failures=True)
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_retry_of_segments_gives_the_bytes_of_a_clean_run(run, recordings, tmp_path):
+    cut = {"segments": Segments(seconds=0.05, last="keep"), "num_shards": 3}
+    run(**cut)
+    mend(recordings)
+    run(retry_failures=True, **cut)
+    run("clean", **cut)
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+def test_a_retry_whose_old_shard_is_damaged_computes_it_whole(run, recordings, tmp_path):
+    run(num_shards=1)
+    mend(recordings)
+    shard = tmp_path / "out" / "features-00000-of-00001.tfrecord"
+    content = bytearray(shard.read_bytes())
+    content[100] ^= 1
+    shard.write_bytes(bytes(content))
+    run(retry_failures=True, num_shards=1)
+    run("clean", num_shards=1)
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+@pytest.fixture
+def mostly_bad(tmp_path):
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    for number in range(120):
+        soundfile.write(folder / f"{number:03d}.wav", np.zeros(300), 8000)
+        if number % 5 == 0:
+            (folder / f"{number:03d}.wav").write_text("no audio")
+    return folder
+
+
+def test_too_many_failures_end_the_job_with_the_most_frequent_errors_and_keep_what_is_done(
+    mostly_bad, tmp_path, config
+):
+    with pytest.raises(
+        TooManyFailuresError, match=r"(?s)24 of 120 clips failed.* 24 x decode: Could not decode"
+    ) as error:
+        beam.precompute(mostly_bad, tmp_path / "out", config, num_shards=1)
+    assert "--max-failure-ratio 0.05 allows" in str(error.value)
+    assert not (tmp_path / "out" / "dataset.json").exists()
+    feature_set = beam.precompute(mostly_bad, tmp_path / "out", config, num_shards=1, max_failure_ratio=0.2)
+    assert feature_set.counts["failures"] == 24
+
+
+def test_too_many_failures_end_the_job_before_the_other_shards_are_written(mostly_bad, tmp_path, config, monkeypatch):
+    monkeypatch.setattr(job, "FIRST_CLIPS", 10)
+    monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
+    write, go_on = shard_writer.write_shard, threading.Event()
+
+    def slowly(*element):
+        if element[1] != beginning:
+            go_on.wait(20)
+        return write(*element)
+
+    with beam.Job(source=mostly_bad, output=str(tmp_path / "out"), config=config, num_shards=4).draft() as drafted:
+        beginning = pipeline.elements(drafted.write())[0][1]
+    monkeypatch.setattr(shard_writer, "write_shard", slowly)
+    stop = stopping.stop
+    monkeypatch.setattr(stopping, "stop", lambda output: stop(output) or go_on.set())
+    with pytest.raises(TooManyFailuresError, match="6 of 30 clips failed"):
+        beam.precompute(mostly_bad, tmp_path / "out", config)
+    assert len(list((tmp_path / "out").glob("*.tfrecord"))) == 1
+
+
+def test_a_few_failures_among_few_clips_are_no_reason_to_end(run):
+    assert run(max_failure_ratio=0.0).counts["failures"] == 2
+
+
+def test_a_stall_ends_the_job_with_advice_and_can_be_gone_on_from(run, monkeypatch):
+    write, go_on = shard_writer.write_shard, threading.Event()
+    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: go_on.wait(20) and write(*element))
+    monkeypatch.setattr(stopping, "stop", lambda output: go_on.set())
+    with pytest.raises(StalledError, match=r"No shard was finished for 0\.6 s; 0 of 6 are done.*--stall-timeout"):
+        run(stall_timeout=0.6)
+    monkeypatch.undo()
+    assert run().counts["clips"] == CLIPS - 2
+
+
+def test_an_interrupt_stops_after_the_current_clip_and_keeps_finished_shards(run, tmp_path, monkeypatch):
+    class Interrupting(beam.Silent):
+        def update(self, done, total_clips):
+            if done.shards:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
+    add = shard_writer._Writer.add
+    monkeypatch.setattr(
+        shard_writer._Writer, "add", lambda self, clip: shard_writer.time.sleep(0.05) or add(self, clip)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(reporter=Interrupting())
+    done = len(list((tmp_path / "out").glob("*.tfrecord")))
+    assert 1 <= done < 6
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.name.endswith(".tmp")]
+    monkeypatch.undo()
+    run()
+    run("clean")
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+def test_a_second_job_on_one_output_is_refused_and_touches_nothing(run, tmp_path):
+    run()
+    before = contents(tmp_path / "out")
+    with locks.held(str(tmp_path / "out")), pytest.raises(FeatureSetLockedError, match="Another run writes to"):
+        run(overwrite=True)
+    assert contents(tmp_path / "out") == before
+
+
+def test_what_is_planned_and_done_is_reported(run, tmp_path, monkeypatch):
+    class Recording(beam.Silent):
+        def __init__(self):
+            self.events = []
+
+        def planned(self, **facts):
+            self.events.append(facts)
+
+        def update(self, done, total_clips):
+            self.events.append((done, total_clips))
+
+    interrupted(run, monkeypatch, 2)
+    reporter = Recording()
+    run(reporter=reporter)
+    planned, *_, (done, total) = reporter.events
+    by_size = sorted(plan.read(str(tmp_path / "out")).shards(), key=lambda shard: -shard.n_bytes)
+    assert planned["done_before"] == sum(shard.clips for shard in by_size[:2])
+    assert (planned["clips"], planned["shards"]) == (CLIPS, 6)
+    assert (done.clips, done.failures, done.shards, total) == (CLIPS, 2, 6, CLIPS)
+
+
+def test_finished_shards_of_an_older_plan_do_not_count(run, recordings, tmp_path, config):
+    other = dataclasses.replace(config, hop_length=80)
+    (tmp_path / "out").mkdir()
+    unfinished = written(str(tmp_path / "out"), other, scan(recordings), 6)
+    write_shard(unfinished, 0)
+    run(overwrite=True)
+    run("clean")
+    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+
+
+def test_an_output_on_remote_storage_is_gone_on_with(run, recordings, config, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "SETTLE_SECONDS", 0.0)
+    remote = "memory://job-test/out"
+
+    def at_remote(**keywords):
+        return beam.precompute(recordings, remote, config, num_shards=6, **keywords)
+
+    interrupted(at_remote, monkeypatch, 3)
+    at_remote()
+    run("clean")
+    local = contents(tmp_path / "clean")
+    for name, content in local.items():
+        assert job.files.read_bytes(f"{remote}/{name}") == content
+    names = set(job.files.walk(remote))
+    assert {name for name in names if not name.startswith("plan/")} == set(local)
+
+
+def test_an_estimate_touches_nothing(recordings, config, tmp_path):
+    before = sorted(os.listdir(tmp_path))
+    estimated = beam.estimate(recordings, config)
+    assert (estimated.n_clips, estimated.exact, estimated.headers) == (CLIPS, False, CLIPS - 2)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_the_plan_stays_with_the_feature_set_and_is_not_taken_for_strange(run, tmp_path):
+    run()
+    assert plan.exists(str(tmp_path / "out"))
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["counts"]["clips"] == CLIPS - 2

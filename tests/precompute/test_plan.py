@@ -1,0 +1,54 @@
+"""The plan as it stands in the folder of a feature set."""
+
+import json
+import os
+
+import pytest
+from planning import clips_of, written
+
+from audiopipe import configs
+from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.inputs import Source
+from audiopipe.precompute import plan
+from audiopipe.transform.segments import Segments
+
+CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path):
+    sources = [
+        Source(id="a", path="/a.wav", metadata={"speaker": "Zoë", "age": 31, "clean": True}),
+        Source(id="b", path="/b.wav", metadata={"speaker": None, "age": None, "clean": False}),
+    ]
+    work = written(str(tmp_path), CONFIG, iter(sources), 1, segments=Segments(seconds=2), dtype="float16")
+    read = plan.read(str(tmp_path))
+    assert read == work
+    assert read.schema == {"age": "float", "clean": "bool", "speaker": "string", "start": "float"}
+    assert (read.config, read.n_clips, read.n_shards, read.dtype) == (CONFIG, 2, 1, "float16")
+    assert read.segments == Segments(seconds=2)
+    assert clips_of(read, 0) == sources
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.wav"), "Zoë 歌.wav", "two\nlines\r\u2028.wav", '"\\.wav'])
+def test_ids_of_any_kind_survive(tmp_path, name):
+    sources = [Source(id=name, path=f"/clips/{name}", metadata={"text": name}), Source(id="b", path="b")]
+    work = written(str(tmp_path), CONFIG, sources, 2)
+    assert clips_of(work, 0) == sources[:1]
+    assert os.fsencode(clips_of(work, 0)[0].id) == os.fsencode(name)
+
+
+@pytest.mark.parametrize("change", [{"format_version": 1}, {"fingerprint": "0" * 64}, {"new_field": 1}])
+def test_a_plan_of_another_version_is_refused(tmp_path, change):
+    written(str(tmp_path), CONFIG, [Source("a", "a")])
+    header = tmp_path / "plan" / "plan.json"
+    header.write_text(json.dumps({**json.loads(header.read_text()), **change}))
+    with pytest.raises(CorruptFeatureSetError, match=rf"{tmp_path.name}' was written by another version.*--overwrite"):
+        plan.read(str(tmp_path))
+
+
+def test_a_plan_of_another_kernel_version_is_refused(tmp_path, monkeypatch):
+    written(str(tmp_path), CONFIG, [Source("a", "a")])
+    monkeypatch.setattr(configs.MelSpectrogram, "kernel_version", 9)
+    plan._parse.cache_clear()
+    with pytest.raises(CorruptFeatureSetError, match="another version of audiopipe"):
+        plan.read(str(tmp_path))

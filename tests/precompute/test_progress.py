@@ -1,0 +1,317 @@
+"""How a job shows itself."""
+
+import datetime
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from audiopipe.precompute import progress
+from audiopipe.precompute.progress import Done, Speed, reporter
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def console(terminal=False):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=120, color_system=None)
+
+
+def done(clips, failures=0, seconds=None, shards=0):
+    return Done(clips=clips, failures=failures, seconds=10.0 * clips if seconds is None else seconds, shards=shards)
+
+
+def plan(reporter, clips=10000, done_before=0, exact=True):
+    facts = {"hours": clips / 360, "bytes": 25_600_000, "shards": 20, "headers": 812}
+    reporter.planned(clips=clips, exact=exact, done_before=done_before, **facts)
+
+
+def events(captured):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return [json.loads(line, parse_constant=refuse) for line in captured.splitlines()]
+
+
+# the speed
+
+
+def test_the_rate_of_a_resumed_job_leaves_out_what_was_done_before(clock):
+    speed = Speed(9000, clock)
+    clock.now += 20
+    speed.add(9400)
+    assert speed.rate() == pytest.approx(20)
+    assert speed.seconds_left(600) == pytest.approx(30)
+
+
+def test_the_start_of_the_workers_leaves_the_rate_once_it_is_older_than_the_window(clock):
+    speed = Speed(0, clock)
+    clock.now += 15  # nothing is done while workers start
+    speed.add(0)
+    for second in range(1, 101):
+        clock.now += 1
+        speed.add(50 * second)
+        if second == 15:
+            assert speed.rate() == pytest.approx(750 / 30)
+    assert speed.rate() == pytest.approx(50)
+    assert speed.seconds_left(5000) == pytest.approx(100)
+
+
+def test_a_change_of_speed_shows_within_the_window(clock):
+    speed = Speed(0, clock)
+    clips = 0
+    for rate in [100] * 300 + [20] * 60:
+        clock.now += 1
+        clips += rate
+        speed.add(clips)
+    assert speed.rate() == pytest.approx(20)
+
+
+def test_shards_that_take_longer_than_the_window_give_a_steady_rate(clock):
+    # Two workers, each with a shard of 1,000 clips every 300 s, the second half a second behind the first.
+    speed, rates = Speed(0, clock), []
+    for half_second in range(1, 4801):
+        clock.now += 0.5
+        speed.add(1000 * (half_second // 600 + max(half_second - 1, 0) // 600))
+        if half_second > 1201:
+            rates.append(speed.rate())
+    assert min(rates) >= 0.75 * 2000 / 300
+    assert max(rates) <= 1.05 * 2000 / 300
+
+
+def test_the_rate_falls_when_nothing_is_finished_any_more(clock):
+    speed = Speed(0, clock)
+    for step in range(1, 101):
+        clock.now += 1
+        speed.add(10 * step)
+    assert speed.rate() == pytest.approx(10)
+    clock.now += 1
+    assert speed.rate() == pytest.approx(10)  # the next shard may be about to be finished
+    clock.now += 30
+    assert speed.rate() == pytest.approx(5)
+    clock.now += 100
+    assert speed.rate() == 0
+    assert speed.seconds_left(1) is None
+
+
+def test_without_anything_done_there_is_no_rate_and_no_time_left(clock):
+    speed = Speed(500, clock)
+    clock.now += 100
+    speed.add(500)
+    assert speed.rate() is None
+    assert speed.seconds_left(10) is None
+    assert speed.seconds_left(0) == 0
+
+
+def test_what_is_done_at_the_moment_of_the_start_gives_no_rate(clock):
+    speed = Speed(0, clock)
+    speed.add(10)
+    assert speed.rate() is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 1000), st.integers(0, 10**6)), max_size=60))
+def test_no_rate_is_negative_or_above_the_fastest_step(steps):
+    clock = Clock()
+    speed, clips, fastest = Speed(0, clock), 0, 0.0
+    since = clock.now
+    for seconds, more in steps:
+        clock.now += seconds
+        clips += more
+        speed.add(clips)
+        if more and clock.now > since:
+            fastest, since = max(fastest, more / (clock.now - since)), clock.now
+        elif more:
+            fastest = float("inf")
+        rate = speed.rate()
+        assert rate is None or 0 <= rate <= fastest * (1 + 1e-6)
+
+
+# plain lines
+
+
+def test_plain_lines_are_held_back_and_the_last_is_always_shown(clock):
+    screen = console()
+    shown = reporter(screen, log_json=False, clock=clock)
+    plan(shown)
+    for second in range(26):
+        shown.update(done(210 * second, failures=second // 5), 10000)
+        clock.now += 1
+    shown.finished({"clips": 5250})
+    assert screen.file.getvalue().splitlines() == [
+        "planned: 10000 clips, 27.8 h of audio, 25.6 MB in 20 shards",
+        "clips 0 of 10000 (0 %), 0 s of audio, 0 failures",
+        "clips 2100 of 10000 (21 %), 5.8 h of audio, 2 failures, 210 clips/s, 38 s left",
+        "clips 4200 of 10000 (42 %), 11.7 h of audio, 4 failures, 210 clips/s, 28 s left",
+        "clips 5250 of 10000 (52 %), 14.6 h of audio, 5 failures, 210 clips/s, 23 s left",
+    ]
+
+
+def test_the_last_line_is_not_shown_twice(clock):
+    screen = console()
+    shown = reporter(screen, log_json=False, clock=clock)
+    shown.update(done(1), 1)
+    shown.finished({})
+    assert screen.file.getvalue() == "clips 1 of 1 (100 %), 10 s of audio, 0 failures, 0 s left\n"
+
+
+def test_a_plan_says_what_is_an_estimate_and_what_was_done_before(clock):
+    screen = console()
+    plan(reporter(screen, log_json=False, clock=clock), clips=1, done_before=1, exact=False)
+    line = "planned: 1 clip, 10 s of audio, 25.6 MB in 20 shards (estimated from 812 headers); 1 clip done before\n"
+    assert screen.file.getvalue() == line
+
+
+def test_a_stop_shows_how_far_the_job_came_and_leaves_the_reason_to_the_error(clock):
+    screen = console()
+    shown = reporter(screen, log_json=False, clock=clock)
+    shown.update(done(1), 4)
+    clock.now += 1
+    shown.update(done(2, failures=1), 4)
+    shown.stopped("the disk is full")
+    lines = screen.file.getvalue().splitlines()
+    assert lines[-1].startswith("clips 2 of 4 (50 %)")
+    assert "1 failure," in lines[-1]
+    assert "disk" not in screen.file.getvalue()
+
+
+def test_a_percentage_is_100_only_at_the_end(clock):
+    screen = console()
+    reporter(screen, log_json=False, clock=clock).update(done(9999), 10000)
+    assert "(99 %)" in screen.file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["lines", "bar", "json"])
+def test_nothing_is_raised_for_no_clips(clock, kind):
+    shown = reporter(console(terminal=kind == "bar"), log_json=kind == "json", clock=clock)
+    plan(shown, clips=0)
+    shown.update(done(0), 0)
+    clock.now += 20
+    shown.update(done(0), 0)
+    shown.finished({})
+
+
+# JSON lines
+
+
+def test_json_lines_say_what_happens_and_when(clock, capsys):
+    screen = console()
+    shown = reporter(screen, log_json=True, clock=clock)
+    plan(shown, done_before=9000)
+    clock.now += 5
+    shown.update(Done(clips=9100, failures=3, seconds=91.5, shards=7), 10000)
+    clock.now += 5
+    shown.update(Done(clips=9200, failures=4, seconds=92.5, shards=8), 10000)  # too early to be shown
+    clock.now += 5
+    shown.update(Done(clips=9300, failures=5, seconds=93.5, shards=9), 10000)
+    shown.finished({"clips": 9295, "worst": float("nan"), "path": "a\n\udcff", "sizes": (np.int64(2), np.float32(0.5))})
+    out = capsys.readouterr().out
+    assert screen.file.getvalue() == ""
+    planned, first, second, finished = events(out)
+    for event in (planned, first, second, finished):
+        time = datetime.datetime.fromisoformat(event.pop("time"))
+        assert time.utcoffset() == datetime.timedelta(0)
+        assert abs((datetime.datetime.now(datetime.UTC) - time).total_seconds()) < 60
+    assert planned == {
+        "event": "planned",
+        "clips": 10000,
+        "hours": 10000 / 360,
+        "bytes": 25_600_000,
+        "shards": 20,
+        "exact": True,
+        "headers": 812,
+        "done_before": 9000,
+    }
+    assert first == {
+        "event": "progress",
+        "clips": 9100,
+        "total_clips": 10000,
+        "failures": 3,
+        "shards": 7,
+        "seconds_of_audio": 91.5,
+        "clips_per_second": 20.0,
+        "seconds_left": 45.0,
+    }
+    assert (second["clips"], second["clips_per_second"], second["seconds_left"]) == (9300, 20.0, 35.0)
+    assert finished == {"event": "finished", "clips": 9295, "worst": None, "path": "a\n\udcff", "sizes": [2, 0.5]}
+
+
+def test_a_stop_is_an_event(clock, capsys):
+    shown = reporter(console(), log_json=True, clock=clock)
+    shown.update(done(1), 2)
+    shown.stopped("the disk\nis full")
+    first, last = events(capsys.readouterr().out)
+    assert (first["event"], first["clips_per_second"], first["seconds_left"]) == ("progress", None, None)
+    assert (last["event"], last["reason"]) == ("stopped", "the disk\nis full")
+
+
+def test_a_line_is_out_as_soon_as_it_is_written(clock, monkeypatch):
+    class Buffered(io.StringIO):
+        seen = ""
+
+        def flush(self):
+            self.seen = self.getvalue()
+
+    stream = Buffered()
+    monkeypatch.setattr(sys, "stdout", stream)
+    reporter(console(), log_json=True, clock=clock).stopped("x")
+    assert events(stream.seen)[0]["reason"] == "x"
+
+
+numbers = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(st.recursive(numbers, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10))
+def test_facts_come_back_as_they_were(value):
+    stream = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        reporter(console(), log_json=True).finished({"value": value})
+    (event,) = events(stream.getvalue())
+    assert event["value"] == value
+
+
+# the bar
+
+
+def test_a_terminal_gets_a_bar_with_facts(clock):
+    screen = console(terminal=True)
+    shown = reporter(screen, log_json=False, clock=clock)
+    plan(shown)
+    before = screen.file.getvalue()
+    clock.now += 10
+    shown.update(done(2100, failures=5), 10000)
+    shown.stopped("Ctrl-C")
+    assert "2100/10000" not in before
+    text = screen.file.getvalue()
+    assert "2100/10000" in text
+    assert "5.8 h of audio, 5 failures, 210 clips/s, 38 s left" in text
+    assert "Ctrl-C" not in text
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden, and shown again
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.24, "0.2 s"), (9.5, "9.5 s"), (42.4, "42 s"), (99.6, "1.7 min"), (3600, "1.0 h"), (1e6, "277.8 h")],
+)
+def test_durations_for_people(seconds, text):
+    assert progress.duration(seconds) == text
+
+
+@pytest.mark.parametrize(("n_bytes", "text"), [(0, "0 bytes"), (1000, "1.0 kB"), (2.5e9, "2.5 GB"), (7e12, "7.0 TB")])
+def test_sizes_for_people(n_bytes, text):
+    assert progress.size(n_bytes) == text

@@ -1,0 +1,228 @@
+"""One shard, and what makes finished shards a feature set."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+from planning import write_shard, written
+
+from audiopipe.audio import conversion
+from audiopipe.errors import FeatureSetError, OutputError, StoppedError
+from audiopipe.feature_sets import records
+from audiopipe.inputs import Source
+from audiopipe.precompute import completion, finished_shards, shard_writer
+from audiopipe.runtime import machine_facts, stopping
+from audiopipe.transform import kernel, row_features
+
+TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+
+
+def make_plan(folder, config, paths, num_shards):
+    folder.mkdir()
+    return written(str(folder), config, [Source(id=path.name, path=str(path)) for path in paths], num_shards)
+
+
+def stored(work, shard):
+    """Id and feature of each record of a shard."""
+    path = os.path.join(work.output, work.shard_name(shard))
+    entries = [tf.train.Example.FromString(item.numpy()).features.feature for item in tf.data.TFRecordDataset(path)]
+    return {
+        entry["id"].bytes_list.value[0].decode(): np.frombuffer(entry["feature"].bytes_list.value[0], "<f4").reshape(
+            entry["shape"].int64_list.value
+        )
+        for entry in entries
+    }
+
+
+@pytest.fixture
+def work(tmp_path, clips, config):
+    """A plan of the clips in two shards, of which the second holds the broken one."""
+    names = ["mono.wav", "stereo.flac", "quiet.wav", "broken.wav", "resampled.wav"]
+    return make_plan(tmp_path / "features", config, [clips / name for name in names], 2)
+
+
+def test_a_shard_holds_its_clips_and_its_sidecar_tells_of_them(work, samples, config, reference):
+    sidecar = write_shard(work, 0)
+    features = stored(work, 0)
+    assert list(features) == ["mono.wav", "stereo.flac"]
+    np.testing.assert_allclose(features["mono.wav"], reference(samples["mono"], config), atol=TOLERANCE)
+    np.testing.assert_allclose(features["stereo.flac"], reference(samples["stereo"], config), atol=TOLERANCE)
+    assert (sidecar["records"], sidecar["frames"], sidecar["failures"]) == (2, 38 + 23, [])
+    assert sidecar["samples"] == [4000, 2500]
+    assert sidecar["seconds"] == pytest.approx((4000 + 2500) / 8000)
+    assert json.loads(Path(work.output, "plan", "shard-00000.json").read_text()) == sidecar
+
+
+def test_what_a_sidecar_says_of_the_machine_is_looked_up_once(work, monkeypatch):
+    asked = []
+    monkeypatch.setattr(machine_facts, "machine", lambda: asked.append(None) or {"cpu_family": "68000"})
+    shard_writer._machine.cache_clear()
+    sidecars = [write_shard(work, shard) for shard in range(2)]
+    shard_writer._machine.cache_clear()
+    assert [sidecar["machine"] for sidecar in sidecars] == [{"cpu_family": "68000"}] * 2
+    assert len(asked) == 1
+
+
+def test_a_bad_clip_is_a_failure_and_its_neighbours_are_right(work, samples, config, reference, clips):
+    [failure] = write_shard(work, 1)["failures"]
+    assert (failure["id"], failure["path"], failure["stage"]) == ("broken.wav", str(clips / "broken.wav"), "decode")
+    features = stored(work, 1)
+    assert list(features) == ["quiet.wav", "resampled.wav"]
+    np.testing.assert_allclose(features["quiet.wav"], reference(samples["quiet"], config), atol=TOLERANCE)
+    np.testing.assert_allclose(features["resampled.wav"], reference(samples["resampled"], config), atol=TOLERANCE)
+
+
+def test_failures_say_the_stage(tmp_path, config, clips):
+    soundfile.write(tmp_path / "short.wav", np.zeros(255), 8000)
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
+    soundfile.write(tmp_path / "nan.wav", np.full(500, np.nan), 8000, subtype="FLOAT")
+    paths = [tmp_path / "gone.wav", tmp_path / "empty.wav", tmp_path / "nan.wav", tmp_path / "short.wav"]
+    work = make_plan(tmp_path / "features", config, [*paths, clips / "quiet.wav"], 1)
+    failures = write_shard(work, 0)["failures"]
+    assert [(failure["id"], failure["stage"]) for failure in failures] == [
+        ("gone.wav", "read"),
+        ("empty.wav", "decode"),
+        ("nan.wav", "decode"),
+        ("short.wav", "feature"),
+    ]
+    for failure, words in zip(failures, ["gone.wav", "no samples", "finite", "255 samples"], strict=True):
+        assert words in failure["error"]
+
+
+@pytest.mark.parametrize(("broken", "stage"), [("read_blocks", "read"), ("compute", "feature")])
+def test_an_exception_that_nobody_foresaw_is_a_failure_with_its_class(work, monkeypatch, broken, stage):
+    def fail(*arguments):
+        raise ZeroDivisionError("who knows")
+
+    monkeypatch.setattr(shard_writer.Transform, broken, fail)
+    failures = write_shard(work, 0)["failures"]
+    assert [failure["error"] for failure in failures] == ["ZeroDivisionError: who knows"] * 2
+    assert {failure["stage"] for failure in failures} == {stage}
+
+
+def test_a_feature_that_no_record_holds_is_a_failure_that_advises_segments(work, monkeypatch):
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", 15000)
+    sidecar = write_shard(work, 0)
+    assert [(failure["id"], failure["stage"]) for failure in sidecar["failures"]] == [("mono.wav", "feature")]
+    assert "--segment-seconds" in sidecar["failures"][0]["error"]
+    assert list(stored(work, 0)) == ["stereo.flac"]
+
+
+def test_a_long_recording_is_computed_in_blocks_and_has_the_same_record(work, monkeypatch):
+    whole = write_shard(work, 0)
+    monkeypatch.setattr(row_features, "LONG_SECONDS", 0.1)
+    monkeypatch.setattr(kernel, "BLOCK_VALUES", 3 * 256)
+    monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 500)
+    monkeypatch.setattr(kernel.Kernel, "_clip", lambda *arguments: pytest.fail("computed whole"))
+    monkeypatch.setattr(shard_writer, "_transform", shard_writer.Transform)
+    assert write_shard(work, 0)["sha256"] == whole["sha256"]
+
+
+def test_a_killed_worker_leaves_no_part_of_a_shard(work, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(records, "encode_as", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_shard(work, 0)
+    assert os.listdir(work.output) == ["plan"]
+    assert finished_shards.find(work, 0, work.shards()[0].digest) is None
+
+
+def test_a_shard_written_again_has_the_same_bytes(work):
+    first = write_shard(work, 0)
+    os.remove(work.path("shard-00000.json"))
+    second = write_shard(work, 0)
+    assert first["sha256"] == second["sha256"]
+
+
+def test_a_finished_shard_is_not_written_again(work, monkeypatch):
+    first = write_shard(work, 0)
+    monkeypatch.setattr(shard_writer, "_Writer", lambda *arguments: pytest.fail("written again"))
+    assert write_shard(work, 0) == first
+
+
+def test_a_job_that_is_stopped_leaves_no_part_of_a_shard(work):
+    stopping.stop(work.output)
+    try:
+        with pytest.raises(StoppedError):
+            write_shard(work, 0)
+    finally:
+        stopping.allow(work.output)
+    assert os.listdir(work.output) == ["plan"]
+    assert write_shard(work, 0)["records"] == 2
+
+
+def test_a_full_disk_is_an_error_of_the_job_and_not_a_failure_of_a_clip(work, monkeypatch):
+    class Full(tf.io.TFRecordWriter):
+        def write(self, record):
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.io, "TFRecordWriter", Full)
+    with pytest.raises(OutputError, match=r"Could not write '.*features-00000-of-00002.tfrecord': No space left"):
+        write_shard(work, 0)
+    assert os.listdir(work.output) == ["plan"]
+
+
+def test_a_clip_that_was_changed_or_removed_since_it_was_listed_is_a_failure(tmp_path, config, clips):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("a.wav", "b.wav", "c.wav"):
+        (folder / name).write_bytes((clips / "mono.wav").read_bytes())
+    work = make_plan(tmp_path / "features", config, sorted(folder.iterdir()), 1)
+    soundfile.write(folder / "a.wav", np.zeros(4000), 8000)
+    (folder / "b.wav").unlink()
+    sidecar = write_shard(work, 0)
+    assert [(failure["id"], failure["stage"]) for failure in sidecar["failures"]] == [
+        ("a.wav", "read"),
+        ("b.wav", "read"),
+    ]
+    assert "had 16080 bytes and has 8044 now" in sidecar["failures"][0]["error"]
+    assert "is gone now" in sidecar["failures"][1]["error"]
+    assert sidecar["records"] == 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_features_are_stored_in_the_dtype_of_the_plan(tmp_path, config, clips, dtype):
+    sources = [Source(id="mono.wav", path=str(clips / "mono.wav"))]
+    whole = written(str(tmp_path / "a"), config, sources)
+    small = written(str(tmp_path / "b"), config, sources, dtype=dtype)
+    assert write_shard(whole, 0)["max_error"] == 0
+    sidecar = write_shard(small, 0)
+    assert sidecar["bytes"] < 0.6 * write_shard(whole, 0)["bytes"]
+    feature_set = completion.finish(small)
+    assert (feature_set.dtype, feature_set.max_error) == (dtype, sidecar["max_error"])
+    assert 0 < sidecar["max_error"] < 0.5
+
+
+def test_an_unfinished_shard_keeps_the_feature_set_from_being_finished(work):
+    write_shard(work, 0)
+    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, the first is features-00001-of-00002"):
+        completion.finish(work)
+    assert not Path(work.output, "dataset.json").exists()
+
+
+def test_finished_shards_become_a_feature_set_with_sums_and_failures_in_the_inputs_order(work):
+    for shard in (1, 0):
+        write_shard(work, shard)
+    feature_set = completion.finish(work)
+    assert feature_set.counts["clips"] == 4
+    assert feature_set.counts["failures"] == 1
+    assert feature_set.counts["frames"] == 38 + 23 + 8 + 43
+    assert feature_set.counts["hours"] == pytest.approx((4000 + 2500 + 1000 + 4500) / 8000 / 3600)
+    lines = Path(work.output, "failures.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["broken.wav"]
+
+
+def test_there_is_no_feature_set_when_every_clip_failed(tmp_path, config):
+    work = make_plan(tmp_path / "features", config, [tmp_path / "gone.wav", tmp_path / "lost.wav"], 2)
+    for shard in range(2):
+        write_shard(work, shard)
+    with pytest.raises(FeatureSetError, match=r"All 2 clips failed.*gone\.wav', read: Could not read"):
+        completion.finish(work)
+    assert not Path(work.output, "dataset.json").exists()
+    assert len(Path(work.output, "failures.jsonl").read_text().splitlines()) == 2

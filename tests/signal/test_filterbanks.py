@@ -1,0 +1,237 @@
+"""Windows and filterbanks against tf.signal, SciPy, librosa and formulas."""
+
+import warnings
+
+import librosa
+import numpy as np
+import pytest
+import references
+import scipy.signal
+import tensorflow as tf
+
+from audiopipe.errors import ArgumentError
+from audiopipe.signal import filterbanks, windows
+
+ANY_LENGTH = ("hann_window", "hamming_window", "kaiser_window")
+EVEN_LENGTH = ("kaiser_bessel_derived_window", "vorbis_window")
+
+
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [(name, length) for name in ANY_LENGTH for length in (1, 2, 3, 400, 401, 2048)]
+    + [(name, length) for name in EVEN_LENGTH for length in (2, 16, 400, 2048)],
+)
+def test_windows_equal_those_of_tf_signal(name, length):
+    expected = getattr(tf.signal, name)(length, dtype=tf.float64)
+    actual = windows.window(name, length)
+    assert actual.dtype == np.float64
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [2, 400, 512])
+@pytest.mark.parametrize("name", ["hann", "hamming"])
+def test_windows_of_even_length_equal_those_of_scipy(name, length):
+    expected = scipy.signal.get_window(name, length)
+    np.testing.assert_allclose(windows.window(f"{name}_window", length), expected, rtol=0, atol=1e-12)
+
+
+def test_without_a_name_the_window_is_hann():
+    np.testing.assert_allclose(windows.window(None, 4), [0, 0.5, 1, 0.5], atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["hann", "boxcar", "", 3])
+def test_an_unknown_window_is_refused_with_the_known_ones(name):
+    with pytest.raises(ArgumentError, match=f"window_name must be one of 'hann_window', .*window_name={name!r}"):
+        windows.window(name, 4)
+
+
+@pytest.mark.parametrize("name", EVEN_LENGTH)
+def test_windows_made_of_halves_refuse_an_odd_length(name):
+    with pytest.raises(ArgumentError, match=f"{name} needs an even win_length. Received: win_length=401. Use 402"):
+        windows.window(name, 401)
+
+
+@pytest.mark.parametrize("norm", ["slaney", None, 1, 2, np.inf, "inf", 0.5])
+@pytest.mark.parametrize("htk", [False, True], ids=["slaney", "htk"])
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_mels", "f_min", "f_max"),
+    [
+        (22050, 2048, 128, 0.0, None),
+        (16000, 512, 40, 20.0, 7600.0),
+        (16000, 401, 40, 0.0, None),
+        (44100, 1023, 64, 100.0, 22050.0),
+    ],
+)
+def test_mel_filterbank_equals_librosa(sample_rate, n_fft, n_mels, f_min, f_max, htk, norm):
+    expected = librosa.filters.mel(
+        sr=sample_rate,
+        n_fft=n_fft,
+        n_mels=n_mels,
+        fmin=f_min,
+        fmax=f_max,
+        htk=htk,
+        norm=np.inf if norm == "inf" else norm,
+        dtype=np.float64,
+    ).T
+    actual = filterbanks.mel(sample_rate, n_fft // 2 + 1, n_mels, f_min, f_max, htk, norm, n_fft)
+    assert actual.dtype == np.float64
+    # The filters are as small as 0.001 under the Slaney norm, so the 1e-6 that counts is relative.
+    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_without_a_transform_length_bins_are_those_of_the_even_one():
+    expected = librosa.filters.mel(sr=16000, n_fft=512, n_mels=40, dtype=np.float64).T
+    np.testing.assert_allclose(filterbanks.mel(16000, 257, 40), expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("norm", ["slaney", 2])
+def test_mel_filters_between_two_bins_are_zero_and_warn(norm):
+    with pytest.warns(UserWarning, match=r"(\d+) of 128 mel filters reach no frequency bin") as caught:
+        filters = filterbanks.mel(16000, 129, 128, norm=norm)
+    empty = np.flatnonzero(filters.sum(axis=0) == 0)
+    assert str(caught[0].message).startswith(f"{len(empty)} of 128")
+    assert f"the first is filter {empty[0]} at " in str(caught[0].message)
+    assert np.isfinite(filters).all()
+
+
+def test_mel_filters_that_all_reach_a_bin_do_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        filters = filterbanks.mel(16000, 257, 40)
+    assert (filters.max(axis=0) > 0).all()
+
+
+def test_mel_centres_and_their_inverse_equal_librosa():
+    hertz = np.array([0.0, 440.0, 999.9, 1000.0, 1000.1, 8000.0])
+    for htk in (False, True):
+        mels = filterbanks.hertz_to_mel(hertz, htk)
+        np.testing.assert_allclose(mels, librosa.hz_to_mel(hertz, htk=htk), rtol=1e-12)
+        np.testing.assert_allclose(filterbanks.mel_to_hertz(mels, htk), hertz, rtol=1e-12, atol=1e-12)
+        edges = librosa.mel_frequencies(n_mels=42, fmin=50, fmax=7000, htk=htk)
+        np.testing.assert_allclose(filterbanks.mel_edges(40, 50, 7000, htk), edges, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_bins", "bins_per_octave", "f_min", "spread"),
+    [
+        (22050, 2048, 84, 12, 32.70319566, 0.125),
+        (16000, 1024, 30, 6, 110.0, 0.5),
+        (16000, 1023, 48, 24, 440.0, 0.25),
+    ],
+)
+def test_log_frequency_filterbank_equals_the_formula(sample_rate, n_fft, n_bins, bins_per_octave, f_min, spread):
+    expected = references.log_filterbank(sample_rate, n_fft, n_bins, bins_per_octave, f_min, spread)
+    actual = filterbanks.log(sample_rate, n_fft // 2 + 1, n_bins, bins_per_octave, f_min, spread, n_fft)
+    assert actual.dtype == np.float64
+    np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_every_log_frequency_filter_sums_to_one():
+    # In float32 one of these 84 vanishes.
+    filters = filterbanks.log(22050, 1025)
+    assert filters.shape == (1025, 84)
+    np.testing.assert_allclose(filters.sum(axis=0), 1, rtol=1e-12)
+    assert (filters.astype(np.float32).sum(axis=0) > 0.999).all()
+
+
+def test_log_frequency_filters_start_at_c1_unless_told_otherwise():
+    expected = references.log_filterbank(22050, 2048, 84, 12, librosa.note_to_hz("C1"), 0.125)
+    np.testing.assert_allclose(filterbanks.log(22050, 1025), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(filterbanks.log_frequencies(3, 1, None), [32.70319566, 65.40639132, 130.81278264])
+
+
+def test_a_log_frequency_filter_that_no_bin_reaches_is_named():
+    # Filter 0 is on the first bin, 31.25 Hz; filter 1 is a semitone above it and a hundred deviations away.
+    with pytest.raises(ArgumentError, match=r"2 of 3 log-frequency filters .* filter 1 at 33.1 Hz.* 31.2 Hz apart"):
+        filterbanks.log(16000, 257, n_bins=3, f_min=31.25, spread=0.01)
+
+
+@pytest.mark.parametrize("n_bins", [85, 120, 20_000])
+def test_log_frequencies_above_nyquist_are_refused(n_bins):
+    with pytest.raises(ArgumentError, match=f"half the sample rate, 4200 Hz. Received: n_bins={n_bins}, .* end at"):
+        filterbanks.log(8400, 1025, n_bins=n_bins)
+
+
+def test_log_frequencies_may_end_at_nyquist():
+    assert filterbanks.log(16000, 1025, n_bins=3, bins_per_octave=1, f_min=1000).shape == (1025, 3)
+
+
+@pytest.mark.parametrize("filterbank", [filterbanks.mel, filterbanks.log])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sample_rate": 0}, "sample_rate must be at least 1. Received: sample_rate=0"),
+        ({"sample_rate": 16000.0}, "sample_rate=16000.0"),
+        ({"n_freq": True}, "n_freq=True"),
+        ({"n_fft": 510}, "n_fft=510 has 256 frequency bins. Received: n_freq=257"),
+        ({"f_min": -1.0}, "f_min=-1.0"),
+        ({"f_min": float("nan")}, "f_min=nan"),
+    ],
+)
+def test_impossible_arguments_of_both_filterbanks_are_refused(filterbank, arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        filterbank(**{"sample_rate": 16000, "n_freq": 257, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"f_max": 8000.5}, "f_max must be at most half the sample rate, 8000 Hz.*f_max=8000.5"),
+        ({"f_min": 400, "f_max": 400}, "f_max must be greater than f_min. Received: f_min=400, f_max=400"),
+        ({"f_max": float("inf")}, "f_max=inf"),
+        ({"n_mels": 0}, "n_mels=0"),
+        ({"n_mels": 40.0}, "n_mels=40.0"),
+        ({"htk": 1}, "htk=1"),
+        ({"norm": "slany"}, "norm='slany'"),
+        ({"norm": -1}, "norm=-1"),
+        ({"norm": float("nan")}, "norm=nan"),
+    ],
+)
+def test_impossible_mel_arguments_are_refused(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        filterbanks.mel(**{"sample_rate": 16000, "n_freq": 257, "n_mels": 40, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_bins": 0}, "n_bins=0"),
+        ({"bins_per_octave": True}, "bins_per_octave=True"),
+        ({"spread": 0.0}, "spread must be greater than 0. Received: spread=0.0"),
+        ({"spread": float("nan")}, "spread=nan"),
+        ({"f_min": 0}, "f_min must be greater than 0. Received: f_min=0"),
+        ({"n_freq": 1}, "n_freq must be at least 2"),
+    ],
+)
+def test_impossible_log_frequency_arguments_are_refused(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        filterbanks.log(**{"sample_rate": 22050, "n_freq": 1025, **arguments})
+
+
+@pytest.mark.parametrize("sizes", [(8000, 129, 20, 125.0, 3800.0), (16000, 1025, 128, 20.0, 8000.0)])
+def test_the_mel_filterbank_of_keras_equals_its_formula_and_that_of_tf_signal(sizes):
+    rate, n_freq, n_mels, low, high = sizes
+    actual = filterbanks.linear_to_mel(rate, n_freq, n_mels, low, high)
+    np.testing.assert_allclose(actual, references.keras_mel_matrix(*sizes), rtol=0, atol=1e-11)
+    peer = tf.signal.linear_to_mel_weight_matrix(n_mels, n_freq, rate, low, high, dtype=tf.float64)
+    np.testing.assert_allclose(actual, peer, rtol=0, atol=1e-11)
+
+
+def test_the_mel_filterbank_of_keras_tells_of_empty_filters_and_wrong_edges():
+    with pytest.warns(UserWarning, match=r"of 60 mel filters reach no frequency bin"):
+        filterbanks.linear_to_mel(8000, 65, 60)
+    with pytest.raises(ArgumentError, match=r"upper_edge_hertz must be .*4000 Hz. Received: upper_edge_hertz=4001"):
+        filterbanks.linear_to_mel(8000, 129, upper_edge_hertz=4001)
+
+
+@pytest.mark.parametrize("values", [[1, 2.5], (1.0, 2.5), np.float32([1, 2.5]), tf.constant([1.0, 2.5])])
+def test_a_window_given_by_its_values_becomes_plain_numbers(values):
+    window = windows.custom_window("window", values, 2)
+    assert window == (1.0, 2.5)
+    assert {type(value) for value in window} == {float}
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]], "hann", [1.0, "a"], [1.0, float("inf")], 3.0])
+def test_other_values_are_no_window(values):
+    with pytest.raises(ArgumentError, match=r"window must be .*Received: window"):
+        windows.custom_window("window", values, 2)

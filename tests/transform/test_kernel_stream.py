@@ -1,0 +1,81 @@
+"""A clip computed in blocks of frames has the bits of the whole clip."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audiopipe import configs
+from audiopipe.transform import kernel
+from audiopipe.transform.kernel import Kernel
+
+STFT = {"sample_rate": 8000, "n_fft": 128, "hop_length": 50, "pad_begin": True, "pad_end": True}
+LAST = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
+FIRST = {"input_data_format": "channels_first", "output_data_format": "channels_first"}
+DECIBEL = {"return_decibel": True, "db_dynamic_range": 30.0}
+
+CASES = {
+    "magnitude": configs.StftMagnitude(**STFT, **LAST),
+    "odd sizes": configs.StftMagnitude(sample_rate=8000, n_fft=125, win_length=101, hop_length=37, **DECIBEL, **LAST),
+    "hop of one": configs.StftMagnitude(sample_rate=8000, n_fft=16, hop_length=1, pad_begin=True, **DECIBEL, **LAST),
+    "hop beyond window": configs.StftMagnitude(sample_rate=8000, n_fft=64, hop_length=91, pad_end=True, **LAST),
+    "mel": configs.MelSpectrogram(**STFT, n_mels=11, **DECIBEL, **LAST),
+    "mel, stereo": configs.MelSpectrogram(**STFT, n_mels=11, channels=2, **DECIBEL, **FIRST),
+    "mel, any channels": configs.MelSpectrogram(**STFT, n_mels=5, channels=None, **DECIBEL, **LAST),
+    "log": configs.LogFrequencySpectrogram(
+        **{**STFT, "n_fft": 512}, log_n_bins=21, log_f_min=500.0, log_bins_per_octave=7, **DECIBEL, **LAST
+    ),
+    "parts": configs.Stft(**STFT, channels=2, **FIRST),
+    "phase": configs.StftMagPhase(**STFT, channels=2, **LAST),
+    "phase, decibel": configs.StftMagPhase(**STFT, channels=2, **DECIBEL, **FIRST),
+    "keras": configs.KerasMelSpectrogram(sample_rate=8000, fft_length=128, sequence_stride=50, num_mel_bins=7, **LAST),
+    "whisper": configs.WhisperLogMel(n_mels=7, chunk_seconds=0.05, **LAST),
+}
+
+
+def clip(n_samples):
+    """A clip whose greatest value stands near its end, so that no block but that one knows the dynamic range."""
+    loudness = np.geomspace(1e-6, 1, n_samples)[:, None]
+    return (loudness * np.random.default_rng(n_samples).uniform(-0.5, 0.5, (n_samples, 2))).astype(np.float32)
+
+
+def blocks(samples, size):
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_blocks_of_any_size_give_the_bits_of_the_whole_clip(monkeypatch, name):
+    whole = Kernel(CASES[name])
+    for n_samples in (700, 1203):
+        samples = clip(n_samples)
+        expected = whole.clip(samples).numpy()
+        for frames, size in ((1, 1000), (3, 77), (7, 2000)):
+            monkeypatch.setattr(kernel, "BLOCK_VALUES", frames * getattr(whole.config, "n_fft", 1))
+            found = whole.stream(blocks(samples, size)).numpy()
+            np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32), strict=True)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].framing])
+def test_no_call_sees_more_frames_than_a_block_has(monkeypatch, name):
+    streaming = Kernel(CASES[name])
+    monkeypatch.setattr(kernel, "BLOCK_VALUES", 4 * streaming.config.n_fft)
+    seen = []
+    rfft = tf.signal.rfft
+
+    def watch(frames, *arguments):
+        tf.py_function(lambda count: seen.append(int(count)), [tf.shape(frames)[-2]], [])
+        return rfft(frames, *arguments)
+
+    monkeypatch.setattr(tf.signal, "rfft", watch)
+    streaming.stream(blocks(clip(1203), 100))
+    frames = streaming.config.n_frames(1203)
+    assert seen == [4] * (frames // 4) + [frames % 4] * (frames % 4 > 0)
+
+
+def test_decibels_in_blocks_are_relative_to_the_maximum_of_the_clip(monkeypatch, reference):
+    config = configs.StftMagnitude(sample_rate=8000, n_fft=128, hop_length=50, **DECIBEL, **LAST)
+    monkeypatch.setattr(kernel, "BLOCK_VALUES", 2 * config.n_fft)
+    samples = clip(3000)[:, :1]
+    feature = Kernel(config).stream(blocks(samples, 400)).numpy()
+    np.testing.assert_allclose(feature, reference(samples, config), atol=1e-3)
+    assert np.ptp(feature) == pytest.approx(30.0, abs=1e-4)
+    assert feature[0].max() == feature.min()
