@@ -5,13 +5,14 @@ from typing import Any
 
 import keras
 
+from audiopipe.composed.parts import resolve_name
 from audiopipe.errors import ArgumentError
 from audiopipe.layers import ConcatenateFrequencyMap
 from audiopipe.layers.audio_layer import resolve_data_format
 
 
 def get_frequency_aware_conv2d(
-    data_format: str = "default", freq_aware_name: str = "frequency_aware_conv2d", *args: Any, **kwargs: Any
+    data_format: str = "default", freq_aware_name: str | None = None, *args: Any, **kwargs: Any
 ) -> keras.Sequential:
     """A two-dimensional convolution over a spectrogram and the frequency of each bin (Koutini et al. 2019).
 
@@ -19,7 +20,7 @@ def get_frequency_aware_conv2d(
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
-        freq_aware_name: Name of the layer.
+        freq_aware_name: Name of the layer. None means a unique name such as `frequency_aware_conv2d`.
         *args: The arguments of `keras.layers.Conv2D` by position, `filters` and `kernel_size` first.
         **kwargs: The same by name.
 
@@ -36,6 +37,7 @@ def get_frequency_aware_conv2d(
         >>> layer(np.zeros((1, 40, 80, 1), "float32")).shape
         TensorShape([1, 40, 80, 16])
     """
+    freq_aware_name = resolve_name(freq_aware_name, "frequency_aware_conv2d")
     data_format = resolve_data_format("data_format", data_format)
     try:
         convolution = inspect.signature(keras.layers.Conv2D.__init__).bind(None, *args, **kwargs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from audiopipe.composed.parts import compose
+from audiopipe.composed.parts import compose, resolve_name
 from audiopipe.layers import ComposedLayer, MelSpectrogram
 from audiopipe.layers.audio_layer import resolve_data_format
 
@@ -24,7 +24,7 @@ def get_keras_melspectrogram_layer(
     ref_power: float = 1.0,
     input_data_format: str = "default",
     output_data_format: str = "default",
-    name: str = "keras_melspectrogram",
+    name: str | None = None,
 ) -> ComposedLayer:
     """A layer that computes the mel spectrogram of `keras.layers.MelSpectrogram` for each channel of a clip.
 
@@ -50,7 +50,7 @@ def get_keras_melspectrogram_layer(
         ref_power: The value that becomes 0 dB.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
-        name: Name of the layer.
+        name: Name of the layer. None means a unique name such as `keras_melspectrogram`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, num_mel_bins, channels)`; with
@@ -65,6 +65,7 @@ def get_keras_melspectrogram_layer(
         >>> layer(np.zeros((2, 16000, 1), "float32")).shape
         TensorShape([2, 101, 40, 1])
     """
+    name = resolve_name(name, "keras_melspectrogram")
     mel = MelSpectrogram(
         fft_length=fft_length,
         sequence_stride=sequence_stride,
@@ -79,6 +80,7 @@ def get_keras_melspectrogram_layer(
         mag_exp=mag_exp,
         min_power=min_power,
         ref_power=ref_power,
+        name=name,
     )
     input_data_format = resolve_data_format("input_data_format", input_data_format)
     output_data_format = resolve_data_format("output_data_format", output_data_format)

@@ -8,6 +8,17 @@ from audiopipe.layers import ComposedLayer, MagnitudeToDecibel
 from audiopipe.layers.audio_layer import AudioLayer
 
 
+def resolve_name(name: str | None, default: str) -> str:
+    """Returns the name of a layer, or, for None, a default that no other layer has been given.
+
+    The first layer is called `default`, the next ones `default_1` and `default_2`, as Keras names its own layers.
+    """
+    if name is not None:
+        return name
+    count = keras.backend.get_uid(default) - 1
+    return f"{default}_{count}" if count else default
+
+
 def decibel_layers(
     name: str, return_decibel: bool, ref_value: float, amin: float, dynamic_range: float
 ) -> list[AudioLayer]:

@@ -1,6 +1,6 @@
 """Spectrograms: the magnitude of a short-time Fourier transform, alone or summed by a filterbank."""
 
-from audiopipe.composed.parts import compose, decibel_layers
+from audiopipe.composed.parts import compose, decibel_layers, resolve_name
 from audiopipe.layers import STFT, ApplyFilterbank, ComposedLayer, Magnitude
 from audiopipe.signal.filterbanks import C1_HERTZ
 
@@ -19,7 +19,7 @@ def get_stft_magnitude_layer(
     db_dynamic_range: float = 80.0,
     input_data_format: str = "default",
     output_data_format: str = "default",
-    name: str = "stft_magnitude",
+    name: str | None = None,
 ) -> ComposedLayer:
     """A layer that computes the magnitude of a short-time Fourier transform.
 
@@ -39,7 +39,7 @@ def get_stft_magnitude_layer(
         db_dynamic_range: Decibels between the greatest and the smallest value of a clip.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
-        name: Name of the layer.
+        name: Name of the layer. None means a unique name such as `stft_magnitude`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, channels)`; with
@@ -52,9 +52,10 @@ def get_stft_magnitude_layer(
         >>> layer = get_stft_magnitude_layer(n_fft=512, hop_length=256)
         >>> layer(np.zeros((2, 16000, 1), "float32")).shape
         TensorShape([2, 61, 257, 1])
-        >>> [inner.name for inner in layer.layers]
-        ['stft_magnitude_stft', 'stft_magnitude_magnitude']
+        >>> [type(inner).__name__ for inner in layer.layers]
+        ['STFT', 'Magnitude']
     """
+    name = resolve_name(name, "stft_magnitude")
     stft = STFT(
         n_fft=n_fft,
         win_length=win_length,
@@ -90,7 +91,7 @@ def get_melspectrogram_layer(
     db_dynamic_range: float = 80.0,
     input_data_format: str = "default",
     output_data_format: str = "default",
-    name: str = "melspectrogram",
+    name: str | None = None,
 ) -> ComposedLayer:
     """A layer that computes a mel spectrogram: magnitudes summed by a mel filterbank.
 
@@ -116,7 +117,7 @@ def get_melspectrogram_layer(
         db_dynamic_range: Decibels between the greatest and the smallest value of a clip.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
-        name: Name of the layer.
+        name: Name of the layer. None means a unique name such as `melspectrogram`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_mels, channels)`; with
@@ -130,6 +131,7 @@ def get_melspectrogram_layer(
         >>> layer(np.zeros((2, 16000, 1), "float32")).shape
         TensorShape([2, 97, 80, 1])
     """
+    name = resolve_name(name, "melspectrogram")
     magnitude = get_stft_magnitude_layer(
         n_fft=n_fft,
         win_length=win_length,
@@ -175,7 +177,7 @@ def get_log_frequency_spectrogram_layer(
     db_dynamic_range: float = 80.0,
     input_data_format: str = "default",
     output_data_format: str = "default",
-    name: str = "log_frequency_spectrogram",
+    name: str | None = None,
 ) -> ComposedLayer:
     """A layer that computes a spectrogram whose bins are evenly spaced in octaves.
 
@@ -200,7 +202,7 @@ def get_log_frequency_spectrogram_layer(
         db_dynamic_range: Decibels between the greatest and the smallest value of a clip.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
-        name: Name of the layer.
+        name: Name of the layer. None means a unique name such as `log_frequency_spectrogram`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, log_n_bins, channels)`; with
@@ -215,6 +217,7 @@ def get_log_frequency_spectrogram_layer(
         >>> layer(np.zeros((1, 22050, 1), "float32")).shape
         TensorShape([1, 40, 84, 1])
     """
+    name = resolve_name(name, "log_frequency_spectrogram")
     magnitude = get_stft_magnitude_layer(
         n_fft=n_fft,
         win_length=win_length,

@@ -1,6 +1,6 @@
 """Short-time Fourier transforms that keep the phase, and the way back."""
 
-from audiopipe.composed.parts import compose
+from audiopipe.composed.parts import compose, resolve_name
 from audiopipe.layers import STFT, ComposedLayer, InverseSTFT, MagnitudePhase, PadBegin, RealImaginary
 from audiopipe.signal import reconstruction, windows
 from audiopipe.signal.framing import Framing
@@ -16,7 +16,7 @@ def get_stft_layer(
     pad_end: bool = False,
     input_data_format: str = "default",
     output_data_format: str = "default",
-    name: str = "stft",
+    name: str | None = None,
 ) -> ComposedLayer:
     """A layer that computes a short-time Fourier transform, with real and imaginary parts as channels.
 
@@ -32,7 +32,7 @@ def get_stft_layer(
         pad_end: Whether to put zeros after it, so that no sample is dropped.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
-        name: Name of the layer.
+        name: Name of the layer. None means a unique name such as `stft`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, 2 * channels)`; with
@@ -47,6 +47,7 @@ def get_stft_layer(
         >>> layer(np.zeros((2, 16000, 1), "float32")).shape
         TensorShape([2, 61, 257, 2])
     """
+    name = resolve_name(name, "stft")
     stft = STFT(
         n_fft=n_fft,
         win_length=win_length,
@@ -75,7 +76,7 @@ def get_stft_mag_phase(
     db_dynamic_range: float = 80.0,
     input_data_format: str = "default",
     output_data_format: str = "default",
-    name: str = "stft_mag_phase",
+    name: str | None = None,
 ) -> ComposedLayer:
     """A layer that computes magnitude and phase of a short-time Fourier transform, as channels.
 
@@ -95,7 +96,7 @@ def get_stft_mag_phase(
         db_dynamic_range: Decibels between the greatest and the smallest magnitude of a clip.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
-        name: Name of the layer.
+        name: Name of the layer. None means a unique name such as `stft_mag_phase`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, 2 * channels)`; with
@@ -110,6 +111,7 @@ def get_stft_mag_phase(
         >>> layer.output_shape
         (None, 61, 257, 4)
     """
+    name = resolve_name(name, "stft_mag_phase")
     stft = STFT(
         n_fft=n_fft,
         win_length=win_length,
@@ -141,8 +143,8 @@ def get_perfectly_reconstructing_stft_istft(
     forward_window_name: str | None = None,
     waveform_data_format: str = "default",
     stft_data_format: str = "default",
-    stft_name: str = "stft",
-    istft_name: str = "istft",
+    stft_name: str | None = None,
+    istft_name: str | None = None,
 ) -> tuple[ComposedLayer, ComposedLayer]:
     """Two layers: a short-time Fourier transform that keeps every sample, and its inverse.
 
@@ -162,8 +164,8 @@ def get_perfectly_reconstructing_stft_istft(
             `"vorbis_window"`, or None for `"hann_window"`.
         waveform_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         stft_data_format: The same for the spectrogram.
-        stft_name: Name of the transform.
-        istft_name: Name of the inverse.
+        stft_name: Name of the transform. None means a unique name such as `stft`.
+        istft_name: Name of the inverse. None means a unique name such as `istft`.
 
     Returns:
         Two `ComposedLayer`, from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, channels)`, complex,
@@ -180,6 +182,8 @@ def get_perfectly_reconstructing_stft_istft(
         >>> bool(np.abs(again - waveform).max() < 1e-5)
         True
     """
+    istft_name = resolve_name(istft_name, "istft")
+    stft_name = resolve_name(stft_name, "stft")
     framing = Framing.resolve(n_fft=n_fft, win_length=win_length, hop_length=hop_length)
     window_name = windows.canonical_window_name(forward_window_name)
     window = windows.window(window_name, framing.win_length)

@@ -1,7 +1,7 @@
 """The log-mel spectrogram of Whisper."""
 
 from audiopipe import checks
-from audiopipe.composed.parts import compose
+from audiopipe.composed.parts import compose, resolve_name
 from audiopipe.layers import (
     STFT,
     ApplyFilterbank,
@@ -22,7 +22,7 @@ def get_whisper_log_mel_layer(
     chunk_seconds: float | None = whisper.CHUNK_SECONDS,
     input_data_format: str = "default",
     output_data_format: str = "default",
-    name: str = "whisper_log_mel",
+    name: str | None = None,
 ) -> ComposedLayer:
     """A layer that computes what Whisper takes: the features of `transformers.WhisperFeatureExtractor`.
 
@@ -42,7 +42,7 @@ def get_whisper_log_mel_layer(
             clip has beyond it is dropped. None leaves clips as long as they are.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
-        name: Name of the layer.
+        name: Name of the layer. None means a unique name such as `whisper_log_mel`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_mels, channels)`; with `channels_first`
@@ -58,6 +58,7 @@ def get_whisper_log_mel_layer(
         >>> layer(np.zeros((2, 16000, 1), "float32")).shape
         TensorShape([2, 3000, 80, 1])
     """
+    name = resolve_name(name, "whisper_log_mel")
     input_data_format = resolve_data_format("input_data_format", input_data_format)
     output_data_format = resolve_data_format("output_data_format", output_data_format)
     chunk_seconds = whisper.canonical_chunk_seconds("chunk_seconds", chunk_seconds)

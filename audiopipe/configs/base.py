@@ -192,23 +192,33 @@ class Config:
         """Start of each frame in the clip, in seconds: float64 `[n_frames]`. Negative in padding before the clip."""
         raise ConfigError(f"{type(self).__name__} does not say where its frames start.")
 
-    def layer(self):
-        """The composed layer, in float32 whatever the policy. It carries this config through every way of saving.
+    def layer(self, name: str | None = None):
+        """Returns a new composed layer that computes the feature, in float32 whatever the policy.
+
+        The layer carries this config through every way of saving a model.
+
+        Args:
+            name: Name of the layer. None means the default of the composed function, made unique as Keras does.
 
         Returns:
-            A new `audiopipe.layers.ComposedLayer`.
+            An `audiopipe.layers.ComposedLayer`.
+
+        Example:
+            >>> from audiopipe import configs
+            >>> configs.MelSpectrogram(n_fft=512).layer(name="short").name
+            'short'
         """
         import keras
 
         from audiopipe import composed
 
         function = getattr(composed, self.composed)
-        names = inspect.signature(function).parameters
+        parameters = inspect.signature(function).parameters
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy("float32")
         try:
-            fields = {name: value for name, value in self.to_dict().items() if name in names}
-            layer = function(input_shape=None, **fields)
+            fields = {field: value for field, value in self.to_dict().items() if field in parameters}
+            layer = function(input_shape=None, name=name, **fields)
         finally:
             keras.config.set_dtype_policy(policy)
         layer.config_json = self.to_json()

@@ -35,15 +35,12 @@ class LogFrequencySpectrogram(MagnitudeConfig):
             checks.integer(name, checked[name], minimum=1)
         for name in ("log_f_min", "log_spread"):
             checks.real(name, checked[name], above=0)
-        # The filterbank knows its own limits: half the sample rate, and filters that no bin reaches.
-        filterbanks.log(
+        filterbanks.check_log_range(
             self.sample_rate,
             self.n_fft // 2 + 1,
             n_bins=self.log_n_bins,
             bins_per_octave=self.log_bins_per_octave,
             f_min=checked["log_f_min"],
-            spread=self.log_spread,
-            n_fft=self.n_fft,
         )
         return checked
 

@@ -33,6 +33,10 @@ def canonical_mel_norm(name: str, norm: object) -> str | float | None:
     return checks.real(name, norm, minimum=0)
 
 
+NAMED_FILTERS = 5
+MEL_ADVICE = "Use fewer mels, a longer Fourier transform or a higher lowest frequency."
+
+
 def fft_frequencies(sample_rate: float, n_fft: int) -> np.ndarray:
     """Frequencies of the bins of a real Fourier transform, in hertz: float64 `[n_fft // 2 + 1]`."""
     return np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
@@ -118,7 +122,7 @@ def mel(
 
     edges = mel_edges(n_mels, f_min, f_max, htk)
     filters = _triangles(edges, fft_frequencies(sample_rate, n_fft))
-    _warn_of_empty(filters, edges)
+    _warn_of_empty(filters, edges[1:-1], "mel", MEL_ADVICE)
     if norm == "slaney":
         filters *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
     elif norm is not None:
@@ -169,7 +173,7 @@ def linear_to_mel(
     edges = np.linspace(low_mel, high_mel, num_mel_bins + 2)
     filters = _triangles(edges, hertz_to_mel(np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins), htk=True))
     filters[:, 0] = 0.0
-    _warn_of_empty(filters, mel_to_hertz(edges, htk=True))
+    _warn_of_empty(filters, mel_to_hertz(edges[1:-1], htk=True), "mel", MEL_ADVICE)
     return filters.T
 
 
@@ -180,13 +184,14 @@ def _triangles(edges: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return np.maximum(0.0, np.minimum(-distance[:-2] / width[:-1], distance[2:] / width[1:]))
 
 
-def _warn_of_empty(filters: np.ndarray, edges: np.ndarray) -> None:
+def _warn_of_empty(filters: np.ndarray, centres: np.ndarray, kind: str, advice: str) -> None:
     empty = np.flatnonzero(filters.max(axis=1) == 0)
     if empty.size:
+        named = ", ".join(f"{number} ({centres[number]:.1f} Hz)" for number in empty[:NAMED_FILTERS])
+        more = f" and {empty.size - NAMED_FILTERS} more" if empty.size > NAMED_FILTERS else ""
         warnings.warn(
-            f"{empty.size} of {len(filters)} mel filters reach no frequency bin and will always be zero, the first is "
-            f"filter {empty[0]} at {edges[empty[0] + 1]:.1f} Hz. Use fewer mels, a longer Fourier transform or a "
-            "higher lowest frequency.",
+            f"{empty.size} of {len(filters)} {kind} filters reach no frequency bin and will always be zero: "
+            f"{named}{more}. {advice}",
             stacklevel=3,
         )
 
@@ -194,6 +199,27 @@ def _warn_of_empty(filters: np.ndarray, edges: np.ndarray) -> None:
 def log_frequencies(n_bins: int, bins_per_octave: int, f_min: float | None) -> np.ndarray:
     """Centres of a log-frequency filterbank, `f_min * 2**(k / bins_per_octave)`: float64 `[n_bins]`, in hertz."""
     return (C1_HERTZ if f_min is None else f_min) * 2.0 ** (np.arange(n_bins) / bins_per_octave)
+
+
+def check_log_range(sample_rate: int, n_freq: int, n_bins: int, bins_per_octave: int, f_min: float) -> None:
+    """Raises an error unless a log-frequency filterbank can have these bins; for the arguments see `log`.
+
+    Raises:
+        ArgumentError: If a value is out of range, or the filters go beyond half the sample rate.
+    """
+    checks.integer("n_bins", n_bins, minimum=1)
+    checks.integer("bins_per_octave", bins_per_octave, minimum=1)
+    checks.real("f_min", f_min, above=0)
+    if n_freq < 2:
+        raise checks.fail("n_freq", "at least 2, because 0 Hz is in no octave", n_freq)
+    with np.errstate(over="ignore"):
+        end = f_min * np.exp2(n_bins / bins_per_octave)
+    if end > sample_rate / 2:
+        raise ArgumentError(
+            f"The log-frequency range must end at or below half the sample rate, {sample_rate / 2:g} Hz. Received: "
+            f"n_bins={n_bins}, bins_per_octave={bins_per_octave}, f_min={f_min:g}, which end at {end:.1f} Hz. "
+            f"Use fewer bins, a lower f_min or a higher sample rate."
+        )
 
 
 def log(
@@ -220,11 +246,14 @@ def log(
         n_fft: Length of the Fourier transform that the bins come from. None means the even one, `2 * (n_freq - 1)`.
 
     Returns:
-        float64 array of shape `[n_freq, n_bins]`, in 0 .. 1. Every column sums to one.
+        float64 array of shape `[n_freq, n_bins]`, in 0 .. 1. Every column sums to one, or is zero where no frequency
+        bin reaches the filter.
 
     Raises:
-        ArgumentError: If a value is out of range, the filters go beyond half the sample rate, or a filter is so narrow
-            that no frequency bin reaches it.
+        ArgumentError: If a value is out of range, or the filters go beyond half the sample rate.
+
+    Warns:
+        UserWarning: If a filter is so narrow that no frequency bin reaches it, so that it is always zero.
 
     Example:
         >>> filterbank = log(sample_rate=22050, n_freq=1025)
@@ -232,20 +261,9 @@ def log(
         ((1025, 84), True)
     """
     sample_rate, n_freq, n_fft = _check_bins(sample_rate, n_freq, n_fft)
-    n_bins = checks.integer("n_bins", n_bins, minimum=1)
-    bins_per_octave = checks.integer("bins_per_octave", bins_per_octave, minimum=1)
-    f_min = C1_HERTZ if f_min is None else checks.real("f_min", f_min, above=0)
+    f_min = C1_HERTZ if f_min is None else f_min
+    check_log_range(sample_rate, n_freq, n_bins, bins_per_octave, f_min)
     spread = checks.real("spread", spread, above=0)
-    if n_freq < 2:
-        raise checks.fail("n_freq", "at least 2, for 0 Hz lies in no octave", n_freq)
-    with np.errstate(over="ignore"):
-        end = f_min * np.exp2(n_bins / bins_per_octave)
-    if end > sample_rate / 2:
-        raise ArgumentError(
-            f"The log-frequency range must end at or below half the sample rate, {sample_rate / 2:g} Hz. Received: "
-            f"n_bins={n_bins}, bins_per_octave={bins_per_octave}, f_min={f_min:g}, which end at {end:.1f} Hz. "
-            f"Use fewer bins, a lower f_min or a higher sample rate."
-        )
 
     sigma = spread / bins_per_octave
     octaves = np.log2(fft_frequencies(sample_rate, n_fft)[1:])
@@ -254,14 +272,15 @@ def log(
     filters = np.zeros((n_bins, n_freq))
     filters[:, 1:] = np.exp(exponent)
     sums = filters.sum(axis=1, keepdims=True)
-    empty = np.flatnonzero(sums[:, 0] < np.finfo(np.float64).tiny)
-    if empty.size:
-        raise ArgumentError(
-            f"{empty.size} of {n_bins} log-frequency filters reach no frequency bin, the first is filter {empty[0]} at "
-            f"{centres[empty[0]]:.1f} Hz: bins are {sample_rate / n_fft:.1f} Hz apart. "
-            f"Use a longer n_fft, a greater spread or a higher f_min."
-        )
-    return (filters / sums).T
+    reached = sums >= np.finfo(np.float64).tiny
+    filters = np.where(reached, filters / np.where(reached, sums, 1.0), 0.0)
+    _warn_of_empty(
+        filters,
+        centres,
+        "log-frequency",
+        f"Bins are {sample_rate / n_fft:.1f} Hz apart. Use a longer n_fft, a larger spread or a higher f_min.",
+    )
+    return filters.T
 
 
 def _check_bins(sample_rate: int, n_freq: int, n_fft: int | None) -> tuple[int, int, int]:

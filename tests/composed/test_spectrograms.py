@@ -4,6 +4,7 @@ import functools
 import inspect
 import warnings
 
+import keras
 import librosa
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import references
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiopipe import composed
+from audiopipe import composed, configs
 from audiopipe.errors import ArgumentError
 
 STFT_DEFAULTS = {
@@ -68,7 +69,7 @@ def assert_close(actual, expected, tolerance=1e-5):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_arguments_their_order_and_their_defaults_are_those_users_know(name):
     function, own = FUNCTIONS[name]
-    expected = {**STFT_DEFAULTS, **own, **LAST_DEFAULTS, "name": name}
+    expected = {**STFT_DEFAULTS, **own, **LAST_DEFAULTS, "name": None}
     parameters = inspect.signature(function).parameters
     assert [(key, parameter.default) for key, parameter in parameters.items()] == list(expected.items())
     assert [type(parameter.default) for parameter in parameters.values()] == [type(v) for v in expected.values()]
@@ -276,11 +277,38 @@ def test_the_default_data_format_follows_keras(function, keras_settings):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_layers_are_named_after_the_composed_layer(name):
-    layer = FUNCTIONS[name][0](return_decibel=True)
+    keras.utils.clear_session()  # and with it the names that Keras has given so far
+    layer, second = FUNCTIONS[name][0](return_decibel=True), FUNCTIONS[name][0](return_decibel=True)
     renamed = FUNCTIONS[name][0](return_decibel=True, name="front_end")
-    assert layer.name == name
-    assert all(part.name.startswith(f"{name}_") for part in layer.layers)
-    assert [part.name for part in renamed.layers] == [part.name.replace(name, "front_end") for part in layer.layers]
+    assert (layer.name, second.name, renamed.name) == (name, f"{name}_1", "front_end")
+    for named in (layer, second, renamed):
+        assert [part.name for part in named.layers] == [part.name.replace(name, named.name, 1) for part in layer.layers]
+
+
+def test_two_front_ends_of_one_kind_fit_into_one_functional_model():
+    short = configs.MelSpectrogram(sample_rate=16000, n_fft=400, hop_length=160, n_mels=40)
+    long = configs.MelSpectrogram(sample_rate=16000, n_fft=1600, hop_length=160, n_mels=80)
+    sound = keras.Input((16000, 1))
+    model = keras.Model(sound, [short.layer()(sound), long.layer()(sound), long.layer(name="long")(sound)])
+    assert model.output_shape == [(None, 98, 40, 1), (None, 91, 80, 1), (None, 91, 80, 1)]
+    assert model.get_layer("long").config_json == long.to_json()
+    clips = waveforms(time=16000)
+    for output, config in zip(model(clips), (short, long, long), strict=True):
+        np.testing.assert_array_equal(output, config.layer()(clips))
+
+
+def test_kapres_documented_log_frequency_example_has_empty_bins_and_a_warning():
+    # https://github.com/keunwoochoi/kapre: 84 bins of a transform of 1024 samples at 22.05 kHz
+    with pytest.warns(UserWarning, match=r"1 of 84 log-frequency filters .* zero: 0 \(32\.7 Hz\)"):
+        layer = composed.get_log_frequency_spectrogram_layer(
+            input_shape=(2048, 2),
+            n_fft=1024,
+            return_decibel=True,
+            log_n_bins=84,
+            input_data_format="channels_last",
+            output_data_format="channels_last",
+        )
+    assert layer(waveforms(time=2048, channels=2)).shape == (1, 5, 84, 2)
 
 
 def test_mel_filters_that_reach_no_bin_warn():
@@ -320,7 +348,6 @@ def test_impossible_arguments_are_refused(function, arguments, message):
         (composed.get_melspectrogram_layer, {"sample_rate": -1}, "sample_rate=-1"),
         (composed.get_log_frequency_spectrogram_layer, {"log_n_bins": 120}, "11025 Hz.*n_bins=120"),
         (composed.get_log_frequency_spectrogram_layer, {"log_spread": float("nan")}, "spread=nan"),
-        (composed.get_log_frequency_spectrogram_layer, {"n_fft": 256}, "filter 0 at 32.7 Hz"),
     ],
 )
 def test_impossible_filterbanks_are_refused(function, arguments, message):
