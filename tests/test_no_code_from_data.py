@@ -1,0 +1,218 @@
+"""Nothing that a file says is imported or run: each test does what an attacker would, and looks whether code ran."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from audiopipe.feature_sets import dataset_json
+
+DATA = Path(__file__).parent / "data" / "v0.1"
+CLASS = "lurking.Feature"
+# A module that leaves a trace when it runs, and that would give a valid config class.
+CODE = """
+import pathlib
+pathlib.Path(__file__).with_name("ran").touch()
+try:
+    from audiopipe.configs import MelSpectrogram
+    class Feature(MelSpectrogram): pass
+    MEL = Feature(sample_rate=8000)
+except ImportError:
+    pass
+"""
+# Modules that audiopipe, its libraries or Python itself import on the way to any command.
+SHADOWED = ("rich", "typer", "typing", "json", "numpy", "lazy_loader", "signal", "dataclasses", "fsspec", "tensorflow")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A feature set as somebody might download it, with a module of the attacker beside it."""
+    folder = shutil.copytree(DATA / "features", tmp_path / "downloaded")
+    (folder / "lurking.py").write_text(CODE)
+    return folder
+
+
+def run(folder, *command, path=None):
+    """Run Python within a folder, as somebody does who looks at what was downloaded."""
+    environment = {**os.environ, **({} if path is None else {"PYTHONPATH": str(path)})}
+    environment.pop("PYTHONSAFEPATH", None)
+    command = [sys.executable, *map(str, command)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def forge_dataset_json(folder):
+    """Put the attacker's class into `dataset.json`, with checksums and a fingerprint that fit."""
+    content = json.loads((folder / "dataset.json").read_bytes())
+    written = json.loads(content["fingerprinted"])
+    content["config"]["feature"] = written["config"]["feature"] = CLASS
+    content["fingerprinted"] = json.dumps(written, sort_keys=True, separators=(",", ":"))
+    content["fingerprint"] = hashlib.sha256(content["fingerprinted"].encode()).hexdigest()
+    del content["checksum"]
+    (folder / "dataset.json").write_bytes(dataset_json.dump(content))
+
+
+def assert_refused(done, folder, words="'lurking.Feature' is not known here"):
+    assert not (folder / "ran").exists(), done.stderr
+    assert done.returncode != 0
+    assert words in " ".join(done.stderr.split())
+
+
+def test_a_forged_dataset_json_is_refused_by_every_command(folder):
+    forge_dataset_json(folder)
+    for command in (["inspect", "."], ["verify", ".", "--input", DATA / "clips"], ["configs", "show", "./config.json"]):
+        (folder / "config.json").write_text(json.dumps({"feature": CLASS}))
+        assert_refused(run(folder, "-m", "audiopipe", *command), folder)
+
+
+def test_a_forged_dataset_json_is_refused_in_a_program_that_could_import_the_module(folder):
+    forge_dataset_json(folder)
+    # With -c the working directory is on sys.path, so `import lurking` would work.
+    assert_refused(run(folder, "-c", "from audiopipe import load; load('.')"), folder)
+    assert_refused(run(folder, "-c", "from audiopipe import fingerprint_of; fingerprint_of('.')"), folder)
+
+
+def test_a_module_that_the_user_names_is_imported(folder):
+    forge_dataset_json(folder)
+    done = run(folder, "-m", "audiopipe", "inspect", ".", "--import", "lurking")
+    assert_refused(done, folder, "--import must name a module that Python can import. Received: 'lurking'")
+    done = run(folder.parent, "-m", "audiopipe", "inspect", folder, "--import", "lurking", path=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "ran").exists()
+    assert CLASS in done.stdout
+
+
+def test_a_forged_plan_is_refused(folder, tmp_path):
+    output = shutil.copytree(DATA / "begun", tmp_path / "output")
+    header = json.loads((output / "plan/plan.json").read_text())
+    header["config"]["feature"] = CLASS
+    (output / "plan/plan.json").write_text(json.dumps(header))
+    command = ["precompute", DATA / "clips/manifest.jsonl", output, "--config", "speech-mel-80"]
+    assert_refused(run(folder, "-m", "audiopipe", *command), folder)
+
+
+def test_a_forged_registry_file_is_refused(folder):
+    content = {"format_version": 1, "configs": {"team-mel": {"feature": CLASS}}}
+    (folder / "names.json").write_text(json.dumps(content))
+    assert_refused(run(folder, "-c", "from audiopipe import registry; registry.load('names.json')"), folder)
+
+
+def test_a_forged_column_type_in_parquet_is_refused(folder):
+    table = pq.read_table(DATA / "mapped.parquet")
+    text = table.schema.metadata[b"huggingface"].decode()
+    forged = text.replace('\\"feature\\":\\"MelSpectrogram\\"', f'\\"feature\\":\\"{CLASS}\\"')
+    assert forged != text
+    pq.write_table(table.replace_schema_metadata({b"huggingface": forged.encode()}), folder / "rows.parquet")
+    program = (
+        "import datasets; from audiopipe import fingerprint_of\n"
+        "fingerprint_of(datasets.Dataset.from_parquet('rows.parquet', cache_dir='cache'))"
+    )
+    assert_refused(run(folder, "-c", program), folder)
+
+
+def test_a_forged_keras_file_is_refused(folder):
+    with zipfile.ZipFile(DATA / "model.keras") as whole, zipfile.ZipFile(folder / "model.keras", "w") as forged:
+        for name in whole.namelist():
+            content = whole.read(name).replace(b'"MelSpectrogram"', f'"{CLASS}"'.encode())
+            forged.writestr(name, content.replace(b'\\"MelSpectrogram\\"', f'\\"{CLASS}\\"'.encode()))
+    program = "from audiopipe import fingerprint_of; fingerprint_of('model.keras')"
+    assert not (folder / "ran").exists()
+    done = run(folder, "-c", program)
+    assert not (folder / "ran").exists(), done.stderr
+    assert "FingerprintError" in done.stderr
+    assert "is not known here" in done.stderr or "was edited" in done.stderr
+    done = run(folder, "-c", "from audiopipe import load; load('.', config='model.keras')")
+    assert not (folder / "ran").exists(), done.stderr
+    assert done.returncode != 0
+
+
+def test_a_forged_saved_model_is_refused(folder):
+    stamp = {"config": {"feature": CLASS}, "kernel_version": 3}
+    program = (
+        "import tensorflow as tf\n"
+        "module = tf.Module()\n"
+        "@tf.function(input_signature=[tf.TensorSpec([], tf.float32)])\n"
+        "def serve(x):\n"
+        f"    tf.constant({json.dumps(json.dumps(stamp))}, name='audiopipe_config')\n"
+        "    return x\n"
+        "module.serve = serve\n"
+        "tf.saved_model.save(module, 'model')\n"
+    )
+    assert run(folder, "-c", program).returncode == 0
+    assert_refused(run(folder, "-c", "from audiopipe import fingerprint_of; fingerprint_of('model')"), folder)
+
+
+@pytest.mark.parametrize("in_path", [False, True], ids=["beside the data", "on PYTHONPATH"])
+def test_entry_points_of_a_distribution_beside_the_data_do_not_count(folder, in_path):
+    forge_dataset_json(folder)
+    info = folder / "lurking-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lurking\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[audiopipe.config_classes]\nFeature = lurking:Feature\n\n[audiopipe.configs]\nlurking = lurking:MEL\n"
+    )
+    path = folder if in_path else None
+    assert_refused(run(folder, "-m", "audiopipe", "inspect", ".", path=path), folder)
+    assert_refused(run(folder, "-c", "from audiopipe import load; load('.')", path=path), folder)
+    listed = run(folder, "-m", "audiopipe", "configs", "list", path=path)
+    assert listed.returncode == 0, listed.stderr
+    assert "lurking" not in listed.stdout
+    assert not (folder / "ran").exists()
+
+
+def test_modules_in_the_working_directory_that_have_the_names_of_libraries_do_not_run(folder):
+    for name in SHADOWED:
+        (folder / f"{name}.py").write_text(CODE)
+    done = run(folder, "-m", "audiopipe", "inspect", ".")
+    assert not (folder / "ran").exists(), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "MelSpectrogram" in done.stdout
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_process_of_a_job_runs_modules_of_the_working_directory(folder, tmp_path, workers):
+    for name in SHADOWED:
+        (folder / f"{name}.py").write_text(CODE)
+    command = ["precompute", DATA / "clips/manifest.jsonl", tmp_path / "out", "--config", "speech-mel-80"]
+    done = run(folder, "-m", "audiopipe", *command, "--workers", workers, "--num-shards", 2)
+    assert not (folder / "ran").exists(), done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+SCRIPT = """
+import sys
+from team_feature import Halved
+from audiopipe import beam
+
+if __name__ == "__main__":
+    made = beam.precompute(sys.argv[1], sys.argv[2], Halved(sample_rate=8000), num_shards=2, workers=int(sys.argv[3]))
+    print(made.counts["clips"], made.config.to_dict()["feature"])
+"""
+TEAM_FEATURE = """
+import dataclasses
+from audiopipe.configs import StftMagnitude
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Halved(StftMagnitude):
+    n_fft: int = 128
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_class_in_the_folder_of_a_script_reaches_the_workers(tmp_path, workers):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/job.py").write_text(SCRIPT)
+    (tmp_path / "scripts/team_feature.py").write_text(TEAM_FEATURE)
+    done = run(tmp_path, "scripts/job.py", DATA / "clips/manifest.jsonl", tmp_path / "out", workers)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["3", "team_feature.Halved"]
+    shown = run(tmp_path, "-m", "audiopipe", "inspect", tmp_path / "out")
+    assert "'team_feature.Halved' is not known here" in " ".join(shown.stderr.split())
+    shown = run(tmp_path, "-m", "audiopipe", "inspect", "out", "--import", "team_feature", path=tmp_path / "scripts")
+    assert shown.returncode == 0, shown.stderr
