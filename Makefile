@@ -1,5 +1,5 @@
-# Every target makes .venv and installs what it needs if that is not there. Only python3 and make are assumed.
-# PYTHON=python3.12 chooses another interpreter for it.
+# Every target creates .venv and installs what it needs if they are missing. Only python3 and make are required.
+# PYTHON=python3.12 selects another interpreter.
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,13 +14,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 help:
 	@echo "make demo         precompute, verify and plot features of examples/audio"
 	@echo "make test         run the tests"
-	@echo "make test-faults  kill, stop and starve jobs, and run them on every engine, for a quarter of an hour"
-	@echo "make test-deep    attack the guarantee of equal bits with thousands of cases, for a quarter of an hour"
-	@echo "make test-long    measure the memory that two hours of audio take, with 3 GB of disk"
-	@echo "make lint         check style and types"
+	@echo "make test-lowest  run the tests with the lowest versions of the dependencies"
+	@echo "make test-faults  kill and stop jobs, fill disks, and run jobs on every engine (15 minutes)"
+	@echo "make test-deep    compare the bits of thousands of random cases (15 minutes)"
+	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
+	@echo "make lint         check style, types and the order of imports"
 	@echo "make docs         build the documentation and run its examples"
-	@echo "make bench        compare speeds with other libraries, in less than ten minutes"
-	@echo "make constraints  resolve constraints.txt anew"
+	@echo "make bench        compare the speed with other libraries (less than 10 minutes)"
+	@echo "make constraints  update the versions in constraints.txt"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else "audiopipe needs Python 3.11 to 3.13. Found: %d.%d. Name another one: make PYTHON=python3.12" % v[:2])'
