@@ -1,4 +1,4 @@
-"""Product of a spectrogram and a filterbank."""
+"""Layer that applies a filterbank to a spectrogram."""
 
 import math
 from collections.abc import Callable
@@ -22,14 +22,14 @@ FILTERBANKS: dict[str, Callable[..., np.ndarray]] = {
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class ApplyFilterbank(AudioLayer):
-    """Sum frequency bins into the bands of a filterbank.
+    """Product of a spectrogram and a filterbank, which sums frequency bins into bands.
 
     Args:
-        type: `"mel"`, `"log"`, or `"linear_to_mel"`, the mel filterbank of Keras.
-        filterbank_kwargs: The arguments of the filterbank. `"mel"` takes `sample_rate, n_freq, n_mels, f_min, f_max,
-            htk, norm`. `"log"` takes `sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread`. Both also take
-            `n_fft`, which is needed where it is odd. `"linear_to_mel"` takes `sampling_rate, num_spectrogram_bins,
-            num_mel_bins, lower_edge_hertz, upper_edge_hertz`.
+        type: `"mel"`, `"log"` or `"linear_to_mel"`. The last one is the mel filterbank of Keras.
+        filterbank_kwargs: Arguments of the filterbank. `"mel"` takes `sample_rate, n_freq, n_mels, f_min, f_max, htk,
+            norm`. `"log"` takes `sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread`. Both also take `n_fft`,
+            which is required if it is odd. `"linear_to_mel"` takes `sampling_rate, num_spectrogram_bins, num_mel_bins,
+            lower_edge_hertz, upper_edge_hertz`.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
@@ -39,7 +39,7 @@ class ApplyFilterbank(AudioLayer):
         `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)`.
 
     Raises:
-        ArgumentError: If an argument is unknown or out of range, or the input has another number of frequency bins.
+        ArgumentError: If an argument is unknown or out of range, or if the input has another number of bins.
 
     Example:
         >>> layer = ApplyFilterbank("mel", {"sample_rate": 16000, "n_freq": 257, "n_mels": 40})
@@ -52,7 +52,7 @@ class ApplyFilterbank(AudioLayer):
     def __init__(self, type: str, filterbank_kwargs: dict[str, Any], data_format: str = "default", **kwargs: Any):
         super().__init__(**kwargs)
         self.type = checks.choice("type", type, tuple(FILTERBANKS))
-        self.filterbank_kwargs = {name: _plain(value) for name, value in filterbank_kwargs.items()}
+        self.filterbank_kwargs = {name: _json_value(value) for name, value in filterbank_kwargs.items()}
         try:
             filterbank = FILTERBANKS[type](**self.filterbank_kwargs)
         except TypeError as error:
@@ -65,7 +65,7 @@ class ApplyFilterbank(AudioLayer):
         self.data_format = resolve_data_format("data_format", data_format)
 
     def call(self, spectrogram):
-        """Apply the filterbank to a batch of spectrograms."""
+        """Applies the filterbank to a batch of spectrograms."""
         self.check_input(spectrogram)
         return ops.combine_bins(spectrogram, tf.constant(self.filterbank), self.data_format, self._parts)
 
@@ -78,7 +78,7 @@ class ApplyFilterbank(AudioLayer):
         if input_shape[axis] not in (None, n_freq):
             raise ArgumentError(
                 f"The input of {type(self).__name__} '{self.name}' must be {layout} with n_freq={n_freq}. Received: "
-                f"shape={tuple(input_shape)}. Give it the output of an STFT with the same n_fft and data format."
+                f"shape={tuple(input_shape)}. Use the output of an STFT with the same n_fft and data format."
             )
         return (*input_shape[:axis], n_bins, *input_shape[axis + 1 :])
 
@@ -91,7 +91,10 @@ class ApplyFilterbank(AudioLayer):
         }
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: NumPy's numbers as Python's, and infinity, which a norm may be, as text."""
+def _json_value(value: Any) -> Any:
+    """Returns a value that JSON can represent: a Python number for a NumPy number, and text for infinity.
+
+    The argument `norm` of a mel filterbank may be infinite.
+    """
     value = value.item() if isinstance(value, np.generic) else value
     return "inf" if value == math.inf else value

@@ -1,4 +1,4 @@
-"""Channels in random order."""
+"""Layer that permutes channels at random."""
 
 import keras
 import tensorflow as tf
@@ -9,24 +9,24 @@ from audiopipe.layers.random_layer import RandomLayer
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class ChannelSwap(RandomLayer):
-    """Put the channels of each example in a random order, in training only.
+    """Random permutation of the channels of each example, in training only.
 
-    Every order is equally likely, the one that is there included. Examples of a batch get orders of their own, and
-    every call draws anew, inside a `tf.function` and a `tf.data` map as well.
+    All permutations are equally likely, including the identity. Each example of a batch gets its own permutation. Every
+    call draws new permutations, also inside a `tf.function` and a `tf.data` map.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
-        seed: An integer, with which a new layer draws the same again. None means a seed drawn at random.
+        seed: Integer seed. New layers with the same seed draw the same permutations. None means a random seed.
 
     Input shape:
-        `(batch, time, channels)` or `(batch, frames, bins, channels)`; for `channels_first` `(batch, channels, time)`
+        `(batch, time, channels)` or `(batch, frames, bins, channels)`. For `channels_first`, `(batch, channels, time)`
         or `(batch, channels, frames, bins)`. Any number of channels.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
-        ArgumentError: If an argument is out of range, or the input is not of rank 3 or 4.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 3 or 4.
 
     Example:
         >>> stereo = tf.random.normal([8, 16000, 2])
@@ -40,19 +40,19 @@ class ChannelSwap(RandomLayer):
     def augment(self, inputs):
         axis = 1 if self.data_format == "channels_first" else inputs.shape.rank - 1
         shape = tf.shape(inputs)
-        # The ranks of random numbers are a random order. Two of 2**31 are hardly ever equal.
+        # Sorting random integers gives a random permutation. Ties, which would bias it, are rare in a range of 2**31.
         order = tf.argsort(self.draw([shape[0], shape[axis]]), axis=1)
         return tf.gather(inputs, order, axis=axis, batch_dims=1)
 
     def compute_output_shape(self, input_shape):
         if len(input_shape) not in (3, 4):
             raise ArgumentError(
-                f"The input of {type(self).__name__} '{self.name}' must be a batch of waveforms, of rank 3, or of "
-                f"spectrograms, of rank 4. Received: shape={tuple(input_shape)}. A single clip needs a batch axis in "
+                f"The input of {type(self).__name__} '{self.name}' must be a batch of waveforms (rank 3) or of "
+                f"spectrograms (rank 4). Received: shape={tuple(input_shape)}. A single clip needs a batch axis in "
                 f"front: clip[None]."
             )
         return tuple(input_shape)
 
     def compute_output_dtype(self, input_dtype):
-        # Keras casts real numbers only, and the layer only moves values.
+        # Keras casts floating-point inputs. The layer itself only moves values, so other dtypes are kept.
         return self.compute_dtype if "float" in input_dtype else input_dtype

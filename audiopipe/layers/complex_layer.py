@@ -1,4 +1,4 @@
-"""What layers that take complex spectrograms have in common."""
+"""Base classes of layers that take complex spectrograms."""
 
 import tensorflow as tf
 
@@ -8,7 +8,7 @@ from audiopipe.layers.spectrogram_layer import SpectrogramLayer
 
 
 class ComplexLayer(AudioLayer):
-    """Base class: takes complex values and returns real ones of the same precision."""
+    """Base class of layers that take complex values and return real values of the same precision."""
 
     @property
     def model_input_dtype(self) -> str:
@@ -18,16 +18,19 @@ class ComplexLayer(AudioLayer):
         if input_dtype not in REAL_OF_COMPLEX:
             raise ArgumentError(
                 f"The input of {type(self).__name__} '{self.name}' must be complex. Received: dtype={input_dtype}. "
-                "Put it after an STFT."
+                "Place the layer after an STFT."
             )
         return REAL_OF_COMPLEX[input_dtype]
 
 
 class TwoPartLayer(ComplexLayer, SpectrogramLayer):
-    """Base class: turns a spectrogram into two real parts, the first of all channels before the second of all."""
+    """Base class of layers that split a complex spectrogram into two real parts along the channel axis.
+
+    The first part of all channels comes before the second part of all channels.
+    """
 
     def join(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-        """The two parts, one after the other along the channel axis."""
+        """Concatenates the two parts along the channel axis."""
         return tf.concat([first, second], axis=self.channel_axis)
 
     def compute_output_shape(self, input_shape):

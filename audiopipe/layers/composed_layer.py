@@ -1,4 +1,4 @@
-"""The class of all composed layers."""
+"""Class of all composed layers."""
 
 import json
 import math
@@ -15,46 +15,47 @@ from audiopipe.identity import kernel_versions, model_stamps
 from audiopipe.layers.audio_layer import AudioLayer, check_waveform_dtype, compute_policy
 from audiopipe.signal import real_arithmetic
 
-_building = threading.RLock()
+_build_lock = threading.RLock()
 
 PIECE_SAMPLES = 1 << 18
-"""Samples of the clips that a graph computes together: so few that what is made of them stays in a processor's cache.
+"""Number of samples that a graph computes together, so that intermediate results stay in the processor's cache.
 
-Fewer cost more in starting operations than they save. Measured in `benchmarks`, see docs/performance.md.
+With fewer samples, starting the operations costs more than the cache saves. Measured in `benchmarks`, see
+docs/performance.md.
 """
 
 MOST_PIECES = 32
 
 
 class _EagerGraph:
-    """What the last eager call was for, and its graph. Keras would save it with the layer if it stood there."""
+    """Key of the last eager call, and the graph for it. Keras would save these if they were attributes of the layer."""
 
     last: tuple[Any, Any] = (None, None)
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class ComposedLayer(keras.Sequential):
-    """A Keras layer made of smaller ones: what the functions of `audiopipe.composed` return.
+    """Keras layer that chains smaller layers, as returned by the functions of `audiopipe.composed`.
 
-    It is a `keras.Sequential` whose layers can be taken one by one from `layers`. Whatever the policy, it computes in
-    float32 (float64 under a float64 policy); only the last result is cast to the policy's compute dtype. When it was
-    made from a config, it carries the config's JSON through every way of saving a model.
+    It is a `keras.Sequential`, and `layers` lists the smaller layers. It computes in float64 under a float64 policy,
+    and in float32 under every other policy. Only the final result is cast to the policy's compute dtype. A layer that
+    was made from a config keeps the config's JSON in every format that a model can be saved in.
 
     Args:
-        layers: The layers, first to last.
+        layers: List of layers, first to last.
         name: Name of the layer.
-        config_json: JSON of the config that it was made from, or None.
+        config_json: JSON of the config that the layer was made from, or None.
         output_dtype: Dtype of the result. None means the compute dtype of the global policy.
 
     Input shape:
-        That of the first layer, usually `(batch, time, channels)`. Floating point, or complex where the first layer
-        takes a spectrogram.
+        Input shape of the first layer, usually `(batch, time, channels)`. Floating-point, or complex if the first layer
+        takes a complex spectrogram.
 
     Output shape:
-        That of the last layer.
+        Output shape of the last layer.
 
     Raises:
-        ArgumentError: If the input holds integers or half-precision numbers.
+        ArgumentError: If the input has an integer or half-precision dtype.
     """
 
     def __init__(
@@ -73,12 +74,12 @@ class ComposedLayer(keras.Sequential):
         self.config_json = config_json
 
     def add(self, layer, rebuild=True):
-        """Add a layer behind the others. What is computed then is no longer the feature of a config."""
+        """Adds a layer at the end and removes the config, because the result is no longer its feature."""
         super().add(layer, rebuild)
         self.config_json = None
 
     def pop(self, rebuild=True):
-        """Remove the last layer. What is computed then is no longer the feature of a config."""
+        """Removes the last layer and the config, because the result is no longer its feature."""
         self.config_json = None
         return super().pop(rebuild)
 
@@ -86,47 +87,48 @@ class ComposedLayer(keras.Sequential):
         inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if "complex" in self._input_dtype:
-            self.layers[0].compute_output_dtype(dtype)  # refuses real values, which Keras would make complex
+            self.layers[0].compute_output_dtype(dtype)  # refuses real values, which Keras would cast to complex
         else:
             check_waveform_dtype(dtype, self)
         return super().__call__(inputs, *args, **kwargs)
 
     @property
     def _input_dtype(self) -> str:
-        """Dtype of what goes in: complex where the first layer takes a spectrogram."""
+        """Dtype of the input, which is complex if the first layer takes a complex spectrogram."""
         first = self.layers[0] if self.layers else self
         return str(getattr(first, "model_input_dtype", first.compute_dtype))
 
     def build(self, input_shape=None):
-        with _building:  # threads that call a new layer at once would each add an input layer
+        # Threads that call a new layer at the same time would each add an input layer.
+        with _build_lock:
             if not self.built:  # type: ignore[has-type]
                 self._build(input_shape)
-                self.built = True  # which Keras says only when the next thread may have come in
+                self.built = True  # Keras sets it only after the lock is released
 
     def _build(self, input_shape: Any) -> None:
         has_input_layer = self._layers and isinstance(self._layers[0], keras.layers.InputLayer)
         if input_shape is not None and not has_input_layer:
-            input_shape = self._of_any_length(input_shape)
-            # Keras would make one of its own, which is never complex.
+            input_shape = self._variable_shape(input_shape)
+            # The input layer that Keras would add is never complex.
             self._layers.insert(0, keras.layers.InputLayer(batch_shape=input_shape, dtype=self._input_dtype))
         super().build(input_shape)
 
     def call(self, inputs, training=None, mask=None):
-        """Compute the feature of a batch of clips."""
+        """Computes the feature of a batch of clips."""
         if self.config_json is not None and not tf.executing_eagerly():
-            # A node of the graph, so that a SavedModel tells which feature it was built for. The kernel version is
-            # that of the numerics that are frozen with it, which need not be those that the layer was made with.
+            # This constant in the graph of a SavedModel identifies the feature. The kernel version is the current one,
+            # because the graph freezes the current numerics. The layer may have been made with another version.
             config = json.loads(self.config_json)
             stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
             tf.constant(json.dumps(stamp, sort_keys=True), name=model_stamps.NODE)
         if real_arithmetic.active() or not self._is_fixed:
-            return self._through(inputs)
+            return self._apply_layers(inputs)
         return self._graph(inputs) if tf.executing_eagerly() else self._in_pieces(inputs)
 
-    def _through(self, inputs: Any) -> Any:
-        """What the layers make of the inputs, one after the other."""
+    def _apply_layers(self, inputs: Any) -> Any:
+        """Applies the layers, first to last."""
         for layer in self.layers:
-            # A layer of Keras may have been added behind ours; it is in real arithmetic as it is.
+            # A layer of Keras may have been added at the end. It has no `call_real`, and it needs none.
             inputs = getattr(layer, "call_real", layer)(inputs) if real_arithmetic.active() else layer(inputs)
         if isinstance(inputs, real_arithmetic.ComplexParts):
             return inputs
@@ -134,26 +136,29 @@ class ComposedLayer(keras.Sequential):
 
     @property
     def _is_fixed(self) -> bool:
-        """Whether all that the layers do is decided by their arguments: nothing is trained, and nothing drawn."""
+        """True if the result depends only on the input: no layer has trained weights or random state."""
         return all(isinstance(layer, AudioLayer) and not layer.variables for layer in self.layers)
 
     def _in_pieces(self, inputs: tf.Tensor) -> tf.Tensor:
-        """`_through` a few clips at a time where their number and length are known, with the same bits."""
+        """Applies the layers to a few clips at a time if the shape is known. The bits are the same."""
         pieces = self._pieces(inputs)
-        # In a map of tf.data, which does not inline functions, a batch in pieces takes half as long again.
+        # tf.data does not inline functions, so in its maps a batch takes 50 % longer in pieces.
         if len(pieces) < 2 or tf.compat.v1.get_default_graph().name.startswith("Dataset_"):
-            return self._through(inputs)
-        # A function of its own is traced once for all pieces of a size.
-        piece = tf.function(self._through, autograph=False)
+            return self._apply_layers(inputs)
+        # A separate function is traced only once for all pieces of the same size.
+        piece = tf.function(self._apply_layers, autograph=False)
         return tf.concat([piece(clips) for clips in tf.split(inputs, pieces)], axis=0)
 
     def _pieces(self, inputs: tf.Tensor) -> list[int]:
-        """Clips of each piece of a batch; none where that is as fast, or nothing is known."""
+        """Returns the number of clips in each piece of a batch.
+
+        The list is empty if pieces would not be faster or if the shape is unknown.
+        """
         shape = inputs.shape
         if not (shape.is_fully_defined() and getattr(self.layers[0], "takes_waveform", False)):
             return []
         feature = self.compute_output_spec(keras.KerasTensor(shape, dtype=self._input_dtype)).shape
-        if math.prod(feature) > math.prod(shape):  # to put such pieces together takes as long as they save
+        if math.prod(feature) > math.prod(shape):  # joining such large pieces costs as much time as they save
             return []
         clip = max(1, math.prod(shape[1:]))
         size = max(1, round(PIECE_SAMPLES / clip), math.ceil(shape[0] / MOST_PIECES))
@@ -161,24 +166,24 @@ class ComposedLayer(keras.Sequential):
         return [size] * whole + [rest] * (rest > 0)
 
     def _graph(self, inputs: tf.Tensor) -> tf.Tensor:
-        """`_through` as a graph for eager calls, which would spend more time between its operations than in them.
+        """Applies the layers as a graph, because eager calls spend more time between operations than in them.
 
-        To trace it takes as long as some twenty calls without it, so the first call does.
+        Tracing a graph takes as long as about twenty eager calls, so the first call with a key runs without one.
         """
-        shape = self._of_any_length(inputs.shape)
+        shape = self._variable_shape(inputs.shape)
         key = (tuple(self.layers), shape, inputs.dtype)
-        made, graph = self._eager.last
-        if made != key:
+        last_key, graph = self._eager.last
+        if last_key != key:
             self._eager.last = key, None
-            return self._through(inputs)
+            return self._apply_layers(inputs)
         if graph is None:
             signature = [tf.TensorSpec(shape, inputs.dtype)]
-            graph = tf.function(self._through, input_signature=signature, autograph=False)
+            graph = tf.function(self._apply_layers, input_signature=signature, autograph=False)
             self._eager.last = key, graph
         return graph(inputs)
 
-    def _of_any_length(self, shape: Any) -> tuple[int | None, ...]:
-        """The shape of an input, of which only the channels are kept: one layer serves every batch and every length."""
+    def _variable_shape(self, shape: Any) -> tuple[int | None, ...]:
+        """Returns `shape` with None for every size but that of the channels, for batches and clips of any length."""
         first = self.layers[0]
         data_format = getattr(first, "input_data_format", getattr(first, "data_format", None))
         channels_axis = 1 if data_format == "channels_first" else len(shape) - 1
@@ -200,9 +205,9 @@ class ComposedLayer(keras.Sequential):
     def from_config(cls, config: dict[str, Any], custom_objects=None):
         if model_stamps.is_edited(config):
             raise FingerprintError(
-                f"The layers of {config.get('name')!r} are not those that were saved with its config: one of the two "
-                f"was edited. Received: config_json={config['config_json']!r}. Save the model again, with the layer "
-                "that config.layer() gives."
+                f"The layers of {config.get('name')!r} must match the config that was saved with them, but one of the "
+                f"two was edited. Received: config_json={config['config_json']!r}. Save the model again with a layer "
+                "from config.layer()."
             )
         config = {name: value for name, value in config.items() if name != model_stamps.DIGEST}
         config_json, output_dtype = config.pop("config_json"), config.pop("output_dtype")
@@ -212,6 +217,9 @@ class ComposedLayer(keras.Sequential):
         return layer
 
     def save_assets(self, dir_path: str) -> None:
-        """Leave the config in a `.keras` file; Keras calls it. Of a model's subclass the file names no layers."""
+        """Writes the config to a `.keras` file, called by Keras.
+
+        For a subclass of `keras.Model`, the file does not list the layers, so it has no other record of the config.
+        """
         if self.config_json is not None:
             (Path(dir_path) / model_stamps.ASSET).write_text(self.config_json, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Frequency as a channel."""
+"""Layer that adds the frequency of each bin as a channel."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from audiopipe.layers.spectrogram_layer import SpectrogramLayer
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class ConcatenateFrequencyMap(SpectrogramLayer):
-    """Add a channel that holds the frequency of each bin, from 0 in the first bin to 1 in the last.
+    """Additional channel with the frequency of each bin, from 0 in the first bin to 1 in the last.
 
-    A convolution gives the same result wherever a pattern is; with this channel it can tell low frequencies from high
-    ones (Koutini et al. 2019, arXiv:1909.02859).
+    A convolution responds to a pattern equally at all frequencies. With this channel it can distinguish low from high
+    frequencies (Koutini et al. 2019, arXiv:1909.02859).
 
-    The layer is part of a model, not of a feature: unlike other layers of audiopipe it casts nothing, so that it gives
-    what it receives, half precision included.
+    The layer is part of a model, not of a feature. Unlike other layers of audiopipe, it does not cast its input, so the
+    output has the dtype of the input, including half precision.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
@@ -25,10 +25,10 @@ class ConcatenateFrequencyMap(SpectrogramLayer):
         `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)` for `channels_first`. Real.
 
     Output shape:
-        The same with one channel more, the last, and of the same dtype.
+        Same as the input, with one more channel at the end. Same dtype.
 
     Raises:
-        ArgumentError: If the data format is unknown, or the input is not of rank 4.
+        ArgumentError: If the data format is unknown, or if the input is not of rank 4.
 
     Example:
         >>> ConcatenateFrequencyMap()(tf.zeros([1, 1, 5, 1])).numpy()[0, 0, :, 1]
@@ -39,11 +39,11 @@ class ConcatenateFrequencyMap(SpectrogramLayer):
         super().__init__(data_format=data_format, autocast=autocast, **kwargs)
 
     def call(self, spectrogram):
-        """Add the channel to a batch of spectrograms."""
+        """Adds the channel to a batch of spectrograms."""
         shape = self.check_input(spectrogram)
         sizes = tf.unstack(tf.shape(spectrogram))
         n_bins = sizes[self.bin_axis]
-        # In float64 and with a product, because a graph may replace a division by one.
+        # A graph may replace a division by a product, so this is a product everywhere, in float64 for precision.
         step = 1 / tf.cast(tf.maximum(n_bins - 1, 1), tf.float64)
         frequencies = tf.cast(tf.cast(tf.range(n_bins), tf.float64) * step, spectrogram.dtype)
         frequencies = tf.reshape(frequencies, [n_bins if axis == self.bin_axis else 1 for axis in range(4)])

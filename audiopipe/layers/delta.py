@@ -1,4 +1,4 @@
-"""Rate of change over time."""
+"""Layer that computes the rate of change of a spectrogram."""
 
 from typing import Any
 
@@ -14,26 +14,26 @@ MODES = ("symmetric", "reflect", "constant")
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class Delta(SpectrogramLayer):
-    """How fast each bin changes from frame to frame: the slope of a straight line through `win_length` frames.
+    """Rate of change of each bin over time: the slope of a line fitted to `win_length` frames.
 
-    With `n = (win_length - 1) / 2` that is the sum of `k * (x[t + k] - x[t - k])` over `k = 1 .. n`, over
-    `2 * (1 + 4 + .. + n**2)`. Twice applied, it is the acceleration.
+    With `n = (win_length - 1) / 2`, the slope at frame t is the sum of `k * (x[t + k] - x[t - k])` for `k = 1 .. n`,
+    divided by `2 * (1 + 4 + .. + n**2)`. Apply the layer twice to compute the acceleration.
 
     Args:
         win_length: Number of frames, odd and at least 3.
-        mode: What is beyond the first and the last frame: `"symmetric"` repeats the clip backwards, `"reflect"` too
-            but without its outermost frame, `"constant"` is zero. Capitals do not matter.
+        mode: Frames beyond the first and the last one. `"symmetric"` mirrors the clip, `"reflect"` mirrors it without
+            repeating the outermost frame, and `"constant"` adds zeros. Not case-sensitive.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
-        `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)` for `channels_first`. Real, any number
-        of frames and channels.
+        `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)` for `channels_first`. Real, with any
+        number of frames and channels.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
-        ArgumentError: If an argument is out of range, or the input is not of rank 4.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 4.
 
     Example:
         >>> rising = tf.reshape([0.0, 2.0, 4.0, 6.0, 8.0], [1, 5, 1, 1])
@@ -49,31 +49,31 @@ class Delta(SpectrogramLayer):
         self.mode = checks.choice("mode", mode.lower() if isinstance(mode, str) else mode, MODES)
 
     def call(self, spectrogram):
-        """Compute the rate of change of a batch of spectrograms."""
+        """Computes the rate of change of a batch of spectrograms."""
         shape = self.check_input(spectrogram)
         reach = self.win_length // 2
         n_frames = tf.shape(spectrogram)[self.frame_axis]
-        continued = self._continued(spectrogram, n_frames, reach)
+        extended = self._extended(spectrogram, n_frames, reach)
 
         def shifted(frames: int) -> tf.Tensor:
             part = slice(reach + frames, reach + frames + n_frames)
-            return continued[:, part] if self.frame_axis == 1 else continued[:, :, part]
+            return extended[:, part] if self.frame_axis == 1 else extended[:, :, part]
 
         norm = 2 * sum(k * k for k in range(1, reach + 1))
         slopes = [(shifted(k) - shifted(-k)) * tf.constant(k / norm, spectrogram.dtype) for k in range(1, reach + 1)]
-        # In a fixed order: a convolution would choose its own, and a graph reorders a chain of ten additions.
+        # The order of the sum is fixed. A convolution chooses its own, and a graph reorders a chain of ten additions.
         return tf.ensure_shape(ops.pairwise_sum(tf.stack(slopes), axis=0), shape)
 
-    def _continued(self, spectrogram: tf.Tensor, n_frames: tf.Tensor, reach: int) -> tf.Tensor:
-        """The spectrogram with `reach` more frames on either side.
+    def _extended(self, spectrogram: tf.Tensor, n_frames: tf.Tensor, reach: int) -> tf.Tensor:
+        """Returns the spectrogram with `reach` more frames on both sides.
 
-        `tf.pad` would need more than `reach` frames to mirror.
+        Mirroring does not use `tf.pad`, which needs more than `reach` frames.
         """
         if self.mode == "constant":
             return tf.pad(spectrogram, [[0, 0] if axis != self.frame_axis else [reach, reach] for axis in range(4)])
-        once = self.mode == "reflect"  # whether the outermost frame comes once, not twice in a row
+        once = self.mode == "reflect"  # the outermost frame is not repeated
         period = tf.maximum(2 * (n_frames - 1) if once else 2 * n_frames, 1)
-        reach = tf.minimum(reach, n_frames * reach)  # a clip without frames has none to mirror
+        reach = tf.minimum(reach, n_frames * reach)  # a clip without frames has nothing to mirror
         places = tf.math.floormod(tf.range(-reach, n_frames + reach), period)
         return tf.gather(spectrogram, tf.minimum(places, period - (0 if once else 1) - places), axis=self.frame_axis)
 

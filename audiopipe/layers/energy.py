@@ -1,4 +1,4 @@
-"""Energy of the frames of a waveform."""
+"""Layer that computes the energy of frames."""
 
 from typing import Any
 
@@ -12,28 +12,28 @@ from audiopipe.signal import ops
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class Energy(Frame):
-    """Energy of each frame of a waveform: its sum of squares, as if a frame lasted `ref_duration` seconds.
+    """Energy of each frame of a waveform: the sum of squares, scaled to a duration of `ref_duration` seconds.
 
-    The sum is multiplied with `ref_duration * sample_rate / frame_length`, so that energies of frames of different
-    lengths compare.
+    The sum is multiplied by `ref_duration * sample_rate / frame_length`, so that energies are comparable between frame
+    lengths.
 
     Args:
-        sample_rate: Samples per second of the waveform, in hertz.
-        ref_duration: The duration that the energy is that of, in seconds.
-        frame_length: Samples of a frame.
+        sample_rate: Sample rate of the waveform, in hertz.
+        ref_duration: Duration that the energy is scaled to, in seconds.
+        frame_length: Samples per frame.
         hop_length: Samples between the starts of neighbouring frames.
-        pad_end: Whether `pad_value` follows the waveform, so that every sample is the start of a frame or within one.
-        pad_value: What follows.
+        pad_end: Whether to pad the end of the waveform, so that a frame starts at every multiple of `hop_length`.
+        pad_value: Value of the padding.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
         `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`. Real.
 
     Output shape:
-        `(batch, frames, channels)`, or `(batch, channels, frames)`. Not negative.
+        `(batch, frames, channels)`, or `(batch, channels, frames)`. Non-negative.
 
     Raises:
-        ArgumentError: If an argument is out of range or the input is not of rank 3.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 3.
 
     Example:
         >>> layer = Energy(sample_rate=1000, ref_duration=0.1, frame_length=200, hop_length=100)
@@ -57,7 +57,7 @@ class Energy(Frame):
         self.ref_duration = checks.real("ref_duration", ref_duration, above=0)
 
     def call(self, waveform):
-        """Compute the energies of a batch of waveforms."""
+        """Computes the energies of a batch of waveforms."""
         self.check_input(waveform)
         channels_last = self.data_format == "channels_last"
         frames = self.frames(tf.transpose(waveform, [0, 2, 1]) if channels_last else waveform, axis=2)

@@ -1,4 +1,4 @@
-"""Overlapping frames of a waveform."""
+"""Layer that cuts a waveform into frames."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from audiopipe.signal.framing import Framing
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class Frame(WaveformLayer):
-    """Cut a waveform into overlapping frames.
+    """Overlapping frames of a waveform.
 
     Args:
-        frame_length: Samples of a frame.
+        frame_length: Samples per frame.
         hop_length: Samples between the starts of neighbouring frames.
-        pad_end: Whether `pad_value` follows the waveform, so that every sample is the start of a frame or within one.
-        pad_value: What follows.
+        pad_end: Whether to pad the end of the waveform, so that a frame starts at every multiple of `hop_length`.
+        pad_value: Value of the padding.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
@@ -27,10 +27,10 @@ class Frame(WaveformLayer):
 
     Output shape:
         `(batch, frames, frame_length, channels)`, or `(batch, channels, frames, frame_length)`. A clip shorter than a
-        frame has no frames, unless padding gives it some.
+        frame has frames only if `pad_end` is True.
 
     Raises:
-        ArgumentError: If an argument is out of range or the input is not of rank 3.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 3.
 
     Example:
         >>> Frame(frame_length=3, hop_length=2)(tf.reshape(tf.range(6.0), [1, 6, 1])).numpy()[0, :, :, 0]
@@ -55,12 +55,12 @@ class Frame(WaveformLayer):
         self.framing = Framing.resolve(n_fft=self.frame_length, hop_length=self.hop_length, pad_end=self.pad_end)
 
     def call(self, waveform):
-        """Cut a batch of waveforms."""
+        """Cuts a batch of waveforms into frames."""
         self.check_input(waveform)
         return self.frames(waveform, self.time_axis)
 
     def frames(self, waveform: tf.Tensor, axis: int) -> tf.Tensor:
-        """Frames of a batch of waveforms whose time is at `axis`."""
+        """Returns the frames of a batch of waveforms whose time axis is `axis`."""
         return ops.frame(waveform, self.frame_length, self.hop_length, self.pad_end, self.pad_value, axis)
 
     def compute_output_shape(self, input_shape):

@@ -1,4 +1,4 @@
-"""Inverse of the short-time Fourier transform."""
+"""Layer that computes the inverse short-time Fourier transform."""
 
 from typing import Any
 
@@ -15,32 +15,32 @@ from audiopipe.signal.framing import Framing
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class InverseSTFT(ComplexLayer):
-    """Waveform of a short-time Fourier transform: the frames, each multiplied with a window, overlap and are added.
+    """Inverse short-time Fourier transform: the overlap-add of windowed frames.
 
-    The window is the forward one divided by the sum of squared windows over each sample. Where frames are missing, at
-    the first and the last `win_length - hop_length` samples, the waveform fades in and out, see
-    `audiopipe.composed.get_perfectly_reconstructing_stft_istft`. Of a spectrogram that was changed, so that no waveform
-    has it any more, it gives the nearest waveform in the sense of least squares (Griffin and Lim, 1984).
+    The window is the forward window divided by the sum of the squared windows at each sample. The first and the last
+    `win_length - hop_length` samples are in fewer frames, so the waveform fades in and out there. To avoid this, see
+    `audiopipe.composed.get_perfectly_reconstructing_stft_istft`. A modified spectrogram may not belong to any waveform.
+    The layer then returns the nearest waveform in the least-squares sense (Griffin and Lim, 1984).
 
     Args:
         n_fft: Length of the Fourier transform, in samples.
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
-        forward_window_name: The window of the forward transform, see `window_name` of `STFT`.
+        forward_window_name: Name of the window of the forward transform, see `window_name` of `STFT`.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
-        output_data_format: The same for the output.
+        output_data_format: Data format of the output, with the same choices.
 
     Input shape:
         `(batch, frames, n_fft // 2 + 1, channels)`, or `(batch, channels, frames, n_fft // 2 + 1)` for
         `channels_first`. Complex.
 
     Output shape:
-        `(batch, time, channels)`, or `(batch, channels, time)`, of `(frames - 1) * hop_length + win_length` samples, or
-        none where there are no frames. Real.
+        `(batch, time, channels)`, or `(batch, channels, time)`. Real, with `(frames - 1) * hop_length + win_length`
+        samples, or none if there are no frames.
 
     Raises:
-        ArgumentError: If an argument is out of range, or the input is not complex, not of rank 4, or has another number
-            of frequency bins.
+        ArgumentError: If an argument is out of range, or if the input is not complex, not of rank 4, or has another
+            number of frequency bins.
 
     Example:
         >>> from audiopipe.layers import STFT
@@ -69,7 +69,7 @@ class InverseSTFT(ComplexLayer):
         self.output_data_format = resolve_data_format("output_data_format", output_data_format)
 
     def call(self, spectrogram):
-        """Transform a batch of spectrograms."""
+        """Transforms a batch of spectrograms."""
         shape = self.check_input(spectrogram)
         spectrogram = tf.cast(spectrogram, self.model_input_dtype)
         if self.input_data_format == "channels_last":
@@ -88,7 +88,7 @@ class InverseSTFT(ComplexLayer):
         if n_freq not in (None, self.framing.n_freq):
             raise ArgumentError(
                 f"The input of {type(self).__name__} '{self.name}' must be {layout} with {self.framing.n_freq} bins. "
-                f"Received: shape={tuple(input_shape)}. Give it the output of an STFT with the same n_fft and data "
+                f"Received: shape={tuple(input_shape)}. Use the output of an STFT with the same n_fft and data "
                 "format."
             )
         time = None if frames is None else self.framing.n_samples(frames)

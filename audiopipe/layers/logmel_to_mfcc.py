@@ -1,4 +1,4 @@
-"""Cepstral coefficients of a log-mel spectrogram."""
+"""Layer that computes mel-frequency cepstral coefficients."""
 
 from typing import Any
 
@@ -14,25 +14,25 @@ from audiopipe.signal import ops
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class LogmelToMFCC(SpectrogramLayer):
-    """Mel-frequency cepstral coefficients: the type-2 cosine transform of a log-mel spectrogram over its mels.
+    """Mel-frequency cepstral coefficients (MFCCs): the type-2 cosine transform of a log-mel spectrogram.
 
-    Coefficient k is the sum of `x[m] * cos(pi * k * (m + 1/2) / n_mels)` over the mels m, times `sqrt(2 / n_mels)`.
-    That is the scale of HTK and of `tf.signal.mfccs_from_log_mel_spectrograms`; the orthogonal transform of librosa
-    has the same numbers but for coefficient 0, which is smaller there by a factor of `sqrt(2)`.
+    Coefficient k is the sum of `x[m] * cos(pi * k * (m + 1/2) / n_mels)` over the mel bands m, times
+    `sqrt(2 / n_mels)`. This is the scale of HTK and of `tf.signal.mfccs_from_log_mel_spectrograms`. The orthonormal
+    transform of librosa differs only in coefficient 0, which is smaller by a factor of `sqrt(2)`.
 
     Args:
-        n_mfccs: Number of coefficients, the lowest ones, at most the number of mels.
+        n_mfccs: Number of coefficients, counted from coefficient 0. At most the number of mel bands.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
         `(batch, frames, n_mels, channels)`, or `(batch, channels, frames, n_mels)` for `channels_first`. Real,
-        usually in decibels. The number of mels must be known.
+        usually in decibels. The number of mel bands must be known.
 
     Output shape:
         `(batch, frames, n_mfccs, channels)`, or `(batch, channels, frames, n_mfccs)`.
 
     Raises:
-        ArgumentError: If an argument is out of range, the input is not of rank 4, or it has fewer mels than
+        ArgumentError: If an argument is out of range, or if the input is not of rank 4 or has fewer mel bands than
             coefficients.
 
     Example:
@@ -45,10 +45,10 @@ class LogmelToMFCC(SpectrogramLayer):
         self.n_mfccs = checks.integer("n_mfccs", n_mfccs, minimum=1)
 
     def call(self, log_mel_spectrogram):
-        """Transform a batch of log-mel spectrograms."""
+        """Transforms a batch of log-mel spectrograms."""
         self.check_input(log_mel_spectrogram)
         n_mels = log_mel_spectrogram.shape[self.bin_axis]
-        # A product with a matrix that is rounded once: it has the same bits for every rank and number of frames.
+        # A product with a matrix that is rounded once has the same bits for every rank and number of frames.
         angles = np.pi / n_mels * np.outer(np.arange(n_mels) + 0.5, np.arange(self.n_mfccs))
         cosines = np.sqrt(2 / n_mels) * np.cos(angles)
         return ops.combine_bins(log_mel_spectrogram, tf.constant(cosines, log_mel_spectrogram.dtype), self.data_format)
@@ -58,9 +58,9 @@ class LogmelToMFCC(SpectrogramLayer):
         n_mels = shape[self.bin_axis]
         if n_mels is None or n_mels < self.n_mfccs:
             raise ArgumentError(
-                f"The input of {type(self).__name__} '{self.name}' must be {LAYOUTS[self.data_format]} with at least "
-                f"n_mfccs={self.n_mfccs} bins, a known number. Received: shape={tuple(shape)}. Raise n_mels or lower "
-                f"n_mfccs, and give the layer a log-mel spectrogram of the same data format."
+                f"The input of {type(self).__name__} '{self.name}' must be {LAYOUTS[self.data_format]} with a known "
+                f"number of bins, at least n_mfccs={self.n_mfccs}. Received: shape={tuple(shape)}. Increase n_mels or "
+                f"decrease n_mfccs, and use a log-mel spectrogram with the same data format."
             )
         shape[self.bin_axis] = self.n_mfccs
         return tuple(shape)

@@ -1,4 +1,4 @@
-"""Magnitude of complex values."""
+"""Layer that computes the magnitude of complex values."""
 
 import keras
 import tensorflow as tf
@@ -11,14 +11,15 @@ from audiopipe.signal import ops
 class Magnitude(ComplexLayer):
     """Magnitude of a complex spectrogram.
 
-    Magnitudes up to 2**-50, 301 dB below full scale, are zero; above 2**-38 they are precise to the last bits. (Under a
-    float64 policy: 2**-498 and 2**-472.) From 2**63 on they are infinite. The gradient at silence is zero, not NaN.
+    Magnitudes up to 2**-50, 301 dB below full scale, are zero. Above 2**-38 they are accurate to the last bits. Under a
+    float64 policy, these limits are 2**-498 and 2**-472. Magnitudes of 2**63 or more are infinite. The gradient at
+    silence is zero, not NaN.
 
     Input shape:
         Complex tensor of any shape, usually `(batch, frames, bins, channels)`.
 
     Output shape:
-        The same shape, real and not negative.
+        Same shape, real and non-negative.
 
     Raises:
         ArgumentError: If the input is not complex.
@@ -31,7 +32,7 @@ class Magnitude(ComplexLayer):
     frame_local = True
 
     def call(self, spectrogram):
-        """Take the magnitude of every value."""
+        """Computes the magnitude of every value."""
         self.check_input(spectrogram)
         return ops.magnitude(spectrogram)
 

@@ -1,4 +1,4 @@
-"""Magnitude and phase of complex values, as channels."""
+"""Layer that splits a complex spectrogram into magnitude and phase."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ from audiopipe.layers.phase import Phase
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class MagnitudePhase(TwoPartLayer):
-    """Magnitude and phase of a complex spectrogram: the magnitudes of all channels, then the phases of all.
+    """Magnitude and phase of a complex spectrogram: the magnitudes of all channels, then the phases of all channels.
 
     Args:
-        return_decibel: Whether to put the magnitudes on a decibel scale, see `MagnitudeToDecibel`.
-        db_amin: Smaller magnitudes are raised to this one before the logarithm.
-        db_ref_value: The magnitude that becomes 0 dB.
-        db_dynamic_range: Decibels between the greatest and the smallest magnitude of a clip.
+        return_decibel: Whether to convert the magnitudes to decibels, see `MagnitudeToDecibel`.
+        db_amin: Minimum magnitude. Smaller magnitudes are raised to it before the logarithm.
+        db_ref_value: Magnitude that becomes 0 dB.
+        db_dynamic_range: Maximum difference between the largest and the smallest magnitude of a clip, in decibels.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
         `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)` for `channels_first`. Complex.
 
     Output shape:
-        The same with twice the channels. Real; the phases in radians, see `Phase`.
+        Same as the input, with twice as many channels. Real, with phases in radians, see `Phase`.
 
     Raises:
-        ArgumentError: If an argument is out of range, or the input is not complex or not of rank 4.
+        ArgumentError: If an argument is out of range, or if the input is not complex or not of rank 4.
 
     Example:
         >>> MagnitudePhase()(tf.constant([[[[2j, -3.0]]]], tf.complex64)).numpy()
@@ -48,7 +48,7 @@ class MagnitudePhase(TwoPartLayer):
     ):
         super().__init__(data_format, **kwargs)
         self.return_decibel = checks.boolean("return_decibel", return_decibel)
-        self.frame_local = not return_decibel  # the dynamic range is that of the clip
+        self.frame_local = not return_decibel  # the dynamic range depends on the whole clip
         self.magnitude = Magnitude(dtype=self.dtype_policy)
         self.decibel = MagnitudeToDecibel(db_ref_value, db_amin, db_dynamic_range, dtype=self.dtype_policy)
         self.phase = Phase(dtype=self.dtype_policy)
@@ -57,10 +57,10 @@ class MagnitudePhase(TwoPartLayer):
         for layer in (self.magnitude, self.decibel, self.phase):
             layer.build(input_shape)
 
-    # The inner layers' methods are called and not the layers, which would cast to their own precision.
+    # Calling an inner layer would cast its input to the layer's own precision, so its methods are called instead.
 
     def call(self, spectrogram):
-        """Take magnitude and phase of every value."""
+        """Computes the magnitude and phase of every value."""
         self.check_input(spectrogram)
         return self._join(self.magnitude.call(spectrogram), self.phase.call(spectrogram))
 

@@ -1,4 +1,4 @@
-"""Decibel scale."""
+"""Layer that converts magnitudes or powers to decibels."""
 
 import math
 from typing import Any
@@ -15,20 +15,21 @@ from audiopipe.signal import ops
 class MagnitudeToDecibel(AudioLayer):
     """Decibel scale with a limited dynamic range: `10 * log10(max(x, amin) / max(ref_value, amin))`.
 
-    The factor is 10 whether `x` is a power or a magnitude, as in Kapre. Values more than `dynamic_range` below the
-    greatest of the clip are raised to that limit. The greatest value is that of each clip, over all its frames, bins
-    and channels, and never that of the batch: neighbours do not change a clip.
+    The factor is 10 for powers and for magnitudes, as in Kapre. Values more than `dynamic_range` below the maximum of
+    the clip are raised to that limit. The maximum is taken over all frames, bins and channels of one clip. It does not
+    depend on the other clips of a batch.
 
     Args:
-        ref_value: The value that becomes 0 dB, greater than 0.
-        amin: Smaller values are raised to this one, greater than 0.
-        dynamic_range: Decibels between the greatest and the smallest value of the output, greater than 0.
+        ref_value: Value that becomes 0 dB, greater than 0.
+        amin: Minimum value, greater than 0. Smaller values are raised to it before the logarithm.
+        dynamic_range: Maximum difference between the largest and the smallest value of a clip, in decibels. Greater
+            than 0.
 
     Input shape:
         `(batch, ...)`, real, usually `(batch, frames, bins, channels)`. A tensor of rank 1 is one clip.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -45,7 +46,7 @@ class MagnitudeToDecibel(AudioLayer):
         self.dynamic_range = checks.real("dynamic_range", dynamic_range, above=0)
 
     def call(self, spectrogram):
-        """Put a batch of spectrograms on a decibel scale."""
+        """Converts a batch of spectrograms to decibels."""
         self.check_input(spectrogram)
         dtype = spectrogram.dtype
         reference = 10 * math.log10(max(self.ref_value, self.amin))
@@ -53,8 +54,8 @@ class MagnitudeToDecibel(AudioLayer):
         if reference:
             decibels = decibels - tf.constant(reference, dtype)
         axes = list(range(1, spectrogram.shape.rank)) or None
-        greatest = tf.reduce_max(decibels, axis=axes, keepdims=True)
-        return tf.maximum(decibels, greatest - tf.constant(self.dynamic_range, dtype))
+        maximum = tf.reduce_max(decibels, axis=axes, keepdims=True)
+        return tf.maximum(decibels, maximum - tf.constant(self.dynamic_range, dtype))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

@@ -1,4 +1,4 @@
-"""Keras's mel spectrogram."""
+"""Layer that computes the mel spectrogram of Keras."""
 
 from typing import Any
 
@@ -22,38 +22,40 @@ from audiopipe.signal.framing import CentredFraming
 class MelSpectrogram(AudioLayer):
     """Mel spectrogram with the arguments and the values of `keras.layers.MelSpectrogram`.
 
-    Frames are centred on the samples 0, `sequence_stride`, ...; a clip is continued by reflection on both sides. Unlike
-    Keras's layer, it takes the dynamic range of every clip over that clip alone, takes clips of every length, and
-    computes in float64 under a float64 policy. `audiopipe.composed.get_keras_melspectrogram_layer` makes the same
-    feature for clips with channels.
+    Frames are centred on the samples 0, `sequence_stride`, `2 * sequence_stride` and so on. A clip is padded by
+    reflection on both sides. Unlike the layer of Keras, this layer limits the dynamic range of each clip separately,
+    accepts clips of every length, and computes in float64 under a float64 policy.
+    `audiopipe.composed.get_keras_melspectrogram_layer` returns a layer that computes this feature for clips with
+    channels.
 
     Args:
         fft_length: Length of the Fourier transform, in samples.
         sequence_stride: Samples between neighbouring frames.
         sequence_length: Length of the window, in samples, at most `fft_length`. None means `fft_length`.
-        window: `"hann"`, `"hamming"`, the window's `sequence_length` values, or None for no window:
-            a frame then has `fft_length` samples, whatever `sequence_length` is, as in Keras.
-        sampling_rate: Samples per second of the waveform, in hertz.
+        window: `"hann"`, `"hamming"`, the `sequence_length` values of a window, or None for no window. Without a
+            window, a frame has `fft_length` samples and `sequence_length` has no effect, as in Keras.
+        sampling_rate: Sample rate of the waveform, in hertz.
         num_mel_bins: Number of mel bands.
         min_freq: Lowest frequency of the filterbank, in hertz.
-        max_freq: Highest frequency, in hertz, at most half the sampling rate. None means `sampling_rate // 2`.
-        power_to_db: Whether to put the result on a decibel scale: `10 * log10(max(x, min_power))` relative to
+        max_freq: Highest frequency of the filterbank, in hertz, at most half the sampling rate. None means
+            `sampling_rate // 2`.
+        power_to_db: Whether to convert the result to decibels: `10 * log10(max(x, min_power))` relative to
             `max(abs(ref_power), min_power)`.
-        top_db: Decibels between the greatest and the smallest value of a clip.
+        top_db: Maximum difference between the largest and the smallest value of a clip, in decibels.
         mag_exp: Exponent of the magnitude, greater than 0: 1 for magnitudes, 2 for powers.
-        min_power: Smaller values are raised to this one before the logarithm.
-        ref_power: The value that becomes 0 dB.
+        min_power: Minimum value. Smaller values are raised to it before the logarithm.
+        ref_power: Value that becomes 0 dB.
 
     Input shape:
         `(samples,)` or `(batch, samples)`. float32, full scale 1.0.
 
     Output shape:
-        `(num_mel_bins, frames)` or `(batch, num_mel_bins, frames)`. With an even `fft_length`
-        there are `1 + samples // sequence_stride` frames, with an odd one `1 + (samples - 1) // sequence_stride`, and
-        none for no samples.
+        `(num_mel_bins, frames)` or `(batch, num_mel_bins, frames)`. The number of frames is
+        `1 + samples // sequence_stride` if `fft_length` is even, and `1 + (samples - 1) // sequence_stride` if it is
+        odd. A clip without samples has no frames.
 
     Raises:
-        ArgumentError: If an argument is out of range, or the input is not of rank 1 or 2 or holds integers.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 1 or 2 or not floating-point.
 
     Example:
         >>> layer = MelSpectrogram(fft_length=512, sequence_stride=160, num_mel_bins=40)
@@ -107,18 +109,20 @@ class MelSpectrogram(AudioLayer):
         upper_edge_hertz: float = 3800.0,
         dtype: str = "float32",
     ) -> tf.Tensor:
-        """The matrix that sums frequency bins into mel bands, computed in float64 and rounded once.
+        """Returns the matrix that sums frequency bins into mel bands.
+
+        The matrix is computed in float64 and rounded once.
 
         Args:
             num_mel_bins: Number of mel bands.
             num_spectrogram_bins: Number of frequency bins, evenly spaced from 0 to half the sampling rate.
-            sampling_rate: Samples per second, in hertz.
-            lower_edge_hertz: Lower corner of the first band, in hertz.
-            upper_edge_hertz: Upper corner of the last band, in hertz.
-            dtype: A floating-point type.
+            sampling_rate: Sample rate, in hertz.
+            lower_edge_hertz: Lower edge of the first band, in hertz.
+            upper_edge_hertz: Upper edge of the last band, in hertz.
+            dtype: Floating-point dtype of the matrix.
 
         Returns:
-            A tensor of shape `[num_spectrogram_bins, num_mel_bins]`, in 0 .. 1.
+            Tensor of shape `[num_spectrogram_bins, num_mel_bins]` with values in 0 .. 1.
 
         Raises:
             ArgumentError: If a value is out of range.
@@ -129,15 +133,15 @@ class MelSpectrogram(AudioLayer):
         return tf.cast(tf.constant(matrix), dtype)
 
     def stages(self, input_data_format: str, output_data_format: str, name: str) -> list[keras.layers.Layer]:
-        """The layers that together compute the same for clips with channels.
+        """Returns the layers that compute this feature for clips with channels.
 
         Args:
-            input_data_format: Layout of the waveform, see `STFT`.
-            output_data_format: Layout of the result.
-            name: What the layers' names begin with.
+            input_data_format: Data format of the waveform, see `STFT`.
+            output_data_format: Data format of the result.
+            name: Prefix of the names of the layers.
 
         Returns:
-            New layers, first to last, for `audiopipe.layers.ComposedLayer`.
+            List of new layers, first to last, for `audiopipe.layers.ComposedLayer`.
         """
         framing, dtype = self.framing, self.compute_dtype
         before, after = framing.padding
@@ -175,7 +179,7 @@ class MelSpectrogram(AudioLayer):
         return layers
 
     def call(self, waveform):
-        """Compute the mel spectrogram of a clip or of a batch of clips."""
+        """Computes the mel spectrogram of a clip or of a batch of clips."""
         self.check_input(waveform)
         clips = waveform if waveform.shape.rank == 2 else waveform[None]
         bands = tf.transpose(self._composed(clips[:, None, :])[:, 0], [0, 2, 1])

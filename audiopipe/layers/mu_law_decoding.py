@@ -1,4 +1,4 @@
-"""Expansion of mu-law codes."""
+"""Layer that decodes mu-law codes to a waveform."""
 
 import math
 from typing import Any
@@ -13,20 +13,21 @@ from audiopipe.signal import ops
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class MuLawDecoding(AudioLayer):
-    """The waveform that mu-law codes stand for: the inverse of `MuLawEncoding`, up to half a step.
+    """Waveform decoded from mu-law codes: the inverse of `MuLawEncoding`, up to half a step.
 
-    With `mu = quantization_channels - 1` and `y = 2 * code / mu - 1` it is `sign(y) * ((1 + mu)**abs(y) - 1) / mu`.
-    Codes may be floating-point numbers, also between two integers; the gradient is that of the formula.
+    With `mu = quantization_channels - 1` and `y = 2 * code / mu - 1`, the sample is
+    `sign(y) * ((1 + mu)**abs(y) - 1) / mu`. Codes may be floating-point numbers, also between two integers. The
+    gradient is that of the formula.
 
     Args:
-        quantization_channels: Number of codes, 2 .. 65536. 256 are 8 bits.
+        quantization_channels: Number of codes, 2 .. 65536. It is 256 for 8 bits.
 
     Input shape:
-        Any, usually `(batch, time, channels)`. Integers or floating-point numbers. Codes outside of
-        0 .. `quantization_channels - 1` count as the nearest in it.
+        Any shape, usually `(batch, time, channels)`. Integer or floating-point. Codes outside
+        0 .. `quantization_channels - 1` are clipped to this range.
 
     Output shape:
-        The same. float32 (float64 under a float64 policy) in -1 .. 1 up to rounding.
+        Same as the input. float32 (float64 under a float64 policy) in -1 .. 1, up to rounding.
 
     Raises:
         ArgumentError: If the number of codes is out of range.
@@ -41,11 +42,11 @@ class MuLawDecoding(AudioLayer):
         self.quantization_channels = quantization_channels_of(quantization_channels)
 
     def call(self, codes):
-        """Decode a waveform."""
+        """Decodes a waveform."""
         mu = self.quantization_channels - 1
-        doubled = 2 * tf.clip_by_value(tf.cast(codes, self.compute_dtype), 0, mu) - mu  # of integers without rounding
+        doubled = 2 * tf.clip_by_value(tf.cast(codes, self.compute_dtype), 0, mu) - mu  # exact for integers
         negative = doubled < 0
-        # Not abs and sign: their gradients would vanish in the middle.
+        # tf.where in place of abs and sign, whose gradients are zero at the middle code.
         magnitude = tf.where(negative, -doubled, doubled)
         expanded = ops.expm1(magnitude * tf.constant(math.log1p(mu) / mu, doubled.dtype))
         return tf.where(negative, -expanded, expanded) * tf.constant(1 / mu, doubled.dtype)

@@ -1,4 +1,4 @@
-"""Mu-law compression to integers."""
+"""Layer that encodes a waveform as mu-law codes."""
 
 import math
 from typing import Any
@@ -10,11 +10,11 @@ from audiopipe import checks
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
 
-GREATEST_QUANTIZATION_CHANNELS = 2**16  # beyond it neighbouring codes come close to the precision of float32
+GREATEST_QUANTIZATION_CHANNELS = 2**16  # steps of more codes would come close to the precision of float32
 
 
 def quantization_channels_of(value: Any) -> int:
-    """Check the number of codes of a mu-law layer."""
+    """Returns the number of codes of a mu-law layer, or raises an error if it is out of range."""
     value = checks.integer("quantization_channels", value, minimum=2)
     if value > GREATEST_QUANTIZATION_CHANNELS:
         raise checks.fail("quantization_channels", f"at most {GREATEST_QUANTIZATION_CHANNELS}", value)
@@ -23,23 +23,23 @@ def quantization_channels_of(value: Any) -> int:
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class MuLawEncoding(AudioLayer):
-    """Quantise a waveform with steps that are fine for soft samples and coarse for loud ones (ITU-T G.711).
+    """Mu-law codes of a waveform, with small steps for quiet samples and large steps for loud samples (ITU-T G.711).
 
-    With `mu = quantization_channels - 1` a sample x becomes the code nearest to
+    With `mu = quantization_channels - 1`, the code of a sample x is the integer nearest to
     `mu / 2 * (1 + sign(x) * log(1 + mu * abs(x)) / log(1 + mu))`. Samples beyond full scale are clipped to -1 .. 1. NaN
-    gets the code of silence, as an integer has no NaN. Integers have no gradient.
+    gets the code of silence, because integers have no NaN. The layer has no gradient, because its output is integer.
 
     Args:
-        quantization_channels: Number of codes, 2 .. 65536. 256 are 8 bits.
+        quantization_channels: Number of codes, 2 .. 65536. It is 256 for 8 bits.
 
     Input shape:
-        Any, usually `(batch, time, channels)`. Real, full scale 1.0.
+        Any shape, usually `(batch, time, channels)`. Floating-point, full scale 1.0.
 
     Output shape:
-        The same. int32 in 0 .. `quantization_channels - 1`.
+        Same as the input. int32 in 0 .. `quantization_channels - 1`.
 
     Raises:
-        ArgumentError: If the number of codes is out of range, or the input holds integers.
+        ArgumentError: If the number of codes is out of range, or if the input is not floating-point.
 
     Example:
         >>> MuLawEncoding(256)(tf.constant([-2.0, -1.0, -0.01, 0.0, 0.01, 1.0])).numpy()
@@ -53,7 +53,7 @@ class MuLawEncoding(AudioLayer):
         self.quantization_channels = quantization_channels_of(quantization_channels)
 
     def call(self, waveform):
-        """Encode a waveform."""
+        """Encodes a waveform."""
         self.check_input(waveform)
         mu = self.quantization_channels - 1
         waveform = tf.where(tf.math.is_nan(waveform), tf.zeros([], waveform.dtype), waveform)

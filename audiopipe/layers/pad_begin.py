@@ -1,4 +1,4 @@
-"""Zeros before a waveform."""
+"""Layer that pads the beginning of a waveform."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ from audiopipe.layers.waveform_layer import WaveformLayer
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class PadBegin(WaveformLayer):
-    """Put a number of zeros before a waveform.
+    """Padding of a waveform with zeros at its beginning.
 
-    `STFT` puts `n_fft - hop_length` of them where `pad_begin` is set; this layer is for any other number.
+    `STFT` with `pad_begin=True` adds `n_fft - hop_length` zeros. Use this layer for any other number.
 
     Args:
         length: Number of zeros, at least 0.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
-        `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`. Floating point.
+        `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`. Floating-point.
 
     Output shape:
-        The same, with `length` samples more.
+        Same as the input, with `length` more samples.
 
     Raises:
-        ArgumentError: If an argument is out of range or the input is not of rank 3.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 3.
 
     Example:
         >>> PadBegin(2)(tf.ones([1, 3, 1])).numpy().ravel()
@@ -38,7 +38,7 @@ class PadBegin(WaveformLayer):
         self.length = checks.integer("length", length, minimum=0)
 
     def call(self, waveform):
-        """Pad a batch of waveforms."""
+        """Pads a batch of waveforms."""
         self.check_input(waveform)
         return tf.pad(waveform, [[self.length if axis == self.time_axis else 0, 0] for axis in range(3)])
 

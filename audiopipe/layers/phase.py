@@ -1,4 +1,4 @@
-"""Phase of complex values."""
+"""Layer that computes the phase of complex values."""
 
 import keras
 
@@ -10,14 +10,14 @@ from audiopipe.signal import ops
 class Phase(ComplexLayer):
     """Phase of a complex spectrogram, in radians.
 
-    At silence the phase and its gradient are zero. Silence is a value whose real and imaginary part are both smaller
-    than 2**-63, 380 dB below full scale (2**-511 for complex128), see `audiopipe.signal.ops.phase`.
+    The phase and its gradient are zero at silence. A value is silent if the magnitudes of its real and imaginary part
+    are both below 2**-63, 380 dB below full scale (2**-511 for complex128). See `audiopipe.signal.ops.phase`.
 
     Input shape:
         Complex tensor of any shape, usually `(batch, frames, bins, channels)`.
 
     Output shape:
-        The same shape, real, in -pi .. pi.
+        Same shape, real, in -pi .. pi.
 
     Raises:
         ArgumentError: If the input is not complex.
@@ -30,7 +30,7 @@ class Phase(ComplexLayer):
     frame_local = True
 
     def call(self, spectrogram):
-        """Take the phase of every value."""
+        """Computes the phase of every value."""
         self.check_input(spectrogram)
         return ops.phase(spectrogram)
 

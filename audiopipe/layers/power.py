@@ -1,4 +1,4 @@
-"""Powers of magnitudes."""
+"""Layer that raises magnitudes to a power."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from audiopipe.signal import ops
 class Power(AudioLayer):
     """Magnitudes raised to a power.
 
-    The gradient at silence is zero, also where that of the formula is infinite.
+    The gradient at silence is zero, even if the formula gives an infinite gradient.
 
     Args:
-        exponent: The exponent, greater than 0: 2 makes powers of magnitudes.
+        exponent: Exponent, greater than 0. An exponent of 2 turns magnitudes into powers.
 
     Input shape:
-        Tensor of any shape, usually `(batch, frames, bins, channels)`. Real and not negative.
+        Tensor of any shape, usually `(batch, frames, bins, channels)`. Real and non-negative.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
         ArgumentError: If the exponent is out of range.
@@ -39,7 +39,7 @@ class Power(AudioLayer):
         self.exponent = checks.real("exponent", exponent, above=0)
 
     def call(self, magnitudes):
-        """Raise every value to the power."""
+        """Raises every value to the power."""
         self.check_input(magnitudes)
         return ops.power(magnitudes, self.exponent)
 

@@ -1,4 +1,4 @@
-"""What the layers that change a batch at random have in common."""
+"""Base class of layers that change a batch at random."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ LARGEST_INT32 = 2**31 - 1
 
 
 class RandomLayer(SpectrogramLayer):
-    """Base class: calls `augment` in training and returns the input as it is otherwise.
+    """Base class of layers that call `augment` in training and otherwise return the input unchanged.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
-        seed: An integer, with which a new layer draws the same again. None means a seed drawn at random.
+        seed: Integer seed. New layers with the same seed draw the same numbers. None means a random seed.
     """
 
     def __init__(self, data_format: str = "default", seed: int | None = None, **kwargs: Any):
@@ -25,18 +25,18 @@ class RandomLayer(SpectrogramLayer):
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, inputs, training=None):
-        """Change a batch at random, in training only."""
+        """Changes a batch at random, in training only."""
         shape = self.check_input(inputs)
         return tf.ensure_shape(self.augment(inputs), shape) if training else inputs
 
     def augment(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Change each example of a batch at random."""
+        """Changes each example of a batch at random."""
         raise NotImplementedError
 
     def draw(self, shape: list[Any]) -> tf.Tensor:
-        """New integers in 0 .. 2**31 - 2 at every call, of the given shape.
+        """Returns random integers in 0 .. 2**31 - 2 of the given shape, new ones at every call.
 
-        The state that decides them is a variable, so a graph draws anew as well.
+        The state of the generator is a variable, so every call of a graph draws new integers too.
         """
         return keras.random.randint(shape, 0, LARGEST_INT32, seed=self.seed_generator)
 

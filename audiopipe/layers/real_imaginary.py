@@ -1,4 +1,4 @@
-"""Real and imaginary part of complex values, as channels."""
+"""Layer that splits a complex spectrogram into real and imaginary part."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,7 @@ from audiopipe.layers.complex_layer import TwoPartLayer
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class RealImaginary(TwoPartLayer):
-    """A complex spectrogram as real numbers: the real parts of all channels, then the imaginary parts of all.
+    """Parts of a complex spectrogram: the real parts of all channels, then the imaginary parts of all channels.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
@@ -17,7 +17,7 @@ class RealImaginary(TwoPartLayer):
         `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)` for `channels_first`. Complex.
 
     Output shape:
-        The same with twice the channels. Real.
+        Same as the input, with twice as many channels. Real.
 
     Raises:
         ArgumentError: If the input is not complex or not of rank 4.
@@ -30,7 +30,7 @@ class RealImaginary(TwoPartLayer):
     frame_local = True
 
     def call(self, spectrogram):
-        """Take both parts of every value."""
+        """Splits a batch of spectrograms."""
         self.check_input(spectrogram)
         return self.join(tf.math.real(spectrogram), tf.math.imag(spectrogram))
 

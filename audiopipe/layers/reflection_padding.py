@@ -1,4 +1,4 @@
-"""Continuing a waveform by its mirror image."""
+"""Layer that pads a waveform by reflection."""
 
 from typing import Any
 
@@ -12,24 +12,24 @@ from audiopipe.signal.framing import any_samples
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class ReflectionPadding(WaveformLayer):
-    """Continue a waveform by reflection on both sides, as `numpy.pad(mode="reflect")` does.
+    """Padding of a waveform by reflection on both sides, as with `numpy.pad(mode="reflect")`.
 
-    The first and the last sample are mirrors and are not repeated. A waveform shorter than the padding is reflected
-    again and again, one of a single sample is continued with that sample, and one without samples stays so.
+    The first and the last sample are not repeated. A waveform shorter than the padding is reflected several times. A
+    single sample is repeated, and a waveform without samples is not padded.
 
     Args:
-        before: Samples to put before the waveform.
-        after: Samples to put after it.
+        before: Number of samples to add before the waveform.
+        after: Number of samples to add after the waveform.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
         `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`.
 
     Output shape:
-        The same with `before + time + after` samples.
+        Same as the input, with `before + time + after` samples.
 
     Raises:
-        ArgumentError: If an argument is out of range or the input is not of rank 3.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 3.
 
     Example:
         >>> layer = ReflectionPadding(2, 3, data_format="channels_first")
@@ -43,14 +43,14 @@ class ReflectionPadding(WaveformLayer):
         self.after = checks.integer("after", after, minimum=0)
 
     def call(self, waveform):
-        """Continue a batch of waveforms."""
+        """Pads a batch of waveforms."""
         self.check_input(waveform)
         axis = self.time_axis
         time = tf.shape(waveform)[axis] if waveform.shape[axis] is None else waveform.shape[axis]
         last = time - any_samples(time)
 
         def reflected(start, stop):
-            # A triangle wave, 0 1 .. last .. 1 0 1 .., is where the samples of an endless reflection come from.
+            # An endless reflection takes its samples from a triangle wave of indices: 0 1 .. last .. 1 0 1 ..
             sources = last - tf.abs(tf.range(start, stop) % tf.maximum(2 * last, 1) - last)
             return tf.gather(waveform, sources, axis=axis)
 

@@ -1,4 +1,4 @@
-"""SpecAugment."""
+"""Layer that masks bins and frames at random."""
 
 from typing import Any
 
@@ -11,31 +11,31 @@ from audiopipe.layers.random_layer import RandomLayer
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class SpecAugment(RandomLayer):
-    """Mask random stripes of bins and of frames, in training only (Park et al. 2019, arXiv:1904.08779).
+    """Random masks over bins and over frames, in training only (Park et al. 2019, arXiv:1904.08779).
 
-    The width of a mask is drawn from 0 .. its `mask_param`, each as likely, and its start from all places where it
-    fits. Masks may overlap. All channels of an example get the same masks, other examples get others, and every call
-    draws anew, inside a `tf.function` and a `tf.data` map as well.
+    The width of a mask is uniform in 0 .. `mask_param`, and its start is uniform over all positions where it fits.
+    Masks may overlap. All channels of an example have the same masks, but each example has its own. Every call draws
+    new masks, also inside a `tf.function` and a `tf.data` map. In a graph with an unknown number of frames or bins,
+    masks are at most as wide as the spectrogram.
 
     Args:
-        freq_mask_param: Greatest width of a mask over bins. 0 masks none.
-        time_mask_param: Greatest width of a mask over frames. 0 masks none.
+        freq_mask_param: Maximum width of a mask over bins. If 0, no bins are masked.
+        time_mask_param: Maximum width of a mask over frames. If 0, no frames are masked.
         n_freq_masks: Number of masks over bins.
         n_time_masks: Number of masks over frames.
-        mask_value: The value of what is masked.
+        mask_value: Value of masked bins and frames.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
-        seed: An integer, with which a new layer draws the same again. None means a seed drawn at random.
+        seed: Integer seed. New layers with the same seed draw the same masks. None means a random seed.
 
     Input shape:
         `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)` for `channels_first`. Real.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
-        ArgumentError: If an argument is out of range, the input is not of rank 4, or in training or in a model of
-            fixed size there are fewer frames or bins than a mask may be wide. In a graph that does not know their
-            number, masks are at most as wide as the spectrogram.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 4. Also if the input has fewer
+            frames or bins than the maximum width of a mask, in training or in a model of fixed size.
 
     Example:
         >>> spectrogram = tf.ones([1, 50, 40, 1])
@@ -66,19 +66,22 @@ class SpecAugment(RandomLayer):
 
     def augment(self, inputs):
         self._check_sizes(inputs.shape)
-        masked = self._masked(inputs, self.frame_axis, self.time_mask_param, self.n_time_masks)
-        masked |= self._masked(inputs, self.bin_axis, self.freq_mask_param, self.n_freq_masks)
+        masked = self._mask(inputs, self.frame_axis, self.time_mask_param, self.n_time_masks)
+        masked |= self._mask(inputs, self.bin_axis, self.freq_mask_param, self.n_freq_masks)
         return tf.where(masked, tf.constant(self.mask_value, inputs.dtype), inputs)
 
-    def _masked(self, spectrogram: tf.Tensor, axis: int, mask_param: int, n_masks: int) -> tf.Tensor:
-        """Whether a value is masked, `[batch, 1, 1, 1]` with the size of the spectrogram at `axis`."""
+    def _mask(self, spectrogram: tf.Tensor, axis: int, mask_param: int, n_masks: int) -> tf.Tensor:
+        """Returns a boolean tensor that is True for masked values.
+
+        Its shape is `[batch, 1, 1, 1]` with the size of the spectrogram at `axis`.
+        """
         batch, size = tf.shape(spectrogram)[0], tf.shape(spectrogram)[axis]
-        # The remainder of a number below 2**31 favours no width and no start by more than size / 2**31.
+        # The remainders favour some widths and starts, but by at most size / 2**31.
         widths, starts = tf.unstack(self.draw([2, batch, n_masks, 1]))
         widths %= tf.minimum(mask_param, size) + 1
         starts %= size - widths + 1
-        places = tf.range(size)
-        masked = tf.reduce_any((starts <= places) & (places < starts + widths), axis=1)
+        positions = tf.range(size)
+        masked = tf.reduce_any((starts <= positions) & (positions < starts + widths), axis=1)
         return tf.reshape(masked, [batch, *(size if other == axis else 1 for other in (1, 2, 3))])
 
     def compute_output_spec(self, inputs, **kwargs):
@@ -86,9 +89,9 @@ class SpecAugment(RandomLayer):
         return super().compute_output_spec(inputs, **kwargs)
 
     def _check_sizes(self, shape: tuple[int | None, ...]) -> None:
-        """Raise an error if a mask may be wider than the spectrogram.
+        """Raises an error if a mask can be wider than the spectrogram.
 
-        Not in inference: a model for clips of any length takes a short one as well.
+        This is not checked in inference, because a model for clips of any length must accept short clips too.
         """
         shape = self.compute_output_shape(shape)
         n_frames, n_bins = shape[self.frame_axis], shape[self.bin_axis]

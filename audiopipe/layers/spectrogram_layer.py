@@ -1,4 +1,4 @@
-"""What the layers from a batch of spectrograms to a batch of spectrograms have in common."""
+"""Base class of layers that take spectrograms in one data format."""
 
 from typing import Any
 
@@ -11,7 +11,9 @@ LAYOUTS = {
 
 
 class SpectrogramLayer(AudioLayer):
-    """Base class: knows where frames, bins and channels are, and refuses what is no batch of real spectrograms.
+    """Base class of layers from a batch of spectrograms to a batch of spectrograms.
+
+    It provides the axes of frames, bins and channels, and refuses any input but a batch of real spectrograms.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.

@@ -1,4 +1,4 @@
-"""Short-time Fourier transform."""
+"""Layer that computes the short-time Fourier transform."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +17,8 @@ from audiopipe.signal.framing import Framing
 class STFT(AudioLayer):
     """Short-time Fourier transform of a waveform.
 
-    Frames of `win_length` samples are multiplied with the window, padded with zeros on the right to `n_fft`, and
-    transformed. A clip shorter than one frame has no frames, unless padding gives it some.
+    Frames of `win_length` samples are multiplied by the window, padded with zeros on the right to `n_fft` samples, and
+    transformed. A clip shorter than one frame has no frames unless it is padded.
 
     Args:
         n_fft: Length of the Fourier transform, in samples.
@@ -26,11 +26,11 @@ class STFT(AudioLayer):
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
             `"vorbis_window"`, or None for `"hann_window"`.
-        pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
-        pad_end: Whether to put zeros after it, so that no sample is dropped.
+        pad_begin: Whether to add `n_fft - hop_length` zeros before the waveform.
+        pad_end: Whether to add zeros after the waveform, so that no sample is dropped.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
-        output_data_format: The same for the output.
-        window: A window of your own in place of a named one: `win_length` numbers.
+        output_data_format: Data format of the output, with the same choices.
+        window: The `win_length` values of a custom window, in place of `window_name`.
 
     Input shape:
         `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`. float32, full scale 1.0.
@@ -40,7 +40,7 @@ class STFT(AudioLayer):
         (complex128 under a float64 policy).
 
     Raises:
-        ArgumentError: If an argument is out of range or the input is not of rank 3.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 3.
 
     Example:
         >>> waveform = np.zeros((1, 16000, 1), "float32")
@@ -69,7 +69,7 @@ class STFT(AudioLayer):
         )
         self.frame_local = not (self.framing.begin_padding or self.framing.pad_end)
         if window is not None and window_name is not None:
-            raise checks.fail("window_name", "left out where a window is given by its values", window_name)
+            raise checks.fail("window_name", "None if window is given", window_name)
         win_length = self.framing.win_length
         self.own_window = None if window is None else windows.custom_window("window", window, win_length)
         self.window_name = None if window is not None else windows.canonical_window_name(window_name)
@@ -79,10 +79,10 @@ class STFT(AudioLayer):
         self.output_data_format = resolve_data_format("output_data_format", output_data_format)
 
     def call(self, waveform):
-        """Transform a batch of waveforms."""
+        """Transforms a batch of waveforms."""
         framing = self.framing
         frames = self._windowed_frames(waveform)
-        if framing.win_length < framing.n_fft:  # which rfft would do as well, but not where there are no frames
+        if framing.win_length < framing.n_fft:  # rfft pads too, but not if there are no frames
             frames = tf.pad(frames, [[0, 0], [0, 0], [0, 0], [0, framing.n_fft - framing.win_length]])
         return self._in_output_format(ops.rfft(frames, framing.n_fft))
 
@@ -91,7 +91,7 @@ class STFT(AudioLayer):
         return parts.map(self._in_output_format)
 
     def _windowed_frames(self, waveform: tf.Tensor) -> tf.Tensor:
-        """Frames `(batch, channels, frames, win_length)`."""
+        """Returns windowed frames of shape `(batch, channels, frames, win_length)`."""
         self.check_input(waveform)
         framing = self.framing
         if self.input_data_format == "channels_last":

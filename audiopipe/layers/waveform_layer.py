@@ -1,4 +1,4 @@
-"""What the layers that take a batch of waveforms and know one data format have in common."""
+"""Base class of layers that take waveforms in one data format."""
 
 from typing import Any
 
@@ -8,7 +8,9 @@ LAYOUTS = {"channels_last": "(batch, time, channels)", "channels_first": "(batch
 
 
 class WaveformLayer(AudioLayer):
-    """Base class: knows where time and channels are, and refuses input of another rank than 3.
+    """Base class of layers that take a batch of waveforms.
+
+    It provides the axes of time and channels, and refuses inputs that are not of rank 3.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.

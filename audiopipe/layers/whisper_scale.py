@@ -1,4 +1,4 @@
-"""The scale of Whisper's log-mel spectrogram."""
+"""Layer that computes the logarithmic scale of Whisper."""
 
 from typing import Any
 
@@ -13,23 +13,25 @@ from audiopipe.signal import ops, whisper
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class WhisperScale(SpectrogramLayer):
-    """Decimal logarithm of powers, limited to 8 below the greatest one of the clip, plus 4 and divided by 4.
+    """Scale of Whisper's log-mel spectrogram: `(max(log10(x), maximum - 8) + 4) / 4`.
 
-    Powers below 1e-10 are raised to it. The greatest value is that of each clip, over all its frames, bins and
-    channels, as in `MagnitudeToDecibel`. What silent frames would become can stand behind those that were computed.
+    Powers `x` below 1e-10 are raised to 1e-10. `maximum` is the largest `log10(x)` over all frames, bins and channels
+    of one clip, as in `MagnitudeToDecibel`. The layer can append the values of silent frames, so that these need not be
+    computed.
 
     Args:
-        n_frames: Frames of the output: silent ones follow those of the input. None adds none.
+        n_frames: Number of frames of the output. Silent frames are appended to reach it. None appends none.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
         `(batch, frames, bins, channels)`, or `(batch, channels, frames, bins)` for `channels_first`. Powers.
 
     Output shape:
-        The same with `n_frames` frames. Between -1.5 and what is 2 more than the smallest value.
+        Same as the input, with `n_frames` frames. Values are at least -1.5 and span at most 2.
 
     Raises:
-        ArgumentError: If an argument is out of range, or the input is not of rank 4 or has more frames.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 4 or has more than `n_frames`
+            frames.
 
     Example:
         >>> WhisperScale(n_frames=2)(tf.constant([[[[1.0], [1e-4]]]])).numpy()[0, ..., 0]
@@ -42,20 +44,20 @@ class WhisperScale(SpectrogramLayer):
         self.n_frames = None if n_frames is None else checks.integer("n_frames", n_frames, minimum=1)
 
     def call(self, spectrogram):
-        """Put a batch of spectrograms on the scale."""
+        """Converts a batch of spectrograms to the scale."""
         output_shape = self.check_input(spectrogram)
         dtype = spectrogram.dtype
-        smallest = tf.constant(whisper.MIN_POWER, dtype)
-        levels = ops.log10(tf.maximum(spectrogram, smallest))
-        greatest = tf.reduce_max(levels, axis=[1, 2, 3], keepdims=True)
-        lowest = greatest - tf.constant(whisper.DYNAMIC_RANGE, dtype)
-        scaled = _shifted(tf.maximum(levels, lowest))
+        min_power = tf.constant(whisper.MIN_POWER, dtype)
+        levels = ops.log10(tf.maximum(spectrogram, min_power))
+        maximum = tf.reduce_max(levels, axis=[1, 2, 3], keepdims=True)
+        floor = maximum - tf.constant(whisper.DYNAMIC_RANGE, dtype)
+        scaled = _shifted(tf.maximum(levels, floor))
         if self.n_frames is None:
             return scaled
         axis, shape = self.frame_axis, tf.shape(scaled)
         missing = [self.n_frames - shape[axis] if place == axis else shape[place] for place in range(4)]
-        silence = _shifted(tf.maximum(ops.log10(smallest), lowest))
-        if scaled.shape[0] == 1:  # in a third of the time
+        silence = _shifted(tf.maximum(ops.log10(min_power), floor))
+        if scaled.shape[0] == 1:  # three times as fast as tf.broadcast_to
             silent = tf.fill(missing, tf.reshape(silence, []))
         else:
             silent = tf.broadcast_to(silence, missing)
@@ -69,7 +71,7 @@ class WhisperScale(SpectrogramLayer):
         if (shape[self.frame_axis] or 0) > self.n_frames:
             raise ArgumentError(
                 f"The input of {type(self).__name__} '{self.name}' must have at most n_frames={self.n_frames} frames. "
-                f"Received: shape={tuple(input_shape)}. Cut the waveform first, with audiopipe.layers.Chunk."
+                f"Received: shape={tuple(input_shape)}. Cut the waveform with audiopipe.layers.Chunk first."
             )
         shape[self.frame_axis] = self.n_frames
         return tuple(shape)

@@ -1,4 +1,4 @@
-"""The layers that have to pass every test of `test_harness.py`. A new layer is one more case in the list."""
+"""Layers that must pass every test in `test_harness.py`. Add a case to the list for every new layer."""
 
 import functools
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from audiopipe import composed, layers
 
 @dataclass(frozen=True)
 class Case:
-    """A layer and what goes into it.
+    """Layer and a batch of its input.
 
     Args:
-        name: What the case is called in the output of pytest.
-        make: Makes the layer, under the policy of the moment.
-        values: Makes a batch of input, in single precision.
-        time_axis: The axis of the input that is as long as the clip; its length and the batch's may be unknown.
-        complex_output: Whether the result is complex. It is then never cast.
-        integer_output: Whether the result is integers. They have no gradient.
-        rounds: Whether the result depends on the precision. That of a layer that only moves values does not.
-        last_is_cast: Whether the policy decides the dtype of the result, as for composed layers.
-        fixed_time: Whether the result is as long for every clip, and that length is known.
+        name: Name of the case in the output of pytest.
+        make: Function that makes the layer under the current policy.
+        values: Function that makes a batch of input in single precision.
+        time_axis: Axis of the input whose length is that of the clip. This length and the batch size may be unknown.
+        complex_output: Whether the result is complex. A complex result is never cast.
+        integer_output: Whether the result is integer. An integer result has no gradient.
+        rounds: Whether the result depends on the precision. If False, the layer only moves values.
+        last_is_cast: Whether the policy determines the dtype of the result, as for composed layers.
+        fixed_time: Whether the result has the same, known length for every clip.
     """
 
     name: str
@@ -37,22 +37,22 @@ class Case:
     fixed_time: bool = False
 
     def output_dtype(self, double: bool) -> str:
-        """Dtype of the result before any cast, under a float64 policy or another."""
+        """Returns the dtype of the result before any cast. `double` is True under a float64 policy."""
         if self.integer_output:
             return "int32"
         return ("complex128" if double else "complex64") if self.complex_output else "float64" if double else "float32"
 
     def shape(self, known_batch: bool, known_time: bool) -> tuple[int | None, ...]:
-        """Shape of the input with None for what is not known."""
+        """Returns the shape of the input, with None for unknown sizes."""
         known = {0: known_batch, self.time_axis: known_time}
         return tuple(size if known.get(axis, True) else None for axis, size in enumerate(self.values().shape))
 
     def inputs(self) -> keras.KerasTensor:
-        """Symbolic input for batches of any size and clips of any length."""
+        """Returns a symbolic input for batches of any size and clips of any length."""
         return keras.Input(batch_shape=self.shape(False, False), dtype=self.values().dtype.name)
 
     def model(self) -> keras.Model:
-        """A model of the layer alone."""
+        """Returns a model that contains only the layer."""
         inputs = self.inputs()
         return keras.Model(inputs, self.make()(inputs))
 
@@ -61,7 +61,7 @@ class Case:
 
 
 def waveforms(*shape):
-    """Noise whose values have no exact form in half precision."""
+    """Returns a function that makes noise, whose values half precision cannot represent exactly."""
     return lambda: (0.1 * np.random.default_rng(0).standard_normal(shape)).astype(np.float32)
 
 
@@ -74,7 +74,7 @@ def magnitudes(*shape):
 
 
 def codes(number, *shape):
-    """Mu-law codes as a model for floating-point input gets them."""
+    """Returns a function that makes mu-law codes as floating-point numbers, as a Keras model passes them."""
     return lambda: np.random.default_rng(0).integers(1, number - 1, shape).astype(np.float32)
 
 
@@ -192,9 +192,9 @@ CASES = [
     Case("spec augment in inference", lambda: layers.SpecAugment(3, 2), waveforms(3, 4, 7, 2), rounds=False),
     Case("channel swap in inference", layers.ChannelSwap, waveforms(3, 333, 2), rounds=False),
     Case("power", lambda: layers.Power(1.5), magnitudes(3, 4, 7, 2)),
-    Case("reflection", lambda: layers.ReflectionPadding(9, 8), waveforms(3, 333, 2), rounds=False),
+    Case("reflection padding", lambda: layers.ReflectionPadding(9, 8), waveforms(3, 333, 2), rounds=False),
     Case(
-        "reflection longer than the clip, channels first",
+        "reflection padding longer than the clip, channels first",
         lambda: layers.ReflectionPadding(30, 20, FIRST),
         waveforms(2, 3, 7),
         time_axis=2,
@@ -202,7 +202,7 @@ CASES = [
     ),
     Case("keras's mel spectrogram", lambda: layers.MelSpectrogram(**KERAS_MEL), waveforms(3, 1000)),
     Case(
-        "keras's mel spectrogram, magnitudes, own window",
+        "keras's mel spectrogram, magnitudes, custom window",
         lambda: layers.MelSpectrogram(
             **KERAS_MEL, window=[0.5, 1.0] * 50, sequence_length=100, mag_exp=1.0, power_to_db=False
         ),
@@ -268,7 +268,7 @@ CASES = [
         complex_spectrograms(2, 3, 4, 7),
         time_axis=2,
     ),
-    Case("zeros before", lambda: layers.PadBegin(9), waveforms(3, 33, 2), rounds=False),
+    Case("zeros at the beginning", lambda: layers.PadBegin(9), waveforms(3, 33, 2), rounds=False),
     Case("inverse stft", lambda: layers.InverseSTFT(64, 50, 15), complex_spectrograms(3, 9, 33, 2)),
     Case(
         "inverse stft, hop longer than the window, channels first",

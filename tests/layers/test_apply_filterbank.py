@@ -1,4 +1,4 @@
-"""The product of a spectrogram and a filterbank."""
+"""Tests of `ApplyFilterbank` against librosa and the formulas in float64."""
 
 import librosa
 import numpy as np
@@ -13,7 +13,7 @@ LOG = {"sample_rate": 16000, "n_freq": 512, "n_fft": 1023, "n_bins": 24, "f_min"
 
 
 def spectrograms(n_freq):
-    """Magnitudes `[batch, frames, n_freq, channels]`."""
+    """Returns magnitudes of shape `[batch, frames, n_freq, channels]`."""
     return np.random.default_rng(0).uniform(0, 10, (2, 6, n_freq, 3)).astype(np.float32)
 
 
@@ -48,7 +48,7 @@ def test_under_a_float64_policy_the_filterbank_keeps_its_precision():
     np.testing.assert_allclose(actual, np.einsum("btfc,fm->btmc", values, filterbank), rtol=1e-12)
 
 
-def test_the_default_data_format_is_the_one_keras_is_set_to(keras_settings):
+def test_the_default_data_format_follows_the_setting_of_keras(keras_settings):
     keras_settings.set_image_data_format("channels_first")
     assert ApplyFilterbank("mel", MEL).compute_output_shape((1, 3, 6, 257)) == (1, 3, 6, 40)
 
@@ -61,7 +61,7 @@ def test_changing_the_arguments_afterwards_does_not_change_the_layer():
     assert layer.get_config()["filterbank_kwargs"] == MEL
 
 
-def test_mel_filters_that_reach_no_bin_warn():
+def test_mel_filters_that_reach_no_bin_cause_a_warning():
     with pytest.warns(UserWarning, match=r"of 200 mel filters reach no frequency bin"):
         ApplyFilterbank("mel", {**MEL, "n_mels": 200})
 
@@ -77,7 +77,7 @@ def test_mel_filters_that_reach_no_bin_warn():
         ("log", {**LOG, "n_bins": 60}, "n_bins=60"),
     ],
 )
-def test_impossible_arguments_are_refused(type, arguments, message):
+def test_invalid_arguments_are_refused(type, arguments, message):
     with pytest.raises(ArgumentError, match=message):
         ApplyFilterbank(type, arguments)
 
@@ -88,12 +88,12 @@ def test_an_unknown_data_format_is_refused():
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_another_number_of_bins_is_refused_with_the_number_expected(data_format):
+def test_a_wrong_number_of_bins_is_refused_with_the_expected_number(data_format):
     layer = ApplyFilterbank("mel", MEL, data_format=data_format)
     with pytest.raises(ArgumentError, match=r"n_freq=257.*\(1, 6, 129, 129\).*same n_fft"):
         layer(np.zeros((1, 6, 129, 129), np.float32))
 
 
-def test_another_rank_than_four_is_refused_with_the_layout():
+def test_any_rank_but_four_is_refused_with_the_layout():
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, n_freq, channels\).*\(6, 257\)"):
         ApplyFilterbank("mel", MEL)(np.zeros((6, 257), np.float32))

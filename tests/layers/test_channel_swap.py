@@ -1,4 +1,4 @@
-"""ChannelSwap: every order as likely as any other, and drawn anew."""
+"""Tests of `ChannelSwap`: the distribution of its permutations, and new ones in every call."""
 
 import itertools
 
@@ -13,12 +13,12 @@ from audiopipe.layers import ChannelSwap
 
 
 def numbered(batch, channels, *between):
-    """Each channel holds its own number."""
+    """Returns a batch in which every value is the index of its channel."""
     return np.broadcast_to(np.arange(channels, dtype=np.float32), (batch, *between, channels)).copy()
 
 
 def orders(result):
-    """The order of the channels of each example, channels last."""
+    """Returns the order of the channels of each example, for channels last."""
     result = np.asarray(result)
     between = tuple(range(1, result.ndim - 1))
     assert np.array_equal(result.min(axis=between), result.max(axis=between)), "channels move as a whole"
@@ -26,7 +26,7 @@ def orders(result):
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
-def test_every_order_is_as_likely(channels):
+def test_every_order_is_equally_likely(channels):
     drawn = orders(ChannelSwap(seed=1)(numbered(12_000, channels, 2), training=True))
     counts = [drawn.count(order) for order in itertools.permutations(range(channels))]
     assert sum(counts) == 12_000
@@ -64,15 +64,16 @@ def test_in_a_graph_every_call_draws_another_order_unlike_kapre():
         assert len(set(drawn)) >= 17
 
 
-def test_parallel_calls_draw_other_orders_though_two_at_once_may_draw_the_same():
+def test_parallel_calls_draw_different_orders_unless_they_run_at_the_same_time():
     layer = ChannelSwap(seed=3)
     dataset = tf.data.Dataset.from_tensors(tf.constant(numbered(1, 8, 2))).repeat(20)
     drawn = [orders(result)[0] for result in dataset.map(lambda x: layer(x, training=True), num_parallel_calls=2)]
     assert all(sorted(order) == list(range(8)) for order in drawn)
-    assert len(set(drawn)) >= 10  # at worst every call has a twin: reading and advancing Keras's seed are two steps
+    # Two simultaneous calls draw the same order if both read the seed of Keras before either advances it.
+    assert len(set(drawn)) >= 10
 
 
-def test_examples_of_a_batch_get_orders_of_their_own():
+def test_each_example_of_a_batch_gets_its_own_order():
     assert len(set(orders(ChannelSwap(seed=4)(numbered(20, 8, 2), training=True)))) == 20
 
 
@@ -90,15 +91,15 @@ def test_a_seed_makes_a_layer_reproducible_in_every_kind_of_call():
     assert results(None, tf.function) != results(None, tf.function)
 
 
-def test_the_config_carries_the_seed_and_a_loaded_model_begins_anew_with_it(tmp_path):
+def test_the_config_contains_the_seed_and_a_loaded_model_starts_again_from_it(tmp_path):
     assert ChannelSwap(seed=7).get_config()["seed"] == 7
     batch = numbered(6, 8, 2)
     inputs = keras.Input((None, 8))
     model = keras.Model(inputs, ChannelSwap(seed=7)(inputs))
     first = model(batch, training=True)
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(batch, training=True), first)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(batch, training=True), first)
 
 
 @pytest.mark.parametrize("training", [None, False])
@@ -107,13 +108,13 @@ def test_inference_changes_nothing(training):
     np.testing.assert_array_equal(ChannelSwap(seed=8)(batch, training=training), batch)
 
 
-def test_a_single_channel_stays_as_it_is():
+def test_a_single_channel_is_unchanged():
     batch = np.random.default_rng(0).standard_normal((3, 5, 1)).astype(np.float32)
     np.testing.assert_array_equal(ChannelSwap()(batch, training=True), batch)
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "int16"])
-def test_values_of_any_dtype_move(dtype):
+def test_values_of_every_dtype_are_permuted(dtype):
     batch = numbered(20, 4, 2).astype(dtype)
     layer = ChannelSwap(seed=9)
     result = layer(batch, training=True).numpy()
@@ -121,7 +122,7 @@ def test_values_of_any_dtype_move(dtype):
     np.testing.assert_array_equal(np.sort(result.real, axis=-1), batch.real)
 
 
-def test_gradients_go_back_to_where_values_came_from():
+def test_gradients_are_permuted_back():
     batch = tf.constant(numbered(10, 4, 3))
     with tf.GradientTape() as tape:
         tape.watch(batch)
@@ -132,14 +133,14 @@ def test_gradients_go_back_to_where_values_came_from():
 
 @pytest.mark.parametrize("shape", [(4,), (5, 4), (1, 2, 3, 4, 5)])
 @pytest.mark.parametrize("training", [False, True])
-def test_another_rank_than_three_or_four_is_refused(shape, training):
-    with pytest.raises(ArgumentError, match=r"of rank 3, .*of rank 4.*clip\[None\]"):
+def test_any_rank_but_three_or_four_is_refused(shape, training):
+    with pytest.raises(ArgumentError, match=r"\(rank 3\).*\(rank 4\).*clip\[None\]"):
         ChannelSwap()(np.zeros(shape, np.float32), training=training)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"), [({"seed": "1"}, "seed must be an integer"), ({"data_format": None}, "data_format=None")]
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         ChannelSwap(**arguments)

@@ -1,4 +1,4 @@
-"""`Chunk`: cutting, padding, and as little padding as needed."""
+"""Tests of `Chunk`: cutting and padding."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def noise(time):
 @pytest.mark.parametrize(
     ("time", "expected"), [(0, 10), (1, 15), (5, 15), (6, 20), (89, 100), (96, 103), (97, 103), (103, 103), (150, 103)]
 )
-def test_samples_stay_and_zeros_follow_as_far_as_needed(data_format, time, expected):
+def test_a_waveform_is_cut_or_padded_with_as_few_zeros_as_needed(data_format, time, expected):
     layer, waveform = Chunk(103, margin=10, multiple=5, data_format=data_format), noise(time)
     padded = np.pad(waveform[:, :103], [(0, 0), (0, expected - min(time, 103)), (0, 0)])
     inputs = waveform if data_format == LAST else waveform.transpose(0, 2, 1)
@@ -30,7 +30,7 @@ def test_samples_stay_and_zeros_follow_as_far_as_needed(data_format, time, expec
     assert layer.compute_output_shape(inputs.shape) == found.shape
 
 
-def test_without_a_margin_the_chunk_is_filled_and_its_shape_is_known():
+def test_without_a_margin_the_output_fills_the_chunk_and_has_a_known_shape():
     layer = Chunk(7, data_format=LAST)
     for time in (0, 3, 7, 9):
         np.testing.assert_array_equal(layer(noise(time))[:, :time], noise(time)[:, :7])
@@ -47,11 +47,11 @@ def test_without_a_margin_the_chunk_is_filled_and_its_shape_is_known():
         ({"n_samples": 5, "multiple": 0}, r"multiple must be at least 1. Received: multiple=0"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         Chunk(**arguments)
 
 
-def test_another_rank_is_refused():
+def test_a_wrong_rank_is_refused():
     with pytest.raises(ArgumentError, match=r"rank 3, \(batch, time, channels\). Received: shape=\(2, 5\)"):
         Chunk(5, data_format=LAST)(np.zeros((2, 5), np.float32))

@@ -1,4 +1,4 @@
-"""What a composed layer adds to its layers: policy, config, refusal of integers, every way of saving."""
+"""Tests of `ComposedLayer`: policy, config, refused dtypes, saving, graphs and pieces of batches."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def waveforms(batch=2, time=1000, channels=1):
 
 
 def model_around(layer):
-    """A model that holds the layer inside a model inside a model."""
+    """Returns a model that contains another model with the layer."""
     inputs = keras.Input((None, 1))
     inner = keras.Sequential([keras.Input((None, 1)), layer], name="inner")
     return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inner(inputs)))
@@ -74,7 +74,7 @@ def test_the_config_is_readable_from_the_keras_file_without_tensorflow(mel, tmp_
 
 
 def constants(saved_model):
-    """The strings in the graph of a SavedModel, by the name of their node."""
+    """Returns the strings in the graph of a SavedModel by the name of their node."""
     message = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
     functions = message.meta_graphs[0].graph_def.library.function
     nodes = [node for function in functions for node in function.node_def if node.op == "Const"]
@@ -100,7 +100,7 @@ def test_the_config_is_a_constant_in_a_saved_model(mel, nested, save, tmp_path):
     assert json.loads(stamp) == {"config": config, "kernel_version": kernel_versions.VERSIONS[config["feature"]]}
 
 
-def test_a_layer_without_a_config_leaves_none_behind(tmp_path):
+def test_a_layer_without_a_config_saves_none(tmp_path):
     layer = small_mel()
     layer(waveforms())
     layer.export(tmp_path / "saved", verbose=False)
@@ -117,7 +117,7 @@ def test_a_saved_layer_keeps_the_dtype_of_its_result_whatever_the_policy_at_load
 ):
     keras_settings.set_dtype_policy(policy)
     layer = small_mel()
-    values = waveforms().astype(np.float64) / 3  # only a float64 layer sees all of their digits
+    values = waveforms().astype(np.float64) / 3  # only a float64 layer keeps all of their digits
     if called:
         layer(values)
     layer.save(tmp_path / "mel.keras")
@@ -128,7 +128,7 @@ def test_a_saved_layer_keeps_the_dtype_of_its_result_whatever_the_policy_at_load
     assert tf.reduce_all(actual == expected)
 
 
-def test_a_policy_set_after_the_layer_was_made_does_not_reach_it(keras_settings):
+def test_a_policy_set_after_the_layer_was_made_does_not_affect_it(keras_settings):
     layer = small_mel()
     expected = layer(waveforms())
     keras_settings.set_dtype_policy("mixed_bfloat16")
@@ -151,11 +151,11 @@ def test_a_complex_result_is_never_cast():
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_layers_taken_one_by_one_compute_the_same_in_a_new_sequential(function):
+def test_the_single_layers_compute_the_same_one_by_one_and_in_a_new_sequential(function):
     layer = function(return_decibel=True)
     expected = layer(waveforms(time=5000))
-    again = keras.Sequential([keras.Input((None, 1)), *layer.layers])
-    np.testing.assert_array_equal(again(waveforms(time=5000)), expected)
+    new_model = keras.Sequential([keras.Input((None, 1)), *layer.layers])
+    np.testing.assert_array_equal(new_model(waveforms(time=5000)), expected)
     step_by_step = waveforms(time=5000)
     for part in layer.layers:
         step_by_step = part(step_by_step)
@@ -164,7 +164,7 @@ def test_layers_taken_one_by_one_compute_the_same_in_a_new_sequential(function):
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "bool"])
-def test_integer_waveforms_are_refused_with_the_way_to_scale_them(function, dtype):
+def test_integer_waveforms_are_refused_with_advice_on_scaling(function, dtype):
     layer = function()
     message = rf"dtype={dtype} in ComposedLayer '{layer.name}'.*astype\('float32'\) / 32768"
     with pytest.raises(ArgumentError, match=message):
@@ -176,7 +176,7 @@ def test_integer_waveforms_are_refused_with_the_way_to_scale_them(function, dtyp
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_one_layer_serves_every_batch_length_and_number_of_channels(data_format):
+def test_one_layer_accepts_every_batch_size_length_and_number_of_channels(data_format):
     layer = small_mel(input_data_format=data_format, output_data_format="channels_last")
     for shape in ((1, 300, 1), (3, 1000, 1), (2, 600, 2)):
         values = waveforms(*shape)
@@ -186,7 +186,7 @@ def test_one_layer_serves_every_batch_length_and_number_of_channels(data_format)
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_a_layer_exported_after_one_call_serves_every_batch_and_length(data_format, tmp_path):
+def test_a_layer_exported_after_one_call_accepts_every_batch_size_and_length(data_format, tmp_path):
     layer = small_mel(input_data_format=data_format, output_data_format="channels_last")
     one, other = waveforms(1, 300, 2), waveforms(3, 1000, 2)
     if data_format == "channels_first":
@@ -197,12 +197,12 @@ def test_a_layer_exported_after_one_call_serves_every_batch_and_length(data_form
     np.testing.assert_array_equal(served, layer(other))
 
 
-def test_another_rank_is_refused_with_advice():
+def test_a_wrong_rank_is_refused_with_advice():
     with pytest.raises(ArgumentError, match=r"waveform\[None, :, None\]"):
         small_mel()(np.zeros(16000, np.float32))
 
 
-def test_a_layer_that_was_added_to_no_longer_claims_to_be_the_configs_feature():
+def test_adding_or_removing_a_layer_removes_the_config():
     layer = configs.MelSpectrogram(n_fft=512, n_mels=20).layer()
     assert layer.config_json is not None
     layer.add(keras.layers.Dense(2))
@@ -215,7 +215,7 @@ def test_a_layer_that_was_added_to_no_longer_claims_to_be_the_configs_feature():
     "make", [lambda: layers.STFT(256), layers.MelSpectrogram, layers.Energy, lambda: layers.Frame(9, 3)]
 )
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int16"])
-def test_single_layers_refuse_waveforms_that_lost_bits_as_well(make, dtype):
+def test_single_layers_also_refuse_half_precision_and_integer_waveforms(make, dtype):
     layer = make()
     shape = [2, 4096] if isinstance(layer, layers.MelSpectrogram) else [2, 4096, 1]
     with pytest.raises(ArgumentError, match=f"dtype={dtype} in {type(layer).__name__} "):
@@ -224,11 +224,11 @@ def test_single_layers_refuse_waveforms_that_lost_bits_as_well(make, dtype):
 
 @pytest.mark.parametrize("make", [layers.MagnitudeToDecibel, lambda: layers.Power(2.0)])
 def test_integers_are_refused_by_layers_that_compute_with_magnitudes(make):
-    with pytest.raises(ArgumentError, match=r"must be of floating-point numbers. Received: dtype=int32"):
+    with pytest.raises(ArgumentError, match=r"must have a real floating-point dtype. Received: dtype=int32"):
         make()(tf.ones([1, 2, 3, 1], tf.int32))
 
 
-def test_eager_calls_of_every_batch_and_length_but_the_first_are_one_graph():
+def test_eager_calls_after_the_first_share_one_graph_for_every_batch_and_length():
     layer = small_mel()
     for batch, time in ((2, 300), (1, 1000), (3, 400), (2, 100)):
         layer(waveforms(batch, time))
@@ -236,7 +236,7 @@ def test_eager_calls_of_every_batch_and_length_but_the_first_are_one_graph():
     assert graph.experimental_get_tracing_count() == 1
 
 
-def test_an_eager_call_hears_of_layers_that_were_added_and_removed_since_the_last():
+def test_an_eager_call_uses_layers_added_or_removed_since_the_last_call():
     layer, samples = small_mel(), waveforms()
     before = [layer(samples).numpy() for _ in range(2)][1]
     decibels = layer.pop()
@@ -248,7 +248,7 @@ def test_an_eager_call_hears_of_layers_that_were_added_and_removed_since_the_las
         np.testing.assert_array_equal(layer(samples), before)
 
 
-def test_random_layers_draw_anew_in_every_eager_call_and_in_training_only():
+def test_random_layers_draw_again_in_every_eager_call_and_only_in_training():
     swap = layers.ChannelSwap(data_format="channels_last", seed=0)
     layer = ComposedLayer([STFT(n_fft=64), Magnitude(), swap])
     samples = waveforms(batch=1, time=200, channels=5)
@@ -258,7 +258,7 @@ def test_random_layers_draw_anew_in_every_eager_call_and_in_training_only():
     assert len(drawn) > 1
 
 
-def test_the_gradient_of_an_eager_call_is_that_of_a_graph():
+def test_the_gradient_of_an_eager_call_equals_that_of_a_graph():
     layer, samples = small_mel(), tf.constant(waveforms())
 
     def gradient(function):
@@ -274,11 +274,12 @@ def test_the_gradient_of_an_eager_call_is_that_of_a_graph():
 
 
 def pieces_of(graph):
-    """Number of clips of each piece that a traced graph computes a batch in."""
+    """Returns the number of clips in each piece of a batch that a traced graph computes."""
     calls = [
         node for node in graph.graph.get_operations() if node.type in ("PartitionedCall", "StatefulPartitionedCall")
     ]
-    return [call.outputs[0].shape[0] for call in calls if call.inputs[0].dtype == tf.float32]  # others are XLA's
+    # Calls with inputs of another dtype belong to XLA.
+    return [call.outputs[0].shape[0] for call in calls if call.inputs[0].dtype == tf.float32]
 
 
 @pytest.mark.parametrize(
@@ -287,7 +288,7 @@ def pieces_of(graph):
     ids=["16 clips of 10 s", "70 of 1 s", "3 of 60 s", "4 of 1 s", "one clip"],
 )
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_a_graph_computes_a_batch_of_known_size_some_quarter_of_a_million_samples_at_a_time(
+def test_a_graph_computes_a_batch_of_known_size_in_pieces_of_about_a_quarter_of_a_million_samples(
     batch, seconds, pieces, data_format
 ):
     layer = composed.get_melspectrogram_layer(
@@ -305,7 +306,7 @@ def test_a_batch_of_unknown_size_is_computed_in_one_piece(shape):
     assert pieces_of(tf.function(small_mel()).get_concrete_function(tf.TensorSpec(shape))) == []
 
 
-def test_a_batch_of_a_tf_data_map_is_computed_in_one_piece():
+def test_a_batch_in_a_tf_data_map_is_computed_in_one_piece():
     traced = []
     layer = composed.get_melspectrogram_layer(n_fft=400, hop_length=160, sample_rate=16000, n_mels=80)
 
@@ -320,14 +321,14 @@ def test_a_batch_of_a_tf_data_map_is_computed_in_one_piece():
     assert traced[1] == [1, 1, 1, 1]
 
 
-def test_a_spectrogram_of_more_values_than_samples_is_computed_in_one_piece():
+def test_a_spectrogram_with_more_values_than_samples_is_computed_in_one_piece():
     layer = composed.get_stft_magnitude_layer(n_fft=512, hop_length=128)
     assert pieces_of(tf.function(layer).get_concrete_function(tf.TensorSpec([16, 160000, 1]))) == []
 
 
 @pytest.mark.parametrize("batch", [4, 5, 16, 33, 70])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_batch_computed_in_pieces_has_the_bits_of_the_clips_alone(monkeypatch, batch, channels):
+def test_a_batch_computed_in_pieces_has_the_same_bits_as_single_clips(monkeypatch, batch, channels):
     monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 3000)
     layer, clips = small_mel(), waveforms(batch, 1000, channels)
     graph = tf.function(layer).get_concrete_function(tf.TensorSpec(clips.shape))
@@ -337,7 +338,7 @@ def test_a_batch_computed_in_pieces_has_the_bits_of_the_clips_alone(monkeypatch,
     np.testing.assert_array_equal(graph(tf.constant(clips)), alone)
 
 
-def test_the_gradient_of_a_batch_computed_in_pieces_is_that_of_the_clips_alone(monkeypatch):
+def test_the_gradient_of_a_batch_computed_in_pieces_equals_that_of_single_clips(monkeypatch):
     monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 1000)
     layer, clips = small_mel(), tf.constant(waveforms(5))
 
@@ -352,7 +353,7 @@ def test_the_gradient_of_a_batch_computed_in_pieces_is_that_of_the_clips_alone(m
     np.testing.assert_allclose(in_pieces, alone, rtol=0, atol=1e-6 * np.abs(alone).max())
 
 
-def test_a_model_that_computes_in_pieces_trains_and_is_exported(monkeypatch, tmp_path):
+def test_a_model_that_computes_in_pieces_can_be_trained_and_exported(monkeypatch, tmp_path):
     monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 1000)
     clips, labels = waveforms(6), np.arange(6.0)
     inputs = keras.Input(batch_shape=(3, 1000, 1))

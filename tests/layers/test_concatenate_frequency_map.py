@@ -1,4 +1,4 @@
-"""Frequency as a channel."""
+"""Tests of `ConcatenateFrequencyMap`."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_the_last_channel_rises_from_zero_to_one_over_the_bins(bins):
     np.testing.assert_allclose(result[..., 2], expected, rtol=1e-7)
 
 
-def test_channels_first_puts_it_behind_the_other_channels():
+def test_with_channels_first_the_map_is_the_last_channel():
     batch = spectrograms(2, 4, 3, 9)
     result = ConcatenateFrequencyMap("channels_first")(batch).numpy()
     assert result.shape == (2, 5, 3, 9)
@@ -40,7 +40,7 @@ def test_the_number_of_bins_may_be_unknown():
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "float64"])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_the_dtype_is_that_of_the_input_whatever_the_policy(dtype, policy):
+def test_the_output_has_the_dtype_of_the_input_under_every_policy(dtype, policy):
     batch = tf.constant(spectrograms(1, 2, 6, 1, dtype=dtype))
     result = ConcatenateFrequencyMap(dtype=policy)(batch)
     assert result.dtype == dtype
@@ -48,7 +48,7 @@ def test_the_dtype_is_that_of_the_input_whatever_the_policy(dtype, policy):
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (2, 5, 4)])
-def test_another_rank_than_four_is_refused(shape):
+def test_any_rank_but_four_is_refused(shape):
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\)"):
         ConcatenateFrequencyMap()(np.zeros(shape, np.float32))
 

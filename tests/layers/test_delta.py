@@ -1,4 +1,4 @@
-"""Delta against a polynomial fit and a loop in float64."""
+"""Tests of `Delta` against a polynomial fit and a loop in float64."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def spectrograms(*shape):
 
 
 def reference(batch, win_length, mode):
-    """A loop over the frames of `[batch, frames, bins, channels]`."""
+    """Computes the deltas of `[batch, frames, bins, channels]` frame by frame."""
     reach = win_length // 2
     padded = np.pad(batch.astype(np.float64), [(0, 0), (reach, reach), (0, 0), (0, 0)], mode)
     weights = np.arange(-reach, reach + 1)
@@ -53,19 +53,19 @@ def test_a_clip_shorter_than_the_window_is_mirrored_as_often_as_needed(frames, m
 
 
 @pytest.mark.parametrize("mode", ["symmetric", "reflect", "constant"])
-def test_a_clip_without_frames_stays_one(mode):
+def test_a_clip_without_frames_stays_without_frames(mode):
     assert Delta(5, mode)(np.zeros((2, 0, 3, 1), np.float32)).shape == (2, 0, 3, 1)
 
 
-def test_the_mode_may_be_in_capitals():
+def test_the_mode_is_not_case_sensitive():
     assert Delta(mode="SYMMETRIC").get_config()["mode"] == "symmetric"
 
 
-def test_the_gradient_of_mirrored_frames_counts_every_time():
+def test_the_gradient_includes_mirrored_frames():
     batch = tf.constant(spectrograms(1, 2, 1, 1))
     with tf.GradientTape() as tape:
         tape.watch(batch)
-        first = Delta(3)(batch)[0, 0, 0, 0]  # (x[1] - x[0]) / 2, for x[-1] is x[0]
+        first = Delta(3)(batch)[0, 0, 0, 0]  # (x[1] - x[0]) / 2, because x[-1] mirrors x[0]
     np.testing.assert_allclose(tape.gradient(first, batch).numpy().ravel(), [-0.5, 0.5])
 
 
@@ -87,13 +87,13 @@ def test_a_graph_of_known_shapes_does_not_reorder_the_sum(win_length):
         ({"data_format": "NCHW"}, "data_format='NCHW'"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         Delta(**arguments)
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (2, 5, 4), (1, 2, 5, 4, 1)])
-def test_another_rank_than_four_is_refused(shape):
+def test_any_rank_but_four_is_refused(shape):
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\)"):
         Delta()(np.zeros(shape, np.float32))
 

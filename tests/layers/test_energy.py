@@ -1,4 +1,4 @@
-"""Energy against sums of squares in float64."""
+"""Tests of `Energy` against sums of squares in float64."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def waveforms(*shape):
 
 
 def reference(clip, sample_rate, ref_duration, frame_length, hop_length, pad_end=False, pad_value=0.0):
-    """Of one channel."""
+    """Computes the energies of one channel."""
     last_start = len(clip) - 1 if pad_end else len(clip) - frame_length
     clip = np.concatenate([clip.astype(np.float64), np.full(frame_length, pad_value)])
     sums = [np.sum(clip[start : start + frame_length] ** 2) for start in range(0, last_start + 1, hop_length)]
@@ -62,16 +62,16 @@ def test_silence_has_no_energy_and_nan_stays_in_its_frames():
         ({"data_format": "NWC"}, "data_format='NWC'"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         Energy(**arguments)
 
 
-def test_another_rank_than_three_is_refused():
+def test_any_rank_but_three_is_refused():
     with pytest.raises(ArgumentError, match=r"Energy.*of rank 3, \(batch, channels, time\)"):
         Energy(data_format="channels_first")(np.zeros((1, 5000), np.float32))
 
 
-def test_integers_are_refused_with_the_way_to_scale_them():
+def test_integers_are_refused_with_advice_on_scaling():
     with pytest.raises(ArgumentError, match=r"int16.*/ 32768"):
         Energy()(np.zeros((1, 5000, 1), np.int16))

@@ -1,4 +1,4 @@
-"""Frames against slices of the waveform."""
+"""Tests of `Frame` against slices of the waveform."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def waveforms(*shape):
 
 
 def reference(clip, frame_length, hop_length, pad_end=False, pad_value=0.0):
-    """Slices of one channel."""
+    """Returns the frames of one channel."""
     last_start = len(clip) - 1 if pad_end else len(clip) - frame_length
     clip = np.concatenate([clip, np.full(frame_length, pad_value, np.float32)])
     frames = [clip[start : start + frame_length] for start in range(0, last_start + 1, hop_length)]
@@ -52,17 +52,17 @@ def test_a_clip_shorter_than_a_frame_has_no_frames_unless_padded(time, pad_end, 
         ({"data_format": "NWC"}, "data_format='NWC'"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         Frame(**{"frame_length": 10, "hop_length": 5, **arguments})
 
 
 @pytest.mark.parametrize("shape", [(100,), (1, 100), (1, 1, 100, 1)])
-def test_another_rank_than_three_is_refused(shape):
+def test_any_rank_but_three_is_refused(shape):
     with pytest.raises(ArgumentError, match=r"of rank 3, \(batch, time, channels\)"):
         Frame(10, 5)(np.zeros(shape, np.float32))
 
 
-def test_integers_are_refused_with_the_way_to_scale_them():
+def test_integers_are_refused_with_advice_on_scaling():
     with pytest.raises(ArgumentError, match=r"int16.*/ 32768"):
         Frame(10, 5)(np.zeros((1, 100, 1), np.int16))

@@ -1,4 +1,4 @@
-"""What every layer and composed layer has to do. The layers are in `harness.py`."""
+"""Tests that every layer and composed layer must pass. The layers are in `harness.py`."""
 
 import itertools
 import json
@@ -47,7 +47,7 @@ def test_a_float64_policy_computes_in_float64(case, keras_settings):
 
 @every_layer
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "float64"])
-def test_declared_shape_and_dtype_are_the_real_ones(case, policy, keras_settings):
+def test_declared_shape_and_dtype_match_the_output(case, policy, keras_settings):
     keras_settings.set_dtype_policy(policy)
     layer, values = case.make(), case.values()
     real = layer(values)
@@ -61,7 +61,7 @@ def test_declared_shape_and_dtype_are_the_real_ones(case, policy, keras_settings
 
 
 @every_layer
-def test_bins_stay_known_in_a_graph_for_clips_of_any_number_and_length(case):
+def test_a_graph_for_any_batch_size_and_length_has_the_declared_output_shape(case):
     layer, inputs = case.make(), case.inputs()
     declared = layer(inputs).shape
     graph = tf.function(layer, input_signature=[tf.TensorSpec(inputs.shape, inputs.dtype)])
@@ -89,12 +89,12 @@ def test_the_config_survives_json(case, keras_settings):
     layer, values = case.make(), case.values()
     expected = layer(values)
     config = json.loads(json.dumps(layer.get_config()))
-    # Settings of the process that loads a layer must not decide what it computes.
+    # The settings of the process that loads a layer must not change its results.
     keras_settings.set_image_data_format("channels_first")
     keras_settings.set_dtype_policy("mixed_float16")
-    again = type(layer).from_config(config)
-    assert json.loads(json.dumps(again.get_config())) == config
-    assert_same(again(values), expected)
+    restored = type(layer).from_config(config)
+    assert json.loads(json.dumps(restored.get_config())) == config
+    assert_same(restored(values), expected)
 
 
 @every_layer
@@ -125,22 +125,22 @@ def test_gradients_are_finite(case, loudness):
 
 
 @every_layer
-def test_a_clip_gives_the_same_bits_alone_and_at_every_place_of_a_batch(case):
+def test_a_clip_gives_the_same_bits_alone_and_at_every_position_in_a_batch(case):
     layer, values = case.make(), case.values()
     together = np.asarray(layer(values))
-    for place in range(len(values)):
-        assert_same(np.asarray(layer(values[place : place + 1]))[0], together[place])
+    for index in range(len(values)):
+        assert_same(np.asarray(layer(values[index : index + 1]))[0], together[index])
     assert_same(np.asarray(layer(values[::-1]))[::-1], together)
 
 
 @every_layer
-def test_a_clip_with_nan_changes_no_other_clip_of_the_batch(case):
+def test_a_clip_with_nan_does_not_change_other_clips_of_the_batch(case):
     layer, values = case.make(), case.values()
     expected = np.asarray(layer(values))
     values[1] = np.nan
     result = np.asarray(layer(values))
-    for place in (place for place in range(len(values)) if place != 1):
-        assert_same(result[place], expected[place])
+    for index in (index for index in range(len(values)) if index != 1):
+        assert_same(result[index], expected[index])
 
 
 @every_layer
@@ -156,14 +156,14 @@ def test_xla_gives_the_same_values_up_to_rounding(case):
 def test_threads_that_share_a_new_layer_get_the_same_bits(case):
     values = case.values()
     expected = case.make()(values)
-    layer = case.make()  # not built yet: the threads are the first to call it
+    layer = case.make()  # not built yet, so that the threads build it
     with ThreadPoolExecutor(4) as pool:
         for result in pool.map(lambda _: layer(values), range(8)):
             assert_same(result, expected)
 
 
 @every_layer_with_gradients
-def test_the_gradient_is_that_of_finite_differences(case, keras_settings):
+def test_the_gradient_equals_finite_differences(case, keras_settings):
     keras_settings.set_dtype_policy("float64")
     generator = np.random.default_rng(1)
     values = case.values()

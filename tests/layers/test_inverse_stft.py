@@ -1,4 +1,4 @@
-"""InverseSTFT against overlap-add in float64 NumPy, librosa and TensorFlow."""
+"""Tests of `InverseSTFT` against overlap-add in float64 NumPy and librosa."""
 
 import librosa
 import numpy as np
@@ -21,13 +21,16 @@ def window(name, length):
 
 
 def overlap_add(frames, n_fft, win_length, hop_length, name="hann"):
-    """The waveform `[time]` of one spectrogram `[frames, bins]`: every sample is divided by its squared windows."""
+    """Computes the waveform `[time]` of one spectrogram `[frames, bins]` by overlap-add.
+
+    Every sample is divided by the sum of its squared windows.
+    """
     w = window(name, win_length)
     waveform = np.zeros((len(frames) - 1) * hop_length + win_length)
     for index, frame in enumerate(frames):
         start = index * hop_length
         waveform[start : start + win_length] += np.fft.irfft(frame, n_fft)[:win_length] * w
-    # The squares of endless frames, so that the waveform fades in and out where frames are missing.
+    # The sum is that of an endless sequence of frames, so that the waveform fades in and out at its ends.
     squares = np.array([np.sum(w[r::hop_length] ** 2) for r in range(hop_length)])
     squares = squares[np.arange(len(waveform)) % hop_length]
     return np.divide(waveform, squares, out=np.zeros_like(waveform), where=squares > 0)
@@ -52,7 +55,7 @@ def test_inverse_equals_overlap_add_in_numpy(n_fft, win_length, hop_length, name
     assert_close(actual[0, :, 0], overlap_add(values[0, :, :, 0], n_fft, win_length, hop_length, name))
 
 
-def test_without_sizes_the_window_fills_the_transform_and_hops_by_a_quarter():
+def test_the_default_window_has_n_fft_samples_and_the_default_hop_a_quarter_of_them():
     values = spectrograms(1, 5, 1025, 1)
     assert_close(InverseSTFT()(values).numpy()[0, :, 0], overlap_add(values[0, :, :, 0], 2048, 2048, 512))
 
@@ -60,7 +63,7 @@ def test_without_sizes_the_window_fills_the_transform_and_hops_by_a_quarter():
 def test_inverse_equals_librosa_where_all_frames_overlap():
     clip = 0.1 * np.random.default_rng(0).standard_normal(4000).astype(np.float32)
     spectrum = librosa.stft(clip, n_fft=512, hop_length=128, center=False)
-    spectrum[:, 5:9] *= 0.1  # no waveform has this spectrogram any more
+    spectrum[:, 5:9] *= 0.1  # no waveform has this spectrogram
     expected = librosa.istft(spectrum, n_fft=512, hop_length=128, center=False)
     actual = InverseSTFT(512, hop_length=128)(spectrum.T[None, :, :, None]).numpy()[0, :, 0]
     assert_close(actual[384:-384], expected[384:-384])
@@ -69,7 +72,7 @@ def test_inverse_equals_librosa_where_all_frames_overlap():
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("output_data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("input_data_format", ["channels_last", "channels_first"])
-def test_clips_and_channels_stay_apart_in_every_data_format(input_data_format, output_data_format, channels):
+def test_clips_and_channels_are_independent_in_every_data_format(input_data_format, output_data_format, channels):
     values = spectrograms(3, 7, 65, channels)
     expected = np.array([[overlap_add(clip[:, :, c], 128, 100, 30) for c in range(channels)] for clip in values])
     if output_data_format == "channels_last":
@@ -86,14 +89,14 @@ def test_samples_that_no_window_reaches_are_zero_and_not_nan():
     assert np.isfinite(waveform).all()
 
 
-def test_no_frames_give_no_samples():
+def test_a_spectrogram_without_frames_gives_no_samples():
     empty = np.zeros((2, 0, 65, 3), np.complex64)
     layer = InverseSTFT(128, 100, 30)
     assert layer(empty).shape == layer.compute_output_shape(empty.shape) == (2, 0, 3)
 
 
 @pytest.mark.parametrize("hop_length", [1, 7, 32, 64, 70])
-def test_bits_depend_on_neither_batch_nor_channels_nor_graph(hop_length):
+def test_bits_do_not_depend_on_batch_channels_or_graph(hop_length):
     values = spectrograms(17, 9, 33, 2)
     layer = InverseSTFT(64, hop_length=hop_length)
     expected = layer(values).numpy()
@@ -120,7 +123,7 @@ def test_real_values_are_refused(dtype):
         InverseSTFT(256)(np.ones((1, 2, 129, 1), dtype))
 
 
-def test_another_rank_or_number_of_bins_is_refused():
+def test_a_wrong_rank_or_number_of_bins_is_refused():
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\).*shape=\(2, 129, 1\)"):
         InverseSTFT(256)(np.ones((2, 129, 1), np.complex64))
     with pytest.raises(ArgumentError, match=r"with 129 bins.*shape=\(1, 2, 128, 1\).*same n_fft"):
@@ -142,6 +145,6 @@ def test_another_rank_or_number_of_bins_is_refused():
         ({"output_data_format": None}, "output_data_format=None"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         layers.InverseSTFT(**arguments)

@@ -1,4 +1,4 @@
-"""Cepstral coefficients against scipy, and against TensorFlow's scale."""
+"""Tests of `LogmelToMFCC` against SciPy and TensorFlow."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def decibels(*shape):
 
 
 def reference(log_mel, n_mfccs):
-    """Over the last axis."""
+    """Computes the coefficients over the last axis."""
     transform = scipy.fft.dct(log_mel.astype(np.float64), type=2, axis=-1, norm="ortho")[..., :n_mfccs]
     transform[..., 0] *= np.sqrt(2)
     return transform
@@ -33,7 +33,7 @@ def test_coefficients_equal_scipys_transform_with_the_scale_of_htk(n_mels, n_mfc
     np.testing.assert_array_equal(np.moveaxis(last, -1, 1), first)
 
 
-def test_coefficients_are_those_of_tensorflow():
+def test_coefficients_equal_those_of_tensorflow():
     batch = decibels(2, 1, 9, 64)
     expected = tf.signal.mfccs_from_log_mel_spectrograms(batch)[..., :20]
     np.testing.assert_allclose(LogmelToMFCC(data_format=FIRST)(batch), expected, rtol=0, atol=1e-3)
@@ -47,7 +47,7 @@ def test_under_a_float64_policy_the_matrix_keeps_its_precision():
 
 
 @pytest.mark.parametrize("n_mels", [40, 64, 80, 128])
-def test_a_single_frame_has_the_bits_that_it_has_among_others(n_mels):
+def test_a_frame_has_the_same_bits_alone_and_among_others(n_mels):
     batch = decibels(3, 2, 11, n_mels)
     layer = LogmelToMFCC(13, FIRST)
     coefficients = layer(batch).numpy()
@@ -56,23 +56,23 @@ def test_a_single_frame_has_the_bits_that_it_has_among_others(n_mels):
 
 
 def test_more_coefficients_than_mels_are_refused():
-    message = r"at least n_mfccs=20 bins.*Received: shape=\(1, 4, 13, 1\).*Raise n_mels or lower n_mfccs"
+    message = r"at least n_mfccs=20. Received: shape=\(1, 4, 13, 1\). Increase n_mels or decrease n_mfccs"
     with pytest.raises(ArgumentError, match=message):
         LogmelToMFCC(20, LAST)(np.zeros((1, 4, 13, 1), np.float32))
 
 
 def test_an_unknown_number_of_mels_is_refused():
-    with pytest.raises(ArgumentError, match="a known number"):
+    with pytest.raises(ArgumentError, match="a known number of bins"):
         LogmelToMFCC(20, LAST)(keras.Input((None, None, 1)))
 
 
 @pytest.mark.parametrize("shape", [(5, 40), (2, 5, 40)])
-def test_another_rank_than_four_is_refused(shape):
+def test_any_rank_but_four_is_refused(shape):
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\)"):
         LogmelToMFCC()(np.zeros(shape, np.float32))
 
 
 @pytest.mark.parametrize(("arguments", "message"), [((0,), "n_mfccs=0"), ((13, "NCHW"), "data_format='NCHW'")])
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         LogmelToMFCC(*arguments)

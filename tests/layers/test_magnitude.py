@@ -1,4 +1,4 @@
-"""Magnitude of complex values."""
+"""Tests of `Magnitude`: values and gradients."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def spectrogram(dtype=np.complex64):
 @pytest.mark.parametrize(
     ("complex_dtype", "real_dtype", "tolerance"), [("complex64", "float32", 1e-6), ("complex128", "float64", 1e-15)]
 )
-def test_magnitude_equals_pythagoras(complex_dtype, real_dtype, tolerance):
+def test_magnitude_equals_the_root_of_the_sum_of_squares(complex_dtype, real_dtype, tolerance):
     values = spectrogram(complex_dtype)
     magnitudes = Magnitude()(values).numpy()
     assert magnitudes.dtype == real_dtype
@@ -32,7 +32,7 @@ def test_the_gradient_at_silence_is_zero():
     np.testing.assert_array_equal(tape.gradient(magnitudes, values), np.zeros([1, 2, 3, 1]))
 
 
-def test_the_gradient_elsewhere_points_along_the_value():
+def test_the_gradient_of_other_values_points_along_the_value():
     values = tf.constant(spectrogram())
     with tf.GradientTape() as tape:
         tape.watch(values)

@@ -1,4 +1,4 @@
-"""Decibels against the formula, clip by clip."""
+"""Tests of `MagnitudeToDecibel` against the formula, clip by clip."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from audiopipe.layers import MagnitudeToDecibel
 
 
 def magnitudes(batch=3, seed=0):
-    """Spectrograms whose values span 120 dB, so that amin and the dynamic range both matter."""
+    """Returns spectrograms that span 120 dB, so that both `amin` and `dynamic_range` have an effect."""
     exponents = np.random.default_rng(seed).uniform(-8, 4, (batch, 7, 33, 2))
     return (10.0**exponents).astype(np.float32)
 
@@ -44,7 +44,7 @@ def test_defaults_are_one_1e_minus_5_and_eighty():
     np.testing.assert_allclose(MagnitudeToDecibel()(np.float32([[1.0, 0.0]])), [[0, -50]], atol=1e-5)
 
 
-def test_a_quiet_clip_is_unchanged_by_a_loud_neighbour():
+def test_a_loud_clip_does_not_change_a_quiet_clip_of_the_batch():
     quiet = 1e-4 * magnitudes(1)
     pair = np.concatenate([quiet, 1e6 * quiet])
     layer = MagnitudeToDecibel(amin=1e-20, dynamic_range=40.0)
@@ -52,7 +52,7 @@ def test_a_quiet_clip_is_unchanged_by_a_loud_neighbour():
     assert np.array_equal(layer(pair)[0], layer(quiet)[0])
 
 
-def test_a_clip_of_nan_does_not_change_its_neighbour():
+def test_a_clip_with_nan_does_not_change_other_clips_of_the_batch():
     batch = magnitudes(2)
     batch[0, 0, 0, 0] = np.nan
     decibels = MagnitudeToDecibel()(batch).numpy()
@@ -60,7 +60,7 @@ def test_a_clip_of_nan_does_not_change_its_neighbour():
     np.testing.assert_allclose(decibels[1], references.decibels(batch[1]), rtol=0, atol=2e-5)
 
 
-def test_the_greatest_value_is_that_of_all_frames_bins_and_channels():
+def test_the_maximum_is_taken_over_all_frames_bins_and_channels():
     clip = np.full((1, 4, 5, 2), 1e-4, np.float32)
     clip[0, 3, 4, 1] = 1.0
     decibels = MagnitudeToDecibel(dynamic_range=20.0)(clip).numpy()
@@ -77,7 +77,7 @@ def test_a_clip_without_frames_stays_without_frames():
     assert MagnitudeToDecibel()(np.zeros((2, 0, 33, 1), np.float32)).shape == (2, 0, 33, 1)
 
 
-def test_under_a_float64_policy_decibels_have_its_precision():
+def test_a_float64_policy_computes_decibels_in_float64():
     values = magnitudes().astype(np.float64)
     expected = np.array([references.decibels(clip) for clip in values])
     actual = MagnitudeToDecibel(dtype="float64")(values).numpy()
@@ -87,6 +87,6 @@ def test_under_a_float64_policy_decibels_have_its_precision():
 
 @pytest.mark.parametrize("name", ["ref_value", "amin", "dynamic_range"])
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), True, "1", None])
-def test_impossible_arguments_are_refused(name, value):
+def test_invalid_arguments_are_refused(name, value):
     with pytest.raises(ArgumentError, match=f"{name} must be .*Received: {name}={value!r}"):
         MagnitudeToDecibel(**{name: value})

@@ -1,4 +1,4 @@
-"""`MelSpectrogram`: against the formula in float64, for every kind of argument and every length."""
+"""Tests of `MelSpectrogram` against the formula in float64, for all arguments and lengths."""
 
 import json
 
@@ -18,7 +18,7 @@ ARGUMENTS = {
     "another exponent": {"mag_exp": 1.5},
     "short window": {"sequence_length": 201},
     "hamming": {"window": "hamming", "sequence_length": 150},
-    "own window": {"window": np.linspace(0.1, 1, 99), "sequence_length": 99},
+    "custom window": {"window": np.linspace(0.1, 1, 99), "sequence_length": 99},
     "no window": {"window": None, "sequence_length": 99},
     "odd length": {"fft_length": 255},
     "odd length, short window": {"fft_length": 255, "sequence_length": 200},
@@ -48,7 +48,7 @@ def test_values_equal_the_formula_in_float64(arguments, power_to_db):
 
 @pytest.mark.parametrize("fft_length", [64, 63])
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 31, 32, 33, 47, 48, 63, 64, 65, 100])
-def test_clips_of_every_length_are_continued_by_reflection(fft_length, length):
+def test_clips_of_every_length_are_padded_by_reflection(fft_length, length):
     arguments = {"fft_length": fft_length, "sequence_stride": 16, "num_mel_bins": 8, "power_to_db": False}
     clip = noise(length)
     expected = references.keras_mel(clip, **arguments)
@@ -57,14 +57,14 @@ def test_clips_of_every_length_are_continued_by_reflection(fft_length, length):
     np.testing.assert_allclose(layer(clip), expected, rtol=1e-5, atol=1e-5 * expected.max())
 
 
-def test_no_samples_have_no_frames():
+def test_a_clip_without_samples_has_no_frames():
     layer = MelSpectrogram(**SMALL)
     assert layer(np.zeros(0, np.float32)).shape == layer.compute_output_shape((0,)) == (21, 0)
     assert layer(np.zeros((3, 0), np.float32)).shape == layer.compute_output_shape((3, 0)) == (3, 21, 0)
 
 
 @pytest.mark.parametrize("mag_exp", [0.5, 1.0, 1.5, 2.0, 2.7, 3.0])
-def test_bits_do_not_depend_on_batch_place_rank_or_graph(mag_exp):
+def test_bits_do_not_depend_on_batch_position_rank_or_graph(mag_exp):
     layer = MelSpectrogram(**SMALL, mag_exp=mag_exp)
     batch = noise(5, 1003)
     expected = layer(batch).numpy()
@@ -94,7 +94,7 @@ def test_gradients_are_finite(mag_exp, power_to_db, loudness):
     assert np.isfinite(tape.gradient(total, clip)).all()
 
 
-def test_the_gradient_is_that_of_finite_differences():
+def test_the_gradient_equals_finite_differences():
     layer = MelSpectrogram(**SMALL, mag_exp=1.5, top_db=300.0, dtype="float64")
     clip = noise(300).astype(np.float64)
     with tf.GradientTape() as tape:
@@ -116,7 +116,7 @@ def test_an_array_like_window_becomes_a_list_in_the_config(window):
     assert np.array_equal(MelSpectrogram.from_config(config)(noise(1000)), layer(noise(1000)))
 
 
-def test_constructor_arguments_are_those_of_keras_with_its_defaults():
+def test_constructor_arguments_and_defaults_equal_those_of_keras():
     ours, theirs = MelSpectrogram(name="mel").get_config(), keras.layers.MelSpectrogram(name="mel").get_config()
     assert {name: ours[name] for name in ours if name != "dtype"} == {
         name: theirs[name] for name in theirs if name != "dtype"
@@ -124,7 +124,7 @@ def test_constructor_arguments_are_those_of_keras_with_its_defaults():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_mel_matrix_is_that_of_the_formula(dtype):
+def test_the_mel_matrix_equals_the_formula(dtype):
     matrix = MelSpectrogram.linear_to_mel_weight_matrix(dtype=dtype)
     assert matrix.dtype == dtype
     expected = references.keras_mel_matrix(8000, 129, 20, 125.0, 3800.0)
@@ -158,22 +158,22 @@ def test_the_mel_matrix_is_that_of_the_formula(dtype):
         ({"ref_power": float("inf")}, r"ref_power must be finite. Received: ref_power=inf"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         MelSpectrogram(**arguments)
 
 
-def test_a_band_without_a_frequency_bin_is_a_warning():
+def test_a_band_without_a_frequency_bin_causes_a_warning():
     with pytest.warns(UserWarning, match="of 128 mel filters reach no frequency bin"):
         MelSpectrogram(fft_length=256)
 
 
 @pytest.mark.parametrize("shape", [(), (2, 3, 1000)])
-def test_another_rank_is_refused(shape):
+def test_a_wrong_rank_is_refused(shape):
     with pytest.raises(ArgumentError, match=r"rank 2, \(batch, samples\), or of rank 1.*Received: shape="):
         MelSpectrogram(**SMALL)(np.zeros(shape, np.float32))
 
 
-def test_integer_samples_are_refused_with_the_way_to_scale_them():
+def test_integer_samples_are_refused_with_advice_on_scaling():
     with pytest.raises(ArgumentError, match=r"Received: dtype=int16 .*waveform.astype\('float32'\) / 32768"):
         MelSpectrogram(**SMALL)(np.zeros(1000, np.int16))

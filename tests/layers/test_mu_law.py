@@ -1,4 +1,4 @@
-"""Mu-law encoding and decoding against the formulas in float64."""
+"""Tests of `MuLawEncoding` and `MuLawDecoding` against the formulas in float64."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ every_number = pytest.mark.parametrize("number", NUMBERS)
 
 
 def compressed(waveform, number):
-    """The code before it is rounded to the nearest integer."""
+    """Computes the codes before they are rounded to the nearest integer."""
     waveform = np.clip(waveform.astype(np.float64), -1, 1)
     mu = number - 1
     return (np.sign(waveform) * np.log1p(mu * np.abs(waveform)) / np.log1p(mu) + 1) / 2 * mu
@@ -26,7 +26,7 @@ def expanded(codes, number):
 
 @pytest.fixture(scope="module")
 def waveform():
-    """Loud and soft samples, some beyond full scale."""
+    """Returns loud and quiet samples, some beyond full scale."""
     noise = np.random.default_rng(0).standard_normal((2, 4000, 2))
     return (noise * np.geomspace(1e-6, 1, 4000)[:, None]).astype(np.float32)
 
@@ -38,9 +38,9 @@ def test_a_code_is_the_nearest_integer_to_the_formula(waveform, number):
     exact = compressed(waveform, number)
     error = np.abs(codes - exact)
     assert error.max() <= 0.5 + 1e-6 * number
-    decided = error < 0.5 - 1e-6 * number  # elsewhere the formula is between two codes, up to float32's rounding
-    assert decided.mean() > 0.5
-    np.testing.assert_array_equal(codes[decided], np.floor(exact[decided] + 0.5))
+    unambiguous = error < 0.5 - 1e-6 * number  # the others are between two codes, up to rounding in float32
+    assert unambiguous.mean() > 0.5
+    np.testing.assert_array_equal(codes[unambiguous], np.floor(exact[unambiguous] + 0.5))
 
 
 def test_samples_beyond_full_scale_are_clipped_unlike_kapre():
@@ -63,19 +63,19 @@ def test_decoding_equals_the_formula(number):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
-def test_codes_of_any_dtype_mean_the_same(dtype):
+def test_codes_of_every_dtype_are_decoded_to_the_same_samples(dtype):
     codes = np.arange(256)
     expected = MuLawDecoding(256)(tf.constant(codes, tf.int32))
     np.testing.assert_array_equal(MuLawDecoding(256)(tf.constant(codes, dtype)), expected)
 
 
-def test_codes_out_of_range_count_as_the_nearest_in_it():
+def test_codes_out_of_range_are_clipped():
     samples = MuLawDecoding(256)(tf.constant([-3, 0, 255, 1000])).numpy()
     np.testing.assert_allclose(samples, [-1, -1, 1, 1], rtol=1e-6)
 
 
 @every_number
-def test_decoding_a_code_and_encoding_it_gives_the_code(number):
+def test_decoding_and_encoding_a_code_gives_the_same_code(number):
     codes = np.arange(number, dtype=np.int32)
     np.testing.assert_array_equal(MuLawEncoding(number)(MuLawDecoding(number)(codes)), codes)
 
@@ -84,16 +84,16 @@ def test_decoding_a_code_and_encoding_it_gives_the_code(number):
 def test_encoding_and_decoding_changes_a_sample_by_at_most_one_step(waveform, number):
     waveform = np.clip(waveform, -1, 1)
     codes = MuLawEncoding(number)(waveform).numpy()
-    again = MuLawDecoding(number)(codes).numpy()
+    decoded = MuLawDecoding(number)(codes).numpy()
     up = expanded(codes + 1, number) - expanded(codes, number)
     down = expanded(codes, number) - expanded(codes - 1, number)
-    assert (np.abs(again - waveform) <= np.maximum(up, down)).all()
+    assert (np.abs(decoded - waveform) <= np.maximum(up, down)).all()
     assert (waveform <= expanded(codes + 0.5, number) + 1e-6).all()
     assert (waveform >= expanded(codes - 0.5, number) - 1e-6).all()
 
 
 @pytest.mark.parametrize("size", [1, 15, 17, 333])
-def test_bits_do_not_depend_on_the_place_in_memory(waveform, size):
+def test_bits_do_not_depend_on_the_position_in_memory(waveform, size):
     encoding, decoding = MuLawEncoding(65536), MuLawDecoding(65536)
     values = waveform.ravel()[:size]
     codes = encoding(values).numpy()
@@ -114,11 +114,11 @@ def test_the_gradient_of_decoding_does_not_vanish_in_the_middle():
 
 @pytest.mark.parametrize("layer", [MuLawEncoding, MuLawDecoding])
 @pytest.mark.parametrize(("number", "message"), [(1, "at least 2"), (65537, "at most 65536"), (256.0, "an integer")])
-def test_impossible_numbers_of_codes_are_refused(layer, number, message):
+def test_invalid_numbers_of_codes_are_refused(layer, number, message):
     with pytest.raises(ArgumentError, match=f"quantization_channels must be {message}.*={number}"):
         layer(number)
 
 
-def test_encoding_refuses_integers_with_the_way_to_scale_them():
+def test_encoding_refuses_integers_with_advice_on_scaling():
     with pytest.raises(ArgumentError, match=r"int16.*/ 32768"):
         MuLawEncoding(256)(np.zeros((1, 10, 1), np.int16))

@@ -1,4 +1,4 @@
-"""Phase of complex values."""
+"""Tests of `Phase`: values, gradients and silence."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_phase_and_gradient_are_zero_at_silence():
     np.testing.assert_array_equal(gradient_of_phase(SILENCE), np.zeros(5, np.complex64))
 
 
-def test_the_gradient_elsewhere_is_across_the_value():
+def test_the_gradient_of_other_values_is_perpendicular_to_the_value():
     values = spectrogram()
     np.testing.assert_allclose(gradient_of_phase(values), 1j * values / np.abs(values) ** 2, rtol=1e-5)
 
@@ -56,7 +56,7 @@ def test_nan_stays_nan():
 
 
 @pytest.mark.parametrize("size", [1, 15, 17, 1025])
-def test_bits_do_not_depend_on_the_place_in_memory(size):
+def test_bits_do_not_depend_on_the_position_in_memory(size):
     values = spectrogram(shape=(size,))
     phases = Phase()(values).numpy()
     for shift in range(1, min(size, 20)):
@@ -64,7 +64,7 @@ def test_bits_do_not_depend_on_the_place_in_memory(size):
     np.testing.assert_array_equal(tf.function(Phase())(values), phases)
 
 
-def test_parts_kept_apart_give_the_same_phase():
+def test_separate_real_and_imaginary_parts_give_the_same_phase():
     values = np.concatenate([spectrogram().ravel(), SILENCE])
     parts = ComplexParts(tf.constant(values.real), tf.constant(values.imag))
     np.testing.assert_allclose(Phase().call_real(parts), Phase()(values), rtol=1e-6)

@@ -1,4 +1,4 @@
-"""`Power`: values, and gradients where the formula has none."""
+"""Tests of `Power`: values and gradients."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_silence_stays_silence_and_has_finite_gradients(exponent):
     np.testing.assert_allclose(gradient[3], exponent, rtol=1e-6)
 
 
-def test_nan_stays_where_it_is():
+def test_nan_does_not_spread_to_other_values():
     values = np.ones(20, np.float32)
     values[3] = np.nan
     powers = Power(1.5)(values).numpy()
@@ -36,6 +36,6 @@ def test_nan_stays_where_it_is():
 
 
 @pytest.mark.parametrize("exponent", [0, -1.0, float("nan"), "2", None, True])
-def test_impossible_exponents_are_refused(exponent):
+def test_invalid_exponents_are_refused(exponent):
     with pytest.raises(ArgumentError, match=f"exponent must be .*Received: exponent={exponent!r}"):
         Power(exponent)

@@ -1,4 +1,4 @@
-"""SpecAugment: where masks are, how wide, how often, and that every call draws anew."""
+"""Tests of `SpecAugment`: the distribution of its masks, and new masks in every call."""
 
 import json
 
@@ -20,17 +20,15 @@ def ones(batch, channels=1):
 
 
 def stripes(layer, batch, axis):
-    """Masks of a layer with one mask along one axis, `[batch, size]`."""
+    """Returns the masks of a layer that masks one axis, as booleans of shape `[batch, size]`."""
     masked = layer(ones(batch), training=True).numpy()[..., 0] == 0
     other = 3 - axis
-    assert np.array_equal(masked.any(axis=other), masked.all(axis=other)), (
-        "a mask is a stripe over the whole other axis"
-    )
+    assert np.array_equal(masked.any(axis=other), masked.all(axis=other)), "a mask covers the whole other axis"
     return masked.all(axis=other)
 
 
 @pytest.mark.parametrize(("axis", "size"), [(1, FRAMES), (2, BINS)], ids=["frames", "bins"])
-def test_widths_are_uniform_up_to_the_parameter_and_every_start_that_fits_is_as_likely(axis, size):
+def test_widths_are_uniform_up_to_the_maximum_and_starts_are_uniform_where_the_mask_fits(axis, size):
     param, batch = 5, 12_000
     layer = SpecAugment(0, param, seed=1) if axis == 1 else SpecAugment(param, 0, seed=1)
     masks = stripes(layer, batch, axis)
@@ -42,10 +40,10 @@ def test_widths_are_uniform_up_to_the_parameter_and_every_start_that_fits_is_as_
         chosen = masks[widths == width]
         starts = chosen.argmax(axis=1)
         ends = size - chosen[:, ::-1].argmax(axis=1)
-        np.testing.assert_array_equal(ends - starts, width)  # in one piece
-        places = np.bincount(starts, minlength=size - width + 1)
-        assert len(places) == size - width + 1
-        assert scipy.stats.chisquare(places).pvalue > 1e-4
+        np.testing.assert_array_equal(ends - starts, width)  # a mask is contiguous
+        start_counts = np.bincount(starts, minlength=size - width + 1)
+        assert len(start_counts) == size - width + 1
+        assert scipy.stats.chisquare(start_counts).pvalue > 1e-4
 
 
 def test_the_fraction_of_masked_values_is_the_expected_one():
@@ -60,12 +58,12 @@ def test_several_masks_are_drawn_independently():
     np.testing.assert_allclose(1 - three, (1 - one) ** 3, atol=0.04)
 
 
-def test_no_masks_leave_everything():
+def test_without_masks_nothing_changes():
     for layer in (SpecAugment(0, 0), SpecAugment(5, 5, n_freq_masks=0, n_time_masks=0)):
         np.testing.assert_array_equal(layer(ones(50), training=True), ones(50))
 
 
-def test_masked_values_are_the_mask_value_and_others_are_kept():
+def test_masked_values_become_the_mask_value_and_others_are_kept():
     spectrogram = np.random.default_rng(0).standard_normal((40, FRAMES, BINS, 2)).astype(np.float32)
     result = SpecAugment(8, 10, mask_value=-80.0, seed=4)(spectrogram, training=True).numpy()
     masked = result == -80
@@ -85,15 +83,15 @@ def test_channels_first_masks_the_same_frames_and_bins():
 
 
 def different(results):
-    """Number of different arrays."""
+    """Returns the number of different arrays."""
     return len({np.asarray(result).tobytes() for result in results})
 
 
-def test_examples_of_a_batch_get_masks_of_their_own():
+def test_each_example_of_a_batch_gets_its_own_masks():
     assert different(SpecAugment(15, 25, seed=7)(ones(20), training=True)) > 17
 
 
-def test_every_call_draws_anew_eagerly_in_graphs_under_xla_and_in_tf_data():
+def test_every_call_draws_new_masks_eagerly_in_graphs_under_xla_and_in_tf_data():
     layer = SpecAugment(15, 25, seed=8)
     batch = tf.constant(ones(1))
 
@@ -121,15 +119,15 @@ def test_a_seed_makes_a_layer_reproducible_in_every_kind_of_call():
     assert not np.array_equal(results(None, tf.function), results(None, tf.function))
 
 
-def test_the_config_carries_the_seed_and_a_loaded_model_begins_anew_with_it(tmp_path):
+def test_the_config_contains_the_seed_and_a_loaded_model_starts_again_from_it(tmp_path):
     assert json.loads(json.dumps(SpecAugment(5, 5, seed=np.int64(11)).get_config()))["seed"] == 11
     assert SpecAugment(5, 5).get_config()["seed"] is None
     inputs = keras.Input((FRAMES, BINS, 1))
     model = keras.Model(inputs, SpecAugment(15, 25, seed=11)(inputs))
     first = model(ones(3), training=True)
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(ones(3), training=True), first)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(ones(3), training=True), first)
 
 
 def test_inference_changes_nothing_and_draws_nothing():
@@ -140,7 +138,7 @@ def test_inference_changes_nothing_and_draws_nothing():
     np.testing.assert_array_equal(layer(ones(3), training=True), fresh(ones(3), training=True))
 
 
-def test_a_model_trains_through_it():
+def test_a_model_with_the_layer_can_be_trained():
     model = keras.Sequential(
         [keras.Input((None, BINS, 1)), SpecAugment(5, 5, seed=13), keras.layers.Conv2D(1, 3, padding="same")]
     )
@@ -174,7 +172,7 @@ def test_a_mask_wider_than_an_unknown_size_is_clipped():
         lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None, None, None, 1], tf.float32)]
     )
     masked = graph(ones(3000)).numpy()[..., 0] == 0
-    n_frames = masked.all(axis=2).sum(axis=1)  # all where the mask over bins covers everything
+    n_frames = masked.all(axis=2).sum(axis=1)  # all frames if the mask covers all bins
     assert set(n_frames) == set(range(FRAMES + 1))
     for shape in ((2, 0, 20, 1), (2, 1, 1, 1), (0, 30, 20, 1)):
         assert graph(np.ones(shape, np.float32)).shape == shape
@@ -182,7 +180,7 @@ def test_a_mask_wider_than_an_unknown_size_is_clipped():
 
 @pytest.mark.parametrize("shape", [(FRAMES, BINS), (1, FRAMES, BINS)])
 @pytest.mark.parametrize("training", [False, True])
-def test_another_rank_than_four_is_refused(shape, training):
+def test_any_rank_but_four_is_refused(shape, training):
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\)"):
         SpecAugment(2, 2)(np.zeros(shape, np.float32), training=training)
 
@@ -199,6 +197,6 @@ def test_another_rank_than_four_is_refused(shape, training):
         ({"data_format": "NCHW"}, "data_format='NCHW'"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         SpecAugment(**{"freq_mask_param": 3, "time_mask_param": 3, **arguments})

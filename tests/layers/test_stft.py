@@ -1,4 +1,4 @@
-"""STFT against a loop of NumPy transforms and librosa."""
+"""Tests of `STFT` against a loop of NumPy transforms and librosa."""
 
 import keras
 import librosa
@@ -33,7 +33,7 @@ def test_stft_equals_a_loop_of_numpy_transforms(n_fft, win_length, hop_length, p
     assert_close(actual[0, :, :, 0], expected)
 
 
-def test_without_sizes_the_window_fills_the_transform_and_hops_by_a_quarter():
+def test_the_default_window_has_n_fft_samples_and_the_default_hop_a_quarter_of_them():
     clip = waveforms(1, 5000, 1)
     assert_close(STFT()(clip).numpy()[0, :, :, 0], references.stft(clip[0, :, 0], 2048, 2048, 512))
 
@@ -41,7 +41,7 @@ def test_without_sizes_the_window_fills_the_transform_and_hops_by_a_quarter():
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("output_data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("input_data_format", ["channels_last", "channels_first"])
-def test_clips_and_channels_stay_apart_in_every_data_format(input_data_format, output_data_format, channels):
+def test_clips_and_channels_are_independent_in_every_data_format(input_data_format, output_data_format, channels):
     batch = waveforms(3, 700, channels)
     spectrograms = [[references.stft(clip[:, c], 256, 200, 64) for c in range(channels)] for clip in batch]
     expected = np.array(spectrograms)
@@ -68,7 +68,7 @@ def test_under_a_float64_policy_samples_and_window_keep_their_precision():
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
-def test_half_precision_policies_do_not_reach_the_transform(policy):
+def test_half_precision_policies_do_not_affect_the_transform(policy):
     clip = waveforms(1, 900, 1)
     actual = STFT(256, 200, 64, dtype=policy)(clip).numpy()
     assert actual.dtype == np.complex64
@@ -84,7 +84,7 @@ def test_a_clip_shorter_than_a_frame_has_no_frames(time, frames, n_fft):
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_the_default_data_format_is_the_one_keras_is_set_to(keras_settings, data_format):
+def test_the_default_data_format_follows_the_setting_of_keras(keras_settings, data_format):
     keras_settings.set_image_data_format(data_format)
     layer = STFT(256, hop_length=64)
     keras_settings.set_image_data_format("channels_last")
@@ -93,7 +93,7 @@ def test_the_default_data_format_is_the_one_keras_is_set_to(keras_settings, data
 
 
 @pytest.mark.parametrize("shape", [(16000,), (1, 16000), (1, 1, 16000, 1)])
-def test_another_rank_than_three_is_refused_with_the_layout(shape):
+def test_any_rank_but_three_is_refused_with_the_layout(shape):
     message = r"of rank 3, \(batch, time, channels\).*waveform\[None, :, None\]"
     with pytest.raises(ArgumentError, match=message) as caught:
         STFT(256)(np.zeros(shape, np.float32))
@@ -115,18 +115,20 @@ def test_another_rank_than_three_is_refused_with_the_layout(shape):
         ({"output_data_format": None}, "output_data_format=None"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         STFT(**arguments)
 
 
-def test_a_window_given_by_its_values_stands_in_place_of_a_named_one():
+def test_a_custom_window_replaces_a_named_one():
     clip, window = waveforms(1, 1000, 1), np.linspace(0.1, 1.0, 200)
     frames = np.array([clip[0, start : start + 200, 0] * window for start in range(0, 801, 64)])
     layer = STFT(256, 200, 64, window=window)
     assert_close(layer(clip).numpy()[0, :, :, 0], np.fft.rfft(frames, 256))
     assert layer.get_config()["window"] == window.tolist()
-    with pytest.raises(ArgumentError, match=r"window_name must be left out .*Received: window_name='hann_window'"):
+    with pytest.raises(
+        ArgumentError, match=r"window_name must be None if window is given. Received: window_name='hann_window'"
+    ):
         STFT(256, window_name="hann_window", window=window)
     with pytest.raises(ArgumentError, match=r"window must be 256 numbers.*shape=\(200,\)"):
         STFT(256, window=window)

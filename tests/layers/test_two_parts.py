@@ -1,4 +1,4 @@
-"""RealImaginary and MagnitudePhase: two parts of a spectrogram, one after the other along the channels."""
+"""Tests of `RealImaginary` and `MagnitudePhase`, which split a spectrogram into two parts along the channels."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ AXIS = {"channels_last": -1, "channels_first": 1}
 
 
 def spectrogram(dtype=np.complex64):
-    """Frames, bins and channels of different numbers; one clip is much quieter than the other."""
+    """Returns spectrograms whose axes differ in size, with one clip much quieter than the other."""
     noise = np.random.default_rng(0).standard_normal((2, 2, 3, 4, 5))
     values = noise[0] + 1j * noise[1]
     values[1] *= 1e-3
@@ -38,7 +38,7 @@ def test_magnitudes_of_all_channels_come_before_all_phases(data_format):
 
 
 @BOTH
-def test_only_magnitudes_are_put_on_a_decibel_scale_of_each_clip(data_format):
+def test_only_magnitudes_are_converted_to_decibels_clip_by_clip(data_format):
     values = spectrogram()
     wide = values.astype(np.complex128)
     levels = np.array([references.decibels(np.abs(clip), 0.5, 1e-4, 5.0) for clip in wide])
@@ -49,14 +49,14 @@ def test_only_magnitudes_are_put_on_a_decibel_scale_of_each_clip(data_format):
 
 
 @pytest.mark.parametrize("layer", [RealImaginary, lambda: MagnitudePhase(return_decibel=True)])
-def test_double_precision_stays_double(layer):
+def test_double_precision_is_kept(layer):
     double = layer()(spectrogram(np.complex128)).numpy()
     assert double.dtype == np.float64
     np.testing.assert_allclose(double, layer()(spectrogram()), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", [RealImaginary, lambda: MagnitudePhase(return_decibel=True)])
-def test_parts_kept_apart_give_the_same_values(layer):
+def test_separate_real_and_imaginary_parts_give_the_same_values(layer):
     values = spectrogram()
     parts = ComplexParts(tf.constant(values.real), tf.constant(values.imag))
     np.testing.assert_allclose(layer().call_real(parts), layer()(values), rtol=1e-5, atol=1e-5)
@@ -64,7 +64,7 @@ def test_parts_kept_apart_give_the_same_values(layer):
 
 @pytest.mark.parametrize("layer", [RealImaginary, MagnitudePhase])
 @BOTH
-def test_the_default_data_format_is_the_one_keras_is_set_to(keras_settings, data_format, layer):
+def test_the_default_data_format_follows_the_setting_of_keras(keras_settings, data_format, layer):
     keras_settings.set_image_data_format(data_format)
     default = layer()
     keras_settings.set_image_data_format("channels_last")
@@ -72,7 +72,7 @@ def test_the_default_data_format_is_the_one_keras_is_set_to(keras_settings, data
 
 
 @pytest.mark.parametrize("layer", [RealImaginary, MagnitudePhase])
-def test_real_values_and_other_ranks_are_refused(layer):
+def test_real_values_and_wrong_ranks_are_refused(layer):
     with pytest.raises(ArgumentError, match=r"must be complex.*float32.*after an STFT"):
         layer()(np.ones((1, 2, 3, 1), np.float32))
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\).*shape=\(2, 3, 1\)"):
@@ -91,6 +91,6 @@ def test_real_values_and_other_ranks_are_refused(layer):
         ({"data_format": "NCHW"}, "data_format='NCHW'"),
     ],
 )
-def test_impossible_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         MagnitudePhase(**arguments)
