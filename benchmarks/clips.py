@@ -1,4 +1,4 @@
-"""Audio to measure with: FLAC files of noise that has the envelope, the spectrum and the size of read speech."""
+"""Test audio: FLAC files of noise with the envelope, the spectrum and the file size of read speech."""
 
 import csv
 from pathlib import Path
@@ -8,11 +8,11 @@ import soundfile
 
 SAMPLE_RATE = 16000
 SYLLABLES_PER_SECOND = 4.0
-LEVEL = 0.06  # so that FLAC takes as many bytes as for read speech at this rate, 16 to 20 kB a second
+LEVEL = 0.06  # FLAC files become as large as those of read speech at this rate, 16 to 20 kB per second
 
 
 def speech_like(draw: np.random.Generator, seconds: float) -> np.ndarray:
-    """Noise like speech, float32 `[time]`: syllables, pauses, and a spectrum that falls with frequency."""
+    """Returns noise with syllables, pauses and a spectrum that falls with frequency: float32 `[time]`."""
     size = round(seconds * SAMPLE_RATE)
     frequencies = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     tilt = 1 / (1 + (frequencies / 500) ** 2) ** 0.75 * (frequencies > 60)
@@ -24,7 +24,7 @@ def speech_like(draw: np.random.Generator, seconds: float) -> np.ndarray:
 
 
 def write(folder: Path, clips: int, seconds: float = 10.0) -> list[Path]:
-    """Write clips as FLAC files of 16 bits at 16 kHz, and return their paths."""
+    """Writes clips as FLAC files of 16 bits at 16 kHz and returns their paths."""
     folder.mkdir(parents=True)
     draw = np.random.default_rng(0)
     paths = [folder / f"{clip:05d}.flac" for clip in range(clips)]
@@ -34,9 +34,9 @@ def write(folder: Path, clips: int, seconds: float = 10.0) -> list[Path]:
 
 
 def write_manifest(path: Path, clips: list[Path], count: int) -> Path:
-    """Write a manifest of `count` clips: all of them, one after the other and again from the first, as often as needed.
+    """Writes a manifest of `count` lines that repeats the clips in order.
 
-    Each line has an id of its own, so that the job takes them for different clips.
+    Every line has a unique id, so that a job treats repetitions as different clips.
     """
     with path.open("w", newline="") as file:
         lines = csv.writer(file)

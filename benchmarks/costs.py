@@ -1,4 +1,4 @@
-"""From a measured speed to what a job of thousands or millions of hours costs: an estimate, by plain arithmetic."""
+"""Estimated cost of jobs of thousands or millions of hours, computed from a measured speed."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from audiopipe.precompute import estimate, planning
 from benchmarks import loops
 
 HOURS = (1_000, 1_000_000, 100_000_000)
-SECONDS = 10.0  # of a clip
+SECONDS = 10.0  # per clip
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a number of hours costs.
+    """Cost of computing the features of some hours of audio.
 
     Args:
-        hours: Of audio.
-        clips: Clips of 10 s.
-        core_hours: Clips over clips per second and core, in hours.
-        float32_bytes: Clips times the bytes of a record.
-        float16_bytes: The same, stored as float16 or bfloat16.
-        shards: float32 bytes over 128 MB.
+        hours: Hours of audio.
+        clips: Number of clips of 10 s.
+        core_hours: Computing time of one core, in hours.
+        float32_bytes: Size of all records with float32 features.
+        float16_bytes: Size of all records with float16 or bfloat16 features.
+        shards: Number of shards of 128 MB with float32 features.
     """
 
     hours: int
@@ -32,7 +32,7 @@ class Cost:
 
 
 def of(hours: int, clips_per_second_and_core: float) -> Cost:
-    """Compute the cost of some hours of audio.
+    """Estimates the cost of some hours of audio.
 
     Example:
         >>> cost = of(1000, 100.0)

@@ -1,11 +1,12 @@
-"""How fast clips are read, beside a bare `soundfile.read` with `soxr.resample`, and how that grows with threads.
+"""Benchmark of reading clips against a bare `soundfile.read` with `soxr.resample`, with one and two threads.
 
     python -m benchmarks.decoding [--seconds 10 60] [--time 3] [--clips 64] [--json FILE]
 
-The bare program reads float32, takes the mean of two channels and resamples, and checks nothing: not whether the file
-is whole, nor whether its samples are finite, nor whether it changed meanwhile. Both read the same files in turn, round
-by round, after their results were compared. The first table is of processor time, which does not count what others
-take; the second, of threads, is by the clock, and needs a machine that does nothing else. Quote the ratios.
+The bare program reads float32, takes the mean of two channels and resamples. It does not check whether the file is
+complete, whether its samples are finite, or whether it changed meanwhile. The benchmark first compares the samples of
+both programs. Then they read the same files in turn, round by round. The first table shows processor time, which does
+not include that of other programs. The second table shows threads by the clock and needs an otherwise idle machine.
+Quote the ratios.
 """
 
 import argparse
@@ -32,28 +33,28 @@ from audiopipe import audio
 from benchmarks import clips, machine, rounds
 
 FORMATS = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
-RATES = (16000, 44100)  # of the files; they are read at that of `clips`
+RATES = (16000, 44100)  # of the files; all are read at the rate of `clips`
 PATH, BYTES = "a path", "bytes"
 THREADS = (1, 2)
-TOLERANCE = 1e-6  # soundfile.read seeks to the beginning first, after which MP3 decodes with other last bits
+TOLERANCE = 1e-6  # soundfile.read first seeks to the beginning, which changes the last bits of decoded MP3
 
 
 def bare(source: str | bytes) -> np.ndarray:
-    """Samples of a file at the rate of `clips`, float32 `[time]`, read without any check."""
+    """Reads a file at the rate of `clips` without any check: float32 `[time]`."""
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
     samples, rate = soundfile.read(opened, dtype="float32")
     if samples.ndim == 2:
-        samples = (samples[:, 0] + samples[:, 1]) * np.float32(0.5)  # samples.mean(axis=1) takes ten times as long
+        samples = (samples[:, 0] + samples[:, 1]) * np.float32(0.5)  # ten times as fast as samples.mean(axis=1)
     return samples if rate == clips.SAMPLE_RATE else soxr.resample(samples, rate, clips.SAMPLE_RATE)
 
 
 def ours(source: str | bytes) -> np.ndarray:
-    """The same as audiopipe reads it, `[time, 1]`."""
+    """Reads a file at the rate of `clips` with audiopipe: float32 `[time, 1]`."""
     return audio.read(source, sample_rate=clips.SAMPLE_RATE)
 
 
 def write(folder: Path, format: str, rate: int, channels: int, seconds: float, number: int = 0) -> Path:
-    """Write a clip, unless it is there, and return its path."""
+    """Writes a clip unless its file exists, and returns its path."""
     path = folder / f"{rate}-{channels}-{seconds:g}-{number}.{format.lower()}"
     if not path.exists():
         draw = np.random.default_rng(number)
@@ -61,31 +62,29 @@ def write(folder: Path, format: str, rate: int, channels: int, seconds: float, n
         if rate != clips.SAMPLE_RATE:
             samples = soxr.resample(samples, clips.SAMPLE_RATE, rate)
         with soundfile.SoundFile(path, "w", rate, channels, FORMATS[format], format=format) as file:
-            for start in range(
-                0, len(samples), rate
-            ):  # libsndfile crashes when it is to write a minute of Vorbis at once
+            for start in range(0, len(samples), rate):  # libsndfile crashes if it writes a minute of Vorbis at once
                 file.write(samples[start : start + rate])
     return path
 
 
 def check(source: str | bytes) -> None:
-    """Compare what both read.
+    """Compares the samples that both programs read.
 
     Raises:
-        RuntimeError: If they differ.
+        RuntimeError: If the samples differ.
     """
     expected, found = bare(source), ours(source)[:, 0]
     if expected.shape != found.shape or not np.allclose(expected, found, rtol=0, atol=TOLERANCE):
-        raise RuntimeError(f"The bare program and audiopipe read different samples: {expected}, {found}.")
+        raise RuntimeError(f"Both programs must read the same samples. Received: bare={expected}, audiopipe={found}.")
 
 
 def measure(folder: Path, lengths: list[float], seconds: float) -> list[dict[str, Any]]:
-    """Processor time of reading a clip, in seconds, a mean a round, of each kind of file.
+    """Measures the processor time of reading a clip of each kind of file, in seconds, as one mean per round.
 
     Args:
         folder: Folder to write clips to.
-        lengths: Seconds of audio of a clip.
-        seconds: How long each kind of file may take.
+        lengths: Lengths of clips, in seconds.
+        seconds: Approximate time to spend on each kind of file.
     """
     found = []
     for length, format, rate, channels in itertools.product(lengths, FORMATS, RATES, (1, 2)):
@@ -103,12 +102,12 @@ def measure(folder: Path, lengths: list[float], seconds: float) -> list[dict[str
 
 
 def measure_threads(folder: Path, count: int, seconds: float) -> dict[str, dict[str, list[float]]]:
-    """Time that many clips of 10 s take in one thread and in two, by the clock, of the kinds of files that people have.
+    """Measures the elapsed time of reading many clips of 10 s with one thread and with two, for common kinds of files.
 
     Args:
         folder: Folder to write clips to.
-        count: Clips that are read.
-        seconds: How long each kind of file may take.
+        count: Number of clips to read.
+        seconds: Approximate time to spend on each kind of file.
     """
     from audiopipe import Transform, tfdata
 
@@ -132,7 +131,7 @@ def _exhaust(begin: Callable[[], Iterable[Any]]) -> None:
 
 
 def show(found: list[dict[str, Any]]) -> Table:
-    """The table of processor times: milliseconds a clip, and of audiopipe its ratios over the bare program."""
+    """Returns a table of processor times: milliseconds per clip, and the ratios of audiopipe to the bare program."""
     table = Table("clip", *(f"{who}, {kind}" for kind in (PATH, BYTES) for who in ("bare", "audiopipe")))
     for facts in found:
         times = facts["times"]
@@ -147,7 +146,7 @@ def show(found: list[dict[str, Any]]) -> Table:
 
 
 def show_threads(found: dict[str, dict[str, list[float]]]) -> Table:
-    """The table of threads: how many times as fast two are as one."""
+    """Returns a table of threads: the speed of two threads divided by the speed of one."""
     table = Table("clips", "bare, two threads", "audio.read, two threads", "from_audio, num_parallel_calls=2")
     for name, times in found.items():
         speeds = (rounds.ratios(times[f"{who}, 1"], times[f"{who}, 2"]) for who in ("bare", "audiopipe", "from_audio"))
@@ -156,12 +155,12 @@ def show_threads(found: dict[str, dict[str, list[float]]]) -> Table:
 
 
 def main() -> None:
-    """Measure, and print the tables."""
+    """Runs the benchmark and prints its tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, nargs="+", default=[10.0, 60.0], help="Seconds of audio of a clip.")
-    parser.add_argument("--time", type=float, default=3.0, help="Seconds that each kind of file may take.")
-    parser.add_argument("--clips", type=int, default=64, help="Clips that the threads read.")
-    parser.add_argument("--json", type=Path, help="File to write what was measured to.")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[10.0, 60.0], help="lengths of clips")
+    parser.add_argument("--time", type=float, default=3.0, help="approximate seconds to spend on each kind of file")
+    parser.add_argument("--clips", type=int, default=64, help="number of clips that the threads read")
+    parser.add_argument("--json", type=Path, help="file for all measured values")
     arguments = parser.parse_args()
     console = Console(width=200)
     facts = machine.facts()

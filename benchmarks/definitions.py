@@ -1,4 +1,4 @@
-"""What the speed benchmark computes: its features, and each of them in float64 with NumPy, to compare with."""
+"""Features of the speed benchmark, and reference implementations in float64 with NumPy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,41 +35,41 @@ MEL_SETTINGS = ("music", "speech", "wide")
 
 
 def clips(config: Feature, seconds: float, batch: int) -> np.ndarray:
-    """Clips of white noise, float32 `[batch, time]`.
+    """Returns clips of white noise, float32 `[batch, time]`.
 
-    None of its bands is near the limit of the dynamic range, which Keras's layer takes over the batch and not the clip.
+    No band of white noise is near the limit of the dynamic range. Keras's layer limits it per batch, not per clip.
     """
     draw = np.random.default_rng(0)
     return 0.1 * draw.standard_normal((batch, round(seconds * config.sample_rate)), np.float32)
 
 
 def filterbank(config: Feature) -> np.ndarray:
-    """The filterbank, float64 `[frequencies, bands]`."""
+    """Returns the filterbank, float64 `[frequencies, bands]`."""
     if isinstance(config, configs.MelSpectrogram):
         return librosa.filters.mel(sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels, dtype=np.float64).T
     return filterbanks.log(config.sample_rate, config.framing.n_freq, n_bins=config.log_n_bins)
 
 
 def windowed_frames(config: Feature, audio: np.ndarray) -> np.ndarray:
-    """Frames of clips `[batch, time]`, multiplied with the window: `[batch, frames, n_fft]`."""
+    """Splits clips `[batch, time]` into frames and multiplies them by the window: `[batch, frames, n_fft]`."""
     frames = np.lib.stride_tricks.sliding_window_view(audio, config.n_fft, axis=-1)[:, :: config.framing.hop_length]
     return frames * scipy.signal.get_window("hann", config.n_fft).astype(audio.dtype)
 
 
 def decibels(config: Feature, magnitudes: np.ndarray, bank: np.ndarray) -> np.ndarray:
-    """Magnitudes `[batch, frames, frequencies]` as bands in decibels `[batch, frames, bands]`."""
+    """Converts magnitudes `[batch, frames, frequencies]` to bands in decibels `[batch, frames, bands]`."""
     values = 10 * np.log10(np.maximum(magnitudes @ bank, config.db_amin))
     return np.maximum(values, values.max(axis=(1, 2), keepdims=True) - config.db_dynamic_range)
 
 
 def feature(config: Feature, audio: np.ndarray) -> np.ndarray:
-    """The feature of clips `[batch, time]` as its config says: float64 `[batch, frames, bands]`."""
+    """Computes the feature of clips `[batch, time]` as its config defines it: float64 `[batch, frames, bands]`."""
     magnitudes = np.abs(np.fft.rfft(windowed_frames(config, audio.astype(np.float64))))
     return decibels(config, magnitudes, filterbank(config))
 
 
 def keras_feature(config: Feature, audio: np.ndarray) -> np.ndarray:
-    """The same as Keras has it: frames are centred, clips are reflected, and the filterbank is that of `tf.signal`."""
+    """Computes the feature as Keras defines it: centred frames, reflected clips and the filterbank of `tf.signal`."""
     assert isinstance(config, configs.MelSpectrogram)
     centred = np.pad(audio.astype(np.float64), [(0, 0), (config.n_fft // 2,) * 2], mode="reflect")
     bank = tf.signal.linear_to_mel_weight_matrix(

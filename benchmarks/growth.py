@@ -1,11 +1,10 @@
-"""How time and memory grow with the length of a clip, the clips of a batch, the mel bands and the threads.
+"""Benchmark of time and memory by clip length, batch size, mel bands and threads.
 
     python -m benchmarks.growth [--figures FIGURE ...] [--folder docs/images] [--json FILE]
 
-Each point of a figure is measured in a process of its own, in which nothing else has taken memory, and where TensorFlow
-has the threads that it is given. Time is that of the fastest of some calls; memory is what the first call of that size
-adds, at its most, to what the process holds once the same graph has computed a clip of one second. All figures take a
-quarter of an hour and 4 GB.
+A separate process measures each point of a figure, so that nothing else has used its memory and TensorFlow has the
+requested number of threads. Time is that of the fastest of several calls. Memory is the peak that the first call of the
+size adds, after the same graph has computed a clip of one second. All figures together take 15 minutes and 4 GB.
 """
 
 import argparse
@@ -40,16 +39,16 @@ MELS = (16, 32, 64, 128, 256)
 
 @dataclass(frozen=True)
 class Point:
-    """What one process measures.
+    """Point of a figure, measured by one process.
 
     Args:
-        contender: Who computes.
-        x: Where it stands in its figure.
+        contender: Name of the contender.
+        x: Position on the horizontal axis.
         setting: Name of the feature, see `benchmarks.definitions`.
-        clip_seconds: Length of a clip.
-        batch: Clips of a batch.
-        n_mels: Mel bands; None for those of the setting.
-        threads: Threads of TensorFlow; None for as many as there are processors.
+        clip_seconds: Length of a clip, in seconds.
+        batch: Clips per batch.
+        n_mels: Number of mel bands. None means that of the setting.
+        threads: Number of TensorFlow threads. None means the number of processors.
     """
 
     contender: str
@@ -62,7 +61,7 @@ class Point:
 
 
 def points() -> dict[str, list[Point]]:
-    """The points of each figure."""
+    """Returns the points of each figure."""
     several = (TRANSFORM, LAYER, KERAS)
     return {
         "length": [
@@ -81,7 +80,7 @@ def points() -> dict[str, list[Point]]:
 
 
 def measure(point: Point) -> dict[str, float]:
-    """Seconds of a call, the most bytes that the first one adds, and the load: measured in this process."""
+    """Measures a point in this process: seconds per call, peak bytes that the first call adds, and the load."""
     from benchmarks import definitions, peers
 
     peers.set_threads(point.threads or machine.processors())
@@ -92,7 +91,7 @@ def measure(point: Point) -> dict[str, float]:
     compute(take(definitions.clips(config, 1.0, 1)))
     block = definitions.clips(config, min(point.clip_seconds, BLOCK_SECONDS), point.batch)
     audio = take(np.tile(block, (1, round(point.clip_seconds * config.sample_rate / block.shape[1]))))
-    # Else the call would take what the clips were made in, which the process has freed and kept.
+    # Frees the memory of temporary clips. Otherwise the call would reuse it, and the peak would not show it.
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     before = machine.reset_peak()
     compute(audio)
@@ -106,7 +105,7 @@ def measure(point: Point) -> dict[str, float]:
 
 
 def _function(point: Point, config: Any) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], Any]]:
-    """What makes of clips `[batch, time]` what the contender takes, and what computes that, whatever its size."""
+    """Returns a function from clips `[batch, time]` to the contender's input, and one that computes it at any size."""
     import tensorflow as tf
 
     from audiopipe import Transform
@@ -125,7 +124,7 @@ def _function(point: Point, config: Any) -> tuple[Callable[[np.ndarray], Any], C
 
 
 def _thread_counts() -> list[int]:
-    """1, 2, 4 ... and as many as there are processors."""
+    """Returns the powers of two below the number of processors, and that number."""
     powers = itertools.takewhile(lambda count: count < machine.processors(), (2**power for power in range(10)))
     return [*powers, machine.processors()]
 
@@ -133,7 +132,7 @@ def _thread_counts() -> list[int]:
 def _in_process(point: Point) -> dict[str, float]:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "benchmarks.growth", "--point", json.dumps(dataclasses.asdict(point))]
-    # What TensorFlow prints to standard error while it starts is only of interest where it fails.
+    # TensorFlow prints to standard error while it starts, which matters only if the process fails.
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"The process of {point} failed: {done.stderr}")
@@ -141,8 +140,8 @@ def _in_process(point: Point) -> dict[str, float]:
 
 
 def show(name: str, measured: list[dict[str, Any]], console: Console) -> None:
-    """Print the numbers of a figure."""
-    table = Table("", name, "ms", "ms a clip", "MB", "load", title=f"by {name}")
+    """Prints the numbers of a figure."""
+    table = Table("", name, "ms", "ms per clip", "MB", "load", title=f"by {name}")
     for point in measured:
         milliseconds = 1000 * point["seconds"]
         numbers = (f"{value:.2f}" for value in (milliseconds, milliseconds / point["batch"], point["bytes"] / 1e6))
@@ -151,10 +150,10 @@ def show(name: str, measured: list[dict[str, Any]], console: Console) -> None:
 
 
 def main() -> None:
-    """Measure all points, print them, draw them, and write them as JSON."""
+    """Measures all points, prints and draws them, and writes them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", nargs="+", choices=growth_plots.FIGURES, default=list(growth_plots.FIGURES))
-    parser.add_argument("--folder", type=Path, default=Path("docs/images"), help="where to write the figures")
+    parser.add_argument("--folder", type=Path, default=Path("docs/images"), help="folder for the figures")
     parser.add_argument("--json", type=Path, help="file for all numbers")
     parser.add_argument("--point", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Pictures of how time and memory grow."""
+"""Figures of time and memory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,20 +8,20 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-# Colours that differ in lightness too, and so also in print and for those who see fewer of them.
+# The colours also differ in lightness, so that they are distinct in black and white and with colour blindness.
 STYLES = (("#0b5fa5", "o"), ("#e07b00", "s"), ("#7f7f7f", "^"))
-MOST_LOG_RATIO = 8  # between values that a linear scale from zero still shows apart
+MOST_LOG_RATIO = 8  # largest ratio of values that a linear scale from zero shows well
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a figure looks.
+    """Labels of a figure.
 
     Args:
-        x: What the axis of x is called.
-        time: What the axis of time is called.
-        is_per_clip: Whether time is divided by the clips of a batch.
-        title: What stands above.
+        x: Label of the horizontal axis.
+        time: Label of the time axis.
+        is_per_clip: Whether to divide the time by the number of clips per batch.
+        title: Title of the figure.
     """
 
     x: str
@@ -32,19 +32,19 @@ class Look:
 
 FIGURES = {
     "length": Look("length of the clip", "time (ms)", False, "One clip, 400/160/80 at 16 kHz"),
-    "batch": Look("clips of a batch", "time a clip (ms)", True, "Clips of 10 s, 400/160/80 at 16 kHz"),
-    "mels": Look("mel bands", "time a clip (ms)", True, "16 clips of 10 s, 2048/512 at 22.05 kHz"),
-    "threads": Look("threads", "time a clip (ms)", True, "16 clips of 10 s, 400/160/80 at 16 kHz"),
+    "batch": Look("clips per batch", "time per clip (ms)", True, "Clips of 10 s, 400/160/80 at 16 kHz"),
+    "mels": Look("mel bands", "time per clip (ms)", True, "16 clips of 10 s, 2048/512 at 22.05 kHz"),
+    "threads": Look("threads", "time per clip (ms)", True, "16 clips of 10 s, 400/160/80 at 16 kHz"),
 }
 
 
 def draw(name: str, measured: list[dict[str, Any]], path: Path) -> None:
-    """Draw time and memory of one figure side by side, a line a contender.
+    """Draws time and memory of one figure side by side, with one line per contender.
 
     Args:
-        name: One of `FIGURES`.
-        measured: The points, see `benchmarks.growth`: `contender`, `x`, `batch`, `seconds` and `bytes`.
-        path: Image to write.
+        name: Name of the figure, one of `FIGURES`.
+        measured: Measured points with `contender`, `x`, `batch`, `seconds` and `bytes`, see `benchmarks.growth`.
+        path: Image file to write.
     """
     look = FIGURES[name]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -57,7 +57,7 @@ def draw(name: str, measured: list[dict[str, Any]], path: Path) -> None:
         megabytes = [point["bytes"] / 1e6 for point in own]
         for axes, values in zip(panels, (times, megabytes), strict=True):
             axes.plot(x, values, color=colour, marker=marker, markersize=5, label=contender)
-    for axes, label in zip(panels, (look.time, "added memory, at its most (MB)"), strict=True):
+    for axes, label in zip(panels, (look.time, "peak of added memory (MB)"), strict=True):
         _scale(axes, name, sorted({point["x"] for point in measured}))
         axes.set_xlabel(look.x)
         axes.set_ylabel(label)
@@ -67,12 +67,12 @@ def draw(name: str, measured: list[dict[str, Any]], path: Path) -> None:
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(contenders), frameon=False
     )
     figure.suptitle(look.title)
-    with matplotlib.rc_context({"svg.hashsalt": name}):  # else the same numbers would give another file each time
+    with matplotlib.rc_context({"svg.hashsalt": name}):  # makes the file depend on the numbers alone
         figure.savefig(path, metadata={"Date": None})
 
 
 def _scale(axes: Any, name: str, x: list[float]) -> None:
-    """Logarithmic scales with the measured values of x as ticks; times and memory from zero where they vary little."""
+    """Sets a logarithmic x axis with the measured values as ticks, and a linear y axis if the values vary little."""
     axes.set_xscale("log")
     ticks = [value for value in x if name != "length" or value in LENGTH_TICKS]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
@@ -92,7 +92,7 @@ LENGTH_TICKS = (1, 10, 60, 900, 3600)
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Formats a duration in seconds, minutes or hours.
 
     Example:
         >>> _duration(10.0), _duration(300.0), _duration(3600.0)

@@ -1,9 +1,9 @@
-"""What features cost in `datasets`: to compute them from every form of audio, to read them, and to convert them.
+"""Benchmark of features in `datasets`: computing them from every form of audio, reading and converting them.
 
     python -m benchmarks.huggingface [--clips 200] [--seconds 10]
 
-All is measured in one run, twice, once the graphs are traced: the time is the shorter one. Memory is what the process
-has beside mapped files, at its most, above what it had before; what it had freed by then and kept is not seen.
+After the graphs are traced, everything is measured twice in one run, and the shorter time counts. Memory is the peak of
+anonymous memory, without mapped files, above the level before. It excludes freed memory that the process reuses.
 """
 
 import argparse
@@ -32,11 +32,11 @@ ROUNDS = 2
 
 
 class Cost:
-    """Seconds and memory of a block.
+    """Time and memory of a `with` block.
 
     Attributes:
-        seconds: How long it took.
-        bytes: Most memory of it, above what there was before.
+        seconds: Duration of the block.
+        bytes: Peak memory above the level before the block.
     """
 
     def __enter__(self) -> "Cost":
@@ -59,7 +59,7 @@ class Cost:
 
 
 def forms(folder: Path, paths: list[Path]) -> dict[str, datasets.Dataset]:
-    """The same clips as datasets of every form, each in files of its own."""
+    """Returns datasets of the same clips, one for each form of audio, each stored in separate files."""
 
     def kept(name: str, column: Callable[[Path], Any]) -> datasets.Dataset:
         def rows() -> Iterator[dict[str, Any]]:
@@ -84,13 +84,13 @@ def forms(folder: Path, paths: list[Path]) -> dict[str, datasets.Dataset]:
 
 
 def exhaust(rows: Iterable[Any]) -> None:
-    """Read all rows or batches."""
+    """Reads all rows or batches."""
     for _ in rows:
         pass
 
 
 def readings(mapped: datasets.Dataset, fly: datasets.Dataset, feature_set: Path) -> dict[str, Callable[[], None]]:
-    """Functions that read all features once."""
+    """Returns functions that read all features once."""
     return {
         'rows of `with_format("numpy")`': lambda: exhaust(mapped.with_format("numpy")),
         'rows of `with_format("tf")`': lambda: exhaust(mapped.with_format("tf")),
@@ -104,7 +104,7 @@ def readings(mapped: datasets.Dataset, fly: datasets.Dataset, feature_set: Path)
 
 
 def measure(what: Callable[[], Any]) -> tuple[float, int]:
-    """Seconds of the fastest of a few times, and bytes of the one that took most."""
+    """Calls a function several times and returns the shortest time in seconds and the largest memory in bytes."""
     costs = []
     for _ in range(ROUNDS):
         with Cost() as cost:
@@ -114,7 +114,7 @@ def measure(what: Callable[[], Any]) -> tuple[float, int]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Runs the benchmark and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=10.0)
@@ -147,7 +147,7 @@ def main() -> None:
         )
         for what, read in readings(mapped, hf.with_transform(rows, mel), target).items():
             costs[what] = measure(read)
-    table = Table("", "ms a clip", "MB", title=f"{options.clips} clips of {options.seconds:g} s, {CONFIG}")
+    table = Table("", "ms per clip", "MB", title=f"{options.clips} clips of {options.seconds:g} s, {CONFIG}")
     for what, (seconds, size) in costs.items():
         table.add_row(what, f"{seconds / options.clips * 1000:.2f}", f"{size / 1e6:.0f}")
     Console().print(table)

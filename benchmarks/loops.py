@@ -1,7 +1,7 @@
-"""What one writes instead of running precompute: loops from audio files to features on disk, in one process.
+"""Alternatives to precompute: loops from audio files to features on disk, in one process.
 
-A loop is a function `(paths, output)` that decodes, transforms and writes. `benchmarks.served` runs one in a process of
-its own.
+A loop is a function `(paths, output)` that decodes, transforms and writes. `benchmarks.served` runs a loop in a
+separate process.
 """
 
 import importlib.util
@@ -19,14 +19,17 @@ Loop = Callable[[list[str], str], None]
 
 
 def config() -> configs.MelSpectrogram:
-    """The feature that all loops compute, that of lhotse excepted."""
+    """Returns the config of the feature that all loops except lhotse compute."""
     found = registry.get(CONFIG)
     assert isinstance(found, configs.MelSpectrogram)
     return found
 
 
 def bare() -> Loop:
-    """soundfile, one graph of the same layers, and TFRecordWriter: no metadata, no checks, no failures, no resuming."""
+    """Returns a loop of soundfile, one graph of the same layers, and `TFRecordWriter`.
+
+    It has no metadata and no checks, does not handle failures and cannot resume.
+    """
     import soundfile
     import tensorflow as tf
 
@@ -49,7 +52,7 @@ def bare() -> Loop:
 
 
 def with_librosa() -> Loop:
-    """`librosa.load`, `librosa.feature.melspectrogram`, and a NumPy file a clip."""
+    """Returns a loop of `librosa.load`, `librosa.feature.melspectrogram`, and one NumPy file per clip."""
     import librosa
 
     mel = config()
@@ -73,7 +76,7 @@ def with_librosa() -> Loop:
 
 
 def with_datasets_and_numpy() -> Loop:
-    """`datasets.Dataset.map` with soundfile and NumPy, typed, so that arrays are written and no lists."""
+    """Returns a loop of `datasets.Dataset.map` with soundfile and NumPy. Its typed column holds arrays, not lists."""
     import datasets
     import librosa
     import soundfile
@@ -103,7 +106,7 @@ def with_datasets_and_numpy() -> Loop:
 
 
 def with_datasets_and_audiopipe() -> Loop:
-    """`audiopipe.hf.map`."""
+    """Returns a loop of `audiopipe.hf.map`."""
     import datasets
 
     from audiopipe import Transform, hf
@@ -118,7 +121,10 @@ def with_datasets_and_audiopipe() -> Loop:
 
 
 def with_lhotse() -> Loop:
-    """`CutSet.compute_and_store_features` of Kaldi's filterbank with as many bins, stored as lhotse does by default."""
+    """Returns a loop of lhotse's `CutSet.compute_and_store_features`, with its default storage.
+
+    The feature is Kaldi's filterbank with the same number of bins.
+    """
     import lhotse
 
     mel = config()
@@ -144,12 +150,12 @@ EXACT = ("bare", "datasets.map, audiopipe.hf")
 
 
 def is_there(name: str) -> bool:
-    """Whether what a loop needs is installed; lhotse is not among the project's dependencies."""
+    """Returns whether the library of a loop is installed. lhotse is not a dependency of the project."""
     return name != LHOTSE or importlib.util.find_spec("lhotse") is not None
 
 
 def read_back(name: str, paths: list[str], output: str) -> list[np.ndarray]:
-    """The features `[frames, bins]` that a loop has written, in the order of the clips."""
+    """Reads the features `[frames, bins]` that a loop has written, in the order of the clips."""
     if name == "bare":
         import tensorflow as tf
 

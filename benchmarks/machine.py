@@ -1,4 +1,4 @@
-"""The machine: its load, what it is, and the memory of a process with all that it has started."""
+"""Facts about the machine and its load, and the memory of a process and its descendants."""
 
 import datetime
 import os
@@ -15,17 +15,17 @@ SAMPLE_SECONDS = 0.05
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Returns the number of processors that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def load() -> float:
-    """Processes that ran or wanted to run, on average over the last minute."""
+    """Returns the load average of the last minute."""
     return os.getloadavg()[0]
 
 
 def facts() -> dict[str, Any]:
-    """What numbers depend on."""
+    """Returns the facts that measurements depend on."""
     models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {
         "date": datetime.date.today().isoformat(),
@@ -38,28 +38,31 @@ def facts() -> dict[str, Any]:
 
 
 def status_bytes(process: int | str, name: str) -> int:
-    """What Linux says of the memory of a process: `"VmRSS"` for now, `"VmHWM"` for the most; 0 if it has ended."""
+    """Returns a memory field of `/proc/PROCESS/status` in bytes, or 0 if the process has ended.
+
+    `"VmRSS"` is the current resident memory, `"VmHWM"` its peak.
+    """
     match = re.search(rf"{name}:\s+(\d+) kB", _read(f"/proc/{process}/status"))
     return 1024 * int(match[1]) if match else 0
 
 
 def reset_peak() -> int:
-    """Resident bytes of this process now; from here on `peak` counts."""
+    """Resets `peak`, and returns the current resident bytes of this process."""
     Path("/proc/self/clear_refs").write_text("5")
     return status_bytes("self", "VmRSS")
 
 
 def peak() -> int:
-    """Most resident bytes of this process since `reset_peak`."""
+    """Returns the maximum of resident bytes of this process since `reset_peak`."""
     return status_bytes("self", "VmHWM")
 
 
 class Memory:
-    """Watches the memory of a process and of all that descend from it, as long as it runs.
+    """Watcher of the memory of a process and its descendants, until the process ends.
 
     Attributes:
-        peak: Most resident bytes of all of them at one moment. What several share counts several times.
-        processes: Most resident bytes that each process ever had, by its command line, the greatest of equal ones.
+        peak: Maximum of the sum of resident bytes of all processes. Shared memory counts once per process.
+        processes: Maximum of resident bytes by command line. Processes with equal command lines share one entry.
     """
 
     def __init__(self, process: subprocess.Popen):
@@ -70,7 +73,7 @@ class Memory:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until the process has ended."""
+        """Waits until the process has ended."""
         self._thread.join()
 
     def _watch(self) -> None:
@@ -88,7 +91,7 @@ def _with_descendants(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
-            # The name of the command, in brackets, may hold anything; behind it come the state and the parent.
+            # The command name in parentheses may contain any character. The state and the parent follow it.
             fields = _read(f"/proc/{name}/stat").rpartition(")")[2].split()
             if fields:
                 children.setdefault(int(fields[1]), []).append(int(name))
@@ -101,5 +104,5 @@ def _with_descendants(root: int) -> list[int]:
 def _read(path: str) -> str:
     try:
         return Path(path).read_text(errors="replace")
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         return ""

@@ -1,4 +1,4 @@
-"""Memory of precompute by the number of clips, of workers, and the size of shards."""
+"""Memory of precompute by number of clips, number of workers and size of shards."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from audiopipe.precompute import plan
 from benchmarks import clips, loops, machine
 
 DISTINCT = 100
-BYTES_PER_CLIP = 319_560  # of a feature of 10 s, 998 frames of 80 float32, with the rest of its record
+BYTES_PER_CLIP = 319_560  # record of a feature of 10 s: 998 frames of 80 float32, and metadata
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Measured:
     """Memory of one job.
 
     Args:
-        clips: Its clips of 10 s.
-        workers: Its workers.
-        shards: Its shards.
-        shard_bytes: Mean size of them.
-        peak: Most resident bytes of all its processes together at one moment.
-        worker_peak: Most resident bytes of one worker; with one worker that is the job itself.
-        load: Load of the machine before it.
+        clips: Number of clips of 10 s.
+        workers: Number of workers.
+        shards: Number of shards.
+        shard_bytes: Mean size of a shard, in bytes.
+        peak: Maximum of the sum of resident bytes of all processes.
+        worker_peak: Maximum of resident bytes of one worker. A job with one worker has no other process.
+        load: Load of the machine before the job.
     """
 
     clips: int
@@ -37,12 +37,12 @@ class Measured:
 
 
 def measure(folder: Path, counts: list[int], sizes: list[int], workers: list[int]) -> list[Measured]:
-    """Run jobs of several numbers of clips, then of the greatest number with several sizes of shards.
+    """Runs jobs with several numbers of clips, then jobs with the largest number and several shard sizes.
 
     Args:
         folder: Folder to write to.
         counts: Numbers of clips.
-        sizes: Bytes of a shard.
+        sizes: Sizes of a shard, in bytes.
         workers: Numbers of workers.
     """
     paths = clips.write(folder / "clips", DISTINCT)
@@ -51,14 +51,14 @@ def measure(folder: Path, counts: list[int], sizes: list[int], workers: list[int
 
 
 def run(folder: Path, paths: list[Path], count: int, workers: int, shard_bytes: int | None = None) -> Measured:
-    """Run one job.
+    """Runs one job.
 
     Args:
         folder: Folder to write to.
-        paths: Clips of 10 s.
-        count: Number of clips, of which these are repetitions.
+        paths: Clips of 10 s, which are repeated as needed.
+        count: Number of clips of the job.
         workers: Number of workers.
-        shard_bytes: Bytes of a shard; None leaves it to precompute.
+        shard_bytes: Size of a shard, in bytes. None means the default of precompute.
     """
     before = machine.load()
     with tempfile.TemporaryDirectory(dir=folder) as made:

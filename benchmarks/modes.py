@@ -1,4 +1,4 @@
-"""The ways in which a contender is called: eager, in a `tf.function`, in `tf.data`, by `model.predict`."""
+"""Modes of calling a contender: eager, in a `tf.function`, in `tf.data`, and by `model.predict`."""
 
 import functools
 from collections.abc import Callable
@@ -15,18 +15,18 @@ from benchmarks.peers import FLOOR, TORCH, Contender
 EAGER, FUNCTION, DATA, PREDICT = "eager", "tf.function", "tf.data", "model.predict"
 MODES = (EAGER, FUNCTION, DATA, PREDICT)
 CALLS = (EAGER, FUNCTION)
-# Of audio that goes through a pipeline or a model at once. A pipeline takes 30 to 50 ms to start.
+# Seconds of audio per pass through a pipeline or a model. A pass is long because a pipeline takes 30 to 50 ms to start.
 PASS_SECONDS = {DATA: 2560, PREDICT: 640}
 
 
 @dataclass(frozen=True)
 class Way:
-    """A contender called in some way.
+    """Contender in one mode.
 
     Args:
-        contender: Whose features come out.
-        call: Computes features, and returns those of the first batch.
-        clips: Clips of a call.
+        contender: The contender.
+        call: Function that computes features and returns those of the first batch.
+        clips: Number of clips per call.
     """
 
     contender: Contender
@@ -35,10 +35,10 @@ class Way:
 
 
 def ways(mode: str, contenders: list[Contender], audio: np.ndarray, clip_seconds: float) -> dict[str, Way]:
-    """What is measured in a mode, by name, for a batch of clips `[batch, time]`.
+    """Returns the measured calls of a mode by name, for a batch of clips `[batch, time]`.
 
-    In a `tf.function` stand also those who have no graph, called as they are. In `tf.data` each contender stands twice:
-    clips that are mapped and then gathered into batches, and batches that are mapped.
+    The mode `tf.function` includes contenders without a graph, which are called directly. The mode `tf.data` has two
+    calls per contender: one maps clips and then batches them, the other maps batches.
     """
     found: dict[str, Way] = {}
     n_clips = len(audio) * max(2, round(PASS_SECONDS.get(mode, 0) / clip_seconds / len(audio)))
@@ -48,7 +48,7 @@ def ways(mode: str, contenders: list[Contender], audio: np.ndarray, clip_seconds
             found[name] = Way(contender, _call(contender.compute, contender.take(audio)), len(audio))
         elif mode == FUNCTION:
             found[name] = Way(contender, _call(_graph(contender), contender.take(audio)), len(audio))
-        elif mode == DATA and name not in (FLOOR, TORCH):  # who works with torch has loaders of its own
+        elif mode == DATA and name not in (FLOOR, TORCH):  # users of torch have its own data loaders
             for order, dataset in _datasets(contender, audio, n_clips).items():
                 found[f"{name}, {order}"] = Way(contender, _one_pass(dataset), n_clips)
         elif mode == PREDICT and contender.layer is not None:
@@ -61,7 +61,7 @@ def _call(function: Callable[[Any], Any], value: Any) -> Callable[[], Any]:
 
 
 def _graph(contender: Contender) -> Callable[[Any], Any]:
-    # Partial objects, because TensorFlow would take the traces of one line for many contenders for retracing.
+    # With a partial object for each contender, TensorFlow does not mistake their traces for retracing.
     return tf.function(functools.partial(contender.compute)) if contender.in_graph else contender.compute
 
 

@@ -1,9 +1,9 @@
-"""Processor time of what a worker does for a clip, beside the bare program: one process, one TensorFlow thread.
+"""Processor time per clip of a worker and of the bare program, in one process with one TensorFlow thread.
 
     python -m benchmarks.precompute --parts overhead
 
-Shards are written in turn by both, so a busy machine slows both, and processor time does not count what others take. A
-third shard of each turn is written with a stopwatch in every step, see `benchmarks.stages`.
+Both write shards in turn, so that a busy machine slows both. Processor time does not include that of other programs. In
+each turn, the worker writes another shard with a stopwatch in every step, see `benchmarks.stages`.
 """
 
 import json
@@ -27,13 +27,16 @@ CALL, GRAPH = "the eager call of the graph", "the graph"
 
 
 def measure(folder: Path, shards: int) -> dict[str, Any]:
-    """Milliseconds of processor time a clip, a value a shard, of `bare`, of `worker`, and of its `steps` by name.
+    """Measures milliseconds of processor time per clip, with one value per shard.
 
-    The eager call of the graph is what a clip of one frame takes.
+    The time of the eager call of the graph is the time that a clip of one frame takes.
 
     Args:
         folder: Folder to write to.
-        shards: Shards that count, after one that does not.
+        shards: Number of measured shards, after one for warming up.
+
+    Returns:
+        Values of `bare`, of `worker`, and of each of the worker's `steps` by name.
     """
     with tempfile.TemporaryDirectory(dir=folder) as made:
         command = [sys.executable, "-m", "benchmarks.overhead", made, str(shards)]
@@ -48,7 +51,7 @@ def _measure(folder: str, count: int) -> dict[str, Any]:
     from benchmarks import loops
 
     paths = clips.write(Path(folder, "clips"), DISTINCT)
-    turns = count + 1  # the first of them does not count
+    turns = count + 1  # the first turn warms up
     manifest = clips.write_manifest(Path(folder, "clips.csv"), paths, 2 * turns * CLIPS_PER_SHARD)
     sources = inputs.scan(str(manifest))
     config = loops.config()

@@ -1,4 +1,4 @@
-"""The contenders of the speed benchmark: audiopipe and others, each as its users would call it."""
+"""Contenders of the speed benchmark: audiopipe and other libraries, each as its users would call it."""
 
 import importlib.metadata
 import importlib.util
@@ -23,17 +23,17 @@ SIGNAL, TORCH, LIBROSA, FLOOR = "tf.signal", "torch.stft, product", "librosa", "
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that computes a feature.
+    """Implementation of a feature.
 
     Args:
-        name: What it is called in tables.
-        compute: From a batch of clips in its own form to their features in its own form.
-        take: From clips, float32 `[batch, time]`, to that form.
-        give: From features to an array `[batch, frames, bands]`.
-        definition: What it should compute.
-        in_graph: Whether `compute` is made of TensorFlow's operations.
-        of_clip: The same for one clip, where that is not a batch of one.
-        layer: The Keras layer, where it is one.
+        name: Name in tables.
+        compute: Function from the contender's input to its output.
+        take: Function from clips, float32 `[batch, time]`, to the contender's input.
+        give: Function from the contender's output to an array `[batch, frames, bands]`.
+        definition: Reference implementation that the contender must agree with.
+        in_graph: Whether `compute` consists of TensorFlow operations.
+        of_clip: Function like `compute` for one clip. None means that one clip is computed as a batch of one.
+        layer: The Keras layer, if the contender is one.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Contender:
 
 
 def contenders(config: Feature) -> list[Contender]:
-    """All that compute this feature and are installed; audiopipe's layer comes first."""
+    """Returns all installed contenders for a feature, starting with audiopipe's layer."""
     found = [of_layer(config), _transform(config)]
     if importlib.util.find_spec("kapre"):
         found.append(_kapre(config))
@@ -60,13 +60,13 @@ def contenders(config: Feature) -> list[Contender]:
 
 
 def of_layer(config: Feature) -> Contender:
-    """The composed layer."""
+    """Returns the composed layer as a contender."""
     layer = config.layer()
     return Contender(LAYER, layer, _with_channel, _without_channel, layer=layer)
 
 
 def of_keras(config: configs.MelSpectrogram) -> Contender:
-    """Keras's own layer."""
+    """Returns Keras's layer as a contender."""
     layer = keras.layers.MelSpectrogram(
         fft_length=config.n_fft,
         sequence_stride=config.framing.hop_length,
@@ -80,7 +80,7 @@ def of_keras(config: configs.MelSpectrogram) -> Contender:
 
 
 def set_threads(threads: int) -> None:
-    """Let TensorFlow and torch compute with so many threads. To be called before TensorFlow computes anything."""
+    """Sets the number of threads of TensorFlow and torch. Must be called before TensorFlow computes anything."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     if importlib.util.find_spec("torch"):
@@ -90,7 +90,7 @@ def set_threads(threads: int) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the other libraries that are installed."""
+    """Returns the versions of the installed peers."""
     names = ("kapre", "keras", "librosa", "torch")
     return {name: importlib.metadata.version(name) for name in names if importlib.util.find_spec(name)}
 
@@ -148,8 +148,8 @@ def _signal(config: Feature) -> Contender:
         magnitudes = tf.abs(tf.signal.stft(audio, config.n_fft, config.framing.hop_length, config.n_fft))
         bands = tf.maximum(tf.tensordot(magnitudes, bank, 1), config.db_amin)
         values = tf.math.log(bands) * (10 / np.log(10))
-        greatest = tf.reduce_max(values, axis=[1, 2], keepdims=True)
-        return tf.maximum(values, greatest - config.db_dynamic_range)
+        maximum = tf.reduce_max(values, axis=[1, 2], keepdims=True)
+        return tf.maximum(values, maximum - config.db_dynamic_range)
 
     return Contender(SIGNAL, compute, tf.constant)
 
@@ -172,7 +172,7 @@ def _torch(config: Feature) -> Contender:
 
 
 def _floor(config: Feature) -> Contender:
-    """The Fourier transform alone, of frames that are cut and windowed already: no library does less."""
+    """Returns the Fourier transform of prepared frames alone: a lower bound for every library."""
     bank = definitions.filterbank(config)
 
     def take(audio: np.ndarray) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Time and memory of listing and planning, and of looking for finished shards."""
+"""Time and memory of listing clips, planning a job and finding its finished shards."""
 
 import functools
 import json
@@ -16,16 +16,16 @@ from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 from benchmarks import loops, machine
 
-CLIPS_PER_SHARD = 400  # of 10 s in a shard of 128 MB
+CLIPS_PER_SHARD = 400  # clips of 10 s in a shard of 128 MB
 SECONDS = 10.0
 
 
 def measure(folder: Path, counts: list[int], shards: list[int]) -> list[dict[str, Any]]:
-    """Measure each size in a process of its own, in which nothing else has taken memory.
+    """Measures each size in a separate process, so that nothing else has used its memory.
 
     Args:
         folder: Folder to write to.
-        counts: Lines of a manifest.
+        counts: Numbers of lines of a manifest.
         shards: Numbers of shards.
     """
     parts = [("draft", count) for count in counts] + [("finished", count) for count in shards]
@@ -33,7 +33,7 @@ def measure(folder: Path, counts: list[int], shards: list[int]) -> list[dict[str
 
 
 def measure_draft(folder: str, count: int) -> dict[str, Any]:
-    """Draft and write the plan for a manifest of clips that are not there, so that no header can be read."""
+    """Measures drafting and writing the plan of a manifest. Its clips do not exist, so no header is read."""
     manifest = Path(folder, "clips.csv")
     with manifest.open("w") as file:
         file.write("id,path,duration\n")
@@ -59,22 +59,22 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
 
 
 def measure_finished(folder: str, count: int) -> dict[str, Any]:
-    """Put sidecars together as they come, look for them as a job and a worker do, and finish."""
+    """Measures merging sidecars as they arrive, finding them as a job and a worker do, and finishing the job."""
     sources = (inputs.Source(f"{number:09d}", f"/absent/{number:09d}.flac") for number in range(count))
     with planning.draft(f"{folder}/features", registry.get(loops.CONFIG), sources, num_shards=count) as drafted:
         work = drafted.write()
     table, _ = work.shards(), _machine()
     before = machine.reset_peak()
     job = finished_shards.Finished(work)
-    putting_together = 0.0
+    merging = 0.0
     for first in range(0, count, finished_shards.SIDECARS_PER_BATCH):
         for shard in table[first : first + finished_shards.SIDECARS_PER_BATCH]:
             Path(work.path(f"shard-{shard.number:05d}.json")).write_bytes(plan.to_line(_sidecar(work, shard)))
-        putting_together += _seconds(job.refresh)
+        merging += _seconds(job.refresh)
     result = {
         "shards": count,
         "sidecar_bytes": len(plan.to_line(_sidecar(work, table[-1]))),
-        "put_together_seconds": putting_together,
+        "put_together_seconds": merging,
         "look_seconds": _seconds(lambda: _look(job)),
         "read_again_seconds": _seconds(finished_shards.Finished(work).refresh),
         "find_one_seconds": _seconds(lambda: finished_shards.find(work, table[-1].number, table[-1].digest)),
@@ -98,7 +98,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _sidecar(work: plan.Plan, shard: plan.Shard) -> dict[str, Any]:
-    """What a worker would write for a shard of 128 MB."""
+    """Returns the sidecar that a worker would write for a shard of 128 MB."""
     samples = round(SECONDS * work.config.sample_rate)
     return {
         "shard": shard.number,

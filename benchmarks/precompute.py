@@ -1,14 +1,14 @@
-"""How fast precompute is, how much memory it takes, and what a plan costs.
+"""Benchmark of precompute: speed, memory and planning.
 
     python -m benchmarks.precompute [--parts PART ...] [--quick] [--json FILE] [--folder FOLDER]
 
-The parts are throughput, overhead (processor time of a clip), memory and planning; all of them if none is named.
+The parts are throughput, overhead (processor time per clip), memory and planning. All of them run by default.
 
-The clips are 10 s of synthetic speech at 16 kHz, in FLAC; the feature is `speech-mel-80`. Contenders take turns in one
-run. Quote ratios, and the load of the machine with them: without other load it is that of the benchmark itself.
+The clips are FLAC files with 10 s of synthetic speech at 16 kHz. The feature is `speech-mel-80`. Contenders take turns
+in one run. Quote the ratios together with the load of the machine, which includes the load of the benchmark itself.
 
-All parts take about a quarter of an hour on two cores, with `--quick` a third of that, and 2 GB in FOLDER. lhotse is
-compared where it is installed, which needs torch: pip install lhotse.
+On two cores, all parts take about 15 minutes, or a third of that with `--quick`, and 2 GB in FOLDER. lhotse is compared
+if it is installed (`pip install lhotse`), which needs torch.
 """
 
 import argparse
@@ -46,13 +46,13 @@ QUICK: dict[str, dict[str, Any]] = {
 
 
 def spread(values: list[float], form: str) -> str:
-    """Median, least and greatest of some values."""
+    """Formats the median, minimum and maximum of values."""
     return f"{statistics.median(values):{form}} ({min(values):{form}} .. {max(values):{form}})"
 
 
 def show_throughput(found: dict[str, throughput.Speeds], console: Console) -> dict[str, Any]:
-    """Print a table, and return what goes into the JSON."""
-    table = Table("", "clips", "clips/s", f"of {throughput.BARE}", "load", title="throughput")
+    """Prints a table and returns the content of the JSON."""
+    table = Table("", "clips", "clips/s", f"relative to {throughput.BARE}", "load", title="throughput")
     for name, measured in found.items():
         ratios = spread(throughput.ratios(found, name), ".2f")
         table.add_row(name, str(measured.clips), spread(measured.speeds, ".0f"), ratios, spread(measured.loads, ".1f"))
@@ -66,8 +66,8 @@ def show_throughput(found: dict[str, throughput.Speeds], console: Console) -> di
 
 
 def show_costs(clips_per_second_and_core: float, console: Console) -> None:
-    """Print what that speed means for many hours."""
-    title = f"estimated for {clips_per_second_and_core:.0f} clips/s and core"
+    """Prints the estimated cost of many hours at this speed."""
+    title = f"estimated for {clips_per_second_and_core:.0f} clips/s per core"
     table = Table("hours", "clips of 10 s", "core-hours", "TB, float32", "TB, float16", "shards", title=title)
     for cost in (costs.of(hours, clips_per_second_and_core) for hours in costs.HOURS):
         sizes = (f"{size / TERABYTE:,.2f}" for size in (cost.float32_bytes, cost.float16_bytes))
@@ -76,12 +76,12 @@ def show_costs(clips_per_second_and_core: float, console: Console) -> None:
 
 
 def show_overhead(found: dict[str, Any], console: Console) -> dict[str, Any]:
-    """Print a table, and return what goes into the JSON."""
+    """Prints a table and returns the content of the JSON."""
     ratios = [bare / worker for bare, worker in zip(found["bare"], found["worker"], strict=True)]
-    table = Table("", "ms of processor time a clip", title="one process, one TensorFlow thread")
+    table = Table("", "ms of processor time per clip", title="one process, one TensorFlow thread")
     table.add_row("bare", spread(found["bare"], ".2f"))
     table.add_row("worker of precompute", spread(found["worker"], ".2f"))
-    table.add_row("speed of the latter, of bare", spread(ratios, ".2f"))
+    table.add_row("speed of the worker relative to bare", spread(ratios, ".2f"))
     console.print(table)
     console.print(_table_of_steps(found["steps"]))
     show_costs(1000 / statistics.median(found["worker"]), console)
@@ -91,7 +91,7 @@ def show_overhead(found: dict[str, Any], console: Console) -> dict[str, Any]:
 def _table_of_steps(steps: dict[str, list[float]]) -> Table:
     medians = {name: statistics.median(values) for name, values in steps.items()}
     whole = sum(medians.values())
-    table = Table("step", "ms a clip", "of all", title="steps of the worker")
+    table = Table("step", "ms per clip", "share", title="steps of the worker")
     for name in sorted(medians, key=medians.__getitem__, reverse=True):
         table.add_row(name, spread(steps[name], ".3f"), f"{100 * medians[name] / whole:.1f} %")
     table.add_row("all", f"{whole:.3f}", "100 %")
@@ -99,9 +99,9 @@ def _table_of_steps(steps: dict[str, list[float]]) -> Table:
 
 
 def show_memory(found: list[memory.Measured], console: Console) -> list[dict[str, Any]]:
-    """Print a table, and return what goes into the JSON."""
+    """Prints a table and returns the content of the JSON."""
     table = Table(
-        "workers", "clips", "shards", "MB a shard", "MB, all processes", "MB, a worker", "load", title="memory"
+        "workers", "clips", "shards", "MB per shard", "MB, all processes", "MB, one worker", "load", title="memory"
     )
     for job in found:
         peaks = (f"{size / MEGABYTE:.0f}" for size in (job.peak, job.worker_peak))
@@ -112,7 +112,7 @@ def show_memory(found: list[memory.Measured], console: Console) -> list[dict[str
 
 
 def show_planning(found: list[dict[str, Any]], console: Console) -> list[dict[str, Any]]:
-    """Print a table for each size, and return what goes into the JSON."""
+    """Prints a table for each size and returns the content of the JSON."""
     for facts in found:
         table = Table(show_header=False, title=facts["part"])
         for name, value in facts.items():
@@ -131,12 +131,12 @@ PARTS: dict[str, tuple[Any, Any]] = {
 
 
 def main() -> None:
-    """Run the chosen parts, print their tables, and write all numbers as JSON."""
+    """Runs the chosen parts, prints their tables, and writes all numbers as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds")
-    parser.add_argument("--json", type=Path, help="file for all numbers, a value a round")
-    parser.add_argument("--folder", type=Path, help="where to write; a temporary folder if it is not given")
+    parser.add_argument("--json", type=Path, help="file for all numbers, one value per round")
+    parser.add_argument("--folder", type=Path, help="folder to write to (default: a temporary folder)")
     arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     result: dict[str, Any] = {"machine": machine.facts(), "quick": arguments.quick}

@@ -1,12 +1,12 @@
-"""How fast `load` reads a feature set, beside a bare `TFRecordDataset` over the same files.
+"""Benchmark of reading a feature set with `load` against a bare `TFRecordDataset` over the same files.
 
     python -m benchmarks.reading [--clips 600] [--seconds 10] [--shards 8] [--rounds 9]
 
-A bare dataset gives serialized records and checks nothing but TensorFlow's checksums; `load` gives float32 features
-and metadata, and checks every record's config, place and size. Both read in the order of the input, or several shards
-at once: `num_parallel_reads` there, `shuffle` here. What a user would write to parse the records, without any check,
-stands beside them. All read the same files in turn, round by round in one run, after two rounds that do not count, so
-that the files are in memory and a busy machine slows all of them. Quote the ratios.
+A bare dataset returns serialized records and checks only TensorFlow's checksums. `load` returns float32 features and
+metadata, and checks the config, position and size of every record. Both read in the order of the input, or several
+shards at once: the bare dataset with `num_parallel_reads`, `load` with `shuffle`. A third contender parses records
+without checks, as a user would. All read the same files in turn, round by round in one run, so that a busy machine
+slows all of them. Two rounds for warming up bring the files into memory. Quote the ratios.
 """
 
 import argparse
@@ -34,7 +34,7 @@ TYPES = {"speaker": "string", "take": "int"}
 
 
 def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> list[str]:
-    """Write a feature set of noise, as precompute would, and return the paths of its shards."""
+    """Writes a feature set of noise as precompute would, and returns the paths of its shards."""
     folder.mkdir()
     shape = (CONFIG.framing.n_frames(round(seconds * CONFIG.sample_rate)), CONFIG.n_mels, 1)
     noise = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
 
 
 def contenders(folder: Path, paths: list[str], dtype: str) -> dict[str, tf.data.Dataset]:
-    """Datasets that give each clip of a feature set once."""
+    """Returns datasets that yield each clip of a feature set once."""
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("id", "feature", "speaker")}
     spec |= {name: tf.io.FixedLenFeature([], tf.int64) for name in ("n_frames", "take")}
     spec["shape"] = tf.io.FixedLenFeature([3], tf.int64)
@@ -89,17 +89,21 @@ def contenders(folder: Path, paths: list[str], dtype: str) -> dict[str, tf.data.
 
 
 def read(dataset: tf.data.Dataset, clips: int) -> float:
-    """Clips per second of one pass."""
+    """Returns the clips per second of one pass.
+
+    Raises:
+        AssertionError: If the number of clips is wrong.
+    """
     started, found = time.perf_counter(), 0
     for _ in dataset:
         found += 1
     if found != clips:
-        raise AssertionError(f"{clips} clips were written, and {found} were read.")
+        raise AssertionError(f"The dataset must have {clips} clips. Received: {found} clips.")
     return found / (time.perf_counter() - started)
 
 
 def measure(datasets: dict[str, tf.data.Dataset], clips: int, rounds: int) -> dict[str, list[float]]:
-    """Clips per second of each dataset in each round, every round beginning with another one."""
+    """Returns the clips per second of each dataset in each round. Every round starts with another dataset."""
     speeds: dict[str, list[float]] = {name: [] for name in datasets}
     names = list(datasets)
     for number in range(rounds + 2):
@@ -112,17 +116,17 @@ def measure(datasets: dict[str, tf.data.Dataset], clips: int, rounds: int) -> di
 
 
 def spread(values: list[float], form: str) -> str:
-    """Median, least and greatest of some values."""
+    """Formats the median, minimum and maximum of values."""
     return f"{statistics.median(values):{form}} ({min(values):{form}} .. {max(values):{form}})"
 
 
 def main() -> None:
-    """Run the benchmark and print a table for each storage dtype."""
+    """Runs the benchmark and prints a table for each storage dtype."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=600)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a clip")
     parser.add_argument("--shards", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=9, help="rounds that count")
+    parser.add_argument("--rounds", type=int, default=9, help="number of measured rounds")
     arguments = parser.parse_args()
     console = Console()
     with tempfile.TemporaryDirectory(prefix="audiopipe-reading-") as folder:
@@ -130,7 +134,7 @@ def main() -> None:
             paths = write(Path(folder) / dtype, dtype, arguments.clips, arguments.shards, arguments.seconds)
             speeds = measure(contenders(Path(folder) / dtype, paths, dtype), arguments.clips, arguments.rounds)
             references = (BARE, BARE_PARALLEL, PARSED)
-            table = Table("", "clips/s", *(f"of {name}" for name in references), title=dtype)
+            table = Table("", "clips/s", *(f"relative to {name}" for name in references), title=dtype)
             for name, values in speeds.items():
                 ratios = [
                     [mine / bare for mine, bare in zip(values, speeds[bare_name], strict=True)]

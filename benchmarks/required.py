@@ -1,4 +1,4 @@
-"""What must hold of the speed: bounds of ratios, and what a run measured of each."""
+"""Required ratios of speed, and their measured values."""
 
 import statistics
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ TORCH_BOUND, DATA_BOUND, LIBROSA_BOUND, FLOOR_BOUND = 1.0, 1.7, 3.0, 2.1
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of one mode.
+    """Measurements of one mode.
 
     Args:
         setting: Name of the feature, see `definitions.SETTINGS`.
-        clip_seconds: Length of a clip.
+        clip_seconds: Length of a clip, in seconds.
         mode: One of `modes.MODES`.
-        batch: Clips of a batch.
-        times: Seconds a clip of each contender, a value a round.
-        differences: Decibels by which each was off the feature in float64, at most.
-        load: Load of the machine before.
+        batch: Clips per batch.
+        times: Seconds per clip of each contender, one value per round.
+        differences: Largest difference of each contender to the feature in float64, in decibels.
+        load: Load of the machine before the measurement.
     """
 
     setting: str
@@ -38,15 +38,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Row:
-    """A ratio that must hold, and what it was.
+    """Required ratio and its measured values.
 
     Args:
-        title: What is compared, and with whom.
+        title: Description of the comparison.
         setting: Name of the feature.
-        clip_seconds: Length of a clip.
-        bound: What the ratio must be.
-        at_most: Whether it must be at most that; else it must be at least that.
-        ratios: Ratio of each round, by who of audiopipe was measured.
+        clip_seconds: Length of a clip, in seconds.
+        bound: Bound of the ratio.
+        ratios: Ratio of each round, by contender of audiopipe.
+        at_most: Whether the bound is an upper one. By default it is a lower one.
     """
 
     title: str
@@ -57,24 +57,24 @@ class Row:
     at_most: bool = False
 
     def holds(self, name: str) -> bool:
-        """Whether the median is within the bound."""
+        """Returns whether the median ratio of a contender satisfies the bound."""
         median = statistics.median(self.ratios[name])
         return median <= self.bound if self.at_most else median >= self.bound
 
 
 def rows(found: list[Measured]) -> list[Row]:
-    """The rows of all mel settings that were measured, with the peers that were there."""
+    """Returns the rows of all measured mel settings, with the installed peers."""
     return [row for measured in found if measured.setting in definitions.MEL_SETTINGS for row in _rows(measured)]
 
 
 def best(times: dict[str, list[float]], names: tuple[str, ...]) -> str | None:
-    """Who has the least median time, among those of these names in whatever order of a pipeline."""
+    """Returns the contender with the smallest median time among those of these names, in any order of a pipeline."""
     own = [name for name in times if name.split(", per ")[0] in names]
     return min(own, key=lambda name: statistics.median(times[name])) if own else None
 
 
 def baseline(measured: Measured) -> str:
-    """Whose times the others are put in relation to: the layer, or in a pipeline the best of audiopipe."""
+    """Returns the contender that others are compared with: the layer, or the fastest of audiopipe in a pipeline."""
     name = best(measured.times, OURS if measured.mode == modes.DATA else (LAYER,))
     assert name is not None
     return name

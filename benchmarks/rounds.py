@@ -1,4 +1,4 @@
-"""Contenders measured in turn, round by round, so that a busy machine slows all of them alike."""
+"""Measurement of contenders in turn, round by round, so that a busy machine slows all of them equally."""
 
 import math
 import statistics
@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
-SAMPLE_SECONDS = 0.02  # of one contender in one round: a thousand times what the clock and the scheduler blur
-SETTLE_SECONDS = 0.25  # in a longer call it is little what ran before
-PAUSE_SECONDS = 0.15  # threads of NumPy's products wait for more work for 0.1 s, and those of torch for 5 ms
+SAMPLE_SECONDS = 0.02  # per contender and round: a thousand times the error of the clock and the scheduler
+SETTLE_SECONDS = 0.25  # a longer call hardly depends on what ran before
+PAUSE_SECONDS = 0.15  # threads of NumPy's products spin for 0.1 s before they sleep, and those of torch for 5 ms
 LEAST_ROUNDS, MOST_ROUNDS = 5, 41
-WARM_UPS = 2  # the first call traces and compiles, and what it left in memory is used again by the next
+WARM_UPS = 2  # the first call traces and compiles, and the second reuses the memory of the first
 
 
 def measure(
@@ -21,17 +21,18 @@ def measure(
     busy_after: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, list[float]]:
-    """Seconds of a call of each function, a mean a round.
+    """Measures the seconds per call of each function, as one mean per round.
 
-    Every round begins with another function, for what runs before leaves caches, memory and waiting threads behind.
+    Every round starts with another function, because each function affects the next one through caches, memory and
+    waiting threads.
 
     Args:
-        functions: What is measured, by name.
-        seconds: About how long it may take in all, but for warming up. There are 5 to 41 rounds.
-        settle: Whether a call that does not count comes before those that do in every round, unless it is a long one.
-        clock: Gives the time in seconds.
-        busy_after: Functions whose threads keep processors busy when they have returned. A pause comes after them.
-        sleep: Waits for seconds.
+        functions: Functions to measure, by name.
+        seconds: Approximate total time, without warming up. There are 5 to 41 rounds.
+        settle: Whether every round makes one call before the measured ones. Long calls do not need it.
+        clock: Function that returns the time in seconds.
+        busy_after: Functions whose threads keep processors busy after they return. A pause follows each of them.
+        sleep: Function that waits for some seconds.
     """
     takes = {name: _warm(function, clock) for name, function in functions.items()}
     repetitions = {name: max(1, math.ceil(SAMPLE_SECONDS / takes[name])) for name in functions}
@@ -55,12 +56,12 @@ def measure(
 
 
 def ratios(times: list[float], of: list[float]) -> list[float]:
-    """Times over those of another contender, round by round."""
+    """Divides times by those of another contender, round by round."""
     return [mine / other for mine, other in zip(times, of, strict=True)]
 
 
 def spread(values: list[float], form: str = ".2f") -> str:
-    """Median, least and greatest of some values.
+    """Formats the median, minimum and maximum of values.
 
     Example:
         >>> spread([2.0, 1.0, 4.0])
@@ -70,7 +71,7 @@ def spread(values: list[float], form: str = ".2f") -> str:
 
 
 def _warm(function: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """About how long a call takes, after those that warm it up."""
+    """Warms a function up, and returns the approximate seconds of a call."""
     for _ in range(WARM_UPS):
         function()
     began = clock()

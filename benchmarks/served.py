@@ -1,6 +1,7 @@
-"""A loop of `benchmarks.loops` in a process of its own: `python -m benchmarks.served NAME`.
+"""Loop of `benchmarks.loops` in a separate process: `python -m benchmarks.served NAME`.
 
-So neither its start nor what other loops left in memory is measured, and a loop that waits costs nothing.
+Measurements then include neither the start of the loop nor effects of other loops on memory. A waiting loop costs
+nothing.
 """
 
 import json
@@ -13,17 +14,17 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 class Served:
-    """A loop in a process of its own.
+    """Loop in a separate process.
 
     Args:
-        name: Its name in `benchmarks.loops.LOOPS`.
-        environment: Environment variables of the process.
+        name: Name of the loop in `benchmarks.loops.LOOPS`.
+        environment: Additional environment variables of the process.
     """
 
     def __init__(self, name: str, environment: dict[str, str] | None = None):
         self.name = name
         command = [sys.executable, "-m", "benchmarks.served", name]
-        # What libraries print to standard error while they start is only of interest where they fail.
+        # Libraries print to standard error while they start, which matters only if they fail.
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -34,35 +35,39 @@ class Served:
         )
 
     def run(self, paths: list[str], output: str) -> None:
-        """Let it work on some clips, and wait until it has done."""
-        self._tell({"paths": paths, "output": output})
-        answer = self._answer()
+        """Runs the loop on clips and waits for it.
+
+        Raises:
+            RuntimeError: If the loop fails or its process ends.
+        """
+        self._send({"paths": paths, "output": output})
+        answer = self._receive()
         if answer is None:
             raise RuntimeError(f"The process of the loop {self.name!r} ended with {self._process.wait()}.")
         if answer:
             raise RuntimeError(f"The loop {self.name!r} failed: {answer}")
 
     def close(self) -> None:
-        """End the process."""
+        """Ends the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
 
-    def _tell(self, request: dict[str, Any]) -> None:
+    def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
 
-    def _answer(self) -> str | None:
+    def _receive(self) -> str | None:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         return json.loads(line) if line else None
 
 
 def main(name: str) -> None:
-    """Answer requests: an empty string for what is done, else what went wrong."""
+    """Answers requests, with an empty string after success and with the error otherwise."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # keeps the output of libraries apart from the answers
     from benchmarks import loops
 
     loop = loops.LOOPS[name]()

@@ -1,18 +1,18 @@
-"""How fast features are computed, here and by others.
+"""Benchmark of computing features with audiopipe and with its peers.
 
     python -m benchmarks.speed [--quick] [--modes MODE ...] [--settings SETTING ...] [--json FILE]
 
-Features are mel spectrograms of three sizes and a log-frequency spectrogram, in decibels; clips have 1, 10 and 60 s.
-All contenders get the same clips and as many threads as there are processors, and take turns in one run. Each is
-compared with the feature in float64 before its time is taken: decibels that differ by more than 0.01 are an error.
-Quote ratios, and the load of the machine with them: without other load it is that of the benchmark itself. Fewer
-processors are had with `taskset --cpu-list 0`.
+The features are mel spectrograms of three sizes and a log-frequency spectrogram, in decibels. The clips are 1, 10 and
+60 s long. All contenders compute the same clips with one thread per processor, and take turns in one run. Before the
+measurement, the output of each contender is compared with the feature in float64. A difference of more than 0.01 dB is
+an error. Quote the ratios together with the load of the machine, which includes the load of the benchmark itself. Use
+`taskset --cpu-list 0` to measure with fewer processors.
 
-TensorFlow, Keras and librosa are there. Kapre is compared where it is installed, which it has to be without the
-versions that it asks for (`pip install --no-deps kapre==0.4.1`), and torch where that is installed.
+TensorFlow, Keras and librosa are always compared. torch and Kapre are compared if they are installed. Kapre must be
+installed without the versions that it requires: `pip install --no-deps kapre==0.4.1`.
 
-With `--quick` clips have 10 s, some modes are left out, and it takes less than ten minutes. Otherwise it takes three
-quarters of an hour, and 8 GB of memory.
+The benchmark takes 45 minutes and 8 GB of memory. With `--quick` it measures fewer modes with clips of 10 s, in less
+than 10 minutes.
 """
 
 import argparse
@@ -39,29 +39,31 @@ PIPED_WIDTH = 160
 LENGTHS, QUICK_LENGTHS = (1.0, 10.0, 60.0), (10.0,)
 BATCHES = {modes.EAGER: (1, 16), modes.FUNCTION: (1, 16), modes.DATA: (16,), modes.PREDICT: (1, 16)}
 QUICK_BATCHES = {modes.EAGER: (1,), modes.FUNCTION: (1, 16), modes.DATA: (16,), modes.PREDICT: (16,)}
-# How long the rounds of a mode may take; those of pipelines need more, as a pass of many clips is the least to measure.
+# Approximate time of all rounds of a mode. Pipelines need more, because one measurement is a pass over many clips.
 SECONDS = {modes.EAGER: 10.0, modes.FUNCTION: 15.0, modes.DATA: 24.0, modes.PREDICT: 10.0}
 
 
 def measure(setting: str, clip_seconds: float, mode: str, batch: int) -> Measured:
-    """Check all contenders of one mode, and measure them."""
+    """Checks and measures all contenders of one mode."""
     config = definitions.SETTINGS[setting]
     audio = definitions.clips(config, clip_seconds, batch)
     ways = modes.ways(mode, peers.contenders(config), audio, clip_seconds)
     load = machine.load()
     differences = check(config, audio, ways)
     calls = {name: way.call for name, way in ways.items()}
-    others = [name for name, way in ways.items() if not way.contender.in_graph]  # with threads of their own
+    others = [name for name, way in ways.items() if not way.contender.in_graph]  # they have separate threads
     times = rounds.measure(calls, SECONDS[mode], settle=mode in modes.CALLS, busy_after=others)
     per_clip = {name: [time / ways[name].clips for time in times[name]] for name in times}
     return Measured(setting, clip_seconds, mode, batch, per_clip, differences, load)
 
 
 def check(config: definitions.Feature, audio: np.ndarray, ways: dict[str, modes.Way]) -> dict[str, float]:
-    """Decibels by which each contender is off the feature in float64, in the first clip and the last of a batch.
+    """Returns the largest difference of each contender to the feature in float64, in decibels.
+
+    Only the first and the last clip of the batch are compared.
 
     Raises:
-        AssertionError: If one is off by more than the tolerance, or has other frames.
+        AssertionError: If a difference exceeds the tolerance, or the shape of a feature is wrong.
     """
     some = [0, -1]
     expected = {
@@ -72,20 +74,23 @@ def check(config: definitions.Feature, audio: np.ndarray, ways: dict[str, modes.
     for name, way in ways.items():
         features, wanted = way.contender.give(way.call())[some], expected[way.contender.definition]
         if features.shape != wanted.shape:
-            raise AssertionError(f"{name} gave features of shape {features.shape}, not {wanted.shape}.")
+            raise AssertionError(f"{name} must return features of shape {wanted.shape}. Received: {features.shape}.")
         differences[name] = float(np.abs(features - wanted).max())
         if not differences[name] <= TOLERANCE_DECIBEL:
-            raise AssertionError(f"{name} is off by {differences[name]} dB.")
+            raise AssertionError(
+                f"{name} must differ from the feature in float64 by at most {TOLERANCE_DECIBEL} dB. "
+                f"Received: {differences[name]} dB."
+            )
     return differences
 
 
 def show(measured: Measured, console: Console) -> None:
-    """Print a table of one mode."""
+    """Prints a table of one mode."""
     title = f"{definitions.TITLES[measured.setting]}, clips of {measured.clip_seconds:g} s, {measured.mode}"
     title += f", batch {measured.batch}"
     caption = f"{len(next(iter(measured.times.values())))} rounds, load {measured.load:.1f}"
     ours = required.baseline(measured)
-    table = Table("", "ms a clip", f"times as long as {ours}", "off by, dB", title=title, caption=caption)
+    table = Table("", "ms per clip", f"relative to {ours}", "largest error, dB", title=title, caption=caption)
     for name, times in measured.times.items():
         ratios = rounds.spread(rounds.ratios(times, measured.times[ours]))
         milliseconds = f"{1000 * statistics.median(times):.3f}"
@@ -94,8 +99,8 @@ def show(measured: Measured, console: Console) -> None:
 
 
 def show_required(rows: list[Row], console: Console) -> None:
-    """Print what must hold, with what was measured."""
-    table = Table("", "setting", "clip", "bound", "by", "measured", "holds", title="what must hold")
+    """Prints the required ratios and their measured values."""
+    table = Table("", "setting", "clip", "bound", "contender", "measured", "holds", title="required ratios")
     for row in rows:
         for name, ratios in row.ratios.items():
             bound = f"{'at most' if row.at_most else 'at least'} {row.bound}"
@@ -105,7 +110,7 @@ def show_required(rows: list[Row], console: Console) -> None:
 
 
 def as_json(found: list[Measured], rows: list[Row]) -> dict[str, Any]:
-    """All numbers, a value a round."""
+    """Returns all numbers, with one value per round."""
     return {
         "modes": [dataclasses.asdict(measured) for measured in found],
         "required": [
@@ -115,7 +120,7 @@ def as_json(found: list[Measured], rows: list[Row]) -> dict[str, Any]:
 
 
 def cases(quick: bool, chosen: list[str], settings: list[str]) -> Iterator[tuple[str, float, str, int]]:
-    """Setting, length of a clip, mode and batch of all that is measured."""
+    """Yields the setting, clip length, mode and batch size of each measurement."""
     batches = QUICK_BATCHES if quick else BATCHES
     for setting, clip_seconds, mode in itertools.product(settings, QUICK_LENGTHS if quick else LENGTHS, chosen):
         for batch in batches[mode]:
@@ -123,12 +128,12 @@ def cases(quick: bool, chosen: list[str], settings: list[str]) -> Iterator[tuple
 
 
 def main() -> None:
-    """Run the benchmark, print its tables, and write all numbers as JSON."""
+    """Runs the benchmark, prints its tables, and writes all numbers as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="less modes, and clips of 10 s only")
+    parser.add_argument("--quick", action="store_true", help="fewer modes, and only clips of 10 s")
     parser.add_argument("--modes", nargs="+", choices=modes.MODES, default=list(modes.MODES))
     parser.add_argument("--settings", nargs="+", choices=definitions.SETTINGS, default=list(definitions.SETTINGS))
-    parser.add_argument("--json", type=Path, help="file for all numbers, a value a round")
+    parser.add_argument("--json", type=Path, help="file for all numbers, one value per round")
     arguments = parser.parse_args()
     peers.set_threads(machine.processors())
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -139,7 +144,7 @@ def main() -> None:
         found.append(measure(setting, clip_seconds, mode, batch))
         show(found[-1], console)
         keras.backend.clear_session()
-        gc.collect()  # graphs and their constants hang in cycles
+        gc.collect()  # graphs and their constants are in reference cycles
     rows = required.rows(found)
     show_required(rows, console)
     if arguments.json is not None:

@@ -1,8 +1,8 @@
-"""Numbers of `benchmarks.speed` as tables of a page of the documentation.
+"""Program that writes the numbers of `benchmarks.speed` as tables into a page of the documentation.
 
     python -m benchmarks.speed_tables NUMBERS.json [docs/performance.md]
 
-What stands in the page between the comments `measured` and `end of what was measured` is replaced.
+The tables replace the text between the comments `measured` and `end of what was measured`.
 """
 
 import json
@@ -20,16 +20,20 @@ BEGIN, END = "<!-- measured -->\n", "<!-- end of what was measured -->\n"
 
 
 def page_with(page: str, numbers: dict[str, Any]) -> str:
-    """The page with the tables of these numbers."""
+    """Returns the page with the tables of these numbers.
+
+    Raises:
+        ValueError: If the page does not contain both comments.
+    """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"The page must hold the lines {BEGIN.strip()!r} and {END.strip()!r}.")
+        raise ValueError(f"The page must contain the lines {BEGIN.strip()!r} and {END.strip()!r}.")
     return f"{before}{begin}\n{tables(numbers)}\n{end}{after}"
 
 
 def tables(numbers: dict[str, Any]) -> str:
-    """Tables of what must hold and of every mode, in Markdown."""
+    """Returns tables of the required ratios and of every mode, in Markdown."""
     found = [Measured(**measured) for measured in numbers["modes"]]
     parts = [_machine(numbers["machine"], found), _required(required.rows(found))]
     groups = {(measured.mode, measured.batch, measured.clip_seconds): None for measured in found}
@@ -54,7 +58,7 @@ def _machine(facts: dict[str, Any], found: list[Measured]) -> str:
 
 
 def _required(rows: list[Row]) -> str:
-    """A table of what must hold: two lines a bound, for the layer and for the transform, and a column a setting."""
+    """Returns a table of the required ratios, with one line per bound and contender and one column per setting."""
     settings = list(dict.fromkeys(row.setting for row in rows))
     cells: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows:
@@ -76,7 +80,7 @@ def _line(cells: list[str]) -> str:
 
 
 def _mode(own: list[Measured]) -> str:
-    """A table of one mode: a line a contender, a column a setting."""
+    """Returns a table of one mode, with one line per contender and one column per setting."""
     names = list(dict.fromkeys(name for measured in own for name in measured.times))
     lines = [_line(["", *(definitions.TITLES[measured.setting] for measured in own)]), "|---" * (len(own) + 1) + "|"]
     for name in names:
@@ -85,7 +89,7 @@ def _mode(own: list[Measured]) -> str:
 
 
 def _cell(measured: Measured, name: str) -> str:
-    """Milliseconds a clip, and how many times as long that is as ours."""
+    """Formats milliseconds per clip and their ratio to the baseline."""
     if name not in measured.times:
         return ""
     times, ours = measured.times, required.baseline(measured)
@@ -94,7 +98,7 @@ def _cell(measured: Measured, name: str) -> str:
 
 
 def main() -> None:
-    """Replace the tables of a page."""
+    """Replaces the tables of a page."""
     page = Path(sys.argv[2]) if len(sys.argv) > 2 else PAGE
     page.write_text(page_with(page.read_text(), json.loads(Path(sys.argv[1]).read_text())))
 

@@ -1,4 +1,4 @@
-"""Where the processor time of a worker goes: each step of a clip without those that it calls."""
+"""Processor time of each step of a worker, without the steps that it calls."""
 
 import contextlib
 import functools
@@ -13,7 +13,7 @@ FEATURE, REST = "feature", "the rest"
 
 
 def steps() -> list[tuple[str, Any, str]]:
-    """What the steps are called, and the function that takes each; several may have one name."""
+    """Returns the name of each step, and the object and the attribute of its function. Steps may share a name."""
     import soundfile
     import tensorflow as tf
 
@@ -41,13 +41,13 @@ def steps() -> list[tuple[str, Any, str]]:
 
 
 class Stages:
-    """A stopwatch of steps that call one another.
+    """Stopwatch of steps that call one another.
 
     Args:
-        clock: Gives the time in seconds.
+        clock: Function that returns the time in seconds.
 
     Attributes:
-        seconds: Time spent in each step, and in what is no step: `REST`.
+        seconds: Seconds spent in each step, and in all other code under the key `REST`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.process_time):
@@ -58,10 +58,10 @@ class Stages:
 
     @contextlib.contextmanager
     def measured(self, steps: list[tuple[str, Any, str]]) -> Iterator[None]:
-        """Measure these steps as long as the block runs.
+        """Measures steps while the `with` block runs.
 
         Args:
-            steps: Name of a step, and the function or generator function that takes it: its home and its name there.
+            steps: Name of each step, and the object and the attribute of its function or generator function.
         """
         with contextlib.ExitStack() as patches:
             for step, home, attribute in steps:

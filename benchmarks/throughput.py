@@ -1,4 +1,4 @@
-"""Clips per second of precompute, of the fastest bare program, and of other loops."""
+"""Clips per second of precompute, of a bare program, and of other loops."""
 
 import itertools
 import json
@@ -24,17 +24,17 @@ WHOLE = "precompute --workers {}, start and end included"
 CLIPS_PER_SHARD = 20
 DISTINCT = 400
 TOLERANCE_DECIBEL = 1e-2
-EDGE = 0.1  # part of the shards at the start and at the end that the steady speed leaves out
+EDGE = 0.1  # fraction of the shards at the start and at the end that the steady speed ignores
 
 
 @dataclass
 class Speeds:
-    """What was measured of one contender, a value a round.
+    """Measurements of one contender, one value per round.
 
     Args:
-        clips: Clips of a round.
+        clips: Number of clips per round.
         speeds: Clips per second.
-        loads: Load of the machine before the round.
+        loads: Load of the machine before each round.
     """
 
     clips: int
@@ -43,19 +43,19 @@ class Speeds:
 
 
 def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[str, Speeds]:
-    """Measure all contenders in turn, round by round; each round begins with another one.
+    """Measures all contenders in turn, round by round. Each round starts with another contender.
 
-    All but precompute are started beforehand. Of precompute there are two numbers: the steady one leaves out the start
-    and the end, as a long job has them, and begins when the first tenth of the shards is finished.
+    All contenders except precompute are started in advance. precompute has two speeds: one of the whole command, and a
+    steady one, as of a long job, which ignores the first and the last tenth of the shards.
 
     Args:
         folder: Folder to write to.
-        rounds: Rounds that count, after one that does not.
-        n_clips: Clips of a round of precompute and of the bare program.
-        n_loop_clips: Clips of a round of the other loops.
+        rounds: Number of measured rounds, after one for warming up.
+        n_clips: Clips per round of precompute and of the bare program.
+        n_loop_clips: Clips per round of the other loops.
 
     Returns:
-        What was measured, by name. lhotse is only there where it is installed.
+        The measurements by name. lhotse is included if it is installed.
     """
     paths = clips.write(folder / "clips", DISTINCT)
     manifest = clips.write_manifest(folder / "clips.csv", paths, n_clips)
@@ -63,7 +63,8 @@ def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[
     bare = [Served("bare", ONE_THREAD) for _ in range(machine.processors())]
     served = {name: Served(name) for name in loops.LOOPS if name != "bare" and loops.is_there(name)}
     found: dict[str, Speeds] = {BARE: Speeds(n_clips)}
-    turns: list[int | str] = [BARE, machine.processors(), 1, *served]  # a number is one of workers
+    # An integer means precompute with that many workers.
+    turns: list[int | str] = [BARE, machine.processors(), 1, *served]
     try:
         _check(folder, paths[:4], {"bare": bare[0], **served})
         for number in range(rounds + 1):
@@ -90,14 +91,14 @@ def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[
 
 
 def ratios(found: dict[str, Speeds], name: str) -> list[float]:
-    """Speed of one contender over that of the bare program, round by round."""
+    """Divides the speed of one contender by that of the bare program, round by round."""
     return [mine / bare for mine, bare in zip(found[name].speeds, found[BARE].speeds, strict=True)]
 
 
 def _check(folder: Path, paths: list[Path], served: dict[str, Served]) -> None:
-    """Raise an error unless all compute the same: the bare program and `hf.map` bit by bit, the others within 0.01 dB.
+    """Raises an error unless the bare program and `hf.map` compute equal bits and the others agree within 0.01 dB.
 
-    lhotse has no feature of this definition, and is compared by speed alone.
+    lhotse is not checked, because it does not have this feature.
     """
     with tempfile.TemporaryDirectory(dir=folder) as made:
         few = clips.write_manifest(Path(made, "few.csv"), paths, len(paths))
@@ -110,11 +111,11 @@ def _check(folder: Path, paths: list[Path], served: dict[str, Served]) -> None:
             theirs = loops.read_back(name, [str(path) for path in paths], f"{made}/{name}")
             difference = max(float(np.abs(one - other).max()) for one, other in zip(ours, theirs, strict=True))
             if difference > (0 if name in loops.EXACT else TOLERANCE_DECIBEL):
-                raise AssertionError(f"The loop {name!r} differs from precompute by {difference} dB.")
+                raise AssertionError(f"The loop {name!r} must agree with precompute. Received: {difference} dB apart.")
 
 
 def _of_processes(processes: list[Served], paths: list[str], output: str, at_once: int) -> float:
-    """Clips per second of processes that take some clips at a time, whoever is free."""
+    """Returns the clips per second of processes. Each free process takes the next `at_once` clips."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for start in range(0, len(paths), at_once):
         waiting.put(start)
@@ -134,7 +135,7 @@ def _of_processes(processes: list[Served], paths: list[str], output: str, at_onc
 
 
 def _of_precompute(manifest: Path, output: str, n_clips: int, workers: int) -> tuple[float, float]:
-    """Clips per second of precompute: steady, by the times at which shards were finished, and of the whole command."""
+    """Returns the clips per second of precompute: steady, by the times of finished shards, and of the whole command."""
     shards = max(1, n_clips // CLIPS_PER_SHARD)
     command = [sys.executable, "-m", "audiopipe", "precompute", str(manifest), output, "--config", loops.CONFIG]
     started = time.perf_counter()

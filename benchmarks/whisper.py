@@ -1,12 +1,12 @@
-"""How long Whisper's log-mel spectrogram takes, here and in `transformers.WhisperFeatureExtractor`, and in what memory.
+"""Benchmark of Whisper's log-mel spectrogram against `transformers.WhisperFeatureExtractor`.
 
     python -m benchmarks.whisper [--clips 500] [--seconds 10] [--n-mels 80]
     python -m benchmarks.whisper --clips 48
 
-All contenders compute the same feature, padded to 30 s, from the same clips, a batch each in turn in one run, so that a
-busy machine slows all of them. audiopipe gets its batch as `hf.map` gives it. Quote the ratios. The
-extractor has two paths; that of torch is measured where torch is installed. Memory is what `hf.map` adds to a process,
-at its default batch size, after a map of one batch.
+All contenders compute the same feature, padded to 30 s, from the same clips. They take turns with each batch in one
+run, so that a busy machine slows all of them. audiopipe receives its batches in the form that `hf.map` uses. Quote the
+ratios. The extractor has a NumPy and a torch implementation; the latter is measured if torch is installed. Memory is
+the peak that `hf.map` adds to a process at its default batch size, after a map of one batch.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Contender = Callable[[list[np.ndarray]], Sequence[np.ndarray]]
 
 
 def contenders(n_mels: int) -> dict[str, Contender]:
-    """Functions that compute the features of a batch: audiopipe's `[frames, n_mels]`, others `[n_mels, frames]`."""
+    """Returns functions that compute a batch of features: `[frames, n_mels]` by audiopipe, else `[n_mels, frames]`."""
     transform = Transform(f"whisper-{n_mels}")
     extractor = transformers.WhisperFeatureExtractor(feature_size=n_mels)
 
@@ -69,15 +69,15 @@ def contenders(n_mels: int) -> dict[str, Contender]:
 
 
 def check(functions: dict[str, Contender], batch: list[np.ndarray]) -> None:
-    """Raise an error unless all agree."""
+    """Raises an error unless all contenders agree."""
     ours = [feature.T for feature in functions[OURS](batch)]
     for name, function in functions.items():
         if name != OURS and (difference := np.abs(np.subtract(function(batch), ours)).max()) > TOLERANCE:
-            raise AssertionError(f"{name} and audiopipe differ by {difference}.")
+            raise AssertionError(f"{name} must agree with audiopipe within {TOLERANCE}. Received: {difference} apart.")
 
 
 def measure(functions: dict[str, Contender], batches: Iterator[list[np.ndarray]]) -> dict[str, list[float]]:
-    """Seconds a clip of each function for each batch; every batch begins with another function."""
+    """Measures the seconds per clip of each function for each batch. Every batch starts with another function."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     names = list(functions)
     for number, batch in enumerate(batches):
@@ -91,12 +91,12 @@ def measure(functions: dict[str, Contender], batches: Iterator[list[np.ndarray]]
 
 
 def added_memory(paths: list[Path], count: int, n_mels: int) -> None:
-    """Print what `hf.map` over FLAC files adds to the most memory that this process ever had, in bytes, and seconds."""
+    """Prints the peak memory that `hf.map` over FLAC files adds to this process, in bytes, and its seconds."""
     transform = Transform(f"whisper-{n_mels}")
 
     def mapped(number: int) -> None:
         chosen = [str(path) for path in itertools.islice(itertools.cycle(paths), number)]
-        # A dataset that came from no file would be mapped to memory, whatever the batch size.
+        # Without a cache file, datasets would keep the result in memory, whatever the batch size.
         cache = str(paths[0].parent / f"{number}.arrow")
         hf.map(datasets.Dataset.from_dict({"audio": chosen}), transform, cache_file_name=cache)
 
@@ -109,7 +109,7 @@ def added_memory(paths: list[Path], count: int, n_mels: int) -> None:
 
 
 def main() -> None:
-    """Run the benchmark and print a table."""
+    """Runs the benchmark and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=500, help="number of clips")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a clip")
@@ -130,7 +130,7 @@ def main() -> None:
     times = measure(functions, ([next(endless) for _ in range(size)] for size in sizes))
     title = f"{arguments.clips} clips of {arguments.seconds:g} s, {arguments.n_mels} mels, padded to 30 s"
     caption = f"{machine.processors()} processors, load {before:.1f} before and {machine.load():.1f} after"
-    table = Table("", "clips a second", "times as long as audiopipe", title=title, caption=caption)
+    table = Table("", "clips per second", "time relative to audiopipe", title=title, caption=caption)
     for name, seconds in times.items():
         ratios = sorted(other / mine for other, mine in zip(seconds, times[OURS], strict=True))
         spread = f"{statistics.median(ratios):.1f}x ({ratios[0]:.1f} .. {ratios[-1]:.1f})"
@@ -145,7 +145,7 @@ def main() -> None:
     added, took = map(float, done.stdout.split()[-2:])
     console.print(
         f"hf.map over FLAC files, {BATCH_SIZE} rows at a time: {added / 1e6:.0f} MB of added memory, "
-        f"{arguments.clips / took:.0f} clips a second with decoding and writing"
+        f"{arguments.clips / took:.0f} clips per second, including decoding and writing"
     )
 
 

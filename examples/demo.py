@@ -1,8 +1,8 @@
-"""The main job on a few clips: precompute, verify through every door, inspect one feature.
+"""Demo on a few clips: precompute features, verify them through every door, plot one feature.
 
     python examples/demo.py OUTPUT
 
-What it prints are the commands that you would type, and their output.
+The demo prints each command as you would type it, and the output of the command.
 """
 
 import os
@@ -17,13 +17,13 @@ CONFIG = "speech-mel-80"
 
 
 def run(*arguments: str) -> None:
-    """Print a command of the command line and run it in this process."""
+    """Prints a command and runs it in this process."""
     print(f"\n$ audiopipe {shlex.join(arguments)}", flush=True)
     app(list(arguments), standalone_mode=False)
 
 
 def main() -> None:
-    """Run the demo."""
+    """Runs the demo."""
     output = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     output.mkdir(parents=True, exist_ok=True)
     audio, features = os.path.relpath(AUDIO), str(output / "features")

@@ -1,9 +1,9 @@
-"""A Hugging Face dataset of sounds: features mapped and cached, and a classifier trained on them.
+"""Example with a Hugging Face dataset: map and cache features, then train a classifier on them.
 
     python examples/huggingface.py OUTPUT
 
-The dataset is made here, as those on the Hub are: a Parquet file with FLAC bytes and labels. Every clip is a tone that
-rises, falls or stays as it is, in noise. Keras trains on padded batches, and torch as well where it is installed.
+The example creates its own dataset, with FLAC bytes and labels in a Parquet file as on the Hub. Every clip is a rising,
+falling or steady tone in noise. Keras trains on padded batches. torch does so too if it is installed.
 """
 
 import importlib.util
@@ -25,11 +25,11 @@ LABELS = ["falling", "rising", "steady"]
 CLIPS = 180
 EPOCHS = 4
 BATCH_SIZE = 12
-SILENCE = -50.0  # decibels: what the config's db_amin comes to
+SILENCE = -50.0  # the db_amin of the config, in decibels
 
 
 def sound(draw: np.random.Generator, label: str) -> bytes:
-    """A FLAC file of half a second to a second, with a tone."""
+    """Returns the bytes of a FLAC file with a tone of half a second to a second."""
     samples = int(draw.uniform(0.5, 1.0) * RATE)
     middle, width = draw.uniform(1000, 3000), draw.uniform(0.3, 0.6)
     slope = {"falling": -width, "rising": width, "steady": 0.0}[label]
@@ -41,7 +41,7 @@ def sound(draw: np.random.Generator, label: str) -> bytes:
 
 
 def write_parquet(path: Path) -> None:
-    """Write a dataset as it is found on the Hub: encoded audio in the file, with labels."""
+    """Writes a dataset as on the Hub: a Parquet file with encoded audio and labels."""
     draw = np.random.default_rng(0)
     names = [LABELS[number % len(LABELS)] for number in range(CLIPS)]
     columns = {
@@ -53,7 +53,7 @@ def write_parquet(path: Path) -> None:
 
 
 def train_keras(train: datasets.Dataset, test: datasets.Dataset) -> float:
-    """Train a classifier on padded batches, and return its accuracy."""
+    """Trains a classifier on padded batches and returns its accuracy."""
 
     def batches(rows: datasets.Dataset, shuffle: bool = False):
         made = hf.to_tf_dataset(rows, batch_size=BATCH_SIZE, shuffle=shuffle, seed=0, padding_value=SILENCE)
@@ -78,7 +78,7 @@ def train_keras(train: datasets.Dataset, test: datasets.Dataset) -> float:
 
 
 def train_torch(train: datasets.Dataset, test: datasets.Dataset) -> float:
-    """Train the like of it with torch, and return its accuracy."""
+    """Trains a similar classifier with torch and returns its accuracy."""
     import torch
     from torch import nn
 
@@ -106,7 +106,7 @@ def train_torch(train: datasets.Dataset, test: datasets.Dataset) -> float:
 
 
 def main() -> None:
-    """Run the example."""
+    """Runs the example."""
     output = Path(sys.argv[1] if len(sys.argv) > 1 else "huggingface")
     output.mkdir(parents=True, exist_ok=True)
     datasets.disable_progress_bars()

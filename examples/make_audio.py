@@ -1,8 +1,8 @@
-"""Make the clips in `examples/audio`: several formats, sample rates and numbers of channels.
+"""Program that creates the clips in `examples/audio`, with several formats, sample rates and numbers of channels.
 
     python examples/make_audio.py
 
-Everything is synthesised here, apart from `speech.flac`: if espeak-ng is installed, it speaks a sentence.
+All clips are synthesised. espeak-ng speaks the sentence of `speech.flac`; without it, that clip is skipped.
 """
 
 import shutil
@@ -18,19 +18,19 @@ SENTENCE = "Describe a feature once, and compute it anywhere."
 
 
 def times(seconds: float, rate: int) -> np.ndarray:
-    """Times of the samples, in seconds: float64 `[time]`."""
+    """Returns the times of the samples, in seconds: float64 `[time]`."""
     return np.arange(round(seconds * rate)) / rate
 
 
 def chirp(seconds: float, rate: int, low: float, high: float) -> np.ndarray:
-    """A tone that rises exponentially from `low` to `high` hertz: float64 `[time]`."""
+    """Returns a tone that rises exponentially from `low` to `high` hertz: float64 `[time]`."""
     t = times(seconds, rate)
     growth = np.log(high / low) / seconds
     return 0.5 * np.sin(2 * np.pi * low * np.expm1(growth * t) / growth)
 
 
 def pluck(seconds: float, rate: int, frequency: float, seed: int) -> np.ndarray:
-    """A plucked string after Karplus and Strong (Computer Music Journal 7(2), 1983): float64 `[time]`."""
+    """Returns a plucked string after Karplus and Strong (Computer Music Journal 7(2), 1983): float64 `[time]`."""
     period = round(rate / frequency)
     samples = np.zeros(round(seconds * rate))
     samples[:period] = np.random.default_rng(seed).uniform(-0.7, 0.7, period)
@@ -40,7 +40,7 @@ def pluck(seconds: float, rate: int, frequency: float, seed: int) -> np.ndarray:
 
 
 def chord(seconds: float, rate: int) -> np.ndarray:
-    """Four strings, plucked one after the other: float64 `[time]`."""
+    """Returns four strings, plucked one after the other: float64 `[time]`."""
     total = np.zeros(round(seconds * rate))
     for number, frequency in enumerate((110.0, 138.59, 164.81, 220.0)):
         start = round(number * 0.25 * rate)
@@ -49,7 +49,7 @@ def chord(seconds: float, rate: int) -> np.ndarray:
 
 
 def write(name: str, samples: np.ndarray, rate: int, subtype: str | None = None) -> None:
-    """Write a clip; the ending of its name decides about the format."""
+    """Writes a clip in the format of its file extension."""
     path = AUDIO / name
     path.parent.mkdir(parents=True, exist_ok=True)
     container = "OGG" if path.suffix == ".opus" else None
@@ -57,7 +57,7 @@ def write(name: str, samples: np.ndarray, rate: int, subtype: str | None = None)
 
 
 def speak() -> None:
-    """Let espeak-ng speak a sentence, if it is there."""
+    """Writes a sentence spoken by espeak-ng, if that is installed."""
     if shutil.which("espeak-ng") is None:
         return
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
@@ -67,7 +67,7 @@ def speak() -> None:
 
 
 def main() -> None:
-    """Make all clips."""
+    """Writes all clips."""
     noise = np.random.default_rng(0)
     speak()
     write("chirp.wav", chirp(2.0, 16000, 60, 7500), 16000)

@@ -1,1 +1,1 @@
-"""Beam jobs as people launch them."""
+"""Scripts that launch Apache Beam jobs on one machine or a cluster."""

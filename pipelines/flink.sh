@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Precompute on a Flink cluster whose task managers can start Docker containers:
+# Runs precompute on a Flink cluster whose task managers can start Docker containers:
 #   FLINK_MASTER=HOST:8081 FLINK_VERSION=1.20 IMAGE=... PARALLELISM=... \
 #     pipelines/flink.sh INPUT OUTPUT --config NAME [options]
-# Apache Beam starts the job server here, which needs Java. Options are those of audiopipe precompute and of Apache
-# Beam.
+# Apache Beam starts the job server on this machine, which needs Java. Options of audiopipe precompute and of Apache
+# Beam are accepted.
 set -euo pipefail
 
 : "${FLINK_MASTER:?must be the address of the cluster, HOST:PORT}"
 : "${FLINK_VERSION:?must be the version of the cluster, for example 1.20}"
 : "${IMAGE:?must be the container image built from the Dockerfile, as REGISTRY/audiopipe:TAG}"
-: "${PARALLELISM:?must be the number of shards that are computed at once, at most the task slots of the cluster}"
+: "${PARALLELISM:?must be the number of shards to compute at once, at most the number of task slots of the cluster}"
 
 exec python -m audiopipe precompute "$@" \
     --runner=FlinkRunner \

@@ -1,8 +1,8 @@
-"""Compute the features of many clips and write them as a feature set.
+"""Program that computes the features of many clips and writes them as a feature set.
 
     python -m pipelines.precompute INPUT OUTPUT --config NAME [Beam options]
 
-The options are those of `audiopipe precompute`.
+It accepts the options of `audiopipe precompute`.
 """
 
 import typer

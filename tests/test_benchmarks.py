@@ -1,4 +1,4 @@
-"""What the benchmarks of speed make of times, and that they refuse contenders which compute something else."""
+"""Benchmarks: measured times, required ratios and tables, and checks that contenders compute the same feature."""
 
 import dataclasses
 import itertools
@@ -28,14 +28,14 @@ from benchmarks.required import Measured
 
 
 class Clock:
-    """A clock that runs only while a function is called."""
+    """Clock that only its own functions advance."""
 
     def __init__(self):
         self.now = 0.0
         self.calls = []
 
     def function(self, name, *seconds):
-        """A function that takes these seconds, and at the end always the last."""
+        """Returns a function whose calls take these seconds in turn. Further calls take the last value."""
         remaining = itertools.chain(seconds, itertools.repeat(seconds[-1]))
 
         def call():
@@ -52,7 +52,7 @@ def measured(mode, times, batch=1, setting="speech"):
     return Measured(setting, 10.0, mode, batch, times)
 
 
-def test_times_are_those_of_a_call_after_warming_up():
+def test_measured_times_do_not_include_warming_up():
     clock = Clock()
     functions = {"slow": clock.function("slow", 9.0, 8.0, 0.25), "fast": clock.function("fast", 5.0, 0.0078125)}
     times = rounds.measure(functions, 10.0, clock=clock)
@@ -66,7 +66,7 @@ def test_short_calls_are_repeated_until_they_can_be_measured():
     assert len(clock.calls) == rounds.WARM_UPS + 1 + rounds.LEAST_ROUNDS * 21  # 21 calls of 1/1024 s take 20 ms
 
 
-def test_every_round_begins_with_another_contender():
+def test_every_round_starts_with_another_contender():
     clock = Clock()
     names = ["a", "b", "c"]
     rounds.measure({name: clock.function(name, 1.0) for name in names}, 0.0, settle=False, clock=clock)
@@ -74,13 +74,13 @@ def test_every_round_begins_with_another_contender():
     assert played == "abcbcacababcbca"
 
 
-def test_a_call_that_does_not_count_comes_first_in_every_round():
+def test_the_first_call_of_every_round_is_not_measured():
     clock = Clock()
     times = rounds.measure({"a": clock.function("a", 0.125, 0.125, 0.125, 3.0, 0.125)}, 0.0, clock=clock)
     assert times == {"a": [0.125] * rounds.LEAST_ROUNDS}
 
 
-def test_a_pause_that_does_not_count_comes_after_those_whose_threads_go_on():
+def test_a_pause_that_is_not_measured_follows_functions_with_busy_threads():
     clock, slept = Clock(), []
 
     def sleep(seconds):
@@ -93,20 +93,20 @@ def test_a_pause_that_does_not_count_comes_after_those_whose_threads_go_on():
     assert times == {name: [1.0] * rounds.LEAST_ROUNDS for name in "abc"}
 
 
-def test_long_calls_all_count():
+def test_every_long_call_is_measured():
     clock = Clock()
     rounds.measure({"a": clock.function("a", 0.5)}, 0.0, clock=clock)
     assert len(clock.calls) == rounds.WARM_UPS + 1 + rounds.LEAST_ROUNDS
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.0, rounds.LEAST_ROUNDS), (20.0, 10), (1e6, rounds.MOST_ROUNDS)])
-def test_there_are_as_many_rounds_as_there_is_time_for(seconds, expected):
+def test_the_number_of_rounds_depends_on_the_available_time(seconds, expected):
     clock = Clock()
     functions = {name: clock.function(name, 1.0) for name in "ab"}
     assert len(rounds.measure(functions, seconds, settle=False, clock=clock)["a"]) == expected
 
 
-def test_bounds_are_held_against_the_time_of_others_over_ours():
+def test_lower_bounds_apply_to_the_time_of_peers_divided_by_ours():
     times = {LAYER: [1.0, 2.0, 1.0], TRANSFORM: [2.0, 2.0, 2.0], KAPRE: [2.0, 4.0, 3.0], KERAS: [4.0, 8.0, 4.0]}
     kapre, keras = required.rows([measured(EAGER, times)])
     assert kapre.ratios == {LAYER: [2.0, 2.0, 3.0], TRANSFORM: [1.0, 2.0, 1.5]}
@@ -114,7 +114,7 @@ def test_bounds_are_held_against_the_time_of_others_over_ours():
     assert (keras.bound, keras.holds(LAYER), keras.holds(TRANSFORM)) == (4.0, True, False)
 
 
-def test_the_bound_over_the_floor_is_one_of_our_time_over_its_time():
+def test_the_upper_bound_applies_to_our_time_divided_by_that_of_the_floor():
     times = {LAYER: [4.0], TRANSFORM: [4.4], FLOOR: [2.0]}
     [row] = required.rows([measured(FUNCTION, times, batch=16)])
     assert row.ratios == {LAYER: [2.0], TRANSFORM: [2.2]}
@@ -122,12 +122,12 @@ def test_the_bound_over_the_floor_is_one_of_our_time_over_its_time():
 
 
 @pytest.mark.parametrize(("batch", "bounds"), [(1, [1.7, 1.7, 3.0]), (16, [1.6, 1.6, 2.1])])
-def test_bounds_in_a_function_depend_on_the_batch(batch, bounds):
+def test_bounds_in_a_tf_function_depend_on_the_batch(batch, bounds):
     times = {name: [1.0] for name in (LAYER, TRANSFORM, KAPRE, KERAS, LIBROSA, FLOOR)}
     assert [row.bound for row in required.rows([measured(FUNCTION, times, batch)])] == bounds
 
 
-def test_pipelines_are_compared_by_the_best_of_each():
+def test_pipelines_are_compared_by_the_fastest_order_of_each_contender():
     times = {
         f"{LAYER}, per clip": [3.0, 3.0, 3.0],
         f"{TRANSFORM}, per clip": [2.0, 1.0, 1.0],
@@ -141,7 +141,7 @@ def test_pipelines_are_compared_by_the_best_of_each():
     assert signal.ratios == {f"{TRANSFORM}, per clip": [0.75, 1.5, 1.5]}
 
 
-def test_tables_show_ratios_and_what_holds():
+def test_tables_show_ratios_and_mark_satisfied_bounds():
     times = {LAYER: [0.002, 0.004], TRANSFORM: [0.001, 0.002], KAPRE: [0.003, 0.009]}
     facts = {"date": "2026-11-20", "processors": 2, "processor": "EPYC", "versions": {"tensorflow": "2.21"}}
     numbers = {"machine": {**facts, "peers": {"kapre": "0.4.1"}}, "modes": [vars(measured(EAGER, times))]}
@@ -155,12 +155,12 @@ def test_tables_show_ratios_and_what_holds():
     assert "| audiopipe layer | 3.00 ms |" in page
 
 
-def test_a_page_without_room_for_tables_is_refused():
-    with pytest.raises(ValueError, match="must hold the lines"):
+def test_a_page_without_comments_for_tables_is_refused():
+    with pytest.raises(ValueError, match="must contain the lines"):
         speed_tables.page_with("no comments", {})
 
 
-def test_absent_peers_and_other_features_have_no_row():
+def test_missing_peers_and_other_features_have_no_row():
     times = {LAYER: [1.0], TRANSFORM: [1.0], KAPRE: [1.0]}
     assert len(required.rows([measured(EAGER, times)])) == 1
     assert required.rows([measured(EAGER, times, setting="log")]) == []
@@ -177,7 +177,7 @@ def ways_of(contender, audio):
 
 
 @pytest.mark.parametrize("setting", definitions.SETTINGS)
-def test_all_contenders_compute_the_same(setting):
+def test_all_contenders_compute_the_same_feature(setting):
     config = definitions.SETTINGS[setting]
     audio = definitions.clips(config, 0.25, 2)
     contenders = peers.contenders(config)
@@ -187,24 +187,24 @@ def test_all_contenders_compute_the_same(setting):
         assert 0 <= difference < speed.TOLERANCE_DECIBEL
 
 
-def test_a_contender_of_another_result_is_refused(speech):
+def test_a_contender_with_a_wrong_result_is_refused(speech):
     config, audio = speech
     contender = peers.of_layer(config)
     louder = dataclasses.replace(contender, compute=lambda batch: contender.compute(batch * 1.005))
-    with pytest.raises(AssertionError, match=r"is off by 0\.02"):
+    with pytest.raises(AssertionError, match=r"Received: 0\.02"):
         speed.check(config, audio, ways_of(louder, audio))
 
 
-def test_a_contender_of_other_frames_is_refused(speech):
+def test_a_contender_with_a_wrong_shape_is_refused(speech):
     config, audio = speech
     contender = peers.of_layer(config)
     fewer = dataclasses.replace(contender, compute=lambda batch: contender.compute(batch[:, :-400]))
-    with pytest.raises(AssertionError, match=r"of shape \(2, 21, 80\), not \(2, 23, 80\)"):
+    with pytest.raises(AssertionError, match=r"of shape \(2, 23, 80\)\. Received: \(2, 21, 80\)"):
         speed.check(config, audio, ways_of(fewer, audio))
 
 
 @pytest.mark.parametrize("mode", modes.MODES)
-def test_every_mode_gives_the_features_of_the_first_batch(mode, speech, monkeypatch):
+def test_every_mode_returns_the_features_of_the_first_batch(mode, speech, monkeypatch):
     config, audio = speech
     monkeypatch.setattr(modes, "PASS_SECONDS", {})
     found = modes.ways(mode, [peers.of_layer(config)], audio, 0.25)
@@ -214,7 +214,7 @@ def test_every_mode_gives_the_features_of_the_first_batch(mode, speech, monkeypa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory_of_a_process_is_that_since_the_last_reset():
+def test_the_peak_of_memory_counts_from_the_last_reset():
     before = machine.reset_peak()
     values = np.ones(2**25, np.uint8)
     assert machine.peak() - before == pytest.approx(values.nbytes, rel=0.1)
@@ -223,7 +223,7 @@ def test_memory_of_a_process_is_that_since_the_last_reset():
 
 
 @pytest.mark.parametrize("name", ["length", "batch"])
-def test_equal_numbers_make_an_equal_figure(name, tmp_path):
+def test_equal_numbers_give_equal_figures(name, tmp_path):
     points = [{**dataclasses.asdict(point), "seconds": point.x, "bytes": 1e6} for point in growth.points()[name]]
     growth_plots.draw(name, points, tmp_path / "first.svg")
     growth_plots.draw(name, points, tmp_path / "again.svg")
@@ -232,7 +232,7 @@ def test_equal_numbers_make_an_equal_figure(name, tmp_path):
     assert first == again != other
 
 
-def test_a_stopwatch_gives_each_step_the_time_without_those_that_it_calls():
+def test_the_time_of_a_step_does_not_include_the_steps_that_it_calls():
     clock = Clock()
     work = types.SimpleNamespace()
     work.decode = clock.function("decode", 4.0)
@@ -260,7 +260,7 @@ def test_a_stopwatch_gives_each_step_the_time_without_those_that_it_calls():
     assert stopwatch.seconds == {"reading": 1.25, "decoding": 8.0, "encoding": 1.0, stages.REST: 34.0}
 
 
-def test_a_stopwatch_goes_on_after_an_error():
+def test_a_stopwatch_continues_after_an_error():
     clock = Clock()
     work = types.SimpleNamespace(read=lambda: [][clock.function("read", 1.0)() or 0])
     stopwatch = stages.Stages(clock)
@@ -271,7 +271,7 @@ def test_a_stopwatch_goes_on_after_an_error():
     assert stopwatch.seconds == {"reading": 1.0, stages.REST: 2.0}
 
 
-def test_every_step_of_a_worker_is_found():
+def test_every_step_of_a_worker_exists():
     for _, home, attribute in stages.steps():
         assert callable(getattr(home, attribute))
 
@@ -279,14 +279,14 @@ def test_every_step_of_a_worker_is_found():
 @pytest.mark.parametrize("format", decoding.FORMATS)
 @pytest.mark.parametrize("rate", decoding.RATES)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_the_bare_program_reads_what_audiopipe_reads(tmp_path, format, rate, channels):
+def test_the_bare_program_and_audiopipe_read_the_same_samples(tmp_path, format, rate, channels):
     path = decoding.write(tmp_path, format, rate, channels, 0.5)
     decoding.check(str(path))
     decoding.check(path.read_bytes())
 
 
-def test_other_samples_than_the_bare_program_reads_are_an_error(tmp_path, monkeypatch):
+def test_samples_that_differ_from_the_bare_program_are_an_error(tmp_path, monkeypatch):
     path = decoding.write(tmp_path, "WAV", 16000, 1, 0.1)
     monkeypatch.setattr(decoding, "ours", lambda source: decoding.bare(source)[:, None] * np.float32(1.001))
-    with pytest.raises(RuntimeError, match="different samples"):
+    with pytest.raises(RuntimeError, match="must read the same samples"):
         decoding.check(str(path))

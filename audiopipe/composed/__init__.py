@@ -1,4 +1,4 @@
-"""Composed layers: one function for each feature, with the arguments that users know from Kapre and Keras."""
+"""Functions that return composed layers, one for each feature, with the argument names of Kapre and Keras."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""A convolution that knows which frequency it is at."""
+"""Frequency-aware convolution."""
 
 import inspect
 from typing import Any
@@ -14,23 +14,25 @@ from audiopipe.layers.audio_layer import resolve_data_format
 def get_frequency_aware_conv2d(
     data_format: str = "default", freq_aware_name: str | None = None, *args: Any, **kwargs: Any
 ) -> keras.Sequential:
-    """A two-dimensional convolution over a spectrogram and the frequency of each bin (Koutini et al. 2019).
+    """Returns a two-dimensional convolution over a spectrogram and the frequency of each bin (Koutini et al. 2019).
 
-    It is part of a model, not a feature, and follows the policy of the model as `keras.layers.Conv2D` does.
+    The convolution is part of a model, not a feature. It follows the dtype policy of the model, as
+    `keras.layers.Conv2D` does.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         freq_aware_name: Name of the layer. None means a unique name such as `frequency_aware_conv2d`.
-        *args: The arguments of `keras.layers.Conv2D` by position, `filters` and `kernel_size` first.
-        **kwargs: The same by name.
+        *args: Positional arguments of `keras.layers.Conv2D`, starting with `filters` and `kernel_size`.
+        **kwargs: Keyword arguments of `keras.layers.Conv2D`.
 
     Returns:
-        A `keras.Sequential` of `ConcatenateFrequencyMap` and `keras.layers.Conv2D`, from `(batch, frames, bins,
-        channels)` to the convolution's output; with `channels_first` from `(batch, channels, frames, bins)`.
+        A `keras.Sequential` of `ConcatenateFrequencyMap` and `keras.layers.Conv2D`. It maps `(batch, frames, bins,
+        channels)`, or `(batch, channels, frames, bins)` with `channels_first`, to the output of the convolution.
 
     Raises:
-        ArgumentError: If the data format is unknown or the convolution has another, an argument is none of
-            `keras.layers.Conv2D`, or the convolution has groups: only one of them would see the frequencies.
+        ArgumentError: If the data format is unknown or differs from that of the convolution, an argument is unknown to
+            `keras.layers.Conv2D`, or the convolution has more than one group: only one group would see the
+            frequencies.
 
     Example:
         >>> layer = get_frequency_aware_conv2d(filters=16, kernel_size=(3, 3), padding="same")
@@ -43,13 +45,14 @@ def get_frequency_aware_conv2d(
         convolution = inspect.signature(keras.layers.Conv2D.__init__).bind(None, *args, **kwargs)
     except TypeError as error:
         raise ArgumentError(
-            f"The arguments after freq_aware_name must be those of keras.layers.Conv2D. "
+            f"The arguments after freq_aware_name must be arguments of keras.layers.Conv2D. "
             f"Received: args={args!r}, kwargs={kwargs!r} ({error})."
         ) from error
     groups = convolution.arguments.get("groups", 1)
     if groups != 1:
         raise ArgumentError(
-            f"groups must be 1, or only one group of channels would see the frequencies. Received: groups={groups!r}."
+            f"groups must be 1, because only one group of channels would see the frequencies. Received: "
+            f"groups={groups!r}."
         )
     if convolution.arguments.get("data_format") not in (None, data_format):
         raise ArgumentError(

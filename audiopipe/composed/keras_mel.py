@@ -1,4 +1,4 @@
-"""The mel spectrogram of Keras for clips with channels."""
+"""Mel spectrogram of Keras for clips with channels."""
 
 from collections.abc import Sequence
 
@@ -26,25 +26,26 @@ def get_keras_melspectrogram_layer(
     output_data_format: str = "default",
     name: str | None = None,
 ) -> ComposedLayer:
-    """A layer that computes the mel spectrogram of `keras.layers.MelSpectrogram` for each channel of a clip.
+    """Returns a layer that computes the mel spectrogram of `keras.layers.MelSpectrogram` for each channel of a clip.
 
-    The arguments are those of `audiopipe.layers.MelSpectrogram`, but for `sample_rate`, which has the name that it has
-    in every composed layer.
+    The arguments are those of `audiopipe.layers.MelSpectrogram`, except that `sampling_rate` is called `sample_rate`
+    as in every composed layer.
 
     Args:
-        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
-            size. Given, it makes a model that is built at once.
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
+            None. If given, the layer is built at once.
         fft_length: Length of the Fourier transform, in samples.
         sequence_stride: Samples between neighbouring frames.
         sequence_length: Length of the window, in samples, at most `fft_length`. None means `fft_length`.
-        window: `"hann"`, `"hamming"`, the window's `sequence_length` values, or None for no window:
-            a frame then has `fft_length` samples, whatever `sequence_length` is, as in Keras.
+        window: `"hann"`, `"hamming"`, the `sequence_length` values of the window, or None for no window. Without a
+            window, a frame has `fft_length` samples and `sequence_length` has no effect, as in Keras.
         sample_rate: Samples per second of the waveform, in hertz; Keras's `sampling_rate`.
         num_mel_bins: Number of mel bands.
         min_freq: Lowest frequency of the filterbank, in hertz.
         max_freq: Highest frequency, in hertz. None means `sample_rate // 2`.
-        power_to_db: Whether to put the result on a decibel scale.
-        top_db: Decibels between the greatest and the smallest value of a clip, over all its channels.
+        power_to_db: Whether to convert the result to decibels.
+        top_db: Dynamic range in decibels: smaller values are raised to the maximum of the clip, over all its channels,
+            minus `top_db`.
         mag_exp: Exponent of the magnitude, greater than 0: 1 for magnitudes, 2 for powers.
         min_power: Smaller values are raised to this one before the logarithm.
         ref_power: The value that becomes 0 dB.
@@ -55,7 +56,7 @@ def get_keras_melspectrogram_layer(
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, num_mel_bins, channels)`; with
         `channels_first` from `(batch, channels, time)` to `(batch, channels, frames, num_mel_bins)`. Frames come
-        before bands, as in every composed layer, where Keras's layer has them after.
+        before bands, as in every composed layer; in Keras's layer they come after.
 
     Raises:
         ArgumentError: If an argument is out of range.

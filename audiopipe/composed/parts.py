@@ -1,4 +1,4 @@
-"""What the composed functions share."""
+"""Helpers of the functions that compose layers."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from audiopipe.layers.audio_layer import AudioLayer
 
 
 def resolve_name(name: str | None, default: str) -> str:
-    """Returns the name of a layer, or, for None, a default that no other layer has been given.
+    """Returns the name of a layer, or a unique name if it is None.
 
-    The first layer is called `default`, the next ones `default_1` and `default_2`, as Keras names its own layers.
+    Unique names are `default`, `default_1`, `default_2`, and so on, as Keras names its own layers.
     """
     if name is not None:
         return name
@@ -22,14 +22,14 @@ def resolve_name(name: str | None, default: str) -> str:
 def decibel_layers(
     name: str, return_decibel: bool, ref_value: float, amin: float, dynamic_range: float
 ) -> list[AudioLayer]:
-    """The layer that puts a composed layer's result on a decibel scale, or none."""
+    """Returns a list with the layer that converts to decibels, or an empty list."""
     if not return_decibel:
         return []
     return [MagnitudeToDecibel(ref_value=ref_value, amin=amin, dynamic_range=dynamic_range, name=f"{name}_decibel")]
 
 
 def compose(layers: list[AudioLayer], input_shape: Any, name: str) -> ComposedLayer:
-    """A composed layer, built at once where the shape of a clip is given."""
+    """Returns a composed layer. It is built at once if the shape of a clip is given."""
     if input_shape is not None:
         layers = [keras.Input(input_shape, dtype=layers[0].model_input_dtype), *layers]
     return ComposedLayer(layers, name=name)

@@ -1,4 +1,4 @@
-"""Spectrograms: the magnitude of a short-time Fourier transform, alone or summed by a filterbank."""
+"""Spectrograms: magnitudes of a short-time Fourier transform, with or without a filterbank."""
 
 from audiopipe.composed.parts import compose, decibel_layers, resolve_name
 from audiopipe.layers import STFT, ApplyFilterbank, ComposedLayer, Magnitude
@@ -21,22 +21,23 @@ def get_stft_magnitude_layer(
     output_data_format: str = "default",
     name: str | None = None,
 ) -> ComposedLayer:
-    """A layer that computes the magnitude of a short-time Fourier transform.
+    """Returns a layer that computes the magnitude of a short-time Fourier transform.
 
     Args:
-        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
-            size. Given, it makes a model that is built at once.
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
+            None. If given, the layer is built at once.
         n_fft: Length of the Fourier transform, in samples.
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
             `"vorbis_window"`, or None for `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
-        pad_end: Whether to put zeros after it, so that no sample is dropped.
-        return_decibel: Whether to put the result on a decibel scale, see `MagnitudeToDecibel`.
+        pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
+        return_decibel: Whether to convert the result to decibels, see `MagnitudeToDecibel`.
         db_amin: Smaller values are raised to this one before the logarithm.
         db_ref_value: The value that becomes 0 dB.
-        db_dynamic_range: Decibels between the greatest and the smallest value of a clip.
+        db_dynamic_range: Dynamic range in decibels: smaller values are raised to the maximum of the clip minus this
+            range.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `stft_magnitude`.
@@ -93,28 +94,29 @@ def get_melspectrogram_layer(
     output_data_format: str = "default",
     name: str | None = None,
 ) -> ComposedLayer:
-    """A layer that computes a mel spectrogram: magnitudes summed by a mel filterbank.
+    """Returns a layer that computes a mel spectrogram: the magnitudes summed by a mel filterbank.
 
     Args:
-        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
-            size. Given, it makes a model that is built at once.
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
+            None. If given, the layer is built at once.
         n_fft: Length of the Fourier transform, in samples.
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
             `"vorbis_window"`, or None for `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
-        pad_end: Whether to put zeros after it, so that no sample is dropped.
+        pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         sample_rate: Samples per second of the waveform, in hertz.
         n_mels: Number of mel bands.
         mel_f_min: Lowest frequency of the filterbank, in hertz.
         mel_f_max: Highest frequency, in hertz. None means half the sample rate.
-        mel_htk: Whether to use HTK's mel scale in place of Slaney's.
+        mel_htk: Whether to use HTK's mel scale instead of Slaney's.
         mel_norm: `"slaney"` (equal area), a number or `"inf"` (p-norm), or None (peaks at 1).
-        return_decibel: Whether to put the result on a decibel scale, see `MagnitudeToDecibel`.
+        return_decibel: Whether to convert the result to decibels, see `MagnitudeToDecibel`.
         db_amin: Smaller values are raised to this one before the logarithm.
         db_ref_value: The value that becomes 0 dB.
-        db_dynamic_range: Decibels between the greatest and the smallest value of a clip.
+        db_dynamic_range: Dynamic range in decibels: smaller values are raised to the maximum of the clip minus this
+            range.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `melspectrogram`.
@@ -179,27 +181,28 @@ def get_log_frequency_spectrogram_layer(
     output_data_format: str = "default",
     name: str | None = None,
 ) -> ComposedLayer:
-    """A layer that computes a spectrogram whose bins are evenly spaced in octaves.
+    """Returns a layer that computes a spectrogram whose bins are evenly spaced in octaves.
 
     Args:
-        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
-            size. Given, it makes a model that is built at once.
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
+            None. If given, the layer is built at once.
         n_fft: Length of the Fourier transform, in samples.
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
             `"vorbis_window"`, or None for `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
-        pad_end: Whether to put zeros after it, so that no sample is dropped.
+        pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         sample_rate: Samples per second of the waveform, in hertz.
         log_n_bins: Number of bins.
         log_f_min: Centre of the first bin, in hertz. None means C1, 32.70319566 Hz.
-        log_bins_per_octave: Bins an octave.
-        log_spread: Standard deviation of a filter in units of the distance between two bins.
-        return_decibel: Whether to put the result on a decibel scale, see `MagnitudeToDecibel`.
+        log_bins_per_octave: Number of bins per octave.
+        log_spread: Standard deviation of a filter, as a fraction of the distance between neighbouring bins.
+        return_decibel: Whether to convert the result to decibels, see `MagnitudeToDecibel`.
         db_amin: Smaller values are raised to this one before the logarithm.
         db_ref_value: The value that becomes 0 dB.
-        db_dynamic_range: Decibels between the greatest and the smallest value of a clip.
+        db_dynamic_range: Dynamic range in decibels: smaller values are raised to the maximum of the clip minus this
+            range.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `log_frequency_spectrogram`.
@@ -209,8 +212,10 @@ def get_log_frequency_spectrogram_layer(
         `channels_first` from `(batch, channels, time)` to `(batch, channels, frames, log_n_bins)`.
 
     Raises:
-        ArgumentError: If an argument is out of range, the bins go beyond half the sample rate, or a filter is so
-            narrow that no frequency bin reaches it.
+        ArgumentError: If an argument is out of range or the bins extend beyond half the sample rate.
+
+    Warns:
+        UserWarning: If a filter is so narrow that it reaches no frequency bin, so that its output is always zero.
 
     Example:
         >>> layer = get_log_frequency_spectrogram_layer(n_fft=2048, hop_length=512)

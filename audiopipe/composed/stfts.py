@@ -1,4 +1,4 @@
-"""Short-time Fourier transforms that keep the phase, and the way back."""
+"""Short-time Fourier transforms that keep the phase, and their inverse."""
 
 from audiopipe.composed.parts import compose, resolve_name
 from audiopipe.layers import STFT, ComposedLayer, InverseSTFT, MagnitudePhase, PadBegin, RealImaginary
@@ -18,18 +18,18 @@ def get_stft_layer(
     output_data_format: str = "default",
     name: str | None = None,
 ) -> ComposedLayer:
-    """A layer that computes a short-time Fourier transform, with real and imaginary parts as channels.
+    """Returns a layer that computes a short-time Fourier transform, with real and imaginary parts as channels.
 
     Args:
-        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
-            size. Given, it makes a model that is built at once.
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
+            None. If given, the layer is built at once.
         n_fft: Length of the Fourier transform, in samples.
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
             `"vorbis_window"`, or None for `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
-        pad_end: Whether to put zeros after it, so that no sample is dropped.
+        pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `stft`.
@@ -37,7 +37,7 @@ def get_stft_layer(
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, 2 * channels)`; with
         `channels_first` from `(batch, channels, time)` to `(batch, 2 * channels, frames, n_fft // 2 + 1)`. The real
-        parts of all channels come before the imaginary parts of all.
+        parts of all channels come first, then the imaginary parts.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -78,22 +78,23 @@ def get_stft_mag_phase(
     output_data_format: str = "default",
     name: str | None = None,
 ) -> ComposedLayer:
-    """A layer that computes magnitude and phase of a short-time Fourier transform, as channels.
+    """Returns a layer that computes the magnitude and phase of a short-time Fourier transform, as channels.
 
     Args:
-        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
-            size. Given, it makes a model that is built at once.
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
+            None. If given, the layer is built at once.
         n_fft: Length of the Fourier transform, in samples.
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
             `"vorbis_window"`, or None for `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
-        pad_end: Whether to put zeros after it, so that no sample is dropped.
-        return_decibel: Whether to put the magnitudes on a decibel scale, see `MagnitudeToDecibel`.
+        pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
+        return_decibel: Whether to convert the magnitudes to decibels, see `MagnitudeToDecibel`.
         db_amin: Smaller magnitudes are raised to this one before the logarithm.
         db_ref_value: The magnitude that becomes 0 dB.
-        db_dynamic_range: Decibels between the greatest and the smallest magnitude of a clip.
+        db_dynamic_range: Dynamic range in decibels: smaller magnitudes are raised to the maximum of the clip minus this
+            range.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `stft_mag_phase`.
@@ -101,7 +102,7 @@ def get_stft_mag_phase(
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, 2 * channels)`; with
         `channels_first` from `(batch, channels, time)` to `(batch, 2 * channels, frames, n_fft // 2 + 1)`. The
-        magnitudes of all channels come before the phases of all. A phase is in radians, and 0 at silence.
+        magnitudes of all channels come first, then the phases. A phase is in radians, and 0 at silence.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -146,15 +147,15 @@ def get_perfectly_reconstructing_stft_istft(
     stft_name: str | None = None,
     istft_name: str | None = None,
 ) -> tuple[ComposedLayer, ComposedLayer]:
-    """Two layers: a short-time Fourier transform that keeps every sample, and its inverse.
+    """Returns two layers: a short-time Fourier transform that keeps every sample, and its inverse.
 
-    With `trim_begin = win_length - hop_length`, `istft(stft(x))[:, trim_begin : trim_begin + time]` is `x` within 1e-5
-    of full scale. The transform pads `trim_begin` zeros at the beginning, and at the end until every sample is in all
-    its frames; the inverse keeps that padding.
+    With `trim_begin = win_length - hop_length`, `istft(stft(x))[:, trim_begin : trim_begin + time]` equals `x` within
+    1e-5 of full scale. The transform puts `trim_begin` zeros before the waveform, and enough zeros after it that every
+    sample is in all its frames. The inverse keeps these zeros.
 
     Args:
-        stft_input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an
-            unknown size. Given, it makes a model that is built at once.
+        stft_input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may
+            be None. If given, the layer is built at once.
         istft_input_shape: The same for a spectrogram, `(frames, n_fft // 2 + 1, channels)` or
             `(channels, frames, n_fft // 2 + 1)`.
         n_fft: Length of the Fourier transform, in samples.
@@ -168,12 +169,12 @@ def get_perfectly_reconstructing_stft_istft(
         istft_name: Name of the inverse. None means a unique name such as `istft`.
 
     Returns:
-        Two `ComposedLayer`, from `(batch, time, channels)` to `(batch, frames, n_fft // 2 + 1, channels)`, complex,
-        and back; with `channels_first` from `(batch, channels, time)` to
-        `(batch, channels, frames, n_fft // 2 + 1)` and back.
+        Two instances of `ComposedLayer`, from `(batch, time, channels)` to complex
+        `(batch, frames, n_fft // 2 + 1, channels)` and back; with `channels_first` from `(batch, channels, time)` to
+        complex `(batch, channels, frames, n_fft // 2 + 1)` and back.
 
     Raises:
-        ArgumentError: If an argument is out of range, or frames of this window and hop do not determine every sample.
+        ArgumentError: If an argument is out of range, or frames of this window and hop cannot reconstruct every sample.
 
     Example:
         >>> stft, istft = get_perfectly_reconstructing_stft_istft(n_fft=512, hop_length=128)
@@ -188,7 +189,7 @@ def get_perfectly_reconstructing_stft_istft(
     window_name = windows.canonical_window_name(forward_window_name)
     window = windows.window(window_name, framing.win_length)
     reconstruction.check_reconstruction(window_name, window, framing.hop_length)
-    # Not the padding of STFT, which is longer where the window is shorter than the transform.
+    # STFT's own padding would be too long for a window that is shorter than the transform.
     pad = PadBegin(framing.win_length - framing.hop_length, waveform_data_format, name=f"{stft_name}_pad_begin")
     stft = STFT(
         n_fft=n_fft,

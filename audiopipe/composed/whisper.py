@@ -1,4 +1,4 @@
-"""The log-mel spectrogram of Whisper."""
+"""Log-mel spectrogram of Whisper."""
 
 from audiopipe import checks
 from audiopipe.composed.parts import compose, resolve_name
@@ -24,31 +24,31 @@ def get_whisper_log_mel_layer(
     output_data_format: str = "default",
     name: str | None = None,
 ) -> ComposedLayer:
-    """A layer that computes what Whisper takes: the features of `transformers.WhisperFeatureExtractor`.
+    """Returns a layer that computes the input of Whisper: the features of `transformers.WhisperFeatureExtractor`.
 
-    The sample rate is 16 kHz, a frame has 400 samples, and one starts every 160 samples. Their middles are the samples
-    0, 160, ... of the clip, which is continued by reflection on both sides; the last frame is dropped. Powers are
-    summed into Slaney's mel bands from 0 to 8000 Hz. Their decimal logarithms are limited to 8 below the greatest of
-    the clip, then 4 is added, and all is divided by 4.
+    The sample rate is 16 kHz. Frames of 400 samples are centred at the samples 0, 160, 320, ... of the clip, which
+    reflection extends on both sides. The last frame is dropped. Powers are summed into Slaney's mel bands from 0 to
+    8000 Hz. The decimal logarithms of the bands are raised to at least the maximum of the clip minus 8. Then 4 is
+    added, and the sum is divided by 4.
 
-    Frames that lie wholly in the padding of a chunk are not computed, because what they become is known; the bits are
-    those of the whole computation.
+    The layer does not compute frames that lie entirely in the padding of a chunk, because their values are known. The
+    bits are the same as if it did.
 
     Args:
-        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`; None for an unknown
-            size. Given, it makes a model that is built at once.
-        n_mels: Number of mel bands: 80, or 128 for `whisper-large-v3` and what came after it.
-        chunk_seconds: Length that clips are cut or padded with zeros to, a multiple of 0.01 seconds. What a longer
-            clip has beyond it is dropped. None leaves clips as long as they are.
+        input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
+            None. If given, the layer is built at once.
+        n_mels: Number of mel bands: 80, or 128 for `whisper-large-v3` and later models.
+        chunk_seconds: Length that clips are cut or padded with zeros to, a multiple of 0.01 seconds. None keeps the
+            length of each clip.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `whisper_log_mel`.
 
     Returns:
         A `ComposedLayer` from `(batch, time, channels)` to `(batch, frames, n_mels, channels)`; with `channels_first`
-        from `(batch, channels, time)` to `(batch, channels, frames, n_mels)`. There are 3000 frames for 30 seconds,
-        and `time // 160` without chunks. A model of Whisper takes `(batch, n_mels, frames)`: of mono clips in
-        `channels_last` that is `tf.transpose(feature[..., 0], [0, 2, 1])`.
+        from `(batch, channels, time)` to `(batch, channels, frames, n_mels)`. A chunk of 30 seconds has 3000 frames;
+        without chunks, a clip has `time // 160` frames. Whisper models accept `(batch, n_mels, frames)`. For mono clips
+        in `channels_last`, that is `tf.transpose(feature[..., 0], [0, 2, 1])`.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -72,7 +72,7 @@ def get_whisper_log_mel_layer(
     n_frames = None
     if chunk_seconds is not None:
         n_frames = whisper.n_frames(0, chunk_seconds)
-        # Half a frame of zeros: as many samples as the first frame behind them must not meet.
+        # A margin of half a frame: frames that are centred after it contain zeros only.
         chunk = Chunk(
             whisper.chunk_samples(chunk_seconds),
             margin=whisper.N_FFT // 2,

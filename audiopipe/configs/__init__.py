@@ -1,6 +1,6 @@
-"""The features that audiopipe knows: a frozen config for each.
+"""Frozen configs, one class for each kind of feature.
 
-A new feature is a composed function and a subclass of `Config` whose fields are that function's arguments.
+To add a feature, write a composed function and a subclass of `Config` whose fields are the arguments of the function.
 """
 
 from audiopipe.configs.base import MAX_CHANNELS, Config, later_field

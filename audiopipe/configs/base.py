@@ -1,8 +1,8 @@
-"""What all configs have in common: checks on construction, canonical JSON, identity form and fingerprint.
+"""Base class of configs: checks on construction, canonical JSON, identity form and fingerprint.
 
-A config holds the arguments of a composed layer and everything else that decides about the bits of a feature: sample
-rate, channels, decoder and resampler. Whatever may be left out is filled in on construction, so that a config says all
-of it and does not depend on a default of tomorrow's release.
+A config holds the arguments of a composed layer and everything else that affects the bits of a feature: sample rate,
+channels, decoder and resampler. Construction fills in everything that was left out, so that a config is complete and
+does not depend on the defaults of a later release.
 """
 
 import dataclasses
@@ -31,21 +31,25 @@ RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 def later_field(default: Any, check: Callable[[str, Any], Any] | None = None) -> Any:
-    """A field that came in a later release than its class.
+    """Returns a dataclass field that a later release added to a config class.
 
-    While it stands at its default, or at what the class makes of that on construction, it is left out of the identity
-    form, so fingerprints from before it existed stay what they were.
+    The identity form omits the field if it has its default, or the value that replaces the default on construction.
+    Fingerprints from earlier releases therefore do not change.
 
     Args:
-        default: The value that means what releases without the field did. It may depend on other fields, as None
-            often does, but not on a setting of the process, so `"default"` is refused: give the data format.
-        check: Takes the field's name and value and returns the canonical value, or raises an `ArgumentError`. None
-            checks against the annotation, which has to be a simple type or a union of such.
+        default: The value that reproduces releases without the field. It may depend on other fields, as None often
+            does, but not on a setting of the process. `"default"` is refused for that reason: use the data format.
+        check: Function of the name and the value of the field that returns the canonical value or raises an
+            `ArgumentError`. None checks the value against the annotation, which must be a simple type or a union of
+            simple types.
+
+    Raises:
+        ConfigError: If the default is `"default"`.
     """
     if isinstance(default, str) and default == "default":
         raise ConfigError(
-            "The default of a later field must mean the same in every process. Received: default='default', which is "
-            "what Keras is set to. Name the data format that the class had without the field, 'channels_last'."
+            "The default of a later field must mean the same in every process. Received: default='default', which "
+            "follows Keras's setting. Use the data format that the class had without the field, 'channels_last'."
         )
     return field(default=default, metadata={"later": True} | ({} if check is None else {"check": check}))
 
@@ -55,21 +59,21 @@ class Config:
     """Base class of all configs.
 
     Args:
-        sample_rate: Samples per second that the feature is computed at, in hertz. Audio of another rate is resampled.
-        channels: 1 mixes all channels down to their mean, 2 .. 64 requires that number, None keeps what there is.
-        decoder: What decodes audio files. Only `"soundfile"`.
-        resampler: What resamples. Only `"soxr"`.
-        resampler_quality: soxr's recipe: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
+        sample_rate: Sample rate of the computation, in hertz. Audio of another rate is resampled.
+        channels: 1 mixes all channels down to their mean, 2 .. 64 requires that number, None keeps all channels.
+        decoder: Decoder of audio files. Only `"soundfile"` is available.
+        resampler: Resampler. Only `"soxr"` is available.
+        resampler_quality: Quality recipe of soxr: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
 
     Raises:
         ConfigError: If a field has a wrong type or is out of range. The message names the field.
     """
 
     kernel_version: ClassVar[int] = 1
-    """Goes up when the same config would give other bits than before; of audiopipe's own see `kernel_versions`."""
+    """Integer to raise when the same config would produce different bits. audiopipe's own are in `kernel_versions`."""
 
     composed: ClassVar[str]
-    """Name of the function in `audiopipe.composed` whose arguments the fields are."""
+    """Name of the function in `audiopipe.composed` whose arguments are the fields of the config."""
 
     sample_rate: int = 22050
     channels: int | None = 1
@@ -89,7 +93,7 @@ class Config:
 
     @classmethod
     def feature_name(cls) -> str:
-        """What JSON says under `"feature"`: the class's name, and for a class of another package where to import it.
+        """Returns the name of the class in JSON, with its module if it is a class of another package.
 
         Example:
             >>> from audiopipe.configs import MelSpectrogram
@@ -100,10 +104,10 @@ class Config:
 
     def __post_init__(self) -> None:
         if not config_classes.has_fixed_name(type(self)):
-            # Its name would be no identity: another program can have another class of that name.
+            # In another program, the same name can mean another class.
             raise ConfigError(
-                "A config class must be one that other programs can import, at the top level of a module. Received: "
-                f"{type(self).feature_name()}. Move it into a module, and import it from there."
+                "A config class must be at the top level of a module that other programs can import. Received: "
+                f"{type(self).feature_name()}. Move the class into a module and import it from there."
             )
         try:
             for name, value in self._checked().items():
@@ -114,7 +118,7 @@ class Config:
             raise ConfigError(f"{type(self).__name__}: {error}") from error
 
     def _checked(self) -> dict[str, Any]:
-        """Check every field and return those that take another form; subclasses add to what they get from super()."""
+        """Checks all fields and returns their canonical values. Subclasses extend the result of `super()`."""
         hints = typing.get_type_hints(type(self))
         checked = {}
         for item in dataclasses.fields(self):
@@ -133,55 +137,67 @@ class Config:
 
     @property
     def input_data_format(self) -> str:
-        """Layout of the composed layer's input; configs with a field of this name let you choose."""
+        """Data format of the composed layer's input. Some configs have a field of this name."""
         return "channels_last"
 
     @property
     def output_data_format(self) -> str:
-        """Layout of the feature; configs with a field of this name let you choose."""
+        """Data format of the feature. Some configs have a field of this name."""
         return "channels_last"
 
     @property
     def framing(self) -> Framing | None:
-        """How the waveform is cut into frames that know nothing of one another; None where they need the whole clip.
+        """Framing of the waveform if each frame depends on its own samples only, else None.
 
-        A config that has one has the fields `pad_begin` and `pad_end` as well. Long clips are then computed in blocks.
+        Long clips are computed in blocks if it is not None. The config must then have the fields `pad_begin` and
+        `pad_end`.
         """
         return None
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """What the feature tells of a channel of the clip, each in a channel of its own.
+        """Quantities that the feature contains for each channel of the clip, each in a separate channel.
 
-        Of `"magnitude"`, `"power"`, `"decibel"`, `"scaled log power"` (Whisper's), `"phase"`, `"real part"` and
-        `"imaginary part"`. All channels' first quantity comes before all channels' second.
+        They are among `"magnitude"`, `"power"`, `"decibel"`, `"scaled log power"` (Whisper), `"phase"`, `"real part"`
+        and `"imaginary part"`. The first quantity of all channels comes before the second quantity of all channels.
         """
         return ("magnitude",)
 
     @property
     def feature_channels(self) -> int | None:
-        """Number of channels of the feature, None where that of the clip decides."""
+        """Number of channels of the feature, or None if it depends on the clip."""
         return None if self.channels is None else self.channels * len(self.quantities)
 
     @functools.cached_property
     def n_bins(self) -> int:
-        """Number of bins of a frame."""
+        """Number of bins per frame."""
         return len(self.frequencies())
 
     def frequencies(self) -> np.ndarray:
-        """Centre of each bin, in hertz: float64 `[bins]`."""
-        raise ConfigError(f"{type(self).__name__} does not say which frequencies its bins stand for.")
+        """Returns the centre of each bin, in hertz: float64 `[bins]`."""
+        raise ConfigError(f"{type(self).__name__} must define `frequencies`, which returns the centres of its bins.")
 
     def n_frames(self, n_samples: Any) -> Any:
-        """Number of frames of a clip of `n_samples` samples at the config's rate: an int, an array or a tensor."""
-        raise ConfigError(f"{type(self).__name__} does not say how many frames a clip has.")
-
-    def feature_shape(self, n_frames: int | None, channels: int | None) -> tuple[int | None, int | None, int | None]:
-        """Shape of the feature of one clip, `(frames, bins, channels)`, or `(channels, frames, bins)`.
+        """Returns the number of frames of a clip.
 
         Args:
-            n_frames: Frames of the feature, None for any number.
-            channels: Channels of the clip, None for any number. The feature has as many for each of its `quantities`.
+            n_samples: Number of samples at the config's sample rate: an int, a NumPy array or a tensor of integers.
+
+        Returns:
+            The number of frames, of the same kind as `n_samples`.
+        """
+        raise ConfigError(f"{type(self).__name__} must define `n_frames`, which returns the number of frames.")
+
+    def feature_shape(self, n_frames: int | None, channels: int | None) -> tuple[int | None, int | None, int | None]:
+        """Returns the shape of the feature of one clip.
+
+        Args:
+            n_frames: Number of frames of the feature. None means any number.
+            channels: Number of channels of the clip. None means any number. The feature has this many channels for
+                each of its `quantities`.
+
+        Returns:
+            `(frames, bins, channels)`, or `(channels, frames, bins)` for `channels_first`.
         """
         channels = None if channels is None else channels * len(self.quantities)
         if self.output_data_format == "channels_last":
@@ -189,16 +205,16 @@ class Config:
         return channels, n_frames, self.n_bins
 
     def frame_times(self, n_frames: int) -> np.ndarray:
-        """Start of each frame in the clip, in seconds: float64 `[n_frames]`. Negative in padding before the clip."""
-        raise ConfigError(f"{type(self).__name__} does not say where its frames start.")
+        """Returns the start of each frame in seconds: float64 `[n_frames]`. It is negative in padding before a clip."""
+        raise ConfigError(f"{type(self).__name__} must define `frame_times`, which returns the starts of frames.")
 
     def layer(self, name: str | None = None):
-        """Returns a new composed layer that computes the feature, in float32 whatever the policy.
+        """Returns a new composed layer that computes the feature in float32, whatever the dtype policy.
 
-        The layer carries this config through every way of saving a model.
+        The layer keeps this config in every format that a model can be saved in.
 
         Args:
-            name: Name of the layer. None means the default of the composed function, made unique as Keras does.
+            name: Name of the layer. None means a unique name that starts with the default of the composed function.
 
         Returns:
             An `audiopipe.layers.ComposedLayer`.
@@ -225,12 +241,12 @@ class Config:
         return layer
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field with its value, and the class under `"feature"`, see `feature_name`."""
+        """Returns all fields with their values, and the class under `"feature"`, see `feature_name`."""
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         return {"feature": type(self).feature_name(), **fields}
 
     def to_json(self) -> str:
-        """The canonical JSON: every field, sorted keys.
+        """Returns the canonical JSON: all fields, with sorted keys.
 
         Example:
             >>> from audiopipe import configs
@@ -240,56 +256,56 @@ class Config:
         return _canonical_json(self.to_dict())
 
     def stamp(self, kernel_version: int | None = None) -> str:
-        """What features carry of their config: JSON with `config`, `fingerprint` and `kernel_version`.
+        """Returns the JSON that features carry: `config`, `fingerprint` and `kernel_version`.
 
         Args:
-            kernel_version: The kernel version of the features. None means that of this release.
+            kernel_version: Kernel version of the features. None means that of this release.
         """
         version = self.kernel_version if kernel_version is None else kernel_version
         stamp = {"config": self.to_dict(), "fingerprint": self.fingerprint_at(version), "kernel_version": version}
         return _canonical_json(stamp)
 
     def identity(self) -> dict[str, Any]:
-        """The identity form: what decides whether two configs are the same feature."""
+        """Returns the identity form. Two configs are the same feature if their identity forms are equal."""
         later = {item.name: item.default for item in dataclasses.fields(self) if item.metadata.get("later")}
         return {
             name: value
             for name, value in self.to_dict().items()
-            if name not in later or not self._stands_at(name, later[name])
+            if name not in later or not self._is_default(name, later[name])
         }
 
-    def _stands_at(self, name: str, default: Any) -> bool:
-        """Whether a field has the value that construction makes of its default."""
+    def _is_default(self, name: str, default: Any) -> bool:
+        """Returns whether a field has its default, or the value that replaces the default on construction."""
         try:
             resolved = getattr(dataclasses.replace(self, **{name: default}), name)
         except ConfigError:
-            return False  # beside these other fields the default cannot stand
+            return False  # the default is not valid together with the other fields
         return resolved == getattr(self, name)
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the identity form and the kernel version: 64 hexadecimal characters."""
+        """SHA-256 of the identity form and the kernel version: 64 hexadecimal characters."""
         return self.fingerprint_at(self.kernel_version)
 
     def fingerprint_at(self, kernel_version: int) -> str:
-        """The fingerprint that this config has, or had, under a kernel version."""
+        """Returns the fingerprint of this config under a kernel version."""
         return hashlib.sha256(self.fingerprinted(kernel_version).encode()).hexdigest()
 
     def fingerprinted(self, kernel_version: int) -> str:
-        """The text whose SHA-256 is the fingerprint under a kernel version."""
+        """Returns the text that `fingerprint_at` hashes."""
         return _canonical_json({"config": self.identity(), "kernel_version": kernel_version})
 
     def __reduce__(self):
-        # The fields alone: a cached fingerprint in the pickle would give equal configs different pickles.
+        # Only the fields: with a cached fingerprint in them, pickles of equal configs would differ.
         return _rebuild, (type(self), {item.name: getattr(self, item.name) for item in dataclasses.fields(self)})
 
     def diff(self, other: "Config", other_kernel_version: int | None = None, kernel_version: int | None = None) -> str:
-        """What differs between two configs, a line a field, or an empty string where they are the same feature.
+        """Describes how two configs differ, one field per line. Returns an empty string if nothing differs.
 
         Args:
             other: The other config.
-            other_kernel_version: The kernel version that computed the other. None means that of this release.
-            kernel_version: The same for this config.
+            other_kernel_version: Kernel version of the other config. None means that of this release.
+            kernel_version: Kernel version of this config. None means that of this release.
 
         Example:
             >>> from audiopipe.configs import MelSpectrogram
@@ -317,7 +333,11 @@ def _canonical_json(value: dict[str, Any]) -> str:
 
 
 def _typed(name: str, value: Any, *, kind: Any) -> Any:
-    """Return `value` as the annotated type `kind`, a simple type or a union of such, or raise an error."""
+    """Returns `value` as the annotated type `kind`, a simple type or a union of simple types.
+
+    Raises:
+        ArgumentError: If the value has another type.
+    """
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in kinds:
         return None

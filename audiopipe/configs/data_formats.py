@@ -1,4 +1,4 @@
-"""Data formats of configs, which must not depend on a setting of the process."""
+"""Data formats of configs, resolved so that they do not depend on a setting of the process."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from audiopipe import checks
 
 
 def fixed_data_formats(config: Any) -> dict[str, str]:
-    """A config's data formats, checked. A setting of one process must not decide what a config means."""
+    """Returns the data formats of a config, checked and with `"default"` replaced by Keras's setting."""
     fixed = {}
     for name in ("input_data_format", "output_data_format"):
         value = getattr(config, name)
@@ -19,9 +19,9 @@ def fixed_data_formats(config: Any) -> dict[str, str]:
 
 
 def _default_data_format() -> str:
-    """Keras's image data format, found without importing Keras where nothing has imported it yet.
+    """Returns Keras's image data format, without importing Keras if nothing has imported it yet.
 
-    Keras reads the same file at its import, see `keras.config`.
+    The function reads the file that Keras reads when it is imported, see `keras.config`.
     """
     if "keras" in sys.modules:
         return sys.modules["keras"].config.image_data_format()

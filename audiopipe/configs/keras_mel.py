@@ -17,10 +17,10 @@ MAX_EXPONENT = 8.0  # magnitudes up to 50,000 stay within float32
 
 @dataclass(frozen=True, kw_only=True)
 class KerasMelSpectrogram(Config):
-    """Config of `audiopipe.composed.get_keras_melspectrogram_layer`, whose arguments its fields are.
+    """Config of `audiopipe.composed.get_keras_melspectrogram_layer`. Its fields are the function's arguments.
 
-    The fields `sample_rate` (Keras's `sampling_rate`), `channels`, `decoder`, `resampler` and `resampler_quality` are
-    those of `Config`; `sample_rate` has Keras's default. A window that is given by its values is kept as a tuple.
+    `Config` describes `sample_rate` (Keras's `sampling_rate`), `channels`, `decoder`, `resampler` and
+    `resampler_quality`. `sample_rate` has Keras's default. The values of a custom window are kept as a tuple.
 
     Example:
         >>> config = KerasMelSpectrogram(fft_length=512, sequence_stride=160, num_mel_bins=40)

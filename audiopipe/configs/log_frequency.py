@@ -12,9 +12,9 @@ from audiopipe.signal import filterbanks
 
 @dataclass(frozen=True, kw_only=True)
 class LogFrequencySpectrogram(MagnitudeConfig):
-    """Config of `audiopipe.composed.get_log_frequency_spectrogram_layer`, whose arguments its fields are.
+    """Config of `audiopipe.composed.get_log_frequency_spectrogram_layer`. Its fields are the function's arguments.
 
-    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> LogFrequencySpectrogram(sample_rate=22050).n_bins

@@ -12,9 +12,9 @@ from audiopipe.signal import filterbanks
 
 @dataclass(frozen=True, kw_only=True)
 class MelSpectrogram(MagnitudeConfig):
-    """Config of `audiopipe.composed.get_melspectrogram_layer`, whose arguments its fields are.
+    """Config of `audiopipe.composed.get_melspectrogram_layer`. Its fields are the function's arguments.
 
-    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> config = MelSpectrogram(sample_rate=16000, n_fft=512, hop_length=160, n_mels=80, return_decibel=True)

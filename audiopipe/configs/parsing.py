@@ -1,4 +1,4 @@
-"""JSON -> configs."""
+"""Conversion of JSON to configs."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from audiopipe.errors import ConfigError
 
 
 def from_dict(fields: dict[str, Any]) -> Config:
-    """Make a config from what `Config.to_dict` returns.
+    """Returns the config of a dict as `Config.to_dict` returns it. Missing fields take their defaults.
 
     Raises:
         ConfigError: If the feature is unknown, a field is unknown, or a value is not valid.
@@ -32,16 +32,16 @@ def from_dict(fields: dict[str, Any]) -> Config:
     if unknown:
         raise ConfigError(
             f"{name} has no field {', '.join(map(repr, unknown))}. Its fields are {', '.join(sorted(known))}. "
-            f"A config written by a newer audiopipe may have fields that this one does not know."
+            f"A newer release of audiopipe may have written this config. If so, upgrade audiopipe."
         )
     return cls(**fields)
 
 
 def from_json(text: str) -> Config:
-    """Make a config from its JSON. Fields that are left out take their defaults.
+    """Returns the config of a JSON text. Missing fields take their defaults.
 
     Raises:
-        ConfigError: If the text is not JSON, names no known feature, has an unknown field or a value that is not valid.
+        ConfigError: If the text is not JSON, the feature or a field is unknown, or a value is not valid.
 
     Example:
         >>> from audiopipe import configs

@@ -1,4 +1,4 @@
-"""Configs that have a name from the start."""
+"""Built-in configs and their names."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from audiopipe.configs.whisper import WhisperLogMel
 
 
 def presets() -> dict[str, Config]:
-    """Return the built-in configs by name."""
+    """Returns the built-in configs by name."""
     fixed: dict[str, Any] = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
     music: dict[str, Any] = {"sample_rate": 22050, "n_fft": 2048, "hop_length": 512, "return_decibel": True, **fixed}
     return {

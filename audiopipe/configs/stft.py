@@ -1,4 +1,4 @@
-"""Features of a short-time Fourier transform: its parts, its magnitude, magnitude and phase."""
+"""Features of a short-time Fourier transform: real and imaginary parts, magnitude, magnitude and phase."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from audiopipe.signal.framing import Framing
 
 @dataclass(frozen=True, kw_only=True)
 class StftConfig(Config):
-    """What the features share that begin with a short-time Fourier transform; its own bins are the default."""
+    """Base class of configs that start with a short-time Fourier transform.
+
+    The bins are those of the transform unless a subclass defines others.
+    """
 
     n_fft: int = 2048
     win_length: int | None = None
@@ -36,7 +39,7 @@ class StftConfig(Config):
 
     @property
     def framing(self) -> Framing:
-        """How the waveform is cut into frames."""
+        """Framing of the waveform."""
         return Framing.resolve(**{item.name: getattr(self, item.name) for item in dataclasses.fields(Framing)})
 
     def n_frames(self, n_samples: Any) -> Any:
@@ -52,7 +55,7 @@ class StftConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class MagnitudeConfig(StftConfig):
-    """What those of them share whose magnitudes can be put on a decibel scale."""
+    """Base class of configs that can convert their magnitudes to decibels."""
 
     return_decibel: bool = False
     db_amin: float = 1e-5
@@ -73,10 +76,10 @@ class MagnitudeConfig(StftConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class Stft(StftConfig):
-    """Config of `audiopipe.composed.get_stft_layer`, whose arguments its fields are.
+    """Config of `audiopipe.composed.get_stft_layer`. Its fields are the function's arguments.
 
-    The feature has two channels for each of the clip: first the real parts of all, then the imaginary parts of all.
-    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+    The feature has twice as many channels as the clip: first the real parts of all channels, then the imaginary parts.
+    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> Stft(sample_rate=16000, n_fft=512, output_data_format="channels_last").feature_shape(100, channels=1)
@@ -92,10 +95,10 @@ class Stft(StftConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class StftMagPhase(MagnitudeConfig):
-    """Config of `audiopipe.composed.get_stft_mag_phase`, whose arguments its fields are.
+    """Config of `audiopipe.composed.get_stft_mag_phase`. Its fields are the function's arguments.
 
-    The feature has two channels for each of the clip: first the magnitudes of all, then the phases of all.
-    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+    The feature has twice as many channels as the clip: first the magnitudes of all channels, then the phases.
+    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> StftMagPhase(sample_rate=16000, n_fft=512, return_decibel=True).quantities
@@ -111,9 +114,9 @@ class StftMagPhase(MagnitudeConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class StftMagnitude(MagnitudeConfig):
-    """Config of `audiopipe.composed.get_stft_magnitude_layer`, whose arguments its fields are.
+    """Config of `audiopipe.composed.get_stft_magnitude_layer`. Its fields are the function's arguments.
 
-    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`.
+    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> config = StftMagnitude(sample_rate=16000, n_fft=512)

@@ -13,10 +13,10 @@ from audiopipe.signal import filterbanks, whisper
 
 @dataclass(frozen=True, kw_only=True)
 class WhisperLogMel(Config):
-    """Config of `audiopipe.composed.get_whisper_log_mel_layer`, whose arguments its fields are.
+    """Config of `audiopipe.composed.get_whisper_log_mel_layer`. Its fields are the function's arguments.
 
-    The fields `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality` are those of `Config`;
-    `sample_rate` is 16000, as Whisper has it.
+    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`. `sample_rate` is
+    16000, the rate that Whisper was trained at.
 
     Example:
         >>> config = WhisperLogMel(n_mels=128)

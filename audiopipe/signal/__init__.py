@@ -1,4 +1,4 @@
-"""The mathematics below the layers: NumPy for what is computed once, TensorFlow for tensors."""
+"""Mathematics below the layers. Constants are computed once with NumPy, tensors with TensorFlow."""
 
 __all__ = [
     "filterbank_blocks",

@@ -1,23 +1,23 @@
-"""Filterbanks cut into parts: neighbouring bands of a great one share but a few of the frequencies."""
+"""Splitting of large filterbanks. Neighbouring bands use few of the frequencies, so most weights are zero."""
 
 import numpy as np
 
-WEIGHTS_OF_PART = 1 << 13  # of the whole filterbank: for fewer, a part costs as much to start as it saves
-FEWEST_BANDS = 24  # of a part: with fewer, processors do not multiply matrices at full speed
+WEIGHTS_OF_PART = 1 << 13  # weights of the whole filterbank per part; a smaller part saves no more than it costs
+FEWEST_BANDS = 24  # per part; processors multiply narrower matrices below full speed
 
 
 def parts(filterbank: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Cut a filterbank between its bands, so that most of its zeros are in no part.
+    """Splits a filterbank between its bands and drops most of its zeros.
 
-    A mel filterbank of 1025 frequencies and 128 bands becomes 5 parts with a fifth of its weights. How it is cut
-    depends on nothing but the filterbank, because the rounding of a product depends on how it is summed.
+    A mel filterbank of 1025 frequencies and 128 bands becomes 5 parts with a fifth of its weights. The split depends
+    on the filterbank alone, because the rounding of a product depends on the order of its sum.
 
     Args:
-        filterbank: `[frequencies, bands]`.
+        filterbank: Array of shape `[frequencies, bands]`.
 
     Returns:
-        For each part, in the order of the bands, its first frequency and its weights `[frequencies, bands]`. A small
-        filterbank, or one whose parts would have more than two thirds of its weights, is one part.
+        The first frequency and the weights `[frequencies, bands]` of each part, in the order of the bands. A
+        filterbank stays in one part if it is small or if its parts would have more than two thirds of its weights.
 
     Example:
         >>> from audiopipe.signal import filterbanks
@@ -28,14 +28,14 @@ def parts(filterbank: np.ndarray) -> list[tuple[int, np.ndarray]]:
     count = min(filterbank.size // WEIGHTS_OF_PART, filterbank.shape[1] // FEWEST_BANDS)
     if count < 2:
         return [(0, filterbank)]
-    cut = [_without_silent_ends(bands) for bands in np.array_split(filterbank, count, axis=1)]
-    if 3 * sum(weights.size for _, weights in cut) > 2 * filterbank.size:
+    blocks = [_without_zero_ends(bands) for bands in np.array_split(filterbank, count, axis=1)]
+    if 3 * sum(weights.size for _, weights in blocks) > 2 * filterbank.size:
         return [(0, filterbank)]
-    return cut
+    return blocks
 
 
-def _without_silent_ends(bands: np.ndarray) -> tuple[int, np.ndarray]:
-    """The first frequency that some bands sum, and their weights from it to the last one; never none."""
+def _without_zero_ends(bands: np.ndarray) -> tuple[int, np.ndarray]:
+    """Returns the first frequency that the bands use, and their weights from there to the last one; at least one."""
     (used,) = np.nonzero(bands.any(axis=1))
     first, last = (used[0], used[-1]) if used.size else (0, 0)
     return int(first), np.ascontiguousarray(bands[first : last + 1])

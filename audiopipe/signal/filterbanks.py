@@ -1,4 +1,4 @@
-"""Filterbanks, computed in float64 with NumPy: in float32 some narrow filters vanish."""
+"""Filterbanks, computed in float64 with NumPy because some narrow filters vanish in float32."""
 
 import math
 import warnings
@@ -9,7 +9,7 @@ from audiopipe import checks
 from audiopipe.errors import ArgumentError
 
 C1_HERTZ = 32.70319566  # C1 in twelve-tone equal temperament with A4 = 440 Hz; the default of Kapre and librosa
-# The Slaney mel scale: linear with 200/3 Hz a mel up to 1 kHz, then 27 mels for a factor of 6.4 in frequency.
+# The Slaney mel scale: linear with 200/3 Hz per mel up to 1 kHz, then 27 mels for a factor of 6.4 in frequency.
 # Source: M. Slaney, Auditory Toolbox, Interval Research technical report 1998-010.
 SLANEY_HERTZ_PER_MEL = 200.0 / 3
 SLANEY_LOG_START_HERTZ = 1000.0
@@ -17,10 +17,14 @@ SLANEY_LOG_STEP = math.log(6.4) / 27.0
 
 
 def canonical_mel_norm(name: str, norm: object) -> str | float | None:
-    """Return a norm of mel filters in its canonical form: `"slaney"`, `"inf"`, None or a float of at least 0.
+    """Returns the canonical form of a norm of mel filters: `"slaney"`, `"inf"`, None or a float of at least 0.
+
+    Args:
+        name: Name of the argument, for the error message.
+        norm: The norm.
 
     Raises:
-        ArgumentError: If there is no such norm.
+        ArgumentError: If the norm is unknown.
     """
     if norm is None:
         return None
@@ -38,12 +42,12 @@ MEL_ADVICE = "Use fewer mels, a longer Fourier transform or a higher lowest freq
 
 
 def fft_frequencies(sample_rate: float, n_fft: int) -> np.ndarray:
-    """Frequencies of the bins of a real Fourier transform, in hertz: float64 `[n_fft // 2 + 1]`."""
+    """Returns the frequencies of the bins of a real Fourier transform, in hertz: float64 `[n_fft // 2 + 1]`."""
     return np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
 
 
 def hertz_to_mel(frequencies: np.ndarray, htk: bool) -> np.ndarray:
-    """Frequencies in hertz on the mel scale: O'Shaughnessy's formula, as HTK uses it, or Slaney's."""
+    """Converts hertz to mel, by O'Shaughnessy's formula as in HTK or by Slaney's."""
     frequencies = np.asarray(frequencies, dtype=np.float64)
     if htk:
         return 2595.0 * np.log10(1.0 + frequencies / 700.0)
@@ -53,7 +57,7 @@ def hertz_to_mel(frequencies: np.ndarray, htk: bool) -> np.ndarray:
 
 
 def mel_to_hertz(mels: np.ndarray, htk: bool) -> np.ndarray:
-    """The inverse of `hertz_to_mel`."""
+    """Converts mel to hertz: the inverse of `hertz_to_mel`."""
     mels = np.asarray(mels, dtype=np.float64)
     if htk:
         return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
@@ -63,7 +67,7 @@ def mel_to_hertz(mels: np.ndarray, htk: bool) -> np.ndarray:
 
 
 def mel_edges(n_mels: int, f_min: float, f_max: float, htk: bool) -> np.ndarray:
-    """The corners of `n_mels` triangular filters, evenly spaced in mel: float64 `[n_mels + 2]`, in hertz."""
+    """Returns the corners of `n_mels` triangular filters, evenly spaced in mel: float64 `[n_mels + 2]`, in hertz."""
     low, high = hertz_to_mel(np.array([f_min, f_max]), htk)
     return mel_to_hertz(np.linspace(low, high, n_mels + 2), htk)
 
@@ -78,9 +82,9 @@ def mel(
     norm: str | float | None = "slaney",
     n_fft: int | None = None,
 ) -> np.ndarray:
-    """A filterbank of triangles that are evenly spaced on the mel scale.
+    """Computes a mel filterbank: triangles that are evenly spaced on the mel scale.
 
-    Equal to `librosa.filters.mel(...).T` within float32.
+    The result equals `librosa.filters.mel(...).T` within float32.
 
     Args:
         sample_rate: Samples per second, in hertz.
@@ -88,19 +92,19 @@ def mel(
         n_mels: Number of filters.
         f_min: Lower corner of the first filter, in hertz.
         f_max: Upper corner of the last filter, in hertz. None means half the sample rate.
-        htk: Whether to use HTK's mel scale in place of Slaney's.
+        htk: Whether to use HTK's mel scale instead of Slaney's.
         norm: `"slaney"` divides each triangle by half its width (equal area), a number or `"inf"` divides each filter
             by its p-norm, None leaves the peaks at 1.
-        n_fft: Length of the Fourier transform that the bins come from. None means the even one, `2 * (n_freq - 1)`.
+        n_fft: Length of the Fourier transform that computes the bins. None means the even length, `2 * (n_freq - 1)`.
 
     Returns:
-        float64 array of shape `[n_freq, n_mels]`, not negative.
+        float64 array of shape `[n_freq, n_mels]`, without negative values.
 
     Raises:
         ArgumentError: If a value is out of range.
 
     Warns:
-        UserWarning: If a filter lies between two frequency bins and so is always zero.
+        UserWarning: If a filter lies between two frequency bins, so that its output is always zero.
 
     Example:
         >>> mel(sample_rate=16000, n_freq=257, n_mels=80).shape
@@ -116,8 +120,8 @@ def mel(
         raise ArgumentError(f"f_max must be greater than f_min. Received: f_min={f_min:g}, f_max={f_max:g}.")
     if f_max > sample_rate / 2:
         raise ArgumentError(
-            f"f_max must be at most half the sample rate, {sample_rate / 2:g} Hz: there is nothing above it. "
-            f"Received: f_max={f_max:g}. Leave it out for {sample_rate / 2:g}."
+            f"f_max must be at most half the sample rate, {sample_rate / 2:g} Hz. "
+            f"Received: f_max={f_max:g}. Leave it out to use {sample_rate / 2:g}."
         )
 
     edges = mel_edges(n_mels, f_min, f_max, htk)
@@ -138,11 +142,11 @@ def linear_to_mel(
     lower_edge_hertz: float = 125.0,
     upper_edge_hertz: float = 3800.0,
 ) -> np.ndarray:
-    """The mel filterbank of Keras and of `tf.signal`, with their argument names and defaults.
+    """Computes the mel filterbank of Keras and of `tf.signal`, with their argument names and defaults.
 
-    It differs from `mel(htk=True, norm=None)` in three points: its sides are straight over mels, not over hertz; it
-    leaves out the bin at 0 Hz; and the bins are taken to reach from 0 to half the sampling rate, also where the
-    transform has an odd length, the last bin of which is a little lower.
+    It differs from `mel(htk=True, norm=None)` in three ways. The sides of its triangles are straight over mels, not
+    over hertz. It ignores the bin at 0 Hz. It spaces the bins from 0 to half the sampling rate even if the transform
+    has an odd length, although the last bin of such a transform is slightly lower.
 
     Args:
         sampling_rate: Samples per second, in hertz.
@@ -158,7 +162,7 @@ def linear_to_mel(
         ArgumentError: If a value is out of range.
 
     Warns:
-        UserWarning: If a filter lies between two frequency bins and so is always zero.
+        UserWarning: If a filter lies between two frequency bins, so that its output is always zero.
 
     Example:
         >>> linear_to_mel(sampling_rate=8000, num_spectrogram_bins=129).shape
@@ -178,13 +182,14 @@ def linear_to_mel(
 
 
 def _triangles(edges: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Triangles between each edge and the next but one, with a peak of 1, at each position: `[filters, positions]`."""
+    """Computes triangles with a peak of 1 between each edge and the one after the next: `[filters, positions]`."""
     distance = edges[:, None] - positions[None, :]
     width = np.diff(edges)[:, None]
     return np.maximum(0.0, np.minimum(-distance[:-2] / width[:-1], distance[2:] / width[1:]))
 
 
 def _warn_of_empty(filters: np.ndarray, centres: np.ndarray, kind: str, advice: str) -> None:
+    """Warns if a filter `[filters, frequencies]` has no weights, and names the first ones by number and centre."""
     empty = np.flatnonzero(filters.max(axis=1) == 0)
     if empty.size:
         named = ", ".join(f"{number} ({centres[number]:.1f} Hz)" for number in empty[:NAMED_FILTERS])
@@ -197,21 +202,24 @@ def _warn_of_empty(filters: np.ndarray, centres: np.ndarray, kind: str, advice: 
 
 
 def log_frequencies(n_bins: int, bins_per_octave: int, f_min: float | None) -> np.ndarray:
-    """Centres of a log-frequency filterbank, `f_min * 2**(k / bins_per_octave)`: float64 `[n_bins]`, in hertz."""
+    """Returns the centres of log-frequency filters, `f_min * 2**(k / bins_per_octave)`: float64 `[n_bins]`, in hertz.
+
+    `f_min=None` means C1, 32.70319566 Hz.
+    """
     return (C1_HERTZ if f_min is None else f_min) * 2.0 ** (np.arange(n_bins) / bins_per_octave)
 
 
 def check_log_range(sample_rate: int, n_freq: int, n_bins: int, bins_per_octave: int, f_min: float) -> None:
-    """Raises an error unless a log-frequency filterbank can have these bins; for the arguments see `log`.
+    """Raises an error unless `log` can compute a filterbank with these arguments.
 
     Raises:
-        ArgumentError: If a value is out of range, or the filters go beyond half the sample rate.
+        ArgumentError: If a value is out of range or the filters extend beyond half the sample rate.
     """
     checks.integer("n_bins", n_bins, minimum=1)
     checks.integer("bins_per_octave", bins_per_octave, minimum=1)
     checks.real("f_min", f_min, above=0)
     if n_freq < 2:
-        raise checks.fail("n_freq", "at least 2, because 0 Hz is in no octave", n_freq)
+        raise checks.fail("n_freq", "at least 2, because 0 Hz belongs to no octave", n_freq)
     with np.errstate(over="ignore"):
         end = f_min * np.exp2(n_bins / bins_per_octave)
     if end > sample_rate / 2:
@@ -231,29 +239,29 @@ def log(
     spread: float = 0.125,
     n_fft: int | None = None,
 ) -> np.ndarray:
-    """A filterbank of log-normal windows whose centres are evenly spaced in octaves.
+    """Computes a log-frequency filterbank: log-normal windows whose centres are evenly spaced in octaves.
 
-    Each filter is a Gaussian over log2 of the frequency, divided by the frequency in the way of librosa 0.4 and Kapre
-    (`exp(-log2(f))`), and sums to one.
+    Each filter is a Gaussian over log2 of the frequency. It is divided by the frequency as in librosa 0.4 and Kapre
+    (`exp(-log2(f))`) and sums to one.
 
     Args:
         sample_rate: Samples per second, in hertz.
         n_freq: Number of frequency bins, `n_fft // 2 + 1`.
         n_bins: Number of filters.
-        bins_per_octave: Filters an octave.
+        bins_per_octave: Number of filters per octave.
         f_min: Centre of the first filter, in hertz. None means C1, 32.70319566 Hz.
-        spread: Standard deviation of a filter in units of the distance between two filters.
-        n_fft: Length of the Fourier transform that the bins come from. None means the even one, `2 * (n_freq - 1)`.
+        spread: Standard deviation of a filter, as a fraction of the distance between neighbouring filters.
+        n_fft: Length of the Fourier transform that computes the bins. None means the even length, `2 * (n_freq - 1)`.
 
     Returns:
-        float64 array of shape `[n_freq, n_bins]`, in 0 .. 1. Every column sums to one, or is zero where no frequency
-        bin reaches the filter.
+        float64 array of shape `[n_freq, n_bins]`, in 0 .. 1. Every column sums to one, or is zero if the filter
+        reaches no frequency bin.
 
     Raises:
-        ArgumentError: If a value is out of range, or the filters go beyond half the sample rate.
+        ArgumentError: If a value is out of range or the filters extend beyond half the sample rate.
 
     Warns:
-        UserWarning: If a filter is so narrow that no frequency bin reaches it, so that it is always zero.
+        UserWarning: If a filter is so narrow that it reaches no frequency bin, so that its output is always zero.
 
     Example:
         >>> filterbank = log(sample_rate=22050, n_freq=1025)
@@ -284,7 +292,7 @@ def log(
 
 
 def _check_bins(sample_rate: int, n_freq: int, n_fft: int | None) -> tuple[int, int, int]:
-    """Return sample rate, number of bins and the length of the transform that they come from."""
+    """Checks and returns the sample rate, the number of bins and the length of the transform that computes them."""
     sample_rate = checks.integer("sample_rate", sample_rate, minimum=1)
     n_freq = checks.integer("n_freq", n_freq, minimum=1)
     n_fft = max(1, 2 * (n_freq - 1)) if n_fft is None else checks.integer("n_fft", n_fft, minimum=1)

@@ -1,4 +1,4 @@
-"""How a waveform is cut into frames: sizes resolved and checked, frames counted."""
+"""Framing of waveforms: checked sizes and numbers of frames."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +11,14 @@ from audiopipe.errors import ArgumentError
 
 @dataclass(frozen=True, kw_only=True)
 class Framing:
-    """The frames of a short-time Fourier transform. Make one with `Framing.resolve`.
+    """Frames of a short-time Fourier transform. Use `Framing.resolve` to create one.
 
     Args:
         n_fft: Length of the Fourier transform, in samples.
         win_length: Length of the window and of a frame, in samples.
         hop_length: Samples between the starts of neighbouring frames.
-        pad_begin: Whether `n_fft - hop_length` zeros come before the waveform.
-        pad_end: Whether zeros come after the waveform, so that every sample starts or is within a frame.
+        pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
+        pad_end: Whether to put zeros after the waveform, so that a frame starts at every multiple of `hop_length`.
     """
 
     n_fft: int
@@ -37,17 +37,19 @@ class Framing:
         pad_begin: bool = False,
         pad_end: bool = False,
     ) -> "Framing":
-        """Check the sizes, and fill in those that are left out.
+        """Checks the sizes and fills in those that are None.
 
         Args:
-            n_fft: As above, at least 1.
-            win_length: As above, at most `n_fft`, which is what None means. A shorter window is padded on the right.
-            hop_length: As above, at least 1. None means `win_length // 4`.
-            pad_begin: As above.
-            pad_end: As above.
+            n_fft: Length of the Fourier transform, at least 1.
+            win_length: Length of the window, at most `n_fft`. None means `n_fft`. Zeros on the right fill up the
+                frames of a shorter window.
+            hop_length: Samples between the starts of neighbouring frames, at least 1. None means `win_length // 4`,
+                but at least 1.
+            pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
+            pad_end: Whether to put zeros after the waveform.
 
         Raises:
-            ArgumentError: If a size is not a positive integer, or the window is longer than `n_fft`.
+            ArgumentError: If a size is not a positive integer or the window is longer than `n_fft`.
 
         Example:
             >>> framing = Framing.resolve(n_fft=512, hop_length=160)
@@ -58,7 +60,7 @@ class Framing:
         win_length = n_fft if win_length is None else checks.integer("win_length", win_length, minimum=1)
         if win_length > n_fft:
             raise ArgumentError(
-                f"win_length must be at most n_fft, or samples would be dropped from every frame. "
+                f"win_length must be at most n_fft, because a longer frame would lose samples. "
                 f"Received: win_length={win_length}, n_fft={n_fft}. Raise n_fft to at least {win_length}."
             )
         hop_length = max(1, win_length // 4) if hop_length is None else hop_length
@@ -72,22 +74,22 @@ class Framing:
 
     @property
     def n_freq(self) -> int:
-        """Number of frequency bins of the transform: `n_fft // 2 + 1`."""
+        """Number of frequency bins, `n_fft // 2 + 1`."""
         return self.n_fft // 2 + 1
 
     @property
     def begin_padding(self) -> int:
-        """Zeros before the waveform, in samples (Kapre's rule)."""
+        """Number of zeros before the waveform, by Kapre's rule."""
         return max(0, self.n_fft - self.hop_length) if self.pad_begin else 0
 
     def n_frames(self, n_samples: Any) -> Any:
-        """Number of frames of `n_samples` samples.
+        """Returns the number of frames of `n_samples` samples.
 
         Args:
             n_samples: An int, a NumPy array or a tensor of integers.
 
         Returns:
-            The number of frames, of the same kind as `n_samples`. 0 where there is no whole frame.
+            The number of frames, of the same kind as `n_samples`; 0 if the samples do not fill one frame.
         """
         if isinstance(n_samples, (np.ndarray, np.generic)):
             n_samples = n_samples.astype(np.int64)  # differences of unsigned integers wrap around
@@ -95,18 +97,18 @@ class Framing:
         if self.pad_end:
             return -(-padded // self.hop_length)
         count = (padded - self.win_length + self.hop_length) // self.hop_length
-        return (count + abs(count)) // 2  # max(count, 0) in operators that ints, arrays and tensors share
+        return (count + abs(count)) // 2  # max(count, 0) with operators that ints, arrays and tensors share
 
     def n_samples(self, n_frames: int) -> int:
-        """Number of samples that `n_frames` overlapping frames reach over."""
+        """Returns the number of samples that `n_frames` overlapping frames span."""
         return (n_frames - 1) * self.hop_length + self.win_length if n_frames else 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class CentredFraming:
-    """The frames of `keras.layers.MelSpectrogram`, the middle of which are the samples 0, `sequence_stride`, ...
+    """Frames of `keras.layers.MelSpectrogram`, centred at the samples 0, `sequence_stride`, `2 * sequence_stride`, ...
 
-    The clip is continued by reflection on both sides. Make one with `CentredFraming.resolve`.
+    Reflection extends the clip on both sides. Use `CentredFraming.resolve` to create one.
 
     Args:
         fft_length: Length of the Fourier transform, in samples.
@@ -127,17 +129,17 @@ class CentredFraming:
         sequence_length: int | None = None,
         window: str | tuple[float, ...] | None = "hann",
     ) -> "CentredFraming":
-        """Check the sizes, and fill in those that are left out.
+        """Checks the sizes and fills in those that are None.
 
         Args:
-            fft_length: As above, at least 1.
-            sequence_stride: As above, at least 1.
-            sequence_length: As above, at most `fft_length`, which is what None means.
-            window: Name or values of the window. Without one a frame has `fft_length` samples, as in Keras.
+            fft_length: Length of the Fourier transform, at least 1.
+            sequence_stride: Samples between the starts of neighbouring frames, at least 1.
+            sequence_length: Length of the window, at most `fft_length`. None means `fft_length`.
+            window: Name or values of the window. If None, a frame has `fft_length` samples, as in Keras.
 
         Raises:
-            ArgumentError: If a size is not a positive integer, the window is longer than `fft_length`, or its values
-                are not `sequence_length` many.
+            ArgumentError: If a size is not a positive integer, the window is longer than `fft_length`, or the number
+                of its values is not `sequence_length`.
 
         Example:
             >>> framing = CentredFraming.resolve(fft_length=512, sequence_stride=160)
@@ -164,29 +166,29 @@ class CentredFraming:
 
     @property
     def padding(self) -> tuple[int, int]:
-        """Samples by which a clip is continued before its start and after its end.
+        """Number of samples that extend a clip before its start and after its end.
 
-        Keras continues it by `fft_length // 2` on both sides and puts zeros around the window. Those samples that
-        only zeros would meet are left out here, which changes the phase of a frame and not its magnitude.
+        Keras extends a clip by `fft_length // 2` samples on both sides and surrounds the window with zeros. This
+        class leaves out the samples under those zeros, which changes the phase of a frame but not its magnitude.
         """
         zeros_before = (self.fft_length - self.sequence_length) // 2
         zeros_after = self.fft_length - self.sequence_length - zeros_before
         return self.fft_length // 2 - zeros_before, self.fft_length // 2 - zeros_after
 
     def n_frames(self, n_samples: Any) -> Any:
-        """Number of frames of `n_samples` samples.
+        """Returns the number of frames of `n_samples` samples.
 
         Args:
             n_samples: An int, a NumPy array or a tensor of integers.
 
         Returns:
-            The number of frames, of the same kind as `n_samples`. 0 for 0 samples, which nothing can continue, and at
-            least 1 for any other number.
+            The number of frames, of the same kind as `n_samples`: 0 for an empty clip, which cannot be reflected, and
+            at least 1 for any other.
         """
         count = (n_samples + sum(self.padding) - self.sequence_length) // self.sequence_stride + 1
         return count * any_samples(n_samples)
 
 
 def any_samples(n_samples: Any) -> Any:
-    """1, or 0 where there are no samples, in operators that ints, arrays and tensors share."""
+    """Returns 1 if there are samples, else 0, with operators that ints, arrays and tensors share."""
     return -(-n_samples // (n_samples + 1))

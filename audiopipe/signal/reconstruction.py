@@ -1,7 +1,7 @@
-"""Overlap-add: the window that gives a waveform back from its frames, and when none does.
+"""Synthesis windows for overlap-add, and the check that frames determine their waveform.
 
-Frames that were cut with a window `w` and are multiplied with `w / D` add up to the waveform, where `D` is the sum of
-the squared windows over each sample. `D` repeats with the hop: `D[r] = sum over k of w[r + k * hop_length] ** 2`.
+Let `w` be the window of the frames and `D` the sum of the squared windows over each sample. Frames multiplied by
+`w / D` add up to the waveform. `D` repeats with the hop: `D[r] = sum over k of w[r + k * hop_length] ** 2`.
 """
 
 import math
@@ -10,19 +10,19 @@ import numpy as np
 
 from audiopipe.errors import ArgumentError
 
-# The error of a reconstruction in float32 is about 1e-7 times the square root of max(D) / min(D), so this limit keeps
-# it below 1e-5: measured, see tests/composed/test_stfts.py.
+# The error of a float32 reconstruction is about 1e-7 times the square root of max(D) / min(D). This limit keeps it
+# below 1e-5; tests/composed/test_stfts.py measures it.
 MAX_ERROR_GROWTH = 30.0
 
 
 def synthesis_window(window: np.ndarray, hop_length: int) -> np.ndarray:
-    """The window to multiply frames with before they are added: `w / D`.
+    """Computes the window `w / D` that multiplies frames before they are added.
 
-    It inverts in the sense of least squares: of a spectrogram that no waveform has, it gives the nearest waveform.
-    Where no frame reaches, it is zero.
+    It is the least-squares inverse: for a spectrogram that belongs to no waveform, it yields the nearest waveform. It
+    is zero where `D` is zero.
 
     Args:
-        window: The window that the frames were cut with, float64 `[win_length]`.
+        window: The analysis window of the frames, float64 `[win_length]`.
         hop_length: Samples between neighbouring frames.
 
     Returns:
@@ -37,32 +37,32 @@ def synthesis_window(window: np.ndarray, hop_length: int) -> np.ndarray:
 
 
 def error_growth(window: np.ndarray, hop_length: int) -> float:
-    """How much a reconstruction amplifies rounding errors: the square root of `max(D) / min(D)`, at least 1.
+    """Returns the factor by which a reconstruction amplifies rounding errors: the square root of `max(D) / min(D)`.
 
-    Infinite where a sample is in no frame, or only where the window is zero.
+    The factor is at least 1. It is infinite if the weight of some sample is zero in all frames.
     """
     overlap = _overlap(window, hop_length)
     return math.sqrt(overlap.max() / overlap.min()) if overlap.min() > 0 else math.inf
 
 
 def check_reconstruction(window_name: str, window: np.ndarray, hop_length: int) -> None:
-    """Raise an error if frames of this window and hop do not give the waveform back within 1e-5.
+    """Raises an error unless frames of this window and hop reconstruct the waveform within 1e-5 of full scale.
 
     Raises:
-        ArgumentError: If rounding errors would grow more than `MAX_ERROR_GROWTH` times.
+        ArgumentError: If the reconstruction amplifies rounding errors by more than `MAX_ERROR_GROWTH`.
     """
     growth = error_growth(window, hop_length)
     if not growth <= MAX_ERROR_GROWTH:
         raise ArgumentError(
-            "window and hop_length must let the frames overlap so that every sample can be reconstructed: rounding "
-            f"errors may grow {MAX_ERROR_GROWTH:g} times. Received: {window_name} with win_length={len(window)}, "
-            f"hop_length={hop_length}, where they grow {growth:.4g} times. Use a smaller hop_length, for example "
+            "Frames must overlap enough to reconstruct every sample: window and hop_length may amplify rounding errors "
+            f"by at most {MAX_ERROR_GROWTH:g}. Received: {window_name} with win_length={len(window)}, "
+            f"hop_length={hop_length}, which amplify them by {growth:.4g}. Use a smaller hop_length, for example "
             f"{max(1, len(window) // 4)}."
         )
 
 
 def _overlap(window: np.ndarray, hop_length: int) -> np.ndarray:
-    """The sum of squared windows over each sample of a hop: float64 `[hop_length]`."""
+    """Sums the squared windows over each sample of a hop: float64 `[hop_length]`."""
     squares = np.zeros(-(-len(window) // hop_length) * hop_length)
     squares[: len(window)] = window**2
     return squares.reshape(-1, hop_length).sum(axis=0)

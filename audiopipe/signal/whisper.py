@@ -1,6 +1,6 @@
-"""The numbers of Whisper's log-mel spectrogram, and how its clips are cut into frames.
+"""Constants and framing of Whisper's log-mel spectrogram.
 
-They are those of `transformers.WhisperFeatureExtractor`. A model of Whisper takes no others.
+The constants are those of `transformers.WhisperFeatureExtractor`. Whisper models accept no others.
 """
 
 from typing import Any
@@ -15,22 +15,27 @@ HOP_LENGTH = 160
 F_MAX = 8000.0
 CHUNK_SECONDS = 30.0
 MIN_POWER = 1e-10
-DYNAMIC_RANGE = 8.0  # between the greatest and the smallest decimal logarithm of a power
+DYNAMIC_RANGE = 8.0  # largest minus smallest decimal logarithm of a power
 
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
 LONGEST_CHUNK_SECONDS = 86400.0
 PADDING = (N_FFT // 2, N_FFT // 2 - HOP_LENGTH)
-"""Samples by which a clip is continued on both sides: half a frame, and one hop less after it.
+"""Number of samples that extend a clip before its start (half a frame) and after its end (one hop less).
 
-The middles of the frames are the samples 0, `HOP_LENGTH`, ... Whisper drops the last frame, so it is not made here.
+Frames are centred at the samples 0, `HOP_LENGTH`, `2 * HOP_LENGTH`, ... Whisper drops the last frame, so one hop less
+of padding is needed after the clip.
 """
 
 
 def canonical_chunk_seconds(name: str, value: Any) -> float | None:
-    """Return the length that clips are cut or padded to: a whole number of frames, in seconds; None leaves them.
+    """Returns the canonical length that clips are cut or padded to, in seconds: a whole number of frames, or None.
+
+    Args:
+        name: Name of the argument, for the error message.
+        value: The length. None keeps the length of each clip.
 
     Raises:
-        ArgumentError: If it is no such length.
+        ArgumentError: If the value is not a number in range or not a whole number of frames.
 
     Example:
         >>> canonical_chunk_seconds("chunk_seconds", 30)
@@ -41,28 +46,28 @@ def canonical_chunk_seconds(name: str, value: Any) -> float | None:
     seconds = checks.real(name, value, minimum=1 / FRAMES_PER_SECOND, maximum=LONGEST_CHUNK_SECONDS)
     frames = round(seconds * FRAMES_PER_SECOND)
     if abs(frames - seconds * FRAMES_PER_SECOND) > 1e-6:
-        raise checks.fail(name, f"None or a multiple of a frame, {1 / FRAMES_PER_SECOND:g} seconds", value)
+        raise checks.fail(name, f"None or a multiple of one frame, {1 / FRAMES_PER_SECOND:g} seconds", value)
     return frames / FRAMES_PER_SECOND
 
 
 def chunk_samples(chunk_seconds: float) -> int:
-    """Samples of a chunk."""
+    """Returns the number of samples of a chunk."""
     return round(chunk_seconds * FRAMES_PER_SECOND) * HOP_LENGTH
 
 
 def n_frames(n_samples: Any, chunk_seconds: float | None) -> Any:
-    """Number of frames of `n_samples` samples.
+    """Returns the number of frames of `n_samples` samples.
 
     Args:
         n_samples: An int, a NumPy array or a tensor of integers.
-        chunk_seconds: The length that clips are cut or padded to. None leaves them.
+        chunk_seconds: The length that clips are cut or padded to. None keeps the length of each clip.
 
     Returns:
-        The number of frames, of the same kind as `n_samples`: that of a chunk, whatever the clip. Without chunks, one
-        frame for each whole `HOP_LENGTH` samples.
+        The number of frames, of the same kind as `n_samples`: the frames of one chunk for every clip, or
+        `n_samples // HOP_LENGTH` if `chunk_seconds` is None.
     """
     if isinstance(n_samples, (np.ndarray, np.generic)):
-        n_samples = n_samples.astype(np.int64)  # the frames of a chunk may be more than a small type can hold
+        n_samples = n_samples.astype(np.int64)  # a small integer type may overflow at the frames of a chunk
     if chunk_seconds is None:
         return n_samples // HOP_LENGTH
     return 0 * n_samples + chunk_samples(chunk_seconds) // HOP_LENGTH

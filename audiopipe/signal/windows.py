@@ -1,4 +1,4 @@
-"""Windows, computed in float64 with NumPy: libraries differ in the last bit of a window."""
+"""Window functions, computed in float64 with NumPy because libraries differ in the last bit of a window."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ KERAS_WINDOW_NAMES = {"hann": "hann_window", "hamming": "hamming_window"}
 
 
 def window(name: str | None, length: int) -> np.ndarray:
-    """A window for a short-time Fourier transform, as `tf.signal` defines it.
+    """Computes a window for a short-time Fourier transform, as `tf.signal` defines it.
 
     Args:
         name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
             `"vorbis_window"`, or None for `"hann_window"`.
-        length: Number of samples, at least 1. Hann and Hamming windows are periodic where the length is even and
-            symmetric where it is odd; the two kinds of window that divide the length in halves need an even one.
+        length: Number of samples, at least 1. Hann and Hamming windows are periodic if the length is even and
+            symmetric if it is odd. Kaiser-Bessel-derived and Vorbis windows need an even length.
 
     Returns:
         float64 array of shape `[length]`, in 0 .. 1.
@@ -51,16 +51,16 @@ def window(name: str | None, length: int) -> np.ndarray:
 
 
 def canonical_window_name(name: str | None) -> str:
-    """Return the name of a window, `"hann_window"` for None.
+    """Returns the name of a window, `"hann_window"` for None.
 
     Raises:
-        ArgumentError: If there is no such window.
+        ArgumentError: If the name is unknown.
     """
     return checks.choice("window_name", "hann_window" if name is None else name, WINDOW_NAMES)
 
 
 def check_window(name: str, length: int) -> None:
-    """Raise an error if there is no window of that name and length.
+    """Raises an error unless the named window can have this length.
 
     Raises:
         ArgumentError: If the window needs an even length and the length is odd.
@@ -72,15 +72,15 @@ def check_window(name: str, length: int) -> None:
 
 
 def custom_window(name: str, values: Any, length: int | None = None) -> tuple[float, ...]:
-    """Return a window that is given by its values as Python floats.
+    """Returns the values of a custom window as Python floats.
 
     Args:
-        name: Name of the argument, for the error.
+        name: Name of the argument, for the error message.
         values: A list, an array or a tensor of rank 1.
-        length: The number of values that it must have. None means any.
+        length: Expected number of values. None means any number.
 
     Raises:
-        ArgumentError: If the values are no finite numbers, or it has another length.
+        ArgumentError: If a value is not a finite number, or the number of values is wrong.
     """
     expected = f"{'at least one number' if length is None else f'{length} numbers'}, all finite"
     try:
@@ -93,10 +93,14 @@ def custom_window(name: str, values: Any, length: int | None = None) -> tuple[fl
 
 
 def canonical_keras_window(name: str, value: Any) -> str | tuple[float, ...] | None:
-    """Return a window of `keras.layers.MelSpectrogram`: `"hann"`, `"hamming"`, None (a rectangle), or its values.
+    """Returns a window of `keras.layers.MelSpectrogram`: `"hann"`, `"hamming"`, None (rectangular), or its values.
+
+    Args:
+        name: Name of the argument, for the error message.
+        value: Name or values of the window.
 
     Raises:
-        ArgumentError: If there is no such window.
+        ArgumentError: If the name is unknown or the values are not finite numbers.
     """
     if value is None or isinstance(value, str):
         return checks.choice(name, value, (*KERAS_WINDOW_NAMES, None))

@@ -1,4 +1,4 @@
-"""The frequency-aware convolution against the same convolution over a map made by NumPy."""
+"""The frequency-aware convolution against a convolution in NumPy."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ def spectrograms(*shape):
 
 
 def convolution(batch, kernel, bias):
-    """Valid convolution in float64, channels last."""
+    """Computes a `valid` convolution over a spectrogram and its frequencies, in float64 and `channels_last`."""
     frequencies = np.broadcast_to(np.linspace(0, 1, batch.shape[2])[:, None], (*batch.shape[:3], 1))
     batch = np.concatenate([batch, frequencies], axis=3)
     windows = np.lib.stride_tricks.sliding_window_view(batch, kernel.shape[:2], axis=(1, 2))
@@ -23,7 +23,7 @@ def convolution(batch, kernel, bias):
 
 
 @pytest.mark.parametrize("data_format", [LAST, FIRST, "default"])
-def test_it_is_the_convolution_over_the_spectrogram_and_its_frequencies(data_format):
+def test_the_layer_convolves_the_spectrogram_and_its_frequencies(data_format):
     layer = composed.get_frequency_aware_conv2d(data_format, "aware", 4, (3, 2), bias_initializer="ones")
     assert layer.name == "aware"
     assert type(layer) is keras.Sequential
@@ -35,7 +35,7 @@ def test_it_is_the_convolution_over_the_spectrogram_and_its_frequencies(data_for
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
 
 
-def test_the_default_data_format_is_the_one_keras_is_set_to(keras_settings):
+def test_the_default_data_format_follows_keras(keras_settings):
     keras_settings.set_image_data_format(FIRST)
     layer = composed.get_frequency_aware_conv2d(filters=4, kernel_size=3)
     assert [inner.data_format for inner in layer.layers] == [FIRST, FIRST]
@@ -57,7 +57,7 @@ def test_group_convolution_is_refused_by_name_and_by_position_unlike_kapre(args,
         composed.get_frequency_aware_conv2d(LAST, "aware", *args, **kwargs)
 
 
-def test_all_arguments_may_be_given_by_position():
+def test_all_arguments_of_the_convolution_are_accepted_by_position():
     layer = composed.get_frequency_aware_conv2d(LAST, "aware", 8, 3, (2, 2), "same", LAST, (1, 1), 1, "relu")
     result = layer(spectrograms(2, 8, 10, 1))
     assert result.shape == (2, 4, 5, 8)
@@ -78,7 +78,7 @@ def test_missing_and_unknown_arguments_are_refused(kwargs):
 @pytest.mark.parametrize(
     ("policy", "dtype"), [("float32", "float32"), ("mixed_float16", "float16"), ("float64", "float64")]
 )
-def test_it_follows_the_policy_of_the_model(policy, dtype, keras_settings):
+def test_the_layer_follows_the_dtype_policy_of_the_model(policy, dtype, keras_settings):
     keras_settings.set_dtype_policy(policy)
     layer = composed.get_frequency_aware_conv2d(filters=4, kernel_size=3)
     result = layer(spectrograms(1, 5, 6, 1))
@@ -86,7 +86,7 @@ def test_it_follows_the_policy_of_the_model(policy, dtype, keras_settings):
     assert layer.compute_output_spec(keras.KerasTensor((None, None, 6, 1))).dtype == dtype
 
 
-def test_it_survives_saving_and_trains_on_clips_of_any_length(tmp_path):
+def test_the_layer_trains_on_clips_of_any_length_and_survives_saving(tmp_path):
     model = keras.Sequential(
         [keras.Input((None, 20, 1)), composed.get_frequency_aware_conv2d(filters=4, kernel_size=3, padding="same")]
     )

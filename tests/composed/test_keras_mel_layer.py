@@ -1,4 +1,4 @@
-"""The composed layer of Keras's mel spectrogram: formats, channels, clips and names."""
+"""The composed layer of Keras's mel spectrogram: data formats, channels, clips and names."""
 
 import inspect
 
@@ -19,7 +19,7 @@ def clips(*shape):
 
 @pytest.mark.parametrize("input_data_format", [LAST, FIRST])
 @pytest.mark.parametrize("output_data_format", [LAST, FIRST])
-def test_each_channel_has_the_feature_of_the_formula(input_data_format, output_data_format):
+def test_each_channel_equals_the_formula(input_data_format, output_data_format):
     batch = clips(2, 777, 3)
     layer = composed.get_keras_melspectrogram_layer(
         **SMALL, power_to_db=False, input_data_format=input_data_format, output_data_format=output_data_format
@@ -48,13 +48,13 @@ def test_the_dynamic_range_is_that_of_the_whole_clip():
     assert np.ptp(decibels[0, ..., 1]) == 0
 
 
-def test_one_channel_has_the_bits_of_the_layer():
+def test_one_channel_has_the_bits_of_the_mel_spectrogram_layer():
     batch = clips(3, 777)
     feature = composed.get_keras_melspectrogram_layer(**SMALL)(batch[..., None])[..., 0]
     assert np.array_equal(feature, np.transpose(layers.MelSpectrogram(**SMALL)(batch), [0, 2, 1]))
 
 
-def test_arguments_are_those_of_the_layer_with_sample_rate_for_sampling_rate():
+def test_arguments_equal_those_of_the_mel_spectrogram_layer_except_sample_rate():
     def arguments(function):
         parameters = inspect.signature(function).parameters.values()
         return {item.name: item.default for item in parameters if item.kind is item.POSITIONAL_OR_KEYWORD}
@@ -68,7 +68,7 @@ def test_arguments_are_those_of_the_layer_with_sample_rate_for_sampling_rate():
     }
 
 
-def test_a_given_input_shape_builds_the_layer_and_names_its_parts():
+def test_an_input_shape_builds_the_layer_and_its_parts_are_named():
     layer = composed.get_keras_melspectrogram_layer((777, 2), **SMALL, name="mel")
     assert layer.input_shape == (None, 777, 2)
     assert layer.output_shape == (None, 8, 20, 2)
@@ -83,7 +83,7 @@ def test_a_given_input_shape_builds_the_layer_and_names_its_parts():
     ]
 
 
-def test_impossible_arguments_are_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ArgumentError, match=r"output_data_format must be one of .*Received: output_data_format='NHWC'"):
         composed.get_keras_melspectrogram_layer(output_data_format="NHWC")
     with pytest.raises(ArgumentError, match=r"sequence_stride must be at least 1. Received: sequence_stride=0"):

@@ -1,4 +1,4 @@
-"""The composed functions: arguments, values against NumPy and librosa, and bits that depend on the clip alone."""
+"""Composed spectrograms: arguments, values against NumPy and librosa, and bits that depend on the clip alone."""
 
 import functools
 import inspect
@@ -56,7 +56,7 @@ every_function = pytest.mark.parametrize("function", [function for function, _ i
 
 
 def waveforms(batch=1, time=8000, channels=1, seed=0):
-    """Noise below a tone, so that bins differ by more than a dynamic range."""
+    """Returns a tone with quiet noise, so that bins differ by more than the dynamic range."""
     noise = np.random.default_rng(seed).standard_normal((batch, time, channels))
     tone = np.sin(0.3 * np.arange(time))[None, :, None]
     return (1e-3 * noise + 0.5 * tone).astype(np.float32)
@@ -67,7 +67,7 @@ def assert_close(actual, expected, tolerance=1e-5):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_arguments_their_order_and_their_defaults_are_those_users_know(name):
+def test_arguments_their_order_and_their_defaults_do_not_change(name):
     function, own = FUNCTIONS[name]
     expected = {**STFT_DEFAULTS, **own, **LAST_DEFAULTS, "name": None}
     parameters = inspect.signature(function).parameters
@@ -118,7 +118,7 @@ def test_melspectrogram_equals_librosa(sample_rate, n_fft, hop_length, n_mels, f
     assert_close(layer(clip).numpy()[0, :, :, 0], expected)
 
 
-def test_bands_of_a_transform_of_odd_length_are_where_its_bins_are():
+def test_bands_of_an_odd_transform_length_match_its_bins():
     clip = waveforms()
     filterbank = librosa.filters.mel(sr=16000, n_fft=401, n_mels=40, dtype=np.float64).T
     expected = np.abs(references.stft(clip[0, :, 0], 401, 401, 160)) @ filterbank
@@ -148,14 +148,14 @@ def test_log_frequency_spectrogram_equals_numpy(channels):
         assert_close(actual[:, :, channel], magnitude @ filterbank)
 
 
-def test_without_arguments_log_frequencies_are_seven_octaves_from_c1():
+def test_default_log_frequencies_are_seven_octaves_from_c1():
     clip = waveforms()
     filterbank = references.log_filterbank(22050, 2048, 84, 12, 32.70319566, 0.125)
     expected = np.abs(references.stft(clip[0, :, 0], 2048, 2048, 512)) @ filterbank
     assert_close(composed.get_log_frequency_spectrogram_layer()(clip).numpy()[0, :, :, 0], expected)
 
 
-def test_decibel_arguments_reach_the_scale():
+def test_decibel_arguments_are_passed_to_the_decibel_layer():
     clip = waveforms()
     decibel = {"ref_value": 3.0, "amin": 1e-3, "dynamic_range": 35.0}
     expected = references.decibels(np.abs(references.stft(clip[0, :, 0], 512, 512, 128)), **decibel)
@@ -165,7 +165,7 @@ def test_decibel_arguments_reach_the_scale():
 
 
 @every_function
-def test_a_quiet_clip_is_unchanged_by_a_loud_neighbour(function):
+def test_a_loud_neighbour_does_not_change_a_quiet_clip(function):
     quiet, loud = 1e-3 * waveforms(seed=1), 100 * waveforms(seed=2)
     layer = function(return_decibel=True)
     assert np.array_equal(layer(np.concatenate([loud, quiet]))[1], layer(quiet)[0])
@@ -180,7 +180,7 @@ def test_a_clip_of_nan_does_not_change_its_neighbour(function):
     assert np.array_equal(together[1], layer(clip)[0])
 
 
-# None of 1025, 84, 33 and 61 is a multiple of 16: the tail of a buffer is where plain TensorFlow rounds differently.
+# None of 1025, 84, 33 and 61 is a multiple of 16: TensorFlow's own operations round the tail of a buffer differently.
 BIT_LAYERS = {
     "1025 bins": functools.cache(lambda: composed.get_stft_magnitude_layer(return_decibel=True)),
     "84 bins": functools.cache(lambda: composed.get_log_frequency_spectrogram_layer(return_decibel=True)),
@@ -204,7 +204,7 @@ BIT_LAYERS = {
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=12, deadline=None)
-def test_bits_of_a_clip_do_not_depend_on_its_batch_or_its_place_in_it(name, before, after, time, channels, seed):
+def test_the_bits_of_a_clip_do_not_depend_on_its_batch_or_its_position(name, before, after, time, channels, seed):
     layer = BIT_LAYERS[name]()
     batch = waveforms(before + 1 + after, time, channels, seed)
     alone = layer(batch[before : before + 1]).numpy()[0]
@@ -221,7 +221,7 @@ def sine(frequency, samples=16000, sample_rate=16000):
     ids=["silence", "DC", "full scale"],
 )
 def test_silence_dc_and_full_scale_give_the_documented_magnitudes(clip, bin, magnitude):
-    # The sum of a Hann window of 512 samples is 256; half of a sine is at each of two frequencies.
+    # A Hann window of 512 samples sums to 256. A sine has half of its amplitude at each of two frequencies.
     waveform = clip[None, :, None].astype(np.float32)
     linear = composed.get_stft_magnitude_layer(n_fft=512)(waveform).numpy()[0, ..., 0]
     decibel = composed.get_stft_magnitude_layer(n_fft=512, return_decibel=True)(waveform).numpy()[0, ..., 0]
@@ -234,7 +234,7 @@ def test_silence_dc_and_full_scale_give_the_documented_magnitudes(clip, bin, mag
         assert (linear.argmax(axis=1) == bin).all()
 
 
-def test_one_nan_sample_reaches_its_frames_and_in_decibels_its_clip():
+def test_a_nan_sample_spoils_its_frames_and_in_decibels_its_whole_clip():
     waveform = np.stack([sine(1000), sine(500)])[..., None].astype(np.float32)
     expected = composed.get_stft_magnitude_layer(n_fft=512)(waveform).numpy()
     waveform[0, 8000] = np.nan
@@ -250,7 +250,7 @@ def test_one_nan_sample_reaches_its_frames_and_in_decibels_its_clip():
 
 
 @every_function
-def test_an_input_shape_gives_a_built_model_without_a_warning(function):
+def test_an_input_shape_builds_the_layer_without_a_warning(function):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         layer = function(input_shape=(None, 2))
@@ -261,7 +261,7 @@ def test_an_input_shape_gives_a_built_model_without_a_warning(function):
     np.testing.assert_array_equal(layer(waveforms(channels=2)), expected)
 
 
-def test_an_input_shape_of_known_length_gives_a_known_number_of_frames():
+def test_an_input_shape_with_a_known_length_gives_a_known_number_of_frames():
     layer = composed.get_melspectrogram_layer((1, 16000), n_fft=512, hop_length=160, input_data_format="channels_first")
     assert layer.output_shape == (None, 97, 128, 1)
 
@@ -276,8 +276,8 @@ def test_the_default_data_format_follows_keras(function, keras_settings):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_layers_are_named_after_the_composed_layer(name):
-    keras.utils.clear_session()  # and with it the names that Keras has given so far
+def test_parts_are_named_after_the_composed_layer(name):
+    keras.utils.clear_session()  # resets the counters of unique names
     layer, second = FUNCTIONS[name][0](return_decibel=True), FUNCTIONS[name][0](return_decibel=True)
     renamed = FUNCTIONS[name][0](return_decibel=True, name="front_end")
     assert (layer.name, second.name, renamed.name) == (name, f"{name}_1", "front_end")
@@ -285,7 +285,7 @@ def test_layers_are_named_after_the_composed_layer(name):
         assert [part.name for part in named.layers] == [part.name.replace(name, named.name, 1) for part in layer.layers]
 
 
-def test_two_front_ends_of_one_kind_fit_into_one_functional_model():
+def test_two_composed_layers_of_one_kind_work_in_one_functional_model():
     short = configs.MelSpectrogram(sample_rate=16000, n_fft=400, hop_length=160, n_mels=40)
     long = configs.MelSpectrogram(sample_rate=16000, n_fft=1600, hop_length=160, n_mels=80)
     sound = keras.Input((16000, 1))
@@ -297,7 +297,7 @@ def test_two_front_ends_of_one_kind_fit_into_one_functional_model():
         np.testing.assert_array_equal(output, config.layer()(clips))
 
 
-def test_kapres_documented_log_frequency_example_has_empty_bins_and_a_warning():
+def test_the_documented_log_frequency_example_of_kapre_warns_of_an_empty_filter():
     # https://github.com/keunwoochoi/kapre: 84 bins of a transform of 1024 samples at 22.05 kHz
     with pytest.warns(UserWarning, match=r"1 of 84 log-frequency filters .* zero: 0 \(32\.7 Hz\)"):
         layer = composed.get_log_frequency_spectrogram_layer(
@@ -311,7 +311,7 @@ def test_kapres_documented_log_frequency_example_has_empty_bins_and_a_warning():
     assert layer(waveforms(time=2048, channels=2)).shape == (1, 5, 84, 2)
 
 
-def test_mel_filters_that_reach_no_bin_warn():
+def test_empty_mel_filters_give_a_warning():
     with pytest.warns(UserWarning, match="of 128 mel filters reach no frequency bin"):
         composed.get_melspectrogram_layer(n_fft=256)
 
@@ -334,7 +334,7 @@ def test_mel_filters_that_reach_no_bin_warn():
         ({"return_decibel": True, "db_dynamic_range": True}, "dynamic_range=True"),
     ],
 )
-def test_impossible_arguments_are_refused(function, arguments, message):
+def test_invalid_arguments_are_refused(function, arguments, message):
     with pytest.raises(ArgumentError, match=message):
         function(**arguments)
 
@@ -350,7 +350,7 @@ def test_impossible_arguments_are_refused(function, arguments, message):
         (composed.get_log_frequency_spectrogram_layer, {"log_spread": float("nan")}, "spread=nan"),
     ],
 )
-def test_impossible_filterbanks_are_refused(function, arguments, message):
+def test_invalid_filterbanks_are_refused(function, arguments, message):
     with pytest.raises(ArgumentError, match=message):
         function(**arguments)
 

@@ -1,4 +1,4 @@
-"""Composed layers that keep the phase: reconstruction, and the two parts as channels."""
+"""Composed layers that keep the phase: perfect reconstruction, and parts as channels."""
 
 import functools
 import inspect
@@ -32,7 +32,7 @@ def reconstructed(pair, clips, trim_begin, data_format="channels_last"):
 
 @st.composite
 def reconstructions(draw):
-    """Arguments for which reconstruction is possible, and some clips."""
+    """Draws arguments for which reconstruction is possible, and clips."""
     n_fft = draw(st.integers(2, 300))
     win_length = draw(st.integers(1, n_fft))
     needs_even = windows.EVEN_WINDOW_NAMES if win_length % 2 else ()
@@ -54,7 +54,7 @@ def reconstructions(draw):
 
 @given(reconstructions())
 @settings(max_examples=60, deadline=None)
-def test_every_window_and_hop_that_can_be_reconstructed_is(drawn):
+def test_every_window_and_hop_that_passes_the_check_reconstructs_the_waveform(drawn):
     arguments, clips = drawn
     trim_begin = arguments["win_length"] - arguments["hop_length"]
     pair = get_perfectly_reconstructing_stft_istft(**arguments)
@@ -83,7 +83,7 @@ def test_clips_shorter_and_longer_than_a_window_are_reconstructed(n_fft, win_len
     np.testing.assert_allclose(again, clips, rtol=0, atol=1e-5)
 
 
-def test_the_transform_is_that_of_a_clip_with_zeros_before_it():
+def test_the_forward_transform_puts_zeros_before_the_clip():
     clip = waveforms(1, 900)
     stft, _ = get_perfectly_reconstructing_stft_istft(n_fft=256, win_length=200, hop_length=60)
     padded = np.concatenate([np.zeros(140, np.float32), clip[0, :, 0]])
@@ -92,29 +92,35 @@ def test_the_transform_is_that_of_a_clip_with_zeros_before_it():
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-def test_kapres_case_that_reconstructs_wrongly_without_a_word_is_refused():
-    with pytest.raises(ArgumentError, match=r"hop_length=512, where they grow inf times. Use a smaller hop_length"):
+def test_a_hop_that_kapre_silently_reconstructs_wrongly_is_refused():
+    with pytest.raises(ArgumentError, match=r"hop_length=512, which amplify them by inf. Use a smaller hop_length"):
         get_perfectly_reconstructing_stft_istft(n_fft=512, hop_length=512)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_fft": 512, "hop_length": 500}, r"hann_window with win_length=512, hop_length=500, where they grow \d+"),
-        ({"n_fft": 512, "win_length": 128, "hop_length": 129}, "hop_length=129, where they grow inf times"),
-        ({"n_fft": 512, "hop_length": 512, "forward_window_name": "kaiser_window"}, "kaiser_window.*grow 1.*4 times"),
+        (
+            {"n_fft": 512, "hop_length": 500},
+            r"hann_window with win_length=512, hop_length=500, which amplify them by \d+",
+        ),
+        ({"n_fft": 512, "win_length": 128, "hop_length": 129}, "hop_length=129, which amplify them by inf"),
+        (
+            {"n_fft": 512, "hop_length": 512, "forward_window_name": "kaiser_window"},
+            "kaiser_window.*amplify them by 1.*4",
+        ),
         ({"n_fft": 512, "win_length": 600}, "win_length=600, n_fft=512"),
         ({"forward_window_name": "hann"}, "'hann'"),
         ({"waveform_data_format": "NWC"}, "'NWC'"),
         ({"stft_data_format": "NWC"}, "'NWC'"),
     ],
 )
-def test_impossible_pairs_are_refused_before_anything_is_computed(arguments, message):
+def test_invalid_arguments_of_pairs_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         get_perfectly_reconstructing_stft_istft(**arguments)
 
 
-def test_pairs_have_the_arguments_and_names_of_the_issue():
+def test_pairs_have_the_documented_arguments_and_unique_names():
     parameters = inspect.signature(get_perfectly_reconstructing_stft_istft).parameters
     assert {name: parameter.default for name, parameter in parameters.items()} == {
         "stft_input_shape": None,
@@ -128,12 +134,12 @@ def test_pairs_have_the_arguments_and_names_of_the_issue():
         "stft_name": None,
         "istft_name": None,
     }
-    keras.utils.clear_session()  # and with it the names that Keras has given so far
+    keras.utils.clear_session()  # resets the counters of unique names
     names = [layer.name for _ in range(2) for layer in get_perfectly_reconstructing_stft_istft()]
     assert names == ["stft", "istft", "stft_1", "istft_1"]
 
 
-def test_pairs_with_input_shapes_are_built_at_once_and_saved_as_one_model(tmp_path):
+def test_pairs_with_input_shapes_are_built_at_once_and_can_be_saved_in_one_model(tmp_path):
     stft, istft = get_perfectly_reconstructing_stft_istft((1000, 2), (11, 129, 2), n_fft=256, hop_length=128)
     assert (stft.output_shape, istft.output_shape) == ((None, 9, 129, 2), (None, 1536, 2))
     _, istft = get_perfectly_reconstructing_stft_istft(n_fft=256, hop_length=128)
@@ -148,7 +154,7 @@ def test_pairs_with_input_shapes_are_built_at_once_and_saved_as_one_model(tmp_pa
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-def test_the_inverse_serves_every_batch_length_and_number_of_channels(data_format):
+def test_the_inverse_accepts_every_batch_size_length_and_number_of_channels(data_format):
     arguments = {"n_fft": 128, "waveform_data_format": data_format, "stft_data_format": data_format}
     pair = get_perfectly_reconstructing_stft_istft(**arguments)
     for clips in (waveforms(1, 300, 1), waveforms(3, 1000, 1), waveforms(2, 600, 2)):
@@ -156,7 +162,7 @@ def test_the_inverse_serves_every_batch_length_and_number_of_channels(data_forma
         np.testing.assert_allclose(reconstructed(pair, clips, 96, data_format), clips, rtol=0, atol=1e-5)
 
 
-def test_the_inverse_refuses_real_values_also_after_a_call():
+def test_the_inverse_refuses_real_values_before_and_after_a_valid_call():
     _, istft = get_perfectly_reconstructing_stft_istft(n_fft=128)
     spectrogram = np.ones((1, 3, 65, 1), np.complex64)
     for _ in range(2):
@@ -166,7 +172,7 @@ def test_the_inverse_refuses_real_values_also_after_a_call():
 
 
 @pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16", "float64"])
-def test_pairs_keep_their_precision_under_every_policy(keras_settings, name):
+def test_pairs_reconstruct_to_the_precision_of_every_policy(keras_settings, name):
     keras_settings.set_dtype_policy(name)
     pair = get_perfectly_reconstructing_stft_istft(n_fft=128)
     clips = waveforms().astype(np.float64 if name == "float64" else np.float32)
@@ -178,7 +184,7 @@ def test_pairs_keep_their_precision_under_every_policy(keras_settings, name):
 
 
 def parts(clips, **arguments):
-    """Complex spectrograms `[batch, frames, bins, channels]` in float64."""
+    """Returns complex spectrograms `[batch, frames, bins, channels]` in float64."""
     channels = range(clips.shape[-1])
     spectrograms = [[references.stft(clip[:, c], **arguments) for c in channels] for clip in clips]
     return np.moveaxis(np.array(spectrograms), 1, -1)
@@ -195,8 +201,8 @@ def test_the_stft_layer_has_real_parts_then_imaginary_parts():
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-def off_the_cut(phases):
-    """Phases as points of a circle, where -pi and pi are one."""
+def on_a_circle(phases):
+    """Returns phases as points on a circle, where -pi and pi are the same point."""
     return np.stack([np.cos(phases), np.sin(phases)])
 
 
@@ -212,13 +218,13 @@ def test_magnitudes_come_before_phases(return_decibel):
     np.testing.assert_allclose(actual[..., :2], magnitudes, rtol=0, atol=1e-5 * np.abs(magnitudes).max())
     loud = np.abs(spectrograms) > 0.1  # the angle of a small value has a large error
     np.testing.assert_allclose(
-        off_the_cut(actual[..., 2:][loud]), off_the_cut(np.angle(spectrograms)[loud]), rtol=0, atol=1e-4
+        on_a_circle(actual[..., 2:][loud]), on_a_circle(np.angle(spectrograms)[loud]), rtol=0, atol=1e-4
     )
 
 
 @pytest.mark.parametrize("function", [get_stft_layer, functools.partial(get_stft_mag_phase, None)])
 @pytest.mark.parametrize("by", ["argument", "default"])
-def test_with_channels_first_the_parts_are_joined_along_the_channels(function, by, keras_settings):
+def test_parts_are_concatenated_along_the_channels_with_channels_first(function, by, keras_settings):
     clips = waveforms(2, 900, 3)
     expected = function(n_fft=256, input_data_format="channels_last", output_data_format="channels_last")(clips)
     formats = {"input_data_format": "channels_first", "output_data_format": "channels_first"}
@@ -230,7 +236,7 @@ def test_with_channels_first_the_parts_are_joined_along_the_channels(function, b
     np.testing.assert_array_equal(actual, np.moveaxis(expected, -1, 1))
 
 
-def test_the_stft_layer_has_the_arguments_of_the_magnitude_layer_but_those_of_decibels():
+def test_the_stft_layer_has_the_arguments_of_the_magnitude_layer_without_decibels():
     of_magnitude = inspect.signature(composed.get_stft_magnitude_layer).parameters
     decibel = {"return_decibel", "db_amin", "db_ref_value", "db_dynamic_range"}
     expected = {name: parameter.default for name, parameter in of_magnitude.items() if name not in decibel}

@@ -1,4 +1,4 @@
-"""Config classes of other packages: their names, and that a name in a file never imports anything."""
+"""Config classes of other packages: their names, and when they are loaded."""
 
 import functools
 import importlib
@@ -45,7 +45,7 @@ class Base(Config):
 
 @pytest.fixture(scope="module")
 def teams(tmp_path_factory):
-    """Two packages of other people, each with config classes of the same names; they are imported by their names."""
+    """Two importable packages with config classes of the same names."""
     folder = tmp_path_factory.mktemp("teams")
     for name in ("team_one", "team_two"):
         (folder / name).mkdir()
@@ -56,7 +56,7 @@ def teams(tmp_path_factory):
         yield [importlib.import_module(f"{name}.features") for name in ("team_one", "team_two")]
 
 
-def test_classes_of_one_name_in_two_packages_are_two_features(teams):
+def test_classes_with_the_same_name_in_two_packages_are_different_features(teams):
     one, two = (module.TeamFeature(n_fft=512) for module in teams)
     assert one.to_dict()["feature"] == "team_one.features.TeamFeature"
     assert (
@@ -67,7 +67,7 @@ def test_classes_of_one_name_in_two_packages_are_two_features(teams):
 
 
 @pytest.mark.parametrize("name", ["TeamFeature", "MelSpectrogram", "Outer.Inner"])
-def test_a_class_of_another_package_survives_json_in_a_program_that_imports_its_module(teams, name):
+def test_a_class_of_another_package_is_read_from_json_if_its_module_is_imported(teams, name):
     cls = functools.reduce(getattr, name.split("."), teams[0])
     config = cls(sample_rate=16000)
     assert configs.from_json(config.to_json()) == config
@@ -87,7 +87,7 @@ print(configs.from_json(sys.argv[1]).fingerprint)
     assert done.stdout.strip() == config.fingerprint
 
 
-def test_fields_of_a_class_of_another_package_are_checked_and_have_their_kernel_version(teams):
+def test_a_class_of_another_package_has_checked_fields_and_its_own_kernel_version(teams):
     with pytest.raises(ConfigError, match=r"smoothing must be a number. Received: smoothing='much'"):
         teams[0].TeamFeature(smoothing="much")
     assert configs.from_json('{"feature": "team_one.features.TeamFeature", "smoothing": 1}').smoothing == 1.0
@@ -99,26 +99,26 @@ def test_fields_of_a_class_of_another_package_are_checked_and_have_their_kernel_
     "name",
     ["team_one.features.Nothing", "no_such_team.Feature", "team_one..Feature", "json.dumps", "team_one.features.Base"],
 )
-def test_a_name_that_no_known_class_has_is_refused_with_what_to_do(teams, name):
+def test_an_unknown_class_is_refused_with_advice(teams, name):
     module = re.escape(name.rpartition(".")[0])
     with pytest.raises(ConfigError, match=rf"{name!r} is not known here.*'import {module}'.*audiopipe\.config_classes"):
         configs.from_dict({"feature": name})
 
 
 @pytest.mark.parametrize("name", ["TeamFeature", "", 7, None])
-def test_a_name_without_a_module_must_be_one_of_audiopipes(teams, name):
+def test_a_name_without_a_module_must_be_a_class_of_audiopipe(teams, name):
     with pytest.raises(
         ConfigError, match=rf"must be one of KerasMelSpectrogram, .*Received: feature={name!r}|the keys"
     ):
         configs.from_dict({"feature": name, "n_fft": 512})
 
 
-def test_a_module_that_a_name_leads_to_is_not_imported(tmp_path, monkeypatch):
+def test_a_class_name_never_imports_its_module(tmp_path, monkeypatch):
     (tmp_path / "lured.py").write_text(
         "from audiopipe.configs import StftMagnitude\nclass Feature(StftMagnitude): pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match=r"'lured\.Feature' is not known here, and audiopipe imports no module"):
+    with pytest.raises(ConfigError, match=r"'lured\.Feature' is not known here, and audiopipe never imports a module"):
         configs.from_dict({"feature": "lured.Feature"})
     assert "lured" not in sys.modules
     importlib.import_module("lured")
@@ -127,7 +127,7 @@ def test_a_module_that_a_name_leads_to_is_not_imported(tmp_path, monkeypatch):
 
 @pytest.fixture
 def declare(tmp_path, monkeypatch):
-    """Install a made-up package with a config class, and a second one that must not be imported."""
+    """Returns a function that installs a package whose entry point declares a config class."""
 
     def install(module, code, *, folder=tmp_path, installed_to=tmp_path):
         folder.mkdir(exist_ok=True)
@@ -147,26 +147,26 @@ def declare(tmp_path, monkeypatch):
 FEATURE = "from audiopipe.configs import StftMagnitude\nclass Feature(StftMagnitude): pass\n"
 
 
-def test_a_class_that_an_installed_distribution_declares_is_loaded_and_no_other(declare):
+def test_only_the_named_class_of_installed_distributions_is_loaded(declare):
     declare("declared_one", FEATURE)
     declare("declared_two", FEATURE)
     assert configs.from_dict({"feature": "declared_one.Feature", "n_fft": 512}).n_fft == 512
     assert "declared_two" not in sys.modules
 
 
-def test_a_declared_class_that_cannot_be_imported_is_named(declare):
+def test_a_declared_class_that_cannot_be_imported_is_refused(declare):
     declare("declared_broken", "raise RuntimeError('no licence')")
     with pytest.raises(ConfigError, match=r"declared_broken:Feature'.*RuntimeError: no licence.*uninstall"):
         configs.from_dict({"feature": "declared_broken.Feature"})
 
 
-def test_a_declared_class_that_does_not_exist_is_not_known(declare):
+def test_a_declared_class_that_does_not_exist_is_refused(declare):
     declare("declared_other", FEATURE.replace("Feature(", "Other("))
     with pytest.raises(ConfigError, match=r"declared_other:Feature'.*AttributeError"):
         configs.from_dict({"feature": "declared_other.Feature"})
 
 
-def test_a_module_beside_the_data_that_hides_a_declared_one_is_refused(declare, tmp_path):
+def test_a_module_that_shadows_a_declared_one_is_refused(declare, tmp_path):
     declare("declared_hidden", FEATURE)
     data = tmp_path.parent / f"{tmp_path.name}-data"
     data.mkdir()
@@ -191,17 +191,15 @@ def test_a_module_of_an_editable_installation_is_loaded(declare, tmp_path):
     assert configs.from_dict({"feature": "declared_editable.Feature"}).n_fft == 2048
 
 
-def test_a_class_that_nobody_can_import_is_refused(teams, monkeypatch):
-    with pytest.raises(
-        ConfigError, match=r"can import, .* Received: team_one\.features\.local\.<locals>\.Local\. Move"
-    ):
+def test_a_class_that_other_programs_cannot_import_is_refused(teams, monkeypatch):
+    with pytest.raises(ConfigError, match=r"can import\. Received: team_one\.features\.local\.<locals>\.Local\. Move"):
         teams[0].local()()
     monkeypatch.setattr(teams[0].TeamFeature, "__module__", "__main__")
     with pytest.raises(ConfigError, match=r"Received: __main__\.TeamFeature"):
         teams[0].TeamFeature()
 
 
-def test_two_classes_of_audiopipe_cannot_have_one_name():
-    with pytest.raises(ConfigError, match=r"a name of its own.*audiopipe.configs.mel.MelSpectrogram has that name"):
+def test_two_classes_of_audiopipe_cannot_have_the_same_name():
+    with pytest.raises(ConfigError, match=r"a unique name.*audiopipe.configs.mel.MelSpectrogram has that name"):
         type("MelSpectrogram", (Config,), {"composed": "get_other_layer", "__module__": "audiopipe.others"})
     assert config_classes._classes["MelSpectrogram"] is MelSpectrogram

@@ -1,4 +1,4 @@
-"""Configs: validation, JSON, fingerprints, and the layers that they stand for."""
+"""Configs: validation, JSON, fingerprints and layers."""
 
 import copy
 import dataclasses
@@ -39,9 +39,8 @@ CLASSES = (
     WhisperLogMel,
 )
 
-# Published fingerprints: they are stored beside people's features and must never change by accident. If one of these
-# moves, features that exist are refused. A change of numbers goes through `kernel_version`, a new field through
-# `later_field`.
+# Published fingerprints, which are stored with the features of users. If one of them changes, existing features are
+# refused. To change the values of a feature, raise `kernel_version`. To add a field, use `later_field`.
 GOLDEN = {
     StftMagnitude: "2691f67e4f738dd217349d895fd9be399902261ec078e879196c19c40bae14cd",
     MelSpectrogram: "3e120d52f4983e7a78ed03c450863a871d24218f5967b3b26dfe47456645a20b",
@@ -59,7 +58,7 @@ GOLDEN_NAMES = {
     "whisper-128": "cdd189270b734127922b53a68df0f4b0a69ac4d5be2b4e68d730ade73cd89ef8",
 }
 
-# For each field a valid value that is not its default.
+# A valid value of each field that is not its default.
 OTHER_VALUES = {
     "sample_rate": 24000,
     "channels": 2,
@@ -177,19 +176,19 @@ def _fingerprint_by_hand(fields, kernel_version):
 
 
 def _next_release(field, cls=MelSpectrogram, kind=float):
-    """A class as a later release might have it, with one field more, `added`."""
+    """Returns the class as a later release might define it, with one more field, `added`."""
     later = dataclasses.make_dataclass(cls.__name__, [("added", kind, field)], bases=(cls,), frozen=True, kw_only=True)
     later.__module__ = cls.__module__
     return later
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_published_fingerprints_of_defaults_never_move(cls):
+def test_published_fingerprints_of_defaults_never_change(cls):
     assert cls().fingerprint == GOLDEN[cls]
 
 
 @pytest.mark.parametrize("name", GOLDEN_NAMES)
-def test_published_fingerprints_of_built_in_names_never_move(name):
+def test_published_fingerprints_of_built_in_names_never_change(name):
     assert registry.Registry(environment=False).get(name).fingerprint == GOLDEN_NAMES[name]
 
 
@@ -262,7 +261,7 @@ def test_json_round_trip_keeps_config_and_fingerprint(config):
         ({"mel_norm": "slaney"}, {"mel_norm": np.str_("slaney")}),
     ],
 )
-def test_arguments_that_mean_the_same_give_one_fingerprint(canonical, same):
+def test_equivalent_arguments_give_the_same_fingerprint(canonical, same):
     assert MelSpectrogram(**same) == MelSpectrogram(**canonical)
     assert MelSpectrogram(**same).fingerprint == MelSpectrogram(**canonical).fingerprint
     assert MelSpectrogram(**same).to_json() == MelSpectrogram(**canonical).to_json()
@@ -270,7 +269,7 @@ def test_arguments_that_mean_the_same_give_one_fingerprint(canonical, same):
     assert plain <= {str, int, float, bool, type(None)}
 
 
-def test_a_later_field_moves_the_fingerprint_only_when_it_is_set():
+def test_a_later_field_changes_the_fingerprint_only_if_it_is_set():
     later = _next_release(configs.later_field(0.0))
     assert "added" in later().to_dict()
     assert later(n_mels=40).fingerprint == MelSpectrogram(n_mels=40).fingerprint
@@ -279,7 +278,7 @@ def test_a_later_field_moves_the_fingerprint_only_when_it_is_set():
 
 
 def _resolved_to(expected):
-    """A check that makes a value of None, as fields do whose default depends on others or is a name."""
+    """Returns a check of a field that replaces None by `expected`."""
     return lambda name, value: expected if value is None else value
 
 
@@ -292,7 +291,7 @@ def _resolved_to(expected):
         (1, float, None, 1.0, 2),
     ],
 )
-def test_a_later_field_that_construction_resolves_moves_the_fingerprint_only_when_it_is_set(
+def test_a_later_field_that_construction_resolves_changes_the_fingerprint_only_if_it_is_set(
     default, kind, check, same, other
 ):
     later = _next_release(configs.later_field(default, check), kind=kind)
@@ -302,7 +301,7 @@ def test_a_later_field_that_construction_resolves_moves_the_fingerprint_only_whe
     assert "added" in json.loads(later(n_mels=40).to_json())
 
 
-def test_a_later_field_whose_default_depends_on_other_fields_stands_at_what_they_make_of_it():
+def test_a_later_field_may_have_a_default_that_depends_on_other_fields():
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Later(MelSpectrogram):
         upper: float | None = configs.later_field(None)
@@ -319,7 +318,7 @@ def test_a_later_field_whose_default_depends_on_other_fields_stands_at_what_they
     assert Later().fingerprint == MelSpectrogram().fingerprint == Later(upper=11025).fingerprint
     assert Later(mel_f_max=4000).fingerprint == MelSpectrogram(mel_f_max=4000).fingerprint
     assert Later(mel_f_max=4000, upper=11025).fingerprint != MelSpectrogram(mel_f_max=4000).fingerprint
-    assert "upper" in Later(mel_htk=True, upper=11025).identity()  # the default cannot stand beside mel_htk
+    assert "upper" in Later(mel_htk=True, upper=11025).identity()  # the default is not valid with mel_htk
 
 
 def test_a_later_field_must_not_depend_on_a_setting_of_the_process():
@@ -327,11 +326,11 @@ def test_a_later_field_must_not_depend_on_a_setting_of_the_process():
         configs.later_field("default")
 
 
-def test_a_new_field_that_is_not_declared_later_moves_the_fingerprint():
+def test_a_new_field_that_is_not_a_later_field_changes_the_fingerprint():
     assert _next_release(dataclasses.field(default=0.0))().fingerprint != MelSpectrogram().fingerprint
 
 
-def test_json_of_an_earlier_release_keeps_its_fingerprint_in_a_later_one(monkeypatch):
+def test_json_of_an_earlier_release_keeps_its_fingerprint_in_a_later_release(monkeypatch):
     later = _next_release(configs.later_field(0.0))
     written = MelSpectrogram(n_mels=40).to_json()
     monkeypatch.setitem(config_classes._classes, "MelSpectrogram", later)
@@ -340,7 +339,7 @@ def test_json_of_an_earlier_release_keeps_its_fingerprint_in_a_later_one(monkeyp
     assert read.fingerprint == MelSpectrogram(n_mels=40).fingerprint
 
 
-def test_kernel_version_moves_the_fingerprint(monkeypatch):
+def test_the_kernel_version_changes_the_fingerprint(monkeypatch):
     before = MelSpectrogram()
     fields = before.to_dict()
     monkeypatch.setattr(MelSpectrogram, "kernel_version", 9)
@@ -349,7 +348,7 @@ def test_kernel_version_moves_the_fingerprint(monkeypatch):
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_field_that_differs_moves_the_fingerprint(cls):
+def test_every_field_changes_the_fingerprint(cls):
     names = {item.name for item in dataclasses.fields(cls)} - ONLY_ONE_VALUE[cls]
     assert names <= OTHER_VALUES.keys()
     prints = {cls(**{name: OTHER_VALUES[name]}).fingerprint for name in names}
@@ -362,7 +361,7 @@ def test_features_with_equal_arguments_have_different_fingerprints():
 
 
 @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
-def test_default_data_format_is_that_of_keras_json_before_keras_is_imported(tmp_path, data_format):
+def test_default_data_format_comes_from_keras_json_before_keras_is_imported(tmp_path, data_format):
     (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": data_format}))
     code = (
         "import sys; from audiopipe import configs; c = configs.MelSpectrogram(output_data_format='channels_last');"
@@ -379,7 +378,7 @@ def test_default_data_format_is_that_of_keras_json_before_keras_is_imported(tmp_
 
 
 @pytest.mark.parametrize("content", ["{}", "this is no JSON"])
-def test_default_data_format_is_channels_last_where_keras_json_says_nothing(tmp_path, monkeypatch, content):
+def test_default_data_format_is_channels_last_if_keras_json_does_not_say(tmp_path, monkeypatch, content):
     (tmp_path / "keras.json").write_text(content)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delitem(sys.modules, "keras", raising=False)
@@ -470,7 +469,7 @@ def test_layer_is_the_composed_layer_under_any_policy(cls, function, arguments):
     assert layer.config_json == cls(**arguments).to_json()
 
 
-def test_layer_has_the_magnitudes_of_a_float64_reference_under_a_mixed_policy():
+def test_layer_equals_a_float64_reference_under_a_mixed_policy():
     import keras
 
     clip = np.random.default_rng(1).standard_normal(2000).astype("float32")
@@ -482,7 +481,7 @@ def test_layer_has_the_magnitudes_of_a_float64_reference_under_a_mixed_policy():
         keras.config.set_dtype_policy(policy)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
     frames = np.stack([clip[start : start + 256].astype("float64") for start in range(0, 2000 - 255, 100)])
-    # float16 keeps 11 bits, so an error of 1e-5 of the maximum shows that nothing was half precision.
+    # float16 keeps 11 bits, so this tolerance fails if any step computes in half precision.
     expected = np.abs(np.fft.rfft(frames * window))
     np.testing.assert_allclose(result, expected, atol=1e-6 * expected.max(), rtol=1e-5)
 
@@ -605,7 +604,7 @@ def test_invalid_json_is_refused(text, message):
         configs.from_json(text)
 
 
-def test_fields_that_json_leaves_out_take_their_defaults():
+def test_fields_missing_from_json_take_their_defaults():
     assert configs.from_json('{"feature": "MelSpectrogram", "n_mels": 64}') == MelSpectrogram(n_mels=64)
 
 
@@ -624,7 +623,7 @@ def test_diff_of_two_features_starts_with_the_feature():
     assert "n_mels: 128 != '(no such field)'" in lines
 
 
-def test_bins_stand_at_the_frequencies_of_independent_formulas():
+def test_frequencies_of_bins_equal_independent_formulas():
     librosa = pytest.importorskip("librosa")
     np.testing.assert_allclose(
         StftMagnitude(sample_rate=16000, n_fft=400).frequencies(), librosa.fft_frequencies(sr=16000, n_fft=400)
@@ -673,7 +672,7 @@ def test_a_feature_has_channels_for_each_quantity(config, quantities):
 
 
 @pytest.mark.parametrize("cls", [Stft, StftMagPhase])
-def test_a_feature_of_two_parts_has_the_values_of_a_float64_reference(cls):
+def test_features_with_two_quantities_equal_a_float64_reference(cls):
     clip = np.random.default_rng(1).standard_normal(2000).astype("float32")
     config = cls(n_fft=256, hop_length=100, input_data_format="channels_last", output_data_format="channels_last")
     result = config.layer()(clip[None, :, None]).numpy()[0]
@@ -686,7 +685,7 @@ def test_a_feature_of_two_parts_has_the_values_of_a_float64_reference(cls):
     np.testing.assert_allclose(result, spectrogram, atol=1e-6 * np.abs(spectrogram).max())
 
 
-def test_a_config_without_decibels_has_no_fields_of_them():
+def test_a_config_without_decibels_has_no_decibel_fields():
     with pytest.raises(ConfigError, match="Stft has no field 'return_decibel'"):
         configs.from_json('{"feature": "Stft", "return_decibel": true}')
 
@@ -701,7 +700,7 @@ def test_a_config_without_decibels_has_no_fields_of_them():
         ({"sequence_length": 3}, {"sequence_length": None}),
     ],
 )
-def test_arguments_of_keras_that_mean_the_same_give_one_fingerprint(canonical, same):
+def test_equivalent_arguments_of_the_keras_config_give_the_same_fingerprint(canonical, same):
     canonical, same = (KerasMelSpectrogram(**{"fft_length": 3, **fields}) for fields in (canonical, same))
     assert same == canonical
     assert hash(same) == hash(canonical)
@@ -715,7 +714,7 @@ def test_frames_of_the_keras_config_are_centred():
     assert [config.n_frames(samples) for samples in (0, 1, 99, 100, 250)] == [0, 1, 1, 2, 3]
 
 
-def test_bins_of_the_keras_config_stand_at_the_peaks_of_its_filters():
+def test_frequencies_of_the_keras_config_are_the_peaks_of_its_filters():
     import keras
 
     config = KerasMelSpectrogram(fft_length=16384, num_mel_bins=20, min_freq=100.0)
@@ -728,7 +727,7 @@ def test_bins_of_the_keras_config_stand_at_the_peaks_of_its_filters():
     ("arguments", "quantity"),
     [({}, "decibel"), ({"power_to_db": False}, "power"), ({"power_to_db": False, "mag_exp": 1.0}, "magnitude")],
 )
-def test_the_keras_config_tells_what_its_values_are(arguments, quantity):
+def test_the_keras_config_names_its_quantity(arguments, quantity):
     assert KerasMelSpectrogram(**arguments).quantities == (quantity,)
 
 
@@ -739,7 +738,7 @@ def test_frames_of_the_whisper_config_are_centred():
     assert [WhisperLogMel(chunk_seconds=None).n_frames(samples) for samples in (0, 159, 160, 16000)] == [0, 0, 1, 100]
 
 
-def test_bins_of_the_whisper_config_stand_at_the_peaks_of_its_filters():
+def test_frequencies_of_the_whisper_config_are_the_peaks_of_its_filters():
     librosa = pytest.importorskip("librosa")
     config = WhisperLogMel(n_mels=20)
     matrix = librosa.filters.mel(sr=16000, n_fft=16384, n_mels=20)
@@ -747,6 +746,6 @@ def test_bins_of_the_whisper_config_stand_at_the_peaks_of_its_filters():
     assert config.n_bins == 20
 
 
-def test_lengths_of_chunks_that_mean_the_same_give_one_fingerprint():
+def test_equivalent_chunk_lengths_give_the_same_fingerprint():
     assert WhisperLogMel(chunk_seconds=30).fingerprint == WhisperLogMel().fingerprint
     assert WhisperLogMel(chunk_seconds=0.1 + 0.2).fingerprint == WhisperLogMel(chunk_seconds=0.3).fingerprint

@@ -1,4 +1,4 @@
-"""A few recordings of many kinds, and what a test file's own `transform` makes of them."""
+"""Recordings of several formats, and their features by the `transform` fixture of each test file."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FILES = ["beat.aiff", "chirp.wav", "speech.flac", "music/strings-stereo.ogg", "m
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Links to a few clips, and a clip shorter than half a transform."""
+    """Folder of links to a few clips, and a clip shorter than half a Fourier transform."""
     folder = tmp_path_factory.mktemp("clips")
     for name in FILES:
         (folder / Path(name).name).symlink_to(AUDIO / name)

@@ -1,4 +1,4 @@
-"""Configs and clips that the tests of invariance draw from, pinned ones and free ones."""
+"""Hypothesis strategies for the invariance tests: pinned and free configs, and clips."""
 
 import functools
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ RATE = {"sample_rate": 8000}
 MAX_SAMPLES = 3000
 MAX_CLIPS = 5
 
-# Awkward sizes on purpose: transforms of odd, prime and power-of-two length, of one and of two samples; numbers of bins
-# that fill no SIMD register, one bin alone; hops that do not divide the frame and that leave samples out.
+# Awkward sizes on purpose: transforms of odd, prime and power-of-two lengths and of one and two samples, numbers of
+# bins that do not fill SIMD registers, single bins, hops that do not divide the frame, and hops that skip samples.
 POOL: list[Config] = [
     StftMagnitude(**RATE, n_fft=256, hop_length=100, return_decibel=True),
     StftMagnitude(**RATE, n_fft=509, win_length=400, hop_length=160, channels=None, return_decibel=True),
@@ -95,7 +95,7 @@ def _content(kind: str, noise: np.random.Generator, shape: tuple[int, int]) -> n
     return np.where(noise.random(shape) < 0.002, noise.choice([np.nan, np.inf, -np.inf], shape), samples)
 
 
-# Factors of uniform noise. Full scale squared is lost below 1e-19 and full scale itself below 1.2e-38: subnormal.
+# Factors of uniform noise. Squares become subnormal for samples below 1e-19, samples themselves below 1.2e-38.
 SCALES = {
     "noise": 1.0,
     "silence": 0.0,
@@ -110,13 +110,13 @@ CONTENTS = (*SCALES, "sparse", "dc", "square", "half silent", "every size", "not
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip as its recipe, which a failure can print.
+    """Recipe of a clip, short enough to be printed by a failing test.
 
     Args:
         content: One of `CONTENTS`.
-        length: Samples.
-        channels: Channels.
-        seed: Of the noise.
+        length: Number of samples.
+        channels: Number of channels.
+        seed: Seed of the noise.
     """
 
     content: str
@@ -125,43 +125,43 @@ class Clip:
     seed: int = 0
 
     def samples(self) -> np.ndarray:
-        """float32 `[time, channels]`."""
+        """Returns the samples, float32 `[time, channels]`."""
         noise = np.random.default_rng(self.seed)
         return _content(self.content, noise, (self.length, self.channels)).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=64)
 def transform(config: Config) -> Transform:
-    """The transform of a config, which takes some tenths of a second to trace."""
+    """Returns the transform of a config. It is cached because tracing takes some tenths of a second."""
     return Transform(config)
 
 
 @functools.lru_cache(maxsize=64)
 def layer(config: Config):
-    """The composed layer of a config."""
+    """Returns the composed layer of a config."""
     return config.layer()
 
 
 @functools.lru_cache(maxsize=64)
 def graph_of_layer(config: Config):
-    """The composed layer of a config in a `tf.function`."""
+    """Returns the composed layer of a config in a `tf.function`."""
     return tf.function(layer(config), reduce_retracing=True)
 
 
 @functools.lru_cache(maxsize=64)
 def graph_of_transform(config: Config):
-    """The transform of a config in a `tf.function`."""
+    """Returns the transform of a config in a `tf.function`."""
     return tf.function(transform(config), reduce_retracing=True)
 
 
 def as_layer_input(config: Config, clips: list[np.ndarray]) -> tf.Tensor:
-    """A batch as a model would give it to the composed layer, which mixes nothing down."""
+    """Returns clips as the batch that a model would pass to the composed layer, which does not mix channels down."""
     batch = np.stack([conversion.mix_down(clip) for clip in clips] if config.channels == 1 else clips)
     return tf.constant(batch.transpose(0, 2, 1) if config.input_data_format == "channels_first" else batch)
 
 
 def pinned_or_free_configs() -> st.SearchStrategy[Config]:
-    """Configs of the pool; under the profile `deep` also any others, each of which costs a trace of its own."""
+    """Draws configs from the pool, and from all others under the profile `deep`. Each other config costs a trace."""
     pinned = st.sampled_from(POOL)
     deep = settings.get_current_profile_name() == "deep"
     return st.one_of(pinned, pinned, pinned, _free_configs()) if deep else pinned
@@ -203,7 +203,7 @@ def _free_configs(draw) -> Config:
             "pad_begin": draw(st.booleans()),
             "pad_end": draw(st.booleans()),
         }
-        # A hop of some samples under a long transform gives features of megabytes, and nothing new.
+        # A long transform with a hop of a few samples gives features of several megabytes and tests nothing new.
         fields["hop_length"] = fields["hop_length"] and max(fields["hop_length"], fields["n_fft"] // 20)
     if cls not in (Stft, KerasMelSpectrogram, WhisperLogMel):
         fields |= {"return_decibel": draw(st.booleans()), "db_dynamic_range": draw(st.floats(1.0, 200.0))}
@@ -222,13 +222,13 @@ def _free_configs(draw) -> Config:
         }
     try:
         return cls(**fields)
-    except ConfigError:  # a window that needs an even length, filters above half the sample rate or between two bins
+    except ConfigError:  # for example a window that needs an even length, or filters above half the sample rate
         return reject()
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A config and the clips that it is tried on, which have as many channels each.
+    """Config and the clips to test it with. All clips have the same number of channels.
 
     Args:
         config: The config.
@@ -244,16 +244,16 @@ class Trial:
 
 @st.composite
 def trials(draw, equal_lengths: bool = False, finite: bool = False) -> Trial:
-    """Strategy of trials.
+    """Draws a trial.
 
     Args:
-        draw: Given by hypothesis.
-        equal_lengths: Whether the clips have one length.
-        finite: Whether the clips are such as a file may hold: not empty, without NaN and infinity.
+        draw: Passed by hypothesis.
+        equal_lengths: Whether all clips have the same length.
+        finite: Whether a file can hold the clips: they are not empty and contain neither NaN nor infinity.
     """
     config = draw(pinned_or_free_configs())
     channels = config.channels if config.channels not in (None, 1) else draw(st.sampled_from([1, 2, 3, 5]))
-    # Many lengths about that of a frame, where a clip has no frame, or one.
+    # More of the short lengths, at which a clip has no frame or one frame.
     lengths = st.integers(int(finite), MAX_SAMPLES) | st.integers(int(finite), 600)
     lengths = st.just(draw(lengths)) if equal_lengths else lengths
     clip = st.builds(

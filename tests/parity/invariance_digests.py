@@ -1,6 +1,6 @@
-"""Print a digest of each of a fixed set of features, computed with a number of threads: run as a program, THREADS STEP.
+"""Program that prints digests of a fixed set of features. Its arguments are THREADS and STEP.
 
-A process has one number of threads, so tests run this once for each.
+The number of threads cannot change within a process, so tests run this program once for each number.
 """
 
 import hashlib
@@ -11,19 +11,19 @@ import numpy as np
 import tensorflow as tf
 from invariance import POOL, Clip, as_layer_input, layer, transform
 
-# Long enough that TensorFlow shares the work among threads; the others lie in one batch.
+# The long clip makes TensorFlow use several threads. The other clips form one batch.
 LONG = Clip("noise", 90_000)
 BATCH = tuple(Clip(content, 3000) for content in ("noise", "every size", "sparse", "not finite"))
 
 
 def digest(feature: np.ndarray) -> str:
-    """SHA-256 of the bits, with one NaN for all."""
+    """Returns the SHA-256 of the bits, where all NaN count as equal."""
     feature = np.asarray(feature)
     return hashlib.sha256(np.where(np.isnan(feature), np.float32(np.nan), feature).tobytes()).hexdigest()
 
 
 def digests(step: int) -> list[str]:
-    """Digests of every config's layer, and of the transform of each `step`-th, whose trace takes longer."""
+    """Returns digests of every layer, and of every `step`-th transform, which takes longer to trace."""
     found = []
     for number, config in enumerate(POOL):
         channels = 1 if config.channels is None else config.channels

@@ -1,4 +1,4 @@
-"""The same clip through every door gives the same bits, for every feature, on every recording at its own rate."""
+"""Every door computes the same bits, for every feature and for recordings at their own sample rates."""
 
 from pathlib import Path
 
@@ -19,10 +19,10 @@ FILES = sorted(
     for folder in (OWN_CLIPS, RECORDINGS)
     for path in folder.rglob("*")
     if path.suffix in (".aiff", ".flac", ".mp3", ".ogg", ".opus", ".wav")
-    and not path.name.startswith("librispeech")  # it lacks the last 300 bytes of its data chunk
+    and not path.name.startswith("librispeech")  # the last 300 bytes of its data chunk are missing
 )
 RATES = sorted({soundfile.info(path).samplerate for path in FILES})
-# 257, 77 and 84 bins are no multiples of a SIMD register, which is where plain TensorFlow's logarithm differs.
+# 257, 77 and 84 bins do not fill SIMD registers, and TensorFlow's own logarithm rounds their tails differently.
 FEATURES = {
     "stft": (configs.StftMagnitude, {"n_fft": 512, "hop_length": 512}),
     "mel": (configs.MelSpectrogram, {"n_fft": 1024, "hop_length": 160, "n_mels": 77}),
@@ -32,7 +32,7 @@ FEATURES = {
 
 @pytest.fixture(scope="module", params=RATES)
 def folder(request, tmp_path_factory):
-    """All recordings of one sample rate, each as a link in one folder."""
+    """Sample rate, and a folder of links to all recordings at that rate."""
     folder = tmp_path_factory.mktemp(f"rate-{request.param}")
     for path in FILES:
         if soundfile.info(path).samplerate == request.param:
@@ -42,7 +42,7 @@ def folder(request, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=[(name, decibel) for name in FEATURES for decibel in (False, True)], ids=str)
 def case(request, folder):
-    """A config at the recordings' own rate, and each one's feature by the composed layer on what soundfile reads."""
+    """Folder of recordings, transform at their sample rate, and features by the layer on samples from soundfile."""
     rate, path = folder
     name, decibel = request.param
     cls, arguments = FEATURES[name]
@@ -62,7 +62,7 @@ def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
         np.testing.assert_array_equal(found[name], feature, err_msg=name)
 
 
-def test_recordings_are_there():
+def test_recordings_exist():
     assert len(list(OWN_CLIPS.rglob("*.*"))) >= 7
     if not RECORDINGS.exists():
         pytest.skip("no ../shared/audio beside the project")
@@ -83,7 +83,7 @@ def test_tf_data_one_by_one_equals_the_layer(case):
 @pytest.mark.parametrize("batch_size", [1, 2, 17])
 def test_tf_data_padded_batches_equal_the_layer(case, batch_size):
     path, transform, expected = case
-    # Batches hold clips of equal channels, so stereo and mono go apart.
+    # All clips of a batch must have the same number of channels.
     for channels in {feature.shape[-1] for feature in expected.values()}:
         part = {name: feature for name, feature in expected.items() if feature.shape[-1] == channels}
         clips = tfdata.from_audio([path / name for name in part], transform.config)
@@ -116,7 +116,7 @@ def test_precomputed_features_equal_the_layer(case, tmp_path):
     assert_equal({element["id"].numpy().decode(): element["feature"].numpy() for element in found}, expected)
 
 
-def test_doors_agree_where_recordings_are_mixed_down_and_resampled(tmp_path):
+def test_doors_agree_for_recordings_that_are_mixed_down_and_resampled(tmp_path):
     links = tmp_path / "clips"
     links.mkdir()
     for path in FILES:

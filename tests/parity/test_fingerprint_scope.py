@@ -1,4 +1,4 @@
-"""What moves a fingerprint and what does not, from the config to the feature set."""
+"""Changes that affect a fingerprint and changes that do not, from the config to the feature set."""
 
 import dataclasses
 
@@ -16,14 +16,14 @@ def features(path, config):
     return {item["id"].numpy().decode(): item["feature"].numpy() for item in load(path, config=config)}
 
 
-def test_names_do_not_move_the_fingerprint(config):
+def test_names_do_not_change_the_fingerprint(config):
     registry = Registry(environment=False)
     registry.register("one", config)
     registry.register("another", dataclasses.replace(config))
     assert registry.get("one").fingerprint == registry.get("another").fingerprint == config.fingerprint
 
 
-def test_folder_and_number_of_shards_move_neither_the_fingerprint_nor_the_bits(
+def test_folder_and_number_of_shards_change_neither_the_fingerprint_nor_the_bits(
     shared_feature_set, clips, config, tmp_path
 ):
     beam.precompute(clips / "manifest.jsonl", tmp_path / "elsewhere", config, num_shards=3)
@@ -38,7 +38,7 @@ def test_folder_and_number_of_shards_move_neither_the_fingerprint_nor_the_bits(
 
 
 @pytest.mark.parametrize("quality", ["QQ", "LQ", "MQ", "VHQ"])
-def test_the_quality_of_the_resampler_changes_bits_and_moves_the_fingerprint(config, clips, quality):
+def test_the_quality_of_the_resampler_changes_the_bits_and_the_fingerprint(config, clips, quality):
     other = dataclasses.replace(config, resampler_quality=quality)
     read = {
         each: audio.read(clips / "resampled.wav", sample_rate=8000, resampler_quality=each) for each in ("HQ", quality)
@@ -47,9 +47,7 @@ def test_the_quality_of_the_resampler_changes_bits_and_moves_the_fingerprint(con
     assert other.fingerprint != config.fingerprint
 
 
-def test_features_of_this_release_are_read_by_a_later_one_that_has_a_field_more(
-    shared_feature_set, config, monkeypatch
-):
+def test_a_later_release_with_a_new_field_reads_features_of_this_release(shared_feature_set, config, monkeypatch):
     expected = features(shared_feature_set, config)
     later = dataclasses.make_dataclass(
         "StftMagnitude",

@@ -1,4 +1,4 @@
-"""A feature has the same bits wherever and beside whatever it is computed, for any config and any clip."""
+"""A feature has the same bits in every door and every batch, for any config and any clip."""
 
 import itertools
 import tempfile
@@ -15,7 +15,7 @@ from invariance import Clip, Trial, as_layer_input, graph_of_layer, graph_of_tra
 from audiopipe import configs, tfdata
 from audiopipe.transform import kernel, row_features
 
-# Drawn filterbanks may have bands between two bins, of which audiopipe warns.
+# audiopipe warns of filters between two bins, and drawn filterbanks may have such filters.
 pytestmark = pytest.mark.filterwarnings("ignore:.*filters reach no frequency bin:UserWarning")
 
 FILLERS = (0.0, 1.0, -1e30, np.nan, np.inf, -np.inf)
@@ -23,33 +23,33 @@ STEREO = {"sample_rate": 8000, "n_fft": 256, "hop_length": 150}
 
 
 def invariant(share=1.0):
-    """Settings with a share of the profile's examples: those that build pipelines and files take longer."""
+    """Returns settings with a share of the profile's examples. Tests that build pipelines and files take longer."""
     return settings(
         max_examples=int(share * settings.default.max_examples),
         deadline=None,
-        # The fixture that counts cases is meant to be one for all examples of a test.
+        # All examples of a test share the fixture that counts cases, on purpose.
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 
 
 @pytest.fixture
 def cases(record_property):
-    """A count that each example raises. `make test-deep` prints how many there were."""
+    """Counter that each example increments. `make test-deep` prints the total."""
     cases = itertools.count()
     yield cases
     record_property("invariance_cases", next(cases))
 
 
 def assert_same_bits(found, expected, label):
-    """Bit for bit, the sign of zero included; of NaN only that it is one, for its sign and payload mean nothing."""
+    """Asserts that all bits are equal, including the sign of zero. All NaN count as equal."""
     found, expected = np.asarray(found), np.asarray(expected)
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype), label
     differ = (found.view(np.uint32) != expected.view(np.uint32)) & ~(np.isnan(found) & np.isnan(expected))
     assert not differ.any(), f"{label}: {differ.sum()} of {differ.size} values differ"
 
 
-def of_true_frames(config, features, length):
-    """A padded feature without what is beyond the frames of its clip, and what is beyond."""
+def split_at_padding(config, features, length):
+    """Splits a padded feature into the frames of its clip and the padding."""
     axis = config.feature_shape(None, 0).index(None)
     return np.split(features, [config.n_frames(length)], axis=axis)
 
@@ -61,7 +61,7 @@ def of_true_frames(config, features, length):
     padding=0,
     filler=0.0,
 )
-def test_a_clip_has_the_bits_in_a_padded_batch_that_it_has_alone(cases, trial, padding, filler):
+def test_a_clip_has_the_same_bits_in_a_padded_batch_as_alone(cases, trial, padding, filler):
     next(cases)
     clips, compute = trial.samples(), transform(trial.config)
     lengths = [len(clip) for clip in clips]
@@ -69,23 +69,23 @@ def test_a_clip_has_the_bits_in_a_padded_batch_that_it_has_alone(cases, trial, p
     for row, clip in zip(batch, clips, strict=True):
         row[: len(clip)] = clip
     for place, (feature, clip) in enumerate(zip(compute(batch, lengths=lengths), clips, strict=True)):
-        of_clip, beyond = of_true_frames(trial.config, feature, len(clip))
+        of_clip, beyond = split_at_padding(trial.config, feature, len(clip))
         assert_same_bits(of_clip, compute(clip), f"clip {place}")
         assert not beyond.any()
 
 
 @invariant()
 @given(trial=trials(equal_lengths=True))
-# Fewer samples than a frame, under a transform longer than the window: an error once.
+# Regression: a clip shorter than a frame, with a transform longer than the window.
 @example(Trial(configs.StftMagnitude(sample_rate=8000, n_fft=509, win_length=400), (Clip("noise", 399),)))
 @example(Trial(configs.Stft(sample_rate=8000, n_fft=251, win_length=200, channels=None), (Clip("noise", 0, 2),)))
-# The sum of subnormal numbers, which NumPy computes and TensorFlow takes for zero.
+# NumPy adds subnormal numbers and TensorFlow flushes them to zero.
 @example(Trial(configs.StftMagPhase(**STEREO), (Clip("smallest", 2283, 5, 1620572829),)))
 @example(Trial(configs.Stft(**STEREO), (Clip("subnormal", 2867, 5, 684347308),)))
 @example(Trial(configs.Stft(**STEREO), (Clip("every size", 688, 2, 160553652),)))
-# A Fourier transform of one sample copies it, subnormal or not, and all longer ones take it for zero.
+# A Fourier transform of one sample copies subnormal numbers, and all longer ones flush them to zero.
 @example(Trial(configs.Stft(sample_rate=8000, channels=2, n_fft=1, hop_length=1), (Clip("smallest", 1, 2),)))
-def test_the_composed_layer_gives_the_bits_of_the_transform_in_any_batch_eagerly_and_in_a_graph(cases, trial):
+def test_the_composed_layer_has_the_bits_of_the_transform_in_any_batch_eagerly_and_in_a_graph(cases, trial):
     next(cases)
     clips, compute = trial.samples(), transform(trial.config)
     batch, eager = as_layer_input(trial.config, clips), layer(trial.config)
@@ -101,7 +101,7 @@ def test_the_composed_layer_gives_the_bits_of_the_transform_in_any_batch_eagerly
 
 @invariant(0.25)
 @given(trial=trials(), num_parallel_calls=st.sampled_from([None, 1, 2, 4, tf.data.AUTOTUNE]))
-def test_tf_data_and_tf_function_give_the_bits_of_a_call(cases, trial, num_parallel_calls):
+def test_tf_data_and_tf_function_have_the_bits_of_a_call(cases, trial, num_parallel_calls):
     next(cases)
     clips, compute = trial.samples(), transform(trial.config)
     expected = [compute(clip) for clip in clips]
@@ -116,13 +116,13 @@ def test_tf_data_and_tf_function_give_the_bits_of_a_call(cases, trial, num_paral
     batches = padded.map(compute, num_parallel_calls=num_parallel_calls)
     features = [feature for batch in batches for feature in batch["feature"].numpy()]
     for place, (feature, clip) in enumerate(zip(features, clips, strict=True)):
-        of_clip, _ = of_true_frames(trial.config, feature, len(clip))
+        of_clip, _ = split_at_padding(trial.config, feature, len(clip))
         assert_same_bits(of_clip, expected[place], f"padded batch of tf.data, clip {place}")
 
 
 @invariant(0.3)
 @given(trial=trials(finite=True), size=st.integers(1, 1000), frames=st.integers(1, 9))
-def test_a_clip_that_comes_in_blocks_has_the_bits_of_the_whole(cases, trial, size, frames):
+def test_a_clip_in_blocks_has_the_bits_of_the_whole_clip(cases, trial, size, frames):
     next(cases)
     compute = transform(trial.config)
     with pytest.MonkeyPatch.context() as patch:
@@ -138,11 +138,11 @@ def test_a_clip_that_comes_in_blocks_has_the_bits_of_the_whole(cases, trial, siz
 
 @invariant(0.6)
 @given(trial=trials(finite=True), ratio=st.sampled_from([1.0, 1.0, 2.0, 1.378125, 0.5]))
-# soxr computes with subnormal numbers, but not in a thread of TensorFlow.
+# soxr computes with subnormal numbers, except in a thread of TensorFlow.
 @example(Trial(configs.StftMagPhase(**STEREO), (Clip("smallest", 2000),)), 2.0)
 @example(Trial(configs.Stft(**STEREO, resampler_quality="QQ"), (Clip("every size", 2000),)), 0.5)
 @example(Trial(configs.MelSpectrogram(**STEREO), (Clip("smallest", 1749, 3, 5033655),)), 1.0)
-def test_every_door_gives_the_bits_that_precompute_writes(cases, trial, ratio):
+def test_every_door_has_the_bits_that_precompute_writes(cases, trial, ratio):
     next(cases)
     clips, compute = trial.samples(), transform(trial.config)
     rate = int(trial.config.sample_rate * ratio)

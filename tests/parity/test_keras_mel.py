@@ -1,4 +1,4 @@
-"""`KerasMelSpectrogram` through every door: the same clip gives the same bits, and Keras's numbers."""
+"""`KerasMelSpectrogram` has the same bits through every door and equals Keras's layer."""
 
 import datasets
 import keras
@@ -34,7 +34,7 @@ def assert_equal(found, expected):
         np.testing.assert_array_equal(found[name], feature, err_msg=name)
 
 
-def test_a_called_transform_has_keras_numbers(transform, folder, expected):
+def test_a_called_transform_equals_keras(transform, folder, expected):
     config = transform.config
     names = set(keras.layers.MelSpectrogram().get_config()) - {"name", "dtype"}
     arguments = {name: value for name, value in config.to_dict().items() if name in names}
@@ -44,7 +44,7 @@ def test_a_called_transform_has_keras_numbers(transform, folder, expected):
         theirs = peer(transform.read(folder / name)[:, 0]).numpy().T
         feature = expected[name].squeeze()
         if config.power_to_db:
-            # Further below the loudest bin the rounding of both Fourier transforms shows.
+            # The rounding of both Fourier transforms is visible further below the loudest bin.
             loud = theirs > theirs.max() - 60
             np.testing.assert_allclose(feature[loud], theirs[loud], rtol=0, atol=1e-3, err_msg=name)
         else:

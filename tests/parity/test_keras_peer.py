@@ -1,6 +1,6 @@
-"""`layers.MelSpectrogram` beside `keras.layers.MelSpectrogram`: the same numbers, without the faults of Keras's.
+"""`layers.MelSpectrogram` equals `keras.layers.MelSpectrogram` and does not have its faults.
 
-Where a test shows that Keras's layer is still wrong, it fails when Keras mends it: then the migration page changes too.
+Some tests assert a fault of Keras's layer. They fail once Keras fixes it; the migration page must then change too.
 """
 
 import keras
@@ -52,7 +52,7 @@ def test_one_clip_equals_keras(arguments, seed):
         ours, theirs = both(**arguments, power_to_db=power_to_db)
         expected = theirs(clip).numpy()
         assume(np.isfinite(expected).all())
-        # Keras's own matrix, in float32, is up to 1e-5 of a band's weight beside the exact one.
+        # Keras computes its matrix in float32, with errors of up to 1e-5 of the weight of a band.
         tolerance = {"rtol": 0, "atol": 1e-3} if power_to_db else {"rtol": 3e-5, "atol": 1e-5 * expected.max()}
         np.testing.assert_allclose(ours(clip), expected, **tolerance)
 
@@ -63,14 +63,14 @@ def test_one_clip_equals_keras_with_all_defaults():
     np.testing.assert_allclose(ours(clip), theirs(clip), rtol=0, atol=1e-3)
 
 
-def test_a_saved_config_of_keras_makes_our_layer():
+def test_a_config_of_the_keras_layer_creates_our_layer():
     theirs = keras.layers.MelSpectrogram(**SMALL, mag_exp=1.0, top_db=50.0)
     config = {name: value for name, value in theirs.get_config().items() if name != "dtype"}
     ours = layers.MelSpectrogram.from_config(config)
     np.testing.assert_allclose(ours(noise(1000)), theirs(noise(1000)), rtol=0, atol=1e-3)
 
 
-def test_a_quiet_clip_is_not_moved_by_a_loud_neighbour():
+def test_a_loud_neighbour_does_not_change_a_quiet_clip():
     loud, quiet = noise(1000), 1e-5 * noise(1000, seed=1)
     ours, theirs = both(**SMALL)
     alone = theirs(quiet).numpy()
@@ -78,7 +78,7 @@ def test_a_quiet_clip_is_not_moved_by_a_loud_neighbour():
     assert np.abs(theirs(np.stack([loud, quiet]))[1] - alone).max() > 10
 
 
-def test_a_clip_of_nan_leaves_the_others_alone():
+def test_a_clip_of_nan_does_not_change_the_others():
     batch = noise(2, 1000)
     batch[0, 500] = np.nan
     ours, theirs = both(**SMALL)
@@ -87,7 +87,7 @@ def test_a_clip_of_nan_leaves_the_others_alone():
     assert np.isnan(theirs(batch)[1]).all()
 
 
-def test_the_declared_shape_is_the_real_one_for_every_length():
+def test_the_declared_shape_is_correct_for_every_length():
     ours, theirs = both(fft_length=32, sequence_stride=8, num_mel_bins=3)
     lengths = range(17, 41)
     assert all(ours.compute_output_shape((length,)) == ours(noise(length)).shape for length in lengths)
@@ -98,10 +98,10 @@ def test_the_declared_shape_is_the_real_one_for_every_length():
 
 
 @pytest.mark.parametrize("length", [1, 2, 100, 127, 128])
-def test_input_of_at_most_half_a_transform_works(length):
+def test_a_clip_of_at_most_half_a_transform_is_accepted(length):
     ours, theirs = both(**SMALL)
     clip = noise(length)
-    # The same samples written out as NumPy reflects them: of this longer clip Keras takes frames from the middle.
+    # Keras accepts longer clips: NumPy extends the clip by reflection, and the middle frames are the expected ones.
     longer = np.pad(clip, 300, mode="reflect")
     frames = 1 + length // 100
     np.testing.assert_allclose(ours(clip), theirs(longer)[:, 3 : 3 + frames], rtol=0, atol=1e-3)
@@ -129,7 +129,7 @@ def test_gradients_of_magnitudes_are_finite_at_silence(power_to_db):
             total = tf.reduce_sum(layer(silence))
         gradients.append(tape.gradient(total, silence).numpy())
     assert np.isfinite(gradients[0]).all()
-    # On a decibel scale the floor stops Keras's NaN as well.
+    # In decibels, min_power stops the NaN in Keras's gradient as well.
     assert np.isnan(gradients[1]).any() != power_to_db
 
 
@@ -166,7 +166,7 @@ def test_the_mel_matrix_is_computed_once_in_float64(monkeypatch):
     assert built == 3 * [keras.layers.MelSpectrogram]
 
 
-def test_the_mel_matrix_is_nearer_to_float64_than_keras():
+def test_the_mel_matrix_is_closer_to_float64_than_that_of_keras():
     sizes = (128, 1025, 16000, 20.0, 8000.0)
     exact = layers.MelSpectrogram.linear_to_mel_weight_matrix(*sizes, dtype="float64").numpy()
     ours = layers.MelSpectrogram.linear_to_mel_weight_matrix(*sizes).numpy()

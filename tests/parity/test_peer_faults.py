@@ -1,4 +1,4 @@
-"""Where each fault that was found in a peer is tested here. An entry without its test fails."""
+"""Faults that were found in peers, and the test of audiopipe for each of them."""
 
 import ast
 from pathlib import Path
@@ -11,14 +11,17 @@ FAULTS = {
     # keras.layers.MelSpectrogram
     "top_db is relative to the maximum of the batch": (
         "parity/test_keras_peer.py",
-        "test_a_quiet_clip_is_not_moved_by_a_loud_neighbour",
+        "test_a_loud_neighbour_does_not_change_a_quiet_clip",
     ),
-    "one NaN clip makes every clip NaN": ("parity/test_keras_peer.py", "test_a_clip_of_nan_leaves_the_others_alone"),
+    "one NaN clip makes every clip NaN": ("parity/test_keras_peer.py", "test_a_clip_of_nan_does_not_change_the_others"),
     "the declared shape is off by one": (
         "parity/test_keras_peer.py",
-        "test_the_declared_shape_is_the_real_one_for_every_length",
+        "test_the_declared_shape_is_correct_for_every_length",
     ),
-    "input of half a transform raises": ("parity/test_keras_peer.py", "test_input_of_at_most_half_a_transform_works"),
+    "input of half a transform raises": (
+        "parity/test_keras_peer.py",
+        "test_a_clip_of_at_most_half_a_transform_is_accepted",
+    ),
     "a float64 policy raises": ("parity/test_keras_peer.py", "test_a_float64_policy_computes_in_float64"),
     "NaN gradients at silence": ("parity/test_keras_peer.py", "test_gradients_of_magnitudes_are_finite_at_silence"),
     "an array window does not survive saving": (
@@ -38,15 +41,15 @@ FAULTS = {
     "Phase has NaN gradients at silence": ("layers/test_phase.py", "test_phase_and_gradient_are_zero_at_silence"),
     "input of rank 2 gives nonsense": (
         "layers/test_stft.py",
-        "test_another_rank_than_three_is_refused_with_the_layout",
+        "test_any_rank_but_three_is_refused_with_the_layout",
     ),
     "512 with a hop of 512 reconstructs wrongly": (
         "composed/test_stfts.py",
-        "test_kapres_case_that_reconstructs_wrongly_without_a_word_is_refused",
+        "test_a_hop_that_kapre_silently_reconstructs_wrongly_is_refused",
     ),
     "mag_phase concatenates along frequency": (
         "composed/test_stfts.py",
-        "test_with_channels_first_the_parts_are_joined_along_the_channels",
+        "test_parts_are_concatenated_along_the_channels_with_channels_first",
     ),
     "Delta raises with more than one channel": (
         "layers/test_delta.py",
@@ -58,9 +61,9 @@ FAULTS = {
     ),
     "odd n_fft gives a wrong filterbank": (
         "composed/test_spectrograms.py",
-        "test_bands_of_a_transform_of_odd_length_are_where_its_bins_are",
+        "test_bands_of_an_odd_transform_length_match_its_bins",
     ),
-    "win_length beyond n_fft truncates": ("signal/test_framing.py", "test_impossible_sizes_are_refused"),
+    "win_length beyond n_fft truncates": ("signal/test_framing.py", "test_invalid_sizes_are_refused"),
     "mu-law does not clip": ("layers/test_mu_law.py", "test_samples_beyond_full_scale_are_clipped_unlike_kapre"),
     "TFLite crashes for two channels": ("export/test_tflite.py", "test_a_converted_feature_agrees_with_the_layer"),
     "plain layers do not convert": ("export/test_tflite.py", "test_a_whole_model_converts_with_its_weights"),
@@ -73,18 +76,18 @@ FAULTS = {
     "offline padding is not online padding": ("parity/test_doors.py", "test_precomputed_features_equal_the_layer"),
     "a cache is found by its name alone": (
         "feature_sets/test_records.py",
-        "test_another_config_is_refused_with_what_differs",
+        "test_another_config_is_refused_and_the_differences_are_listed",
     ),
     "stored features carry no config": (
         "feature_sets/test_feature_set.py",
-        "test_dataset_json_holds_what_the_design_lists",
+        "test_dataset_json_has_every_field",
     ),
     "a second run duplicates data": ("doors/test_beam.py", "test_a_second_run_writes_the_same_bytes"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_fault_of_a_peer_has_its_test(fault):
+def test_every_fault_of_a_peer_has_a_test(fault):
     file, name = FAULTS[fault]
     tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -1,4 +1,4 @@
-"""Features with two channels for each of the clip go through every door with equal bits."""
+"""Features with two quantities per channel have the same bits through every door."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from audiopipe.verification.set_check import verify
 
 CLIPS = Path(__file__).parents[2] / "examples" / "audio"
 NAMES = ("array/three-channels.wav", "chirp.wav", "speech.flac", "music/strings-stereo.ogg")
-# 129 bins are no multiple of a SIMD register, which is where plain TensorFlow's logarithm and atan2 differ.
+# 129 bins do not fill SIMD registers, and TensorFlow's own logarithm and atan2 round their tails differently.
 SIZES = {"sample_rate": 8000, "n_fft": 256, "win_length": 200, "hop_length": 150}
 CASES = {
     "stft": (configs.Stft, {}),
@@ -24,7 +24,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Links to a few clips, of which one has three channels and one has two."""
+    """Folder of links to a few clips. One has two channels and one has three."""
     folder = tmp_path_factory.mktemp("clips")
     for name in NAMES:
         (folder / Path(name).name).symlink_to(CLIPS / name)
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def case(request, folder):
-    """A transform, and the feature of every clip by the composed layer."""
+    """Transform, and the feature of every clip by the composed layer."""
     cls, arguments = CASES[request.param]
     transform = Transform(cls(**SIZES, **arguments))
     layer = transform.config.layer()
@@ -48,7 +48,7 @@ def assert_equal(found, expected):
         np.testing.assert_array_equal(found[name], feature, err_msg=name)
 
 
-def test_a_mono_feature_has_two_channels(case):
+def test_the_feature_of_a_mono_clip_has_two_channels(case):
     transform, expected = case
     assert all(feature.shape[1:] == (129, 2) and len(feature) > 10 for feature in expected.values())
     assert transform.config.feature_channels == 2
@@ -59,7 +59,7 @@ def test_transform_equals_the_layer(case, folder):
     assert_equal({name: transform(transform.read(folder / name)) for name in expected}, expected)
 
 
-def test_tf_data_one_by_one_and_in_padded_batches_equals_the_layer(case, folder):
+def test_tf_data_equals_the_layer_one_by_one_and_in_padded_batches(case, folder):
     transform, expected = case
     clips = tfdata.from_audio(folder, transform.config)
     features = clips.map(transform)

@@ -1,4 +1,4 @@
-"""`WhisperLogMel` has the numbers of `transformers.WhisperFeatureExtractor`, and the same bits through every door."""
+"""`WhisperLogMel` equals `transformers.WhisperFeatureExtractor` and has the same bits through every door."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PATHS = ["torch", "numpy"]
 
 @pytest.fixture(scope="module")
 def whole():
-    """Features of clips as long as they are, of which short ones are soon computed."""
+    """Transform without chunks, which is fast for short clips."""
     return Transform(configs.WhisperLogMel(chunk_seconds=None, output_data_format="channels_last"))
 
 
@@ -34,7 +34,7 @@ def transform(request):
 
 @pytest.fixture(params=PATHS)
 def peer(request, monkeypatch):
-    """Features of one path of the extractor, `[frames, n_mels]`."""
+    """Function that computes features `[frames, n_mels]` with the torch or the NumPy code of the extractor."""
     if request.param == "torch":
         pytest.importorskip("torch")
     monkeypatch.setattr(extraction, "is_torch_available", lambda: request.param == "torch")
@@ -56,7 +56,7 @@ def assert_equal(found, expected):
         np.testing.assert_array_equal(found[name], feature, err_msg=name)
 
 
-def test_recordings_have_the_numbers_of_the_extractor(transform, folder, expected, peer):
+def test_recordings_equal_the_extractor(transform, folder, expected, peer):
     for name, feature in expected.items():
         theirs = peer(transform.read(folder / name)[:, 0], transform.config.n_mels)
         assert feature.shape == (*theirs.shape, 1)
@@ -64,20 +64,20 @@ def test_recordings_have_the_numbers_of_the_extractor(transform, folder, expecte
 
 
 @pytest.mark.parametrize("samples", [1, 201, 8000, 479_640, 479_841, 479_999, CHUNK, CHUNK + 20_000])
-def test_a_clip_of_any_length_is_padded_or_cut_as_the_extractor_does(samples, peer):
+def test_a_clip_of_any_length_is_padded_or_cut_as_in_the_extractor(samples, peer):
     clip = noise(samples)
     np.testing.assert_allclose(Transform("whisper-80")(clip)[..., 0], peer(clip), rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-7, 1e-4, 1.0, 1000.0])
-def test_silence_and_loud_clips_have_the_numbers_of_the_extractor(level, peer):
+def test_silent_and_loud_clips_equal_the_extractor(level, peer):
     clip = noise(20_000, level=level)
     clip[10_000:] *= 1e-3
     np.testing.assert_allclose(Transform("whisper-80")(clip)[..., 0], peer(clip), rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("samples", [201, 319, 320, 16_000, 33_333])
-def test_a_clip_that_is_not_padded_has_the_numbers_of_the_extractor(whole, samples, peer):
+def test_a_clip_that_is_not_padded_equals_the_extractor(whole, samples, peer):
     clip = noise(samples)
     theirs = peer(clip, padding="do_not_pad", truncation=False)
     feature = whole(clip)[..., 0]
@@ -87,7 +87,7 @@ def test_a_clip_that_is_not_padded_has_the_numbers_of_the_extractor(whole, sampl
 
 @pytest.mark.parametrize("peer", ["numpy"], indirect=True)
 @pytest.mark.parametrize("samples", [160, 177, 200])
-def test_a_clip_shorter_than_its_reflection_is_reflected_again_as_on_the_path_of_numpy(whole, samples, peer):
+def test_a_clip_shorter_than_its_reflection_is_reflected_repeatedly_as_with_numpy(whole, samples, peer):
     clip = noise(samples)
     theirs = peer(clip, padding="do_not_pad", truncation=False)
     np.testing.assert_allclose(whole(clip)[..., 0], theirs, rtol=0, atol=TOLERANCE)
@@ -95,7 +95,7 @@ def test_a_clip_shorter_than_its_reflection_is_reflected_again_as_on_the_path_of
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 8000) | st.integers(7500, 9000), st.integers(0, 9), st.sampled_from([1.0, 1e-3, 0.0]))
-def test_frames_that_are_not_computed_have_the_bits_of_the_whole_computation(samples, seed, level):
+def test_skipped_frames_have_the_bits_of_a_full_computation(samples, seed, level):
     layer, chunk = _layer_of_half_a_second(), 8000
     clip = noise(min(samples, 9000), seed, level)[:chunk]
     padded = np.pad(clip, (0, chunk - len(clip)))
@@ -106,17 +106,17 @@ def _layer_of_half_a_second():
     return configs.WhisperLogMel(chunk_seconds=0.5, output_data_format="channels_last").layer()
 
 
-def test_a_padded_chunk_of_thirty_seconds_has_the_bits_of_the_whole_computation(transform):
+def test_a_padded_chunk_of_thirty_seconds_has_the_bits_of_a_full_computation(transform):
     for samples in (1, 159_999, 479_640):
         clip = noise(samples)
         whole = transform(np.pad(clip, (0, CHUNK - samples)))
         np.testing.assert_array_equal(transform(clip).view(np.uint32), whole.view(np.uint32))
 
 
-def test_only_frames_that_meet_the_clip_are_computed(monkeypatch):
+def test_only_frames_that_overlap_the_clip_are_computed(monkeypatch):
     seen, rfft = [], tf.signal.rfft
     monkeypatch.setattr(tf.signal, "rfft", lambda frames, length: seen.append(frames.shape[-2]) or rfft(frames, length))
-    tf.function(registry.get("whisper-80").layer())(tf.constant(noise(16_000)[None, :, None]))  # of a known length
+    tf.function(registry.get("whisper-80").layer())(tf.constant(noise(16_000)[None, :, None]))
     assert 102 <= seen[-1] <= 103
 
 
@@ -132,7 +132,7 @@ def test_a_batch_with_lengths_has_the_bits_of_its_clips(transform):
         np.testing.assert_array_equal(feature, transform(clip))
 
 
-def test_a_saved_layer_gives_the_same_bits_and_knows_its_frames(tmp_path):
+def test_a_saved_layer_has_the_same_bits_and_a_known_number_of_frames(tmp_path):
     inputs = keras.Input((None, 1))
     model = keras.Model(inputs, registry.get("whisper-80").layer()(inputs))
     assert model.output_shape == (None, 3000, 80, 1)

@@ -1,4 +1,4 @@
-"""Filterbanks cut into parts, and products with them."""
+"""Filterbanks that are split into parts, and products with them."""
 
 import librosa
 import numpy as np
@@ -12,8 +12,8 @@ from audiopipe.signal import filterbank_blocks, filterbanks, ops
 MEL = {"sample_rate": 22050, "n_freq": 1025, "n_mels": 128}
 
 
-def put_together(parts, shape):
-    """The filterbank that was cut into some parts."""
+def joined(parts, shape):
+    """Joins the parts of a filterbank."""
     whole, band = np.zeros(shape, np.float32), 0
     for first, weights in parts:
         whole[first : first + weights.shape[0], band : band + weights.shape[1]] = weights
@@ -23,12 +23,12 @@ def put_together(parts, shape):
 
 
 @given(n_freq=st.integers(1, 1500), n_bands=st.integers(1, 300), width=st.integers(1, 400), seed=st.integers(0, 9))
-def test_parts_hold_every_weight_where_it_was(n_freq, n_bands, width, seed):
+def test_parts_keep_every_weight_at_its_place(n_freq, n_bands, width, seed):
     starts = np.sort(np.random.default_rng(seed).integers(-width, n_freq, n_bands))
     frequencies = np.arange(n_freq)[:, None]
     filterbank = np.float32(1 + frequencies) * ((frequencies >= starts) & (frequencies < starts + width))
     parts = filterbank_blocks.parts(filterbank)
-    assert np.array_equal(put_together(parts, filterbank.shape), filterbank)
+    assert np.array_equal(joined(parts, filterbank.shape), filterbank)
     assert len(parts) == 1 or sum(weights.size for _, weights in parts) <= filterbank.size * 2 / 3
 
 
@@ -42,11 +42,11 @@ def test_parts_hold_every_weight_where_it_was(n_freq, n_bands, width, seed):
         (np.ones((1025, 128), np.float32), 1),
     ],
 )
-def test_only_great_filterbanks_with_mostly_zeros_are_cut(filterbank, count):
+def test_only_large_filterbanks_with_mostly_zeros_are_split(filterbank, count):
     assert len(filterbank_blocks.parts(filterbank)) == count
 
 
-def test_bands_without_any_weight_are_zero():
+def test_bands_without_weights_are_zero():
     filterbank = (filterbanks.mel(**MEL) * (np.arange(128) < 32)).astype(np.float32)
     bands = ops.apply_in_parts(tf.ones([3, 1025]), tf.constant(filterbank), filterbank_blocks.parts(filterbank)).numpy()
     assert bands.shape == (3, 128)
@@ -55,7 +55,7 @@ def test_bands_without_any_weight_are_zero():
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_products_with_parts_equal_those_in_float64_and_have_the_same_bits_for_every_batch(data_format):
+def test_products_with_parts_equal_float64_and_do_not_depend_on_the_batch(data_format):
     filterbank = filterbanks.mel(**MEL).astype(np.float32)
     parts = filterbank_blocks.parts(filterbank)
     values = np.random.default_rng(0).uniform(0, 10, (5, 2, 40, 1025)).astype(np.float32)
@@ -74,7 +74,7 @@ def test_products_with_parts_equal_those_in_float64_and_have_the_same_bits_for_e
         assert np.array_equal(alone[0, 0], bands[clip, channel, frames])
 
 
-def test_the_gradients_of_parts_are_those_of_the_whole_filterbank():
+def test_gradients_of_parts_equal_those_of_the_whole_filterbank():
     filterbank = filterbanks.mel(**MEL).astype(np.float32)
     spectrogram = tf.constant(np.random.default_rng(0).uniform(0, 10, (3, 7, 1025)).astype(np.float32))
     upstream = np.random.default_rng(1).standard_normal((3, 7, 128)).astype(np.float32)

@@ -35,18 +35,18 @@ def test_windows_of_even_length_equal_those_of_scipy(name, length):
     np.testing.assert_allclose(windows.window(f"{name}_window", length), expected, rtol=0, atol=1e-12)
 
 
-def test_without_a_name_the_window_is_hann():
+def test_the_default_window_is_hann():
     np.testing.assert_allclose(windows.window(None, 4), [0, 0.5, 1, 0.5], atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ["hann", "boxcar", "", 3])
-def test_an_unknown_window_is_refused_with_the_known_ones(name):
+def test_an_unknown_window_is_refused_and_known_ones_are_listed(name):
     with pytest.raises(ArgumentError, match=f"window_name must be one of 'hann_window', .*window_name={name!r}"):
         windows.window(name, 4)
 
 
 @pytest.mark.parametrize("name", EVEN_LENGTH)
-def test_windows_made_of_halves_refuse_an_odd_length(name):
+def test_kaiser_bessel_derived_and_vorbis_windows_refuse_an_odd_length(name):
     with pytest.raises(ArgumentError, match=f"{name} needs an even win_length. Received: win_length=401. Use 402"):
         windows.window(name, 401)
 
@@ -75,17 +75,17 @@ def test_mel_filterbank_equals_librosa(sample_rate, n_fft, n_mels, f_min, f_max,
     ).T
     actual = filterbanks.mel(sample_rate, n_fft // 2 + 1, n_mels, f_min, f_max, htk, norm, n_fft)
     assert actual.dtype == np.float64
-    # The filters are as small as 0.001 under the Slaney norm, so the 1e-6 that counts is relative.
+    # The relative tolerance matters: under the Slaney norm the filters are as small as 0.001.
     np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_without_a_transform_length_bins_are_those_of_the_even_one():
+def test_the_default_transform_length_is_even():
     expected = librosa.filters.mel(sr=16000, n_fft=512, n_mels=40, dtype=np.float64).T
     np.testing.assert_allclose(filterbanks.mel(16000, 257, 40), expected, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("norm", ["slaney", 2])
-def test_mel_filters_between_two_bins_are_zero_and_warn(norm):
+def test_mel_filters_between_two_bins_are_zero_with_a_warning(norm):
     with pytest.warns(UserWarning, match=r"(\d+) of 128 mel filters reach no frequency bin") as caught:
         filters = filterbanks.mel(16000, 129, 128, norm=norm)
     empty = np.flatnonzero(filters.sum(axis=0) == 0)
@@ -94,14 +94,14 @@ def test_mel_filters_between_two_bins_are_zero_and_warn(norm):
     assert np.isfinite(filters).all()
 
 
-def test_mel_filters_that_all_reach_a_bin_do_not_warn():
+def test_mel_filters_that_all_reach_a_bin_give_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         filters = filterbanks.mel(16000, 257, 40)
     assert (filters.max(axis=0) > 0).all()
 
 
-def test_mel_centres_and_their_inverse_equal_librosa():
+def test_mel_scale_its_inverse_and_edges_equal_librosa():
     hertz = np.array([0.0, 440.0, 999.9, 1000.0, 1000.1, 8000.0])
     for htk in (False, True):
         mels = filterbanks.hertz_to_mel(hertz, htk)
@@ -127,21 +127,21 @@ def test_log_frequency_filterbank_equals_the_formula(sample_rate, n_fft, n_bins,
 
 
 def test_every_log_frequency_filter_sums_to_one():
-    # In float32 one of these 84 vanishes.
+    # One of these 84 filters vanishes in float32.
     filters = filterbanks.log(22050, 1025)
     assert filters.shape == (1025, 84)
     np.testing.assert_allclose(filters.sum(axis=0), 1, rtol=1e-12)
     assert (filters.astype(np.float32).sum(axis=0) > 0.999).all()
 
 
-def test_log_frequency_filters_start_at_c1_unless_told_otherwise():
+def test_log_frequency_filters_start_at_c1_by_default():
     expected = references.log_filterbank(22050, 2048, 84, 12, librosa.note_to_hz("C1"), 0.125)
     np.testing.assert_allclose(filterbanks.log(22050, 1025), expected, rtol=0, atol=1e-6)
     np.testing.assert_allclose(filterbanks.log_frequencies(3, 1, None), [32.70319566, 65.40639132, 130.81278264])
 
 
-def test_log_frequency_filters_that_no_bin_reaches_are_zero_and_named():
-    # Filter 0 is on the first bin, 31.25 Hz; filter 1 is a semitone above it and a hundred deviations away.
+def test_log_frequency_filters_that_reach_no_bin_are_zero_and_named_in_a_warning():
+    # Filter 0 is centred on the first bin, 31.25 Hz. Filter 1 is a semitone above it: a hundred standard deviations.
     with pytest.warns(
         UserWarning, match=r"2 of 3 .* always be zero: 1 \(33\.1 Hz\), 2 \(35\.1 Hz\)\. .*31\.2 Hz apart"
     ):
@@ -150,7 +150,7 @@ def test_log_frequency_filters_that_no_bin_reaches_are_zero_and_named():
     assert np.isfinite(filters).all()
 
 
-def test_many_empty_filters_are_counted_and_the_first_five_named():
+def test_the_warning_counts_all_empty_filters_and_names_the_first_five():
     with pytest.warns(
         UserWarning, match=r"zero: 0 \(32\.7 Hz\), 1 .*, 4 \(41\.2 Hz\) and \d+ more\. Bins are 172\.3 Hz apart"
     ):
@@ -179,7 +179,7 @@ def test_log_frequencies_may_end_at_nyquist():
         ({"f_min": float("nan")}, "f_min=nan"),
     ],
 )
-def test_impossible_arguments_of_both_filterbanks_are_refused(filterbank, arguments, message):
+def test_invalid_arguments_of_both_filterbanks_are_refused(filterbank, arguments, message):
     with pytest.raises(ArgumentError, match=message):
         filterbank(**{"sample_rate": 16000, "n_freq": 257, **arguments})
 
@@ -198,7 +198,7 @@ def test_impossible_arguments_of_both_filterbanks_are_refused(filterbank, argume
         ({"norm": float("nan")}, "norm=nan"),
     ],
 )
-def test_impossible_mel_arguments_are_refused(arguments, message):
+def test_invalid_mel_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         filterbanks.mel(**{"sample_rate": 16000, "n_freq": 257, "n_mels": 40, **arguments})
 
@@ -214,13 +214,13 @@ def test_impossible_mel_arguments_are_refused(arguments, message):
         ({"n_freq": 1}, "n_freq must be at least 2"),
     ],
 )
-def test_impossible_log_frequency_arguments_are_refused(arguments, message):
+def test_invalid_log_frequency_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         filterbanks.log(**{"sample_rate": 22050, "n_freq": 1025, **arguments})
 
 
 @pytest.mark.parametrize("sizes", [(8000, 129, 20, 125.0, 3800.0), (16000, 1025, 128, 20.0, 8000.0)])
-def test_the_mel_filterbank_of_keras_equals_its_formula_and_that_of_tf_signal(sizes):
+def test_the_mel_filterbank_of_keras_equals_its_formula_and_tf_signal(sizes):
     rate, n_freq, n_mels, low, high = sizes
     actual = filterbanks.linear_to_mel(rate, n_freq, n_mels, low, high)
     np.testing.assert_allclose(actual, references.keras_mel_matrix(*sizes), rtol=0, atol=1e-11)
@@ -228,7 +228,7 @@ def test_the_mel_filterbank_of_keras_equals_its_formula_and_that_of_tf_signal(si
     np.testing.assert_allclose(actual, peer, rtol=0, atol=1e-11)
 
 
-def test_the_mel_filterbank_of_keras_tells_of_empty_filters_and_wrong_edges():
+def test_the_mel_filterbank_of_keras_warns_of_empty_filters_and_refuses_wrong_edges():
     with pytest.warns(UserWarning, match=r"of 60 mel filters reach no frequency bin"):
         filterbanks.linear_to_mel(8000, 65, 60)
     with pytest.raises(ArgumentError, match=r"upper_edge_hertz must be .*4000 Hz. Received: upper_edge_hertz=4001"):
@@ -236,13 +236,13 @@ def test_the_mel_filterbank_of_keras_tells_of_empty_filters_and_wrong_edges():
 
 
 @pytest.mark.parametrize("values", [[1, 2.5], (1.0, 2.5), np.float32([1, 2.5]), tf.constant([1.0, 2.5])])
-def test_a_window_given_by_its_values_becomes_plain_numbers(values):
+def test_the_values_of_a_custom_window_become_python_floats(values):
     window = windows.custom_window("window", values, 2)
     assert window == (1.0, 2.5)
     assert {type(value) for value in window} == {float}
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]], "hann", [1.0, "a"], [1.0, float("inf")], 3.0])
-def test_other_values_are_no_window(values):
+def test_invalid_values_of_a_custom_window_are_refused(values):
     with pytest.raises(ArgumentError, match=r"window must be .*Received: window"):
         windows.custom_window("window", values, 2)

@@ -1,4 +1,4 @@
-"""Tensor operations: values against NumPy, and bits that depend on nothing but the value."""
+"""Tensor operations: values against NumPy, and bits that depend on the value alone."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_log10_equals_numpy(dtype, tolerance):
 
 @given(st.floats(2**-100, 2**100, width=32), st.integers(1, 70), st.integers(0, 69), st.sampled_from([1.0, 10.0]))
 @settings(max_examples=60, deadline=None)
-def test_log10_has_the_same_bits_wherever_a_value_stands(value, size, place, factor):
+def test_log10_has_the_same_bits_at_every_position(value, size, place, factor):
     values = np.full(size, 0.3, np.float32)
     values[place % size] = value
     alone = ops.log10(np.float32([value]), factor).numpy()[0]
@@ -49,11 +49,11 @@ def test_log10_has_the_same_bits_in_a_graph():
     assert np.array_equal(graph(values), ops.log10(values, 10))
 
 
-def test_log10_keeps_a_shape_without_values():
+def test_log10_keeps_the_shape_of_an_empty_tensor():
     assert ops.log10(np.zeros([2, 0, 3], np.float32)).shape == (2, 0, 3)
 
 
-def test_the_gradient_of_log10_is_that_of_the_formula():
+def test_the_gradient_of_log10_equals_the_formula():
     values = tf.constant([0.5, 1.0, 20.0])
     with tf.GradientTape() as tape:
         tape.watch(values)
@@ -113,7 +113,7 @@ def test_apply_filterbank_equals_the_product_in_float64():
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.complex64, 2e-7), (np.complex128, 4e-16)])
-def test_magnitudes_from_229_decibels_below_full_scale_to_380_above_equal_pythagoras(dtype, tolerance):
+def test_magnitudes_from_229_decibels_below_full_scale_to_373_above_equal_numpy_hypot(dtype, tolerance):
     lengths = np.geomspace(2.0**-38, 2.0**62, 1001)
     values = (lengths * np.exp(1j * np.linspace(0, 50, 1001))).astype(dtype)
     wide = values.astype(np.complex256)
@@ -121,7 +121,7 @@ def test_magnitudes_from_229_decibels_below_full_scale_to_380_above_equal_pythag
 
 
 @pytest.mark.parametrize(("dtype", "smallest"), [(np.complex64, 2.0**-50), (np.complex128, 2.0**-498)])
-def test_magnitudes_that_no_one_can_hear_are_zero_and_those_of_infinite_values_are_not_finite(dtype, smallest):
+def test_inaudible_magnitudes_are_zero_and_those_of_infinite_values_are_not_finite(dtype, smallest):
     quiet = np.array([0, smallest, -1j * smallest, smallest * (0.7 - 0.7j), smallest / 2**20], dtype)
     np.testing.assert_array_equal(ops.magnitude(quiet), 0)
     assert ops.magnitude(np.array([2 * smallest], dtype)).numpy()[0] > smallest
@@ -130,7 +130,7 @@ def test_magnitudes_that_no_one_can_hear_are_zero_and_those_of_infinite_values_a
 
 @given(st.floats(2.0**-70, 2.0**60, width=32), st.floats(0, 7), st.integers(1, 70), st.integers(0, 69))
 @settings(max_examples=60, deadline=None)
-def test_a_magnitude_has_the_same_bits_wherever_it_stands_in_graphs_and_in_threads_of_tf_data(
+def test_a_magnitude_has_the_same_bits_at_every_position_in_graphs_and_in_threads_of_tf_data(
     length, angle, size, place
 ):
     values = np.full(size, 0.3 + 0.4j, np.complex64)
@@ -142,7 +142,7 @@ def test_a_magnitude_has_the_same_bits_wherever_it_stands_in_graphs_and_in_threa
     assert in_thread.numpy()[place % size] == alone
 
 
-def test_the_gradient_of_magnitudes_is_finite_everywhere_also_of_its_gradient():
+def test_first_and_second_gradients_of_magnitudes_are_finite():
     values = tf.constant(np.array([0, 1e-30, 3 + 4j, 1e18j], np.complex64))
     with tf.GradientTape() as outer:
         outer.watch(values)
@@ -179,7 +179,7 @@ def test_mix_down_has_the_same_bits_in_numpy_and_tensorflow_down_to_subnormal_sa
     np.testing.assert_allclose(mixed, audible.mean(axis=1, keepdims=True), rtol=0, atol=1e-6 * scale)
 
 
-def test_one_channel_is_not_mixed_down_however_quiet():
+def test_mix_down_does_not_change_one_channel_even_if_it_is_inaudible():
     quiet = random_values([50, 1]) * np.float32(1e-30)
     assert np.array_equal(ops.mix_down(quiet), quiet)
     assert np.array_equal(conversion.mix_down(quiet), quiet)
@@ -205,7 +205,7 @@ def test_frames_are_slices_of_the_waveform(length, frame_length, hop_length, pad
 
 @given(st.floats(2**-60, 2**40, width=32), st.integers(1, 70), st.integers(0, 69), st.sampled_from([0.3, 1.5, 2.7]))
 @settings(max_examples=60, deadline=None)
-def test_power_has_the_same_bits_wherever_a_value_stands(value, size, place, exponent):
+def test_power_has_the_same_bits_at_every_position(value, size, place, exponent):
     values = np.full(size, 0.3, np.float32)
     values[place % size] = value
     alone = ops.power(tf.constant([np.float32(value)]), exponent).numpy()[0]

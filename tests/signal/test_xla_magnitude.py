@@ -1,4 +1,4 @@
-"""Magnitudes by XLA: only where they are worth it, and only with the bits of TensorFlow's operations."""
+"""Magnitudes compiled by XLA: only for large tensors, and only with the bits of TensorFlow's operations."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from audiopipe.signal.ops import xla_magnitude
 
 
 @pytest.fixture
-def asked_anew():
-    """What `agrees` found out is forgotten before and after the test."""
+def fresh_check():
+    """Clears the cached result of `agrees` before and after the test."""
     xla_magnitude.agrees.cache_clear()
     yield
     xla_magnitude.agrees.cache_clear()
@@ -23,7 +23,7 @@ def spectrogram(shape, seed=0):
 
 
 def is_compiled(graph):
-    """Whether anything in a graph or in the functions it calls is to be compiled by XLA."""
+    """Returns whether XLA compiles any part of a graph or of the functions that it calls."""
     return any("_XlaMustCompile" in function.attr for function in graph.graph.as_graph_def().library.function)
 
 
@@ -38,7 +38,7 @@ def test_compiled_magnitudes_have_the_bits_of_operations(shape):
     np.testing.assert_array_equal(graph(tf.constant(values)), ops.magnitude(values))
 
 
-def test_compiled_magnitudes_are_those_of_float64():
+def test_compiled_magnitudes_equal_float64():
     values = spectrogram((2, 131, 1025))
     np.testing.assert_allclose(
         magnitudes(values.shape)(tf.constant(values)), np.abs(values.astype(np.complex128)), rtol=3e-7, atol=1e-14
@@ -50,7 +50,7 @@ def test_compiled_magnitudes_are_those_of_float64():
     [((10, 201), tf.complex64), ((None, 131, 1025), tf.complex64), ((2, 131, 1025), tf.complex128)],
     ids=["few values", "an unknown size", "double precision"],
 )
-def test_what_is_not_worth_it_is_not_compiled(shape, dtype):
+def test_small_dynamic_and_double_precision_tensors_are_not_compiled(shape, dtype):
     assert not is_compiled(magnitudes(shape, dtype))
 
 
@@ -58,12 +58,12 @@ def without_xla(values):
     raise tf.errors.UnimplementedError(None, None, "Could not find compiler for platform Host")
 
 
-def rounded_otherwise(values):
+def rounded_differently(values):
     return tf.abs(values)
 
 
-@pytest.mark.parametrize("magnitude", [without_xla, rounded_otherwise])
-def test_nothing_is_compiled_where_xla_is_absent_or_gives_other_bits(magnitude, monkeypatch, asked_anew):
+@pytest.mark.parametrize("magnitude", [without_xla, rounded_differently])
+def test_nothing_is_compiled_if_xla_is_absent_or_rounds_differently(magnitude, monkeypatch, fresh_check):
     monkeypatch.setattr(xla_magnitude, "magnitude", magnitude)
     values = spectrogram((2, 131, 1025))
     graph = magnitudes(values.shape)
@@ -71,7 +71,7 @@ def test_nothing_is_compiled_where_xla_is_absent_or_gives_other_bits(magnitude, 
     np.testing.assert_array_equal(graph(tf.constant(values)), ops.magnitude(values))
 
 
-def test_the_trials_tell_a_fused_product_and_sum_from_two_roundings():
+def test_the_trial_values_distinguish_a_fused_multiply_add_from_two_roundings():
     trials = xla_magnitude._trials().numpy()
     with np.errstate(all="ignore"):
         fused = np.square(trials.real.astype(np.float64)) + np.square(trials.imag).astype(np.float64)
@@ -80,7 +80,7 @@ def test_the_trials_tell_a_fused_product_and_sum_from_two_roundings():
     assert differ[(twice > 1e-20) & (twice < 1e20)].mean() > 0.01
 
 
-def test_the_gradient_of_compiled_magnitudes_is_that_of_operations_and_zero_at_silence():
+def test_the_gradient_of_compiled_magnitudes_equals_that_of_operations_and_is_zero_at_silence():
     values = spectrogram((2, 131, 1025))
     values[0, :7] = 0
 

@@ -1,7 +1,7 @@
-"""The tensor operations that layers share, each bit-stable and with finite gradients.
+"""Tensor operations that layers share. They are bit-stable and have finite gradients.
 
-Bit-stable means that the result for a clip does not depend on the size of the batch, the clip's place in it, the rank,
-or the number of threads. Plain TensorFlow operations do not all have this property; each function says why.
+Bit-stable means that the result for a clip does not depend on the batch size, the clip's position in the batch, the
+rank, or the number of threads. Not every TensorFlow operation has this property; each function here explains why.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Logarithms, exponentials and powers of single values."""
+"""Elementwise logarithms, exponentials and powers."""
 
 import math
 from collections.abc import Callable
@@ -6,29 +6,29 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-# Vectorised kernels treat the last few values of a buffer, those that do not fill a SIMD register, with other code and
-# so other rounding. 16 float32 fill the widest register of today's CPUs (AVX-512).
+# Vectorised kernels process the last few values of a buffer, which do not fill a SIMD register, with other code that
+# rounds differently. 16 float32 values fill the widest register of current CPUs (AVX-512).
 SIMD_WIDTH = 16
 
 
 def log10(values: tf.Tensor, factor: float = 1.0) -> tf.Tensor:
-    """`factor * log10(values)` of positive values, with the same bits wherever a value stands in memory.
+    """Computes `factor * log10(values)` of positive values, with the same bits at every position in memory.
 
-    The factor belongs to the operation because a graph folds two constant factors into one, with other rounding than
-    the same two products done eagerly.
+    The factor is an argument because a graph folds two constant factors into one, which rounds differently from two
+    eager products.
     """
     return in_whole_registers(lambda x: tf.math.log(x) * tf.constant(factor / math.log(10), x.dtype), values)
 
 
 def power(values: tf.Tensor, exponent: float) -> tf.Tensor:
-    """`values ** exponent` of values that are not negative, with the same bits wherever a value stands in memory.
+    """Computes `values ** exponent` of non-negative values, with the same bits at every position in memory.
 
-    A graph replaces the exponents 0.5, 2 and 3 by a root and products, an eager call does not: so they are written as
-    such here. The gradient at zero is zero, also where that of the formula is infinite.
+    The exponents 0.5, 2 and 3 are computed as a root and as products, because a graph replaces them so and an eager
+    call does not. The gradient at zero is zero, even for exponents below 1.
 
     Args:
-        values: Not negative. Subnormal values count as zero.
-        exponent: Greater than 0.
+        values: Non-negative tensor. Subnormal values count as zero.
+        exponent: Exponent, greater than 0.
     """
     if exponent == 1:
         return values
@@ -46,21 +46,21 @@ def power(values: tf.Tensor, exponent: float) -> tf.Tensor:
 
 
 def log1p(values: tf.Tensor) -> tf.Tensor:
-    """`log(1 + values)` of values above -1, with the same bits wherever a value stands in memory."""
+    """Computes `log(1 + values)` of values above -1, with the same bits at every position in memory."""
     return in_whole_registers(tf.math.log1p, values)
 
 
 def expm1(values: tf.Tensor) -> tf.Tensor:
-    """`exp(values) - 1`, with the same bits wherever a value stands in memory."""
+    """Computes `exp(values) - 1`, with the same bits at every position in memory."""
     return in_whole_registers(tf.math.expm1, values)
 
 
 def in_whole_registers(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor) -> tf.Tensor:
-    """Apply a function of single values to a buffer that is filled up to a multiple of the SIMD width with ones.
+    """Applies an elementwise function to a buffer, padded with ones to a multiple of the SIMD width.
 
-    Kernels such as `tf.math.log` and `tf.pow` round the tail of a buffer, where it fills no register, differently from
-    the rest. So filled, a value has the same result wherever it stands. Nothing is filled up where the known part of
-    the shape says that the buffer is full: with 80 mels, for example, for any number of frames.
+    Kernels such as `tf.math.log` and `tf.pow` round the tail of a buffer, which does not fill a register, differently
+    from the rest. In a padded buffer, the result of a value does not depend on its position. The padding is skipped if
+    the static dimensions already make the size a multiple, for example 80 mels with any number of frames.
     """
     if math.prod(size for size in values.shape if size is not None) % SIMD_WIDTH == 0:
         return function(values)

@@ -7,41 +7,42 @@ import tensorflow as tf
 
 
 def apply_filterbank(spectrogram: tf.Tensor, filterbank: tf.Tensor) -> tf.Tensor:
-    """Multiply the last axis with a matrix.
+    """Multiplies the last axis by a matrix.
 
-    `tf.matmul` and `tf.tensordot` round differently for other ranks, for a single frame and for other numbers of
-    threads; this form of `einsum` does not.
+    The rounding of `tf.matmul` and `tf.tensordot` depends on the rank, on the number of threads and on whether there
+    is a single frame. The rounding of this form of `einsum` does not.
 
     Args:
-        spectrogram: `[..., frequency]`.
-        filterbank: `[frequency, bins]`, of the same dtype.
+        spectrogram: Tensor of shape `[..., frequency]`.
+        filterbank: Tensor of shape `[frequency, bins]`, of the same dtype.
 
     Returns:
-        `[..., bins]`.
+        Tensor of shape `[..., bins]`.
     """
     return tf.einsum("...f,fm->...m", spectrogram, filterbank)
 
 
 def apply_in_parts(spectrogram: tf.Tensor, filterbank: tf.Tensor, parts: Sequence[tuple[int, np.ndarray]]) -> tf.Tensor:
-    """`apply_filterbank` with a filterbank that was cut into parts, without most of its zeros.
+    """Applies a filterbank part by part, without most of its zeros.
 
-    The gradient is that of the whole filterbank, in one product: to add those of the parts takes longer.
+    The gradient is one product with the whole filterbank, because adding the gradients of the parts takes longer.
 
     Args:
-        spectrogram: `[..., frequency]`.
-        filterbank: `[frequency, bins]`, of the same dtype.
-        parts: What `audiopipe.signal.filterbank_blocks.parts` gives of it. Fewer than two mean the whole.
+        spectrogram: Tensor of shape `[..., frequency]`.
+        filterbank: Tensor of shape `[frequency, bins]`, of the same dtype.
+        parts: Result of `audiopipe.signal.filterbank_blocks.parts`. With fewer than two parts, the whole filterbank is
+            applied.
 
     Returns:
-        `[..., bins]`.
+        Tensor of shape `[..., bins]`.
     """
     if len(parts) < 2:
         return apply_filterbank(spectrogram, filterbank)
 
     @tf.custom_gradient
     def product(spectrogram: tf.Tensor):
-        cut = [(spectrogram[..., first : first + len(weights)], tf.constant(weights)) for first, weights in parts]
-        bands = tf.concat([apply_filterbank(bins, weights) for bins, weights in cut], axis=-1)
+        blocks = [(spectrogram[..., first : first + len(weights)], tf.constant(weights)) for first, weights in parts]
+        bands = tf.concat([apply_filterbank(bins, weights) for bins, weights in blocks], axis=-1)
         return bands, lambda upstream: tf.einsum("...m,fm->...f", upstream, filterbank)
 
     return product(spectrogram)
@@ -53,16 +54,17 @@ def combine_bins(
     data_format: str,
     parts: Sequence[tuple[int, np.ndarray]] = (),
 ) -> tf.Tensor:
-    """Multiply the bins of a batch of spectrograms with a matrix, see `apply_filterbank`.
+    """Multiplies the bins of a batch of spectrograms by a matrix, see `apply_filterbank`.
 
     Args:
-        spectrogram: `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for `channels_first`.
-        matrix: `[bins, new bins]`, of the same dtype.
+        spectrogram: Tensor of shape `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for
+            `channels_first`.
+        matrix: Tensor of shape `[bins, new bins]`, of the same dtype.
         data_format: `"channels_last"` or `"channels_first"`.
-        parts: The matrix cut into parts, see `apply_in_parts`.
+        parts: Parts of the matrix, see `apply_in_parts`.
 
     Returns:
-        The same with `new bins`.
+        Tensor of the same shape, but with `new bins`.
     """
     if data_format == "channels_first":
         return apply_in_parts(spectrogram, matrix, parts)

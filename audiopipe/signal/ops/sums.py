@@ -6,15 +6,15 @@ from audiopipe import checks
 
 
 def pairwise_sum(values: tf.Tensor, axis: int = -1) -> tf.Tensor:
-    """Sum over an axis: one half is added to the other, until one value is left.
+    """Sums over an axis by adding one half to the other until one value is left.
 
-    `tf.reduce_sum` leaves the order of a sum, and so its rounding, to the machine, and a graph reorders a chain of
-    additions where it knows the shapes. Here a split stands between any two additions, so that their order is fixed,
-    and rounding errors grow with the logarithm of the size only.
+    The order of `tf.reduce_sum`, and so its rounding, depends on the machine, and a graph reorders a chain of additions
+    of known shapes. Here a split between any two additions fixes their order. Rounding errors grow only with the
+    logarithm of the size.
 
     Args:
-        values: Tensor whose size along `axis` is known and at least 1.
-        axis: The axis, which the result lacks.
+        values: Tensor with a static size of at least 1 along `axis`.
+        axis: The axis to sum over. The result does not have it.
     """
     size = values.shape[axis]
     while size > 1:
@@ -26,18 +26,20 @@ def pairwise_sum(values: tf.Tensor, axis: int = -1) -> tf.Tensor:
 
 
 def mix_down(waveform: tf.Tensor) -> tf.Tensor:
-    """Mean over the channels: added from the first to the last, then multiplied with the rounded reciprocal.
+    """Computes the mean over the channels: their sum from first to last, times the rounded reciprocal of their number.
 
-    Order and reciprocal are part of the definition: a sum of floats depends on its order, and a graph may replace a
-    division by a constant with such a product. The sum is a loop because a graph reorders a long chain of additions.
-    `audiopipe.audio.mix_down` is the same computation in NumPy, where subnormal numbers are computed with and here
-    are not: so samples below 2**-63 become zero first, unless there is nothing to add.
+    The order and the reciprocal are part of the definition, because a sum of floats depends on its order and a graph
+    may replace a division by a constant with such a product. The sum is a loop because a graph reorders a long chain of
+    additions.
+
+    `audiopipe.audio.mix_down` is the same computation in NumPy. NumPy computes with subnormal numbers and TensorFlow
+    does not. With two or more channels, samples below 2**-63 therefore become zero first.
 
     Args:
-        waveform: `[time, channels]`, with any number of channels, also an unknown one.
+        waveform: Tensor of shape `[time, channels]`. The number of channels may be unknown.
 
     Returns:
-        `[time, 1]`.
+        Tensor of shape `[time, 1]`.
     """
     if waveform.shape[-1] == 1:
         return waveform
@@ -51,15 +53,15 @@ def mix_down(waveform: tf.Tensor) -> tf.Tensor:
             (tf.constant(1), audible[:, 0]),
         )[1]
 
-    # A choice of branches, not of values: to look for inaudible samples takes a tenth of the time of a mel spectrogram.
+    # tf.cond, not tf.where: the search for inaudible samples takes a tenth of the time of a mel spectrogram.
     total = tf.cond(channels > 1, total_of_many, lambda: waveform[:, 0])
     return (total * (1 / tf.cast(channels, waveform.dtype)))[:, None]
 
 
 def without_inaudible(waveform: tf.Tensor) -> tf.Tensor:
-    """Samples with those below 2**-63, 380 dB below full scale, replaced by zero.
+    """Replaces samples below 2**-63, 380 dB below full scale, by zero.
 
-    Whether arithmetic takes a subnormal number for zero depends on the thread; see `audiopipe.audio.without_inaudible`.
+    Some threads flush subnormal numbers to zero and others do not; see `audiopipe.audio.without_inaudible`.
     """
     inaudible = tf.abs(waveform) < tf.constant(checks.QUIETEST_SAMPLE, waveform.dtype)
     return tf.where(inaudible, tf.zeros([], waveform.dtype), waveform)

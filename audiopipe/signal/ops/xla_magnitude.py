@@ -1,7 +1,7 @@
-"""Operations that XLA fuses into one pass over memory, where it gives the bits of the operations one by one.
+"""Magnitude that XLA fuses into one pass over memory, for machines where the bits are those of single operations.
 
-XLA compiles anew for each shape, in some 50 milliseconds. So only values are compiled whose shape a graph knows, and
-many of them.
+XLA compiles again for each shape, which takes about 50 milliseconds. It is therefore used only for large tensors whose
+shape the graph knows.
 """
 
 import functools
@@ -9,11 +9,11 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-FEWEST_VALUES = 1 << 17  # that are worth it: half a dozen seconds of sound at the usual settings
+FEWEST_VALUES = 1 << 17  # smallest tensor worth compiling: about 6 seconds of audio at the usual settings
 
 
 def is_worth_it(values: tf.Tensor) -> bool:
-    """Whether what is computed of `values` is to be compiled: in a graph, of many complex64 values of a known shape."""
+    """Returns whether to compile the magnitude of `values`: a large complex64 tensor of static shape, in a graph."""
     return (
         not tf.executing_eagerly()
         and values.dtype == tf.complex64
@@ -25,16 +25,16 @@ def is_worth_it(values: tf.Tensor) -> bool:
 
 @functools.partial(tf.function, jit_compile=True, autograph=False)
 def magnitude(spectrogram: tf.Tensor) -> tf.Tensor:
-    """Magnitude of complex64 values in one pass, which takes half the time of `operations`.
+    """Computes the magnitude of complex64 values in one pass, in half the time of `operations`.
 
-    A square and a sum would be fused into one instruction that rounds once and not twice. `relu`, which changes no
-    square, stands between them.
+    `relu` does not change a square. It keeps XLA from fusing a square and a sum into one instruction that rounds once
+    instead of twice.
 
     Args:
-        spectrogram: complex64, of a known shape.
+        spectrogram: complex64 tensor of static shape.
 
     Returns:
-        float32 of the same shape.
+        float32 tensor of the same shape.
     """
     real, imaginary = tf.math.real(spectrogram), tf.math.imag(spectrogram)
     squares = tf.nn.relu(real * real) + tf.nn.relu(imaginary * imaginary)
@@ -42,33 +42,37 @@ def magnitude(spectrogram: tf.Tensor) -> tf.Tensor:
 
 
 def operations(spectrogram: tf.Tensor) -> tf.Tensor:
-    """Magnitude of complex values: what `magnitude` has to agree with, of any precision and shape."""
+    """Computes the magnitude of complex values of any precision and shape. `magnitude` must return the same bits."""
     squares = tf.math.real(tf.math.squared_difference(spectrogram, tf.zeros([], spectrogram.dtype)))
     return tf.sqrt(tf.nn.relu(squares - tf.constant(smallest_square(squares.dtype))))
 
 
 def smallest_square(dtype: tf.DType) -> np.floating:
-    """What is subtracted from squares, far above subnormal numbers: 2**-100, in double precision 2**-996."""
+    """Returns the constant that is subtracted from squares: 2**-100, or 2**-996 in double precision.
+
+    It is far above subnormal numbers.
+    """
     numbers = np.finfo(dtype.as_numpy_dtype)
     return numbers.tiny * numbers.dtype.type(2.0**26)
 
 
 @functools.cache
 def agrees() -> bool:
-    """Whether XLA is there, and gives the bits of `operations` on this machine: asked once in a process.
+    """Returns whether XLA is available and reproduces the bits of `operations` on this machine.
 
-    That it does is a property of today's XLA on today's processors. Features must not depend on it.
+    Another version of XLA or another processor may round differently, and features must not depend on that. The check
+    runs once per process.
     """
     with tf.init_scope():
         try:
             compiled = magnitude(_trials()).numpy()
-        except tf.errors.OpError:  # TensorFlow may be built without it
+        except tf.errors.OpError:  # TensorFlow may be built without XLA
             return False
         return np.array_equal(compiled, operations(_trials()).numpy(), equal_nan=True)
 
 
 def _trials() -> tf.Tensor:
-    """Complex numbers of every size, special ones among them; no multiple of any register's width."""
+    """Returns complex numbers of every magnitude, and special values. Their number fills no SIMD register exactly."""
     draw = np.random.default_rng(0)
     parts = draw.standard_normal((2, 9973)) * 2.0 ** draw.integers(-80, 80, (2, 9973))
     special = [0.0, -0.0, np.inf, -np.inf, np.nan, 2.0**-50, 2.0**63, 1e-45]
