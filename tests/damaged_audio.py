@@ -1,4 +1,4 @@
-"""Damaged audio files of ten kinds, made from good clips."""
+"""Damaged audio files of ten kinds, made from intact clips."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-# Each kind, with the stage at which reading such a file fails.
+# Kinds of damage, with the stage at which reading such a file fails.
 KINDS = {
     "truncated header": "decode",
     "truncated data": "decode",
@@ -25,16 +25,16 @@ KINDS = {
 
 
 def damage(kind, path, rng):
-    """Replace a good clip by a damaged file of the same name.
+    """Replaces an intact clip by a damaged file of the same name.
 
-    Two kinds cannot be made as they happen. Root may read what nobody may, so for root a clip without permission
-    becomes a socket, which can be listed and not opened. A clip that vanishes after it was listed becomes a link to
-    nothing, which can be listed as well; what needs its size finds it missing.
+    Two kinds are simulated. Root can read files without permission, so for root the clip becomes a socket, which can be
+    listed but not opened. A clip that vanishes after it was listed becomes a dangling link, which can be listed as
+    well. Code that needs its size finds it missing.
 
     Args:
         kind: One of `KINDS`.
-        path: A clip that soundfile reads, of at least 100 samples.
-        rng: A NumPy generator.
+        path: A clip of at least 100 samples that soundfile can read.
+        rng: A NumPy random generator.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -72,7 +72,7 @@ def damage(kind, path, rng):
 
 
 def _wav(path):
-    """The clip as a WAV file of 16 bits, whose header has 44 bytes: the format's 20, the rate's 24, the data's 40."""
+    """Returns the clip as a 16-bit WAV file with a header of 44 bytes."""
     samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
     channels = samples.shape[1]
     header = struct.pack("<4sI4s4sI", b"RIFF", 36 + samples.nbytes, b"WAVE", b"fmt ", 16)

@@ -1,4 +1,4 @@
-"""Audio files and bytes -> samples at a sample rate."""
+"""Decoding of audio files and bytes to samples at a given sample rate."""
 
 import lazy_loader
 

@@ -1,21 +1,22 @@
-"""Whether an audio file is shorter than its container says.
+"""Completeness checks of audio containers.
 
-Of most formats libsndfile decodes as much as there is, and what was cut off is silently missing from the clip. The
-rules, by the first bytes of the file:
+libsndfile decodes truncated files of most formats without an error, and the clip silently lacks its end. The checks
+here find such files. The first bytes of a file select its rule:
 
-- WAV (RIFF, RIFX, RF64), W64, AIFF, AIFC, AU and CAF: the data chunk must be as long as its header says. A missing pad
-  byte behind it is fine. Sizes that a program writes into a pipe, where it cannot come back to mend them, mean that the
-  length is unknown: 0, -1, and those at most 8 kB below 2 GiB, 4 GiB or SoX's 0x7F000008 for AIFF.
-- Ogg (Vorbis, Opus, FLAC): the last page must be complete and bear the end-of-stream flag that RFC 3533 demands.
-- MP3: if the first frame is a Xing, Info or VBRI header with a number of bytes, there must be as many, and the last
-  frame must be complete. Tags (ID3, APE, Lyrics3) are no frames.
-- FLAC and all other formats: no opinion. For FLAC `audiopipe.audio` compares the number of samples instead.
+- WAV (RIFF, RIFX, RF64), W64, AIFF, AIFC, AU and CAF: the data chunk must be as long as its header says. The pad byte
+  after the chunk may be missing. A program that writes into a pipe cannot correct the size afterwards, so it writes a
+  placeholder. These sizes mean that the length is unknown: 0, -1, and sizes at most 8 kB below 2 GiB, 4 GiB, 2**63,
+  2**64 or SoX's 0x7F000008 for AIFF.
+- Ogg (Vorbis, Opus, FLAC): the last page must be complete and have the end-of-stream flag that RFC 3533 requires.
+- MP3: if the first frame is a Xing, Info or VBRI header that gives a number of bytes, the file must have at least as
+  many. The last frame must be complete. Tags (ID3, APE, Lyrics3) do not count as frames.
+- FLAC and all other formats: not checked here. For FLAC, `audiopipe.audio.reading` compares the number of samples.
 
-What no rule can tell: an MP3 file without that header that was cut exactly between two frames; a file of chained Ogg
-streams that was cut exactly between two of them; a stream of unknown length that broke off. What stands behind the
-samples, as tags do, may be cut.
+The checks cannot find these truncated files: an MP3 file without such a header, cut exactly between two frames; a file
+of chained Ogg streams, cut exactly between two streams; a stream of unknown length that broke off. Data after the
+samples, such as tags, is not checked.
 
-A check reads some headers at the beginning, or at most 64 kB at the end, whatever sizes the file claims.
+A check reads a few headers at the beginning or at most 64 kB at the end, whatever sizes the file claims.
 """
 
 import struct
@@ -23,21 +24,21 @@ from typing import BinaryIO
 
 from audiopipe.audio import mpeg
 
-MAX_CHUNKS = 1000  # a file of nothing but empty chunks is given up
-STREAM_SLACK = 8192  # programs round these sizes down to whole frames, or subtract the header
+MAX_CHUNKS = 1000  # a damaged file may consist of empty chunks only
+STREAM_SLACK = 8192  # programs round placeholder sizes down to whole frames, or subtract the header
 OGG_PAGE = 27 + 255 + 255 * 255
 OGG_LAST = 0x04
 
 
 def missing(file: BinaryIO) -> str | None:
-    """What a file lacks of what its container promises.
+    """Returns what is missing from a file according to its container.
 
     Args:
-        file: A binary file that can seek; the container begins where it stands, and it stands there afterwards.
+        file: Seekable binary file. The container begins at the current position, which is restored afterwards.
 
     Returns:
-        A part of a sentence, such as `"the data chunk has 2000 of 4000 bytes"`, or None where nothing is missing, or
-        where that cannot be told.
+        Part of a sentence, such as `"the data chunk has 2000 of 4000 bytes"`. None if nothing is missing, or if the
+        container cannot show it.
 
     Example:
         >>> import io
@@ -49,10 +50,10 @@ def missing(file: BinaryIO) -> str | None:
         end = file.seek(0, 2)
         start = mpeg.behind_tags(file, origin)
         if start > end:
-            return f"the file ends {start - end} bytes before its ID3 tag does"
+            return f"the file ends {start - end} bytes before the end of its ID3 tag"
         return _missing(file, start, end, tagged=start > origin)
     except struct.error:
-        return None  # not even a header is complete, which no decoder takes
+        return None  # a header is incomplete, so decoding fails anyway
     finally:
         file.seek(origin)
 
@@ -60,7 +61,7 @@ def missing(file: BinaryIO) -> str | None:
 def _missing(file: BinaryIO, start: int, end: int, tagged: bool) -> str | None:
     head = _at(file, start, 16)
     if head[:4] == b"OggS":
-        return _missing_of_ogg(file, start, end)
+        return _missing_from_ogg(file, start, end)
     data = _data_chunk(file, head, start, end)
     if data is None and (tagged or head[:1] == b"\xff"):
         return mpeg.missing(file, start, end)
@@ -75,13 +76,13 @@ def _at(file: BinaryIO, position: int, size: int) -> bytes:
 
 
 def _is_unknown(size: int) -> bool:
-    """Whether a size stands for one that was not known when it was written."""
+    """Returns whether a size is a placeholder for an unknown one."""
     limits = (0x7F000008, 1 << 31, 1 << 32, 1 << 63, 1 << 64)
     return size <= 0 or any(limit - STREAM_SLACK <= size <= limit for limit in limits)
 
 
 def _data_chunk(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """Where the samples begin, and how many bytes the header says they have."""
+    """Returns the position of the samples and their size in bytes according to the header."""
     match head[:4]:
         case b"RIFF" | b"RF64" if head[8:12] == b"WAVE":
             return _chunk(file, start + 12, end, "<4sI", b"data")
@@ -104,7 +105,10 @@ def _data_chunk(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[int,
 def _chunk(
     file: BinaryIO, position: int, end: int, form: str, wanted: bytes, alignment: int = 2, counted: int = 0
 ) -> tuple[int, int] | None:
-    """Content's position and size of the first chunk of a name; `counted` bytes of its header are in its size."""
+    """Returns the position and size of the content of the first chunk named `wanted`, or None.
+
+    `counted` is the number of header bytes that the size field includes.
+    """
     header = struct.calcsize(form)
     long_size = None
     for _ in range(MAX_CHUNKS):
@@ -116,26 +120,27 @@ def _chunk(
             return position, size if long_size is None or size != 0xFFFFFFFF else long_size
         if size < 0:
             return None
-        if name == b"ds64":  # of RF64, whose own sizes have 32 bits
+        if name == b"ds64":  # RF64 gives the 64-bit size of its data chunk here
             long_size = struct.unpack("<Q", _at(file, position + 8, 8))[0]
         position += size + -size % alignment
     return None
 
 
-def _missing_of_ogg(file: BinaryIO, start: int, end: int) -> str | None:
+def _missing_from_ogg(file: BinaryIO, start: int, end: int) -> str | None:
     position = max(start, end - OGG_PAGE)
     tail = _at(file, position, OGG_PAGE)
     page = tail.rfind(b"OggS")
-    while page > 0 and tail[page + 4 : page + 5] not in (b"\0", b""):  # no version of a page, so it is something else
+    # The version byte of a page is 0. Elsewhere the four letters are data.
+    while page > 0 and tail[page + 4 : page + 5] not in (b"\0", b""):
         page = tail.rfind(b"OggS", 0, page)
     table = page + 27
     if page < 0 or len(tail) < table:
-        return "the last Ogg page is not complete"
+        return "the last Ogg page is incomplete"
     body = table + tail[table - 1]
     page_end = body + sum(tail[table:body])
     rest = tail[page_end : page_end + 4]
     if page_end > len(tail) or (rest and b"OggS".startswith(rest)):
-        return "the last Ogg page is not complete"
+        return "the last Ogg page is incomplete"
     if not tail[page + 5] & OGG_LAST:
-        return "the last Ogg page does not bear the end-of-stream flag"
+        return "the last Ogg page lacks the end-of-stream flag"
     return None

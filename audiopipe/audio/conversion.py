@@ -1,4 +1,4 @@
-"""Decoded samples -> a number of channels and a sample rate: mix down, then resample with soxr."""
+"""Conversion of decoded samples to a number of channels and a sample rate: mixdown, then resampling with soxr."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,14 +9,14 @@ from audiopipe import checks
 from audiopipe.errors import AudioError
 
 BLOCK_SAMPLES = 1 << 20
-CACHED_SAMPLES = 1 << 16  # mixed down or resampled at once: what these work on stays in a processor's cache
-# No microphone's rate is beyond these; a header's may be, and would keep the resampler busy, or fill the memory.
+CACHED_SAMPLES = 1 << 16  # mixed down or resampled at once, so that they stay in the processor's cache
+# No recording exceeds these limits. A damaged header can, and would keep the resampler busy or fill the memory.
 HIGHEST_RATE = 10_000_000
 GREATEST_UPSAMPLING = 1000
 
 
 def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Consecutive blocks, of which there is at least one, as one array."""
+    """Returns consecutive blocks as one array. At least one block is required."""
     blocks = list(blocks)
     return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
 
@@ -29,14 +29,14 @@ def convert_blocks(
     resampler_quality: str,
     name: str | None = None,
 ) -> Iterator[np.ndarray]:
-    """Bring decoded samples to a number of channels and a sample rate, block by block, as `read` does.
+    """Converts decoded blocks to a number of channels and a sample rate, as `read` does.
 
     Args:
-        decoded: Consecutive blocks, float32 `[time, channels]`, each with its samples per second, in hertz.
+        decoded: Consecutive blocks, float32 `[time, channels]`, each with its sample rate in hertz.
         sample_rate: As in `read`.
         channels: As in `read`.
         resampler_quality: As in `read`.
-        name: What errors call the source, None where they need not name it.
+        name: Name of the source in error messages. If None, they do not name it.
 
     Yields:
         As in `read_blocks`.
@@ -50,7 +50,8 @@ def convert_blocks(
     for samples, rate in decoded:
         if rate > HIGHEST_RATE:
             raise AudioError(
-                f"{where}The sample rate must be at most {HIGHEST_RATE} Hz. Received: {rate} Hz, of a damaged header.",
+                f"{where}The sample rate must be at most {HIGHEST_RATE} Hz. Received: {rate} Hz. The header is "
+                "damaged.",
                 stage="decode",
             )
         if channels == 1:
@@ -58,13 +59,13 @@ def convert_blocks(
         elif channels is not None and samples.shape[1] != channels:
             raise AudioError(
                 f"{where}The config requires {channels} channels. Received: {samples.shape[1]}. Set channels=1 in the "
-                "config to mix down, or channels=None to keep what there is.",
+                "config to mix down, or channels=None to keep all channels.",
                 stage="decode",
             )
         if not np.isfinite(samples).all():
             first = int(np.flatnonzero(~np.isfinite(samples).all(axis=1))[0])
             raise AudioError(
-                f"{where}The audio must hold finite samples. Received: {samples[first].tolist()} at "
+                f"{where}The audio must have finite samples. Received: {samples[first].tolist()} at "
                 f"{(received + first) / rate:.3f} s.",
                 stage="decode",
             )
@@ -73,7 +74,7 @@ def convert_blocks(
             blocks: Iterable[np.ndarray] = [np.ascontiguousarray(samples)]
         else:
             resampler = resampler or _resampler(rate, sample_rate, samples.shape[1], resampler_quality, where)
-            # At a low rate few samples become many: no more at once than a block has.
+            # Upsampling turns few samples into many, so the step also limits the size of the result to a block.
             step = max(1, min(CACHED_SAMPLES, BLOCK_SAMPLES * rate // sample_rate) // samples.shape[1])
             pieces = (samples[start : start + step] for start in range(0, len(samples), step))
             blocks = (resampler.resample_chunk(without_inaudible(piece)) for piece in pieces)
@@ -82,7 +83,7 @@ def convert_blocks(
             if len(block):
                 yield block
     if received == 0:
-        raise AudioError(f"{where}The audio holds no samples.", stage="decode")
+        raise AudioError(f"{where}The audio has no samples.", stage="decode")
     if resampler is not None:
         block = resampler.resample_chunk(without_inaudible(samples[:0]), last=True)
         made += len(block)
@@ -90,15 +91,18 @@ def convert_blocks(
             yield block
     if made == 0:
         raise AudioError(
-            f"{where}Nothing is left of {received} samples at {rate} Hz at {sample_rate} Hz.", stage="resample"
+            f"{where}The audio is too short to resample. Received: {received} samples at {rate} Hz, which give none at "
+            f"{sample_rate} Hz.",
+            stage="resample",
         )
 
 
 def mix_down(samples: np.ndarray) -> np.ndarray:
-    """Mean over the channels: added from the first to the last, then multiplied with the rounded reciprocal.
+    """Computes the mean over the channels.
 
-    The order is part of the definition; `audiopipe.signal.ops.mix_down` is the same computation in TensorFlow. Before
-    it, samples below 2**-63 become zero, see `without_inaudible`.
+    The channels are added from first to last, then the sum is multiplied by the rounded reciprocal of their number.
+    This order is part of the definition, and `audiopipe.signal.ops.mix_down` has the same order in TensorFlow. If there
+    are several channels, samples below 2**-63 are replaced by zero first; see `without_inaudible`.
 
     Args:
         samples: float32 `[time, channels]`.
@@ -120,30 +124,30 @@ def mix_down(samples: np.ndarray) -> np.ndarray:
 
 
 def without_inaudible(samples: np.ndarray) -> np.ndarray:
-    """Samples with those below 2**-63, 380 dB below full scale, replaced by zero.
+    """Replaces samples below 2**-63, which is 380 dB below full scale, by zero.
 
-    Arithmetic on subnormal numbers gives other bits in a Python function of a `tf.data` map than anywhere else. This
-    comes before arithmetic, so that no result is subnormal.
+    Arithmetic on subnormal numbers gives different bits in a Python function of a `tf.data` map than elsewhere. This
+    replacement comes before any arithmetic, so that no result is subnormal.
 
     Args:
         samples: float32 `[time, channels]`.
 
     Returns:
-        An array of the same shape, in C order; the same one if it is and nothing is replaced.
+        Array of the same shape, in C order. It is `samples` itself if that is in C order and nothing is replaced.
     """
     limit = np.float32(checks.QUIETEST_SAMPLE)
     inaudible = samples < limit
     inaudible &= samples > -limit
     n_inaudible = np.count_nonzero(inaudible)
-    # Nearly always all of them are zero as it is, in pauses without noise, which takes a seventh of the time to find.
+    # Usually all of them are already zero, as in digital silence. This test takes a seventh of the time of replacing.
     if n_inaudible and n_inaudible > samples.size - np.count_nonzero(samples.view(np.int32)):
-        # The product of the bits, which cannot be -0.0, is faster than a choice where there are some zeros.
+        # Multiplying the bits is faster than `np.where` if some samples are zero, and it cannot give -0.0.
         samples = (samples.view(np.int32) * ~inaudible).view(np.float32)
     return np.ascontiguousarray(samples)
 
 
 def _resampler(rate: int, sample_rate: int, channels: int, quality: str, where: str) -> soxr.ResampleStream:
-    """What resamples block by block, with the bits of `soxr.resample` over all samples at once."""
+    """Returns a resampler for blocks, whose output has the bits of `soxr.resample` over all samples at once."""
     if rate * GREATEST_UPSAMPLING < sample_rate:
         raise AudioError(
             f"{where}The sample rate must be at least 1/{GREATEST_UPSAMPLING} of the config's {sample_rate} Hz. "

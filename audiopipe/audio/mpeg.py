@@ -1,7 +1,7 @@
-"""The frames of an MP3 file, as far as it takes to see that the last one is complete.
+"""Completeness check of MP3 files.
 
-An MP3 file has no container: frames follow one another, each with a header of four bytes that gives its length. Only
-the first 4 kB and the last 8 kB of the file are read.
+An MP3 file has no container. Frames follow one another, and each begins with a header of four bytes that gives its
+length. The check reads only the first 4 kB and the last 8 kB of the file, and the headers of tags.
 """
 
 import functools
@@ -10,9 +10,9 @@ import struct
 from typing import BinaryIO
 
 HEAD, TAIL = 4096, 8192
-SURE = 3  # so many frames of one kind in a row are no coincidence
+SURE = 3  # this many consecutive frames of one kind are no coincidence
 SYNC = re.compile(rb"\xff[\xe2-\xff]")
-# Kilobits per second, of ISO/IEC 11172-3 for MPEG 1 and 13818-3 for the others, by the layer.
+# Bit rates in kbit/s by layer: ISO/IEC 11172-3 for MPEG 1, ISO/IEC 13818-3 for the other versions.
 MPEG_1 = {
     1: (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     2: (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -27,7 +27,7 @@ SAMPLE_RATES = (44100, 48000, 32000)
 
 
 def missing(file: BinaryIO, start: int, end: int) -> str | None:
-    """What the MP3 file from `start` to `end` lacks; see `audiopipe.audio.containers.missing`."""
+    """Returns what is missing from the MP3 file between `start` and `end`; see `audiopipe.audio.containers.missing`."""
     file.seek(start)
     head = file.read(HEAD)
     first = _first_frame(head)
@@ -35,15 +35,18 @@ def missing(file: BinaryIO, start: int, end: int) -> str | None:
         return None
     promised, there = _promised_bytes(head[first:]), end - start - first
     if promised > there:
-        return f"the file has {there} of the {promised} bytes of frames that its first frame names"
+        return f"the frames have {there} of the {promised} bytes that the first frame announces"
     end = _before_tags(file, start, end)
     begin = max(start + first, end - TAIL)
     file.seek(begin)
-    return _missing_of_last(file.read(end - begin), sure=begin == start + first)
+    return _missing_from_last_frame(file.read(end - begin), sure=begin == start + first)
 
 
 def behind_tags(file: BinaryIO, position: int) -> int:
-    """Where the ID3v2 tags that stand at a position end; beyond the end of the file if that is cut."""
+    """Returns the position after the ID3v2 tags at `position`.
+
+    If a tag is truncated, that position is beyond the end of the file.
+    """
     while True:
         file.seek(position)
         tag = file.read(10)
@@ -57,7 +60,7 @@ def _seven_bits(four: bytes) -> int:
 
 
 def _before_tags(file: BinaryIO, start: int, end: int) -> int:
-    """Where the ID3v1, APE and Lyrics3 tags at the end begin, in any order."""
+    """Returns the position of the first ID3v1, APE or Lyrics3 tag at the end; the tags may come in any order."""
     while True:
         begin = max(start, end - 128)
         file.seek(begin)
@@ -66,7 +69,7 @@ def _before_tags(file: BinaryIO, start: int, end: int) -> int:
             size = 128
         elif tail[-32:-24] == b"APETAGEX":
             size, _, flags = struct.unpack("<3I", tail[-20:-8])
-            size += 32 if flags >> 31 else 0  # its header is not counted
+            size += 32 if flags >> 31 else 0  # the size field excludes the header
         elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
             size = int(tail[-15:-9]) + 15
         else:
@@ -78,7 +81,7 @@ def _before_tags(file: BinaryIO, start: int, end: int) -> int:
 
 @functools.lru_cache(4096)
 def _frame_size(header: bytes) -> int:
-    """Bytes of the frame with this header, 0 where it is none, or has a length that its header does not give."""
+    """Returns the size in bytes of the frame with this header, or 0 if the header is invalid or gives no length."""
     if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
         return 0
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
@@ -95,12 +98,15 @@ def _frame_size(header: bytes) -> int:
 
 
 def _kind(header: bytes) -> tuple[int, int]:
-    """What is equal in all frames of a stream: version, layer and sample rate."""
+    """Returns the header bits that are equal in all frames of a stream: version, layer and sample rate."""
     return header[1] & 0xFE, header[2] & 0x0C
 
 
 def _first_frame(head: bytes) -> int | None:
-    """Where the first frame begins that another one follows, or that is longer than what is there."""
+    """Returns the position of the first frame, or None.
+
+    A frame counts if another one of its kind follows, or if `head` ends before the next header does.
+    """
     for match in SYNC.finditer(head):
         begin = match.start()
         size = _frame_size(head[begin : begin + 4])
@@ -111,10 +117,10 @@ def _first_frame(head: bytes) -> int | None:
 
 
 def _promised_bytes(frame: bytes) -> int:
-    """The number of bytes, its own among them, that a Xing, Info or VBRI header gives, or 0."""
+    """Returns the number of bytes that a Xing, Info or VBRI header gives, or 0; it includes the header's own frame."""
     if frame[36:40] == b"VBRI" and len(frame) >= 50:
         return int(struct.unpack(">I", frame[46:50])[0])
-    found = re.search(rb"Xing|Info", frame[:42])  # its place depends on version and channels: 13 to 36, or 2 more
+    found = re.search(rb"Xing|Info", frame[:42])  # at 13 to 36 by version and channels; 2 later with a CRC
     if found is None or len(frame) < found.end() + 12:
         return 0
     flags, frames_or_bytes, size_if_both = struct.unpack(">3I", frame[found.end() : found.end() + 12])
@@ -123,8 +129,11 @@ def _promised_bytes(frame: bytes) -> int:
     return int(size_if_both if flags & 1 else frames_or_bytes)
 
 
-def _missing_of_last(tail: bytes, sure: bool) -> str | None:
-    """What the last frame lacks. `sure` says that the first byte begins a frame."""
+def _missing_from_last_frame(tail: bytes, sure: bool) -> str | None:
+    """Returns what is missing from the last frame, or None.
+
+    If `sure`, a frame begins at the first byte of `tail`.
+    """
     position, lacking = 0, b""
     while match := SYNC.search(tail, position):
         begin = position = match.start()
@@ -139,4 +148,4 @@ def _missing_of_last(tail: bytes, sure: bool) -> str | None:
             return f"the last frame has {len(tail) - position} of {size} bytes"
         else:
             lacking = tail[position:] if len(tail) - position < 4 else b""
-    return "the header of the last frame is not complete" if lacking[:1] == b"\xff" else None
+    return "the header of the last frame is incomplete" if lacking[:1] == b"\xff" else None

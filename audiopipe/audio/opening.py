@@ -1,7 +1,7 @@
-"""A path, bytes or an open file -> what libsndfile reads from.
+"""Opening of paths, bytes and open files for libsndfile.
 
-What fails outside of the decoder is found here: files that cannot be opened, errors that libsndfile does not pass on,
-files that change while they are read.
+This module finds the failures outside the decoder: files that cannot be opened, errors that libsndfile does not pass
+on, and files that change while they are read.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ AudioSource = str | os.PathLike[str] | bytes | BinaryIO
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """A source that can be read.
+    """Audio source that is open for reading.
 
     Attributes:
-        handle: What libsndfile opens: an open file, or the path of a local one, as bytes.
-        name: What errors call it.
-        lacking: What the file lacks of what its container promises, or None; see `audiopipe.audio.containers`.
-        version: What changes when a local file is written anew, None of other sources.
+        handle: Argument for libsndfile: an open file, or the path of a local file as bytes.
+        name: Name of the source in error messages.
+        lacking: What is missing from the file according to its container, or None; see `audiopipe.audio.containers`.
+        version: Text that changes when a local file is rewritten. None for other sources.
     """
 
     handle: Any
@@ -35,14 +35,14 @@ class Opened:
     version: str | None = None
 
     def size(self) -> int:
-        """Bytes of the source."""
+        """Returns the size of the source in bytes."""
         return os.path.getsize(self.handle) if isinstance(self.handle, bytes) else self.handle.seek(0, os.SEEK_END)
 
     def check(self) -> None:
-        """Raise the error that reading an open file has raised inside of libsndfile, if there is one.
+        """Raises the error that occurred while libsndfile read an open file, if there was one.
 
         Raises:
-            AudioError: Of the stage `read`.
+            AudioError: If reading failed. Its stage is `read`. Interrupts are raised as they are.
         """
         error = self.handle.error if isinstance(self.handle, _Watched) else None
         if isinstance(error, Exception):
@@ -51,39 +51,39 @@ class Opened:
             raise error
 
     def check_unchanged(self) -> None:
-        """Refuse a local file that is another one than when it was opened.
+        """Raises an error if a local file has changed since it was opened.
 
         Raises:
-            AudioError: Of the stage `read`.
+            AudioError: If the file has changed. Its stage is `read`.
         """
         if self.version is not None and self.version != _version(os.fsdecode(self.handle)):
-            raise AudioError(f"{self.name} was changed while it was read. Read it again.", stage="read")
+            raise AudioError(f"{self.name} changed while it was read. Read it again.", stage="read")
 
 
 @contextlib.contextmanager
 def opened(source: AudioSource) -> Iterator[Opened]:
-    """Open a source; what the caller has opened stays open at the end.
+    """Opens a source and closes it at the end. A file that the caller has opened stays open.
 
     Args:
-        source: A path (also a remote one), the bytes of an audio file, or an open binary file.
+        source: A local or remote path, the bytes of an audio file, or an open binary file.
 
     Yields:
-        The source, open.
+        The open source.
 
     Raises:
-        AudioError: Of the stage `read`, if it cannot be opened.
+        AudioError: If the source cannot be opened. Its stage is `read`.
     """
     name = describe(source)
     with contextlib.ExitStack() as stack:
         try:
             ready = _open(source, name, stack)
-        except (OSError, ValueError) as error:  # a ValueError where no file can have such a path
+        except (OSError, ValueError) as error:  # a ValueError means that no file can have such a path
             raise _unreadable(name, error) from error
         yield ready
 
 
 def describe(source: AudioSource) -> str:
-    """What errors call a source."""
+    """Returns the name of a source for error messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
     if isinstance(source, (str, os.PathLike)):
@@ -102,8 +102,8 @@ def _open(source: AudioSource, name: str, stack: contextlib.ExitStack) -> Opened
             return Opened(_Watched(file), name, _lacking(file))
         version, lacking = _version(path), _lacking(file)
         file.close()
-        # libsndfile reads a path by itself, without coming back to Python for every piece. python-soundfile encodes a
-        # str strictly, but a name need not be UTF-8.
+        # Given a path, libsndfile reads without calling Python for every piece. The path is bytes because
+        # python-soundfile encodes a str strictly, but a file name need not be UTF-8.
         return Opened(os.fsencode(path), name, lacking, version)
     if not hasattr(source, "read"):
         raise AudioError(
@@ -129,9 +129,9 @@ def _unreadable(name: str, error: Exception) -> AudioError:
 
 
 class _Watched:
-    """An open file that keeps its errors, which get lost in libsndfile, and whose pieces are as long as asked for.
+    """Open file that records its errors and completes short reads.
 
-    libsndfile takes a failed or a short read for the end of the file.
+    libsndfile treats a failed or short read as the end of the file, and does not report the error.
     """
 
     def __init__(self, file: Any):
@@ -141,20 +141,21 @@ class _Watched:
     def _do(self, name: str, *arguments: Any, instead: Any) -> Any:
         try:
             return getattr(self.file, name)(*arguments)
-        except BaseException as error:  # whatever it is, an interrupt as well, C would go on without it
+        except BaseException as error:  # including interrupts, which libsndfile would ignore
             self.error = self.error or error
             return instead
 
     def seek(self, offset: int, whence: int = 0) -> int:
         if whence < 2 and offset + (self.tell() if whence else 0) < 0:
-            return -1  # where the sizes of a damaged header lead, which is no error of the file
+            return -1  # the offset comes from a damaged header; the file is readable
         return self._do("seek", offset, whence, instead=0)
 
     def tell(self) -> int:
         return self._do("tell", instead=0)
 
     def readinto(self, buffer: Any) -> int:
-        # python-soundfile tries this first, and of MP3 libsndfile asks for four bytes at a time.
+        # python-soundfile calls this first and falls back to `read` on an AttributeError, which would be slow for MP3:
+        # libsndfile reads it four bytes at a time.
         content = self.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)

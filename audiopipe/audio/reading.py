@@ -1,7 +1,7 @@
-"""A file, bytes or an open file -> a clip at a given sample rate.
+"""Reading of files, bytes and open files as clips at a given sample rate.
 
-libsndfile decodes (WAV, FLAC, OGG Vorbis, Opus, MP3, AIFF and more, from any subtype, to float32 with full scale 1.0),
-then channels are mixed down, then soxr resamples. Values above full scale are kept.
+libsndfile decodes WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and more, of any subtype, to float32 with full scale 1.0. Then
+the channels are mixed down, then soxr resamples. Values above full scale are kept.
 """
 
 import os
@@ -15,16 +15,16 @@ from audiopipe.audio.conversion import convert_blocks, joined
 from audiopipe.audio.opening import AudioSource
 from audiopipe.errors import AudioError
 
-SYSTEM_ERROR = 2  # libsndfile's number for what the operating system refuses
-UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number where a FLAC header gives none
-ADVICE = "Fetch or record it anew; or, if what is left of it is wanted, write that to a new file with soundfile."
+SYSTEM_ERROR = 2  # libsndfile's code for an error of the operating system
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames if a FLAC header gives none
+ADVICE = "Download or record it again. To use the intact part, write it to a new file with soundfile."
 
 
 class _SequentialSoundFile(soundfile.SoundFile):
-    """A sound file that is only read forwards.
+    """Sound file that is only read forwards.
 
-    After every partial read python-soundfile seeks to where it thinks it is, and seeking in MP3, Opus and Vorbis is not
-    exact: samples get lost or come twice. A file that says it cannot seek is spared that.
+    After every partial read, python-soundfile seeks to the position that it expects. Seeking in MP3, Opus and Vorbis is
+    not exact, so samples would be lost or repeated. python-soundfile does not seek in a file that is not seekable.
     """
 
     def seekable(self) -> bool:
@@ -34,20 +34,21 @@ class _SequentialSoundFile(soundfile.SoundFile):
 def read(
     source: AudioSource, *, sample_rate: int, channels: int | None = 1, resampler_quality: str = "HQ"
 ) -> np.ndarray:
-    """Read a clip: decode, mix down, resample.
+    """Reads a clip: decodes it, mixes it down and resamples it.
 
     Args:
-        source: A path (also a remote one), the bytes of an audio file, or an open binary file.
-        sample_rate: Samples per second of the result, in hertz.
-        channels: 1 mixes all channels down to their mean, a greater number is required, None keeps what there is.
-        resampler_quality: soxr's recipe: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
+        source: A local or remote path, the bytes of an audio file, or an open binary file.
+        sample_rate: Sample rate of the result, in hertz.
+        channels: If 1, all channels are mixed down to their mean. If larger, the audio must have this number of
+            channels. If None, all channels are kept.
+        resampler_quality: Quality of soxr: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
 
     Returns:
         float32 array of shape `[time, channels]`, in C order.
 
     Raises:
-        AudioError: If the source cannot be read or decoded, has no samples, has another number of channels, or holds
-            values that are not finite.
+        AudioError: If the source cannot be read or decoded, has no samples, has another number of channels, or has
+            samples that are not finite.
 
     Example:
         >>> read("examples/audio/speech.flac", sample_rate=16000).shape
@@ -59,7 +60,7 @@ def read(
 def read_blocks(
     source: AudioSource, *, sample_rate: int, channels: int | None = 1, resampler_quality: str = "HQ"
 ) -> Iterator[np.ndarray]:
-    """Read a clip in blocks, so that a long one never stands in memory whole.
+    """Reads a clip in blocks, so that a long clip is never in memory as a whole.
 
     Args:
         source: As in `read`.
@@ -68,11 +69,11 @@ def read_blocks(
         resampler_quality: As in `read`.
 
     Yields:
-        float32 `[time, channels]`, in C order: consecutive blocks of some seconds, which together are what `read`
-        returns.
+        Consecutive blocks of a few seconds, float32 `[time, channels]`, in C order. Concatenated they are equal to the
+        result of `read`.
 
     Raises:
-        AudioError: As in `read`, when the iteration comes to what is wrong.
+        AudioError: As in `read`, once the iteration reaches the error.
 
     Example:
         >>> blocks = read_blocks("examples/audio/speech.flac", sample_rate=16000)
@@ -89,13 +90,13 @@ def read_blocks(
 
 
 def duration(source: str | os.PathLike[str] | bytes) -> float:
-    """Seconds of audio in a file by its header alone, which may be wrong.
+    """Returns the duration of a file in seconds according to its header, which may be wrong.
 
     Args:
-        source: A path (also a remote one), or the bytes of an audio file.
+        source: A local or remote path, or the bytes of an audio file.
 
     Raises:
-        AudioError: If the source cannot be read, is no audio, or its header tells no length or an absurd one.
+        AudioError: If the source cannot be read or is not audio, or if its header gives no length or an absurd one.
 
     Example:
         >>> duration("examples/audio/chirp.wav")
@@ -110,18 +111,18 @@ def duration(source: str | os.PathLike[str] | bytes) -> float:
             reason = getattr(error, "error_string", error)
             raise AudioError(f"Could not read the header of {file.name}: {reason}", stage="decode") from error
         size = file.size()
-    if not 0 < seconds <= size:  # less than a byte a second is no sound
+    if not 0 < seconds <= size:  # less than one byte per second cannot be audio
         raise AudioError(
-            f"The header of {opening.describe(source)} must tell a length. Received: {seconds:g} s in {size} bytes.",
+            f"The header of {opening.describe(source)} must give a length. Received: {seconds:g} s in {size} bytes.",
             stage="decode",
         )
     return seconds
 
 
 def _decode(source: AudioSource) -> Iterator[tuple[np.ndarray, int]]:
-    """Blocks of all samples of an audio file, float32 `[time, channels]`, each with the samples per second.
+    """Yields all samples of a source in blocks, float32 `[time, channels]`, each with the sample rate in hertz.
 
-    Of a damaged file there come as many blocks as libsndfile gives, and then an error.
+    For a damaged file, it yields the blocks that libsndfile decodes and then raises an error.
     """
     received = 0
     with opening.opened(source) as file:
@@ -129,8 +130,8 @@ def _decode(source: AudioSource) -> Iterator[tuple[np.ndarray, int]]:
         try:
             with _SequentialSoundFile(file.handle) as sound:
                 block_frames = max(1, conversion.BLOCK_SAMPLES // sound.channels)
-                # Until no more comes, for the number of frames that a header claims may be wrong, and absurdly great.
-                # At first one more than it claims is asked for: if it is right, no memory is taken for more.
+                # The number of frames in a header may be wrong and absurdly large, so read until no more come. The
+                # first read asks for one frame more than the header says: if it is right, no memory is wasted.
                 asked, whole = max(1, min(block_frames, sound.frames + 1)), False
                 while not whole:
                     block = sound.read(asked, dtype="float32", always_2d=True)
@@ -139,14 +140,14 @@ def _decode(source: AudioSource) -> Iterator[tuple[np.ndarray, int]]:
                     received += len(block)
                     yield block, int(sound.samplerate)
                 if sound.format == "FLAC" and received < sound.frames < UNKNOWN_FRAMES:
-                    lacking = f"its header says {sound.frames} samples and it has {received}"
+                    lacking = f"the header says {sound.frames} samples, but the file has {received}"
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             file.check()
-            reason = getattr(error, "error_string", error)  # libsndfile's own words, without the path once more
+            reason = getattr(error, "error_string", error)  # libsndfile's message without the path
             if getattr(error, "code", None) == SYSTEM_ERROR:
                 raise AudioError(f"Could not read {file.name}: {reason}", stage="read") from error
-            cause = "" if lacking is None else f" Its damage: {lacking}. {ADVICE}"
+            cause = "" if lacking is None else f" The file is damaged: {lacking}. {ADVICE}"
             raise AudioError(f"Could not decode {file.name} as audio: {reason}{cause}", stage="decode") from error
         file.check_unchanged()
         if lacking is not None:
-            raise AudioError(f"{file.name} is damaged: {lacking}. {ADVICE}", stage="decode")
+            raise AudioError(f"The audio in {file.name} is damaged: {lacking}. {ADVICE}", stage="decode")

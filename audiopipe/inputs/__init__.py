@@ -1,4 +1,4 @@
-"""Folders, globs, manifests and tables -> clips and their metadata."""
+"""Scanning of folders, globs, manifests and tables for clips and their metadata."""
 
 import lazy_loader
 

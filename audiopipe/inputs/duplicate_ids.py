@@ -1,15 +1,15 @@
-"""Which of many names comes twice, told without holding the names."""
+"""Search for duplicates among many names, without keeping the names in memory."""
 
 from array import array
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
-SUSPECTS = 100_000  # of which the names are held at once
+SUSPECTS = 100_000  # hashes whose names are in memory at once
 
 
 class Names:
-    """Names of which none should come twice, in 8 bytes each.
+    """Names that should be unique, stored as hashes of 8 bytes each.
 
     Example:
         >>> names = Names()
@@ -26,18 +26,18 @@ class Names:
         return len(self._hashes)
 
     def add(self, name: str) -> None:
-        """Take the next name."""
+        """Adds the next name."""
         self._hashes.append(hash(name))
 
     def repeated(self, again: Callable[[], Iterable[str]]) -> str | None:
-        """A name that came twice, None if there is none.
+        """Returns a name that was added twice, or None if there is none.
 
         Args:
-            again: Gives the names once more. It is called only when two of them have the same hash, which of ten
-                million different ones happens once in some hundred thousand inputs.
+            again: Returns all names again. It is called only if two names have the same hash. For ten million
+                different names, that happens in one of several hundred thousand inputs.
         """
         hashes = np.frombuffer(self._hashes, np.int64)
-        hashes.sort()  # in place: their order means nothing
+        hashes.sort()  # in place, because their order does not matter
         equal = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
         for start in range(0, len(equal), SUSPECTS):
             suspects, seen = set(equal[start : start + SUSPECTS].tolist()), set()

@@ -1,4 +1,4 @@
-"""What a clip's audio was when it was listed, so that a later run can tell whether it is still the same."""
+"""Clips with the size and version of their audio, so that a later run can detect changes."""
 
 import functools
 import json
@@ -13,20 +13,21 @@ from audiopipe.errors import InputError
 from audiopipe.inputs import Source, tables
 from audiopipe.storage import files
 
-THREADS = 32  # they wait for storage, not for a processor
+THREADS = 32  # more than processors, because they wait for storage
 BATCH = 16
 BATCHES_AHEAD = 4 * THREADS
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    r"""A clip with what its audio was when it was listed.
+    r"""Clip with the size and version that its audio had when it was listed.
 
     Args:
         source: The clip.
-        size: Bytes of the audio file, None in a table, where storage does not tell, and if the file was gone.
-        version: What else changes when the file, or the table that holds the clip, is written anew; None if it was
-            gone.
+        size: Size of the audio file in bytes. None if the clip is in a table, if storage does not report the size, or
+            if the file did not exist.
+        version: Text that changes when the file, or the table that contains the clip, is rewritten. None if it did not
+            exist.
 
     Example:
         >>> clip = Listed(Source(id="a", path="/clips/a.wav"), 32044, "1795176703")
@@ -41,7 +42,7 @@ class Listed:
     version: str | None
 
     def to_json(self) -> bytes:
-        """A line of JSON, with equal bytes for equal clips."""
+        """Returns a line of JSON. Equal clips give equal bytes."""
         facts = {
             "id": self.source.id,
             "path": self.source.path,
@@ -55,28 +56,28 @@ class Listed:
 
     @classmethod
     def from_json(cls, line: bytes | str) -> "Listed":
-        """Make a clip from what `to_json` returns."""
+        """Creates a clip from a line that `to_json` returned."""
         facts: dict[str, Any] = json.loads(line)
         source = Source(facts["id"], facts["path"], facts.get("row"), facts.get("metadata", {}))
         return cls(source, facts.get("size"), facts.get("version"))
 
 
 def identify(sources: Iterable[Source]) -> Iterator[Listed]:
-    """Look up what the audio of many clips is now, many at once.
+    """Looks up the current size and version of the audio of clips, many at a time.
 
-    A table is looked up once for all its rows. What a listing of remote storage told is not asked for again, where the
-    storage keeps its listings.
+    A table is looked up once for all its rows. If a remote filesystem caches listings, files in them are not requested
+    again.
 
     Args:
         sources: The clips.
 
     Yields:
-        Each with its identity, in the order given. A file that is gone stays, without size and version: it becomes a
-        failure when it is read.
+        Each clip with its size and version, in the given order. A clip whose file does not exist has neither. It
+        becomes a failure when it is read.
 
     Raises:
-        InputError: If remote storage cannot be reached, or gives no answer.
-        MissingDependencyError: If a package for it is not installed.
+        InputError: If remote storage cannot be reached or does not respond.
+        MissingDependencyError: If the package for the remote storage is not installed.
     """
     table_versions: dict[str, str | None] = {}
 
@@ -103,28 +104,28 @@ def identify(sources: Iterable[Source]) -> Iterator[Listed]:
 
 
 def changed(listed: Listed) -> str | None:
-    """How the audio of a clip differs from what it was when it was listed, to be read after "the file".
+    """Describes how the audio of a clip has changed since it was listed.
 
-    Only what is local is looked at.
+    Remote files are not checked.
 
     Returns:
-        Words such as `"had 32044 bytes and has 100 now"`, None if nothing has changed.
+        Words that follow "the file", such as `"had 32044 bytes and has 100 now"`. None if the audio has not changed.
     """
     source = listed.source
     if files.is_remote(source.path):
         return None
     if source.row is not None:
-        return None if _table_version(source.path) == listed.version else "stands in a table that was written anew"
+        return None if _table_version(source.path) == listed.version else "is in a table that was rewritten"
     now = _answer(source, files.asked(source.path))
     if now == listed:
         return None
     if now.size is None:
         return f"had {listed.size} bytes and is gone now"
     if listed.size is None:
-        return f"was not there and has {now.size} bytes now"
+        return f"did not exist and has {now.size} bytes now"
     if now.size != listed.size:
         return f"had {listed.size} bytes and has {now.size} now"
-    return f"was written anew, with {now.size} bytes as before"
+    return f"was rewritten, with {now.size} bytes as before"
 
 
 def _answer(source: Source, ask: Callable[[], tuple[int | None, str]]) -> Listed:
@@ -133,10 +134,10 @@ def _answer(source: Source, ask: Callable[[], tuple[int | None, str]]) -> Listed
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, UnicodeError):
         return Listed(source, None, None)
     except (OSError, ValueError) as error:
-        if files.is_remote(source.path):  # no answer does not mean that there is no file
+        if files.is_remote(source.path):  # without a response, the file may exist
             reason = f"{type(error).__name__}: {error}"
             raise InputError(f"Could not look up {source.path!r}: {reason}. Try again.") from error
-        return Listed(source, None, None)  # a name or a link that the system does not follow
+        return Listed(source, None, None)  # an invalid name, or a link that cannot be followed
     return Listed(source, size, version)
 
 

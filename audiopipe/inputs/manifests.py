@@ -1,4 +1,4 @@
-"""Manifests: CSV and JSONL files with a line for each clip."""
+"""Manifests: CSV and JSONL files with one line per clip."""
 
 import csv
 import io
@@ -17,11 +17,14 @@ MANIFEST_EXTENSIONS = (".csv", ".jsonl")
 
 
 def scan_manifest(path: str) -> Iterator[Source]:
-    """List the clips of a manifest in its own order.
+    """Lists the clips of a manifest in its own order.
 
     Args:
-        path: A CSV or JSONL file with a column `path`, relative to the file, and optionally a column `id`. The other
-            columns become metadata.
+        path: A CSV or JSONL file with a column `path` and optionally a column `id`. Relative paths are relative to the
+            folder of the manifest. The other columns become metadata.
+
+    Yields:
+        A `Source` for each clip.
 
     Raises:
         InputError: If the file is malformed, or a clip has no path.

@@ -1,7 +1,7 @@
-"""Metadata columns: their names, their types, and what stands for a missing value.
+"""Metadata columns: their names, types and missing values.
 
-A column is of one of four types: `"string"`, `"int"`, `"float"` or `"bool"`. A missing string is empty; a missing
-number makes its column `"float"` and is NaN.
+A column has one of four types: `"string"`, `"int"`, `"float"` or `"bool"`. A missing string becomes an empty string. A
+missing number becomes NaN, and its column `"float"`.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 from audiopipe.errors import InputError
 
-LARGEST_EXACT_INTEGER = 2**53  # of float64
+LARGEST_EXACT_INTEGER = 2**53  # float64 cannot represent all larger integers
 RESERVED_NAMES = (
     "audio",
     "dtype",
@@ -28,20 +28,20 @@ _TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool:
 
 
 def check_columns(row: dict[str, Any], where: str) -> None:
-    """Raise an error if a row has a column that cannot be metadata.
+    """Raises an error unless all columns of a row can be metadata.
 
     Args:
         row: The metadata of one clip.
-        where: Where it stands, for the message.
+        where: Location of the row, for the error message.
 
     Raises:
-        InputError: If a name is reserved, a value is no text, number or boolean, or text is no Unicode.
+        InputError: If a name is reserved, a value is not text, a number or a boolean, or text is not valid Unicode.
     """
     for name, value in row.items():
         if name in RESERVED_NAMES:
             raise InputError(
-                f"{where}: the column {name!r} has a name that audiopipe's records use. Rename it; reserved are "
-                f"{', '.join(RESERVED_NAMES)}."
+                f"{where}: the column name {name!r} is reserved for audiopipe's records. Rename the column. Reserved "
+                f"names: {', '.join(RESERVED_NAMES)}."
             )
         check_text(name, where)
         if type(value) not in _TYPE_NAMES:
@@ -52,18 +52,21 @@ def check_columns(row: dict[str, Any], where: str) -> None:
         if isinstance(value, str):
             check_text(value, where)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise InputError(f"{where}: integers must fit 64 bits. Received: {name}={value}. Write it as text.")
+            raise InputError(f"{where}: integers must fit in 64 bits. Received: {name}={value}. Write it as text.")
 
 
 def check_text(text: str, where: str) -> None:
-    """Raise an error if text is no Unicode; names of files whose bytes are no UTF-8, as Python has them, are fine.
+    """Raises an error unless text is valid Unicode.
+
+    File names whose bytes are not UTF-8 are allowed, in the form that `os.fsdecode` returns: one surrogate per invalid
+    byte.
 
     Args:
-        text: An id, a path, a column's name or a value.
-        where: Where it stands, for the message.
+        text: An id, a path, a column name or a value.
+        where: Location of the text, for the error message.
 
     Raises:
-        InputError: If it has surrogates that stand for no bytes, or for bytes that are UTF-8.
+        InputError: If the text has surrogates that do not represent bytes, or that represent valid UTF-8.
     """
     if text.isascii():
         return
@@ -72,20 +75,20 @@ def check_text(text: str, where: str) -> None:
     except UnicodeEncodeError:
         same = False
     if not same:
-        raise InputError(f"{where}: text must be Unicode, without lone surrogates. Received: {text!r}. Mend the text.")
+        raise InputError(f"{where}: text must be Unicode, without lone surrogates. Received: {text!r}. Fix the text.")
 
 
 def infer(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Find one type for each column.
+    """Infers the type of each column.
 
     Args:
-        rows: The metadata of every clip; a column that a row lacks is missing there.
+        rows: The metadata of every clip. If a row lacks a column, its value is missing.
 
     Returns:
-        The type of each column, sorted by name.
+        The type of each column, sorted by column name.
 
     Raises:
-        InputError: If a column has values that no single type holds.
+        InputError: If no type can represent all values of a column.
 
     Example:
         >>> infer([{"speaker": "a", "age": 31}, {"speaker": "b"}])
@@ -104,14 +107,14 @@ def infer(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
     for name, value in too_large.items():
         if types[name] == "float":
             raise InputError(
-                f"A column of numbers with missing or fractional values holds integers up to 2**53. Received: "
-                f"{name}={value}. Write the column as text, or fill it in."
+                "In a column with missing or fractional numbers, integers must have a magnitude of at most 2**53. "
+                f"Received: {name}={value}. Write the column as text, or fill in the missing values."
             )
     return types
 
 
 def fill(value: Any, kind: str) -> Any:
-    """A value in its column's type; what is missing becomes an empty string or NaN."""
+    """Converts a value to the type of its column. A missing value becomes an empty string or NaN."""
     if kind == "string":
         return "" if value is None else value
     return (math.nan if value is None else float(value)) if kind == "float" else value
@@ -125,7 +128,7 @@ def _one_type(name: str, kinds: set[str]) -> str:
         return "float"
     if len(present) > 1 or (present == {"bool"} and "null" in kinds):
         raise InputError(
-            "A metadata column must have one type, and a column of booleans a value for every clip. Received: "
-            f"{name!r} with {', '.join(sorted(kinds))}. Write it as text throughout, or fill it in."
+            "A metadata column must have one type, and a boolean column must have a value for every clip. Received: "
+            f"{name!r} with {', '.join(sorted(kinds))}. Write it as text in every row, or fill in the missing values."
         )
     return present.pop()

@@ -1,6 +1,6 @@
-"""A folder, glob, manifest, Parquet file or saved dataset -> a stream of clips with their metadata.
+"""Scanning of a folder, glob, manifest, Parquet file or saved dataset for clips.
 
-What a clip is called (its id) and where its audio is are all that is known here; nothing is decoded.
+Scanning gives the id, the location and the metadata of each clip. It decodes no audio.
 """
 
 import json
@@ -32,26 +32,28 @@ AUDIO_EXTENSIONS = (
 
 
 def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
-    """List the clips of an input in a fixed order.
+    """Lists the clips of an input in a fixed order.
 
     Args:
-        source: A folder (walked for audio files, sorted by path), a glob, a CSV or JSONL manifest (in its own order), a
-            Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote (by row), one audio file, or a list of
-            paths. All may be remote.
+        source: A folder (searched for audio files, sorted by path), a glob, a CSV or JSONL manifest (in its own order),
+            a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote (in the order of the rows), one audio
+            file, or a list of paths. All may be remote.
 
     Yields:
-        A `Source` for each clip. Its id is the path relative to the folder, or to the part of a glob before the first
-        wildcard, with forward slashes; in a manifest and in a dataset the `id` column, else the path as written, else
-        the row number. A manifest's relative paths are relative to its folder.
+        A `Source` for each clip. In a folder, its id is the path relative to the folder, with forward slashes. For a
+        glob, the id is relative to the part before the first wildcard. In a manifest, a Parquet file and a saved
+        dataset, the id is the column `id`. Without that column, it is the path as written in a manifest, and the row
+        number in the other two. Relative paths in a manifest are relative to its folder.
 
     Raises:
-        InputError: If the input is missing, holds no clip, is malformed, or two clips have one id, which is told after
-            the last of them: ten million ids are not held in memory.
+        InputError: If the input does not exist, has no clips or is malformed, or if two clips have the same id.
+            Duplicate ids are reported only after the last clip, because the ids are not kept in memory.
     """
     if isinstance(source, (str, os.PathLike)):
         listed: str | list[str] = files.absolute(os.fspath(source))
     else:
-        listed = [os.fspath(path) for path in source]  # held, because it may have to be looked through twice
+        # A list, because the search for duplicate ids may repeat the scan.
+        listed = [os.fspath(path) for path in source]
     ids = duplicate_ids.Names()
     for clip in _found(listed):
         ids.add(clip.id)
@@ -59,12 +61,12 @@ def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> I
     twice = ids.repeated(lambda: (clip.id for clip in _found(listed)))
     if twice is not None:
         raise InputError(
-            f"Two clips of {_name(source)} have the id {twice!r}. Every clip needs an id of its own: give the "
-            f"manifest an id column with different values."
+            f"Two clips of {_name(source)} have the id {twice!r}. Every clip must have its own id. Give the manifest "
+            f"an id column with unique values."
         )
     if not len(ids) and _name(source).rstrip("'").lower().endswith(MANIFEST_EXTENSIONS):
         raise InputError(
-            f"The manifest {_name(source)} lists no clips. Expected a column or key 'path', and a line a clip."
+            f"The manifest {_name(source)} lists no clips. Expected a column or key 'path', and one line per clip."
         )
     if not len(ids):
         raise InputError(
@@ -93,7 +95,7 @@ def _scan_one(path: str) -> Iterator[Source]:
             with files.open_binary(files.join(path, "dataset_dict.json")) as file:
                 splits = json.load(file)["splits"]
             raise InputError(
-                f"{path!r} holds a DatasetDict with the splits {', '.join(splits)}. Name one: "
+                f"{path!r} contains a DatasetDict with the splits {', '.join(splits)}. Choose one, for example: "
                 f"{files.join(path, splits[0])}."
             )
         if files.exists(files.join(path, "state.json")) and files.exists(files.join(path, "dataset_info.json")):

@@ -1,4 +1,4 @@
-"""Where the audio of one clip is."""
+"""The `Source` of a clip."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,13 +8,13 @@ from audiopipe.inputs import tables
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the audio of one clip stands.
+    """Location and metadata of one clip.
 
     Args:
-        id: The clip's name, unique within the input.
-        path: The audio file, or the Parquet file or dataset folder that holds it.
-        row: The row within a Parquet file or dataset folder, else None.
-        metadata: What else is known of the clip, by column.
+        id: Name of the clip, unique within the input.
+        path: The audio file, or the Parquet file or dataset folder that contains it.
+        row: Row in the Parquet file or dataset folder. None for an audio file.
+        metadata: Metadata of the clip by column name.
     """
 
     id: str
@@ -23,14 +23,14 @@ class Source:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def location(self) -> dict[str, Any]:
-        """Where the audio stands, for people: its path and, within a table, its row."""
+        """Returns the path and, within a table, the row of the audio, for people to read."""
         return {"path": self.path} if self.row is None else {"path": self.path, "row": self.row}
 
     def open(self) -> str | bytes:
-        """What `audiopipe.audio.read` takes: a path, or the bytes of an audio file.
+        """Returns a path or the bytes of an audio file, as a source for `audiopipe.audio.read`.
 
         Raises:
-            AudioError: If the row holds no audio.
+            AudioError: If the row has no audio.
         """
         if self.row is None:
             return self.path

@@ -1,4 +1,4 @@
-"""Parquet files and saved `datasets` folders, as rows with one audio column."""
+"""Parquet files and saved `datasets` folders: rows with one audio column."""
 
 import functools
 import os
@@ -14,30 +14,32 @@ COLUMN_NAMES = ("audio", "path", "file")
 
 
 class Table(Protocol):
-    """Rows that can be read one by one, without holding the audio of all in memory."""
+    """Rows that are read one by one, so that the audio of all rows is never in memory."""
 
     def audio(self, row: int) -> str | bytes:
-        """The path or the bytes of a row's audio file."""
+        """Returns the path or the bytes of the audio file of a row."""
 
     def metadata(self) -> Iterator[dict[str, Any]]:
-        """Every row without its audio."""
+        """Yields every row without its audio."""
 
 
 def open_table(path: str) -> Table:
-    """Open a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote; once, while it is unchanged.
+    """Opens a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote.
+
+    An unchanged table is opened once and then returned from a cache.
 
     Raises:
-        InputError: If it cannot be read, or has no audio column or several.
+        InputError: If the table cannot be read, or does not have exactly one audio column.
         MissingDependencyError: If `datasets` is not installed.
     """
     return _open_table(path, version(path))
 
 
 def version(path: str) -> str:
-    """What changes when a table is written anew.
+    """Returns a text that changes when a table is rewritten.
 
     Raises:
-        OSError: If it is gone.
+        OSError: If the table does not exist.
     """
     return files.version(path if path.lower().endswith(".parquet") else files.join(path, "state.json"))
 
@@ -45,7 +47,7 @@ def version(path: str) -> str:
 @functools.lru_cache(maxsize=8)
 def _open_table(path: str, version: str) -> Table:
     try:
-        import datasets  # noqa: F401  (brings pyarrow along, and one extra names both)
+        import datasets  # noqa: F401  (it depends on pyarrow, and one extra installs both)
     except ImportError as error:
         raise MissingDependencyError(
             f'Reading {path!r} needs the package datasets, which is not installed: pip install "audiopipe[hf]".'
@@ -65,7 +67,7 @@ class _ParquetTable:
 
         self._path = path
         self._file = pq.ParquetFile(files.open_binary(path))
-        self._lock = threading.Lock()  # threads that read one ParquetFile at once wait for each other for ever
+        self._lock = threading.Lock()  # threads that read one ParquetFile at the same time deadlock
         schema = self._file.schema_arrow
         encoded = [
             item.name
@@ -125,7 +127,7 @@ def _one_column(path: str, encoded: list[str], columns: list[str]) -> str:
     if len(found) != 1:
         raise InputError(
             f"{path!r} must have one audio column: encoded audio (bytes and path), or a column of paths named "
-            f"{' or '.join(map(repr, COLUMN_NAMES))}. Received {len(found)} among the columns {', '.join(columns)}. "
+            f"{' or '.join(map(repr, COLUMN_NAMES))}. Received: {len(found)} in the columns {', '.join(columns)}. "
             f"Remove or rename columns with datasets first."
         )
     return found[0]
@@ -135,5 +137,5 @@ def _encoded(value: Any, path: str, row: int) -> str | bytes:
     if isinstance(value, dict):
         value = value.get("bytes") or value.get("path")
     if not isinstance(value, (str, bytes)):
-        raise AudioError(f"Row {row} of {path!r} holds no audio. Received: {value!r}.", stage="read")
+        raise AudioError(f"Row {row} of {path!r} has no audio. Received: {value!r}.", stage="read")
     return value

@@ -1,7 +1,7 @@
-"""Local and remote storage: list, read, and publish a finished file.
+"""Local and remote files: listing, reading, and publishing of finished files.
 
-Nothing else in audiopipe knows about remote storage. A remote path has a scheme, as in `gs://bucket/clips`; everything
-else is a local path.
+Apart from `locks`, other modules reach remote storage only through this one. A remote path has a scheme, as in
+`gs://bucket/clips`. All other paths are local.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import fsspec
 
 from audiopipe.errors import InputError, MissingDependencyError
 
-# What storage that fsspec knows calls that which changes when a file is written anew, the surest first.
+# Keys of fsspec's file information whose value changes when a file is rewritten, the most reliable first.
 CHANGING_FACTS = (
     "ETag",
     "etag",
@@ -35,22 +35,22 @@ EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path has a scheme."""
+    """Returns whether a path has a scheme."""
     return "://" in path
 
 
 def join(folder: str, *parts: str) -> str:
-    """Join a folder and what is below it, local or remote."""
+    """Joins a local or remote folder and the names below it."""
     return "/".join([folder.rstrip("/"), *parts]) if is_remote(folder) else os.path.join(folder, *parts)
 
 
 def absolute(path: str) -> str:
-    """The path from the root, so that it means the same in every working folder."""
+    """Returns the path from the root, so that it does not depend on the working folder."""
     return path if is_remote(path) else os.path.abspath(path)
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file or folder."""
+    """Returns whether a file or folder exists."""
     if not is_remote(path):
         return os.path.exists(path)
     filesystem, inner = _remote(path)
@@ -58,7 +58,7 @@ def exists(path: str) -> bool:
 
 
 def size(path: str) -> int:
-    """Size of a file, in bytes."""
+    """Returns the size of a file in bytes."""
     if not is_remote(path):
         return os.path.getsize(path)
     filesystem, inner = _remote(path)
@@ -66,15 +66,15 @@ def size(path: str) -> int:
 
 
 def identity(path: str) -> tuple[int | None, str]:
-    """Size of a file in bytes, and what else changes when it is written anew.
+    """Returns the size of a file in bytes, and a text that changes when the file is rewritten.
 
     Returns:
-        The size, None where remote storage does not tell, and the modification time in nanoseconds, or the entity tag
-        or whatever else remote storage has.
+        The size, or None if remote storage does not report it. The text is the modification time in nanoseconds for a
+        local file, and an entity tag or a similar property for a remote file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If there is a folder or a device instead, or it may not be looked at.
+        OSError: If the path is a folder or a device, or the file cannot be accessed.
         ValueError: If no file can have such a path.
         InputError: If the storage cannot be reached.
     """
@@ -82,10 +82,10 @@ def identity(path: str) -> tuple[int | None, str]:
 
 
 def asked(path: str) -> Callable[[], tuple[int | None, str]]:
-    """A function that tells what `identity` does, for other threads.
+    """Returns a function that returns `identity(path)` and may be called in another thread.
 
-    What the storage is, is settled here, for fsspec has other storage objects in every thread, and the listings that
-    those of this thread keep would be asked for again.
+    The fsspec filesystem is created in the calling thread. fsspec creates separate filesystems in every thread, and
+    those of other threads would request the listings again that this one has cached.
     """
     if not is_remote(path):
         return functools.partial(_local_identity, path)
@@ -93,12 +93,12 @@ def asked(path: str) -> Callable[[], tuple[int | None, str]]:
 
 
 def version(path: str) -> str:
-    """What changes when a file is written anew, in one word."""
+    """Returns a single text that changes when a file is rewritten."""
     return "-".join(map(str, identity(path)))
 
 
 def is_folder(path: str) -> bool:
-    """Whether there is a folder."""
+    """Returns whether a folder exists."""
     if not is_remote(path):
         return os.path.isdir(path)
     filesystem, inner = _remote(path)
@@ -106,7 +106,7 @@ def is_folder(path: str) -> bool:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder and those above it; object stores have none and need none."""
+    """Creates a folder and its parents. Object stores have no folders and need none."""
     if is_remote(path):
         filesystem, inner = _remote(path)
         filesystem.makedirs(inner, exist_ok=True)
@@ -115,11 +115,10 @@ def make_folder(path: str) -> None:
 
 
 def walk(folder: str) -> Iterator[str]:
-    """All files below a folder, as sorted relative paths with forward slashes.
+    """Yields all files below a folder as sorted relative paths with forward slashes.
 
-    Links to folders are followed, but not back into a folder that is being walked. A folder that cannot be listed is
-    an error rather than silently empty. Of a local folder no more is held than the names in one folder at a time, and
-    in those above it.
+    Links to folders are followed, but not back into a folder that is being walked. A folder that cannot be listed
+    raises an error. For a local folder, memory holds only the names in the current folder and its parents.
     """
     if is_remote(folder):
         filesystem, inner = _remote(folder)
@@ -130,7 +129,7 @@ def walk(folder: str) -> Iterator[str]:
 
 
 def sizes(folder: str) -> dict[str, int]:
-    """Bytes of each file that stands in a folder itself, by name."""
+    """Returns the size in bytes of each file directly in a folder, by name."""
     if is_remote(folder):
         filesystem, inner = _remote(folder)
         listed = filesystem.ls(inner, detail=True)
@@ -140,7 +139,7 @@ def sizes(folder: str) -> dict[str, int]:
 
 
 def glob(pattern: str) -> list[str]:
-    """All files that match a pattern with `*`, `?`, `[...]` and `**`, sorted."""
+    """Returns the sorted files that match a pattern with `*`, `?`, `[...]` and `**`."""
     if is_remote(pattern):
         filesystem, inner = _remote(pattern)
         scheme_and_host = pattern.removesuffix(inner)
@@ -150,7 +149,7 @@ def glob(pattern: str) -> list[str]:
 
 
 def open_binary(path: str) -> BinaryIO:
-    """Open a file for reading; a pipe or a device, which may have no end or never come to one, is an error."""
+    """Opens a file for reading. A pipe or a device raises an error, because reading it may never end."""
     if not is_remote(path):
         return open(path, "rb", opener=_open_file)
     filesystem, inner = _remote(path)
@@ -158,23 +157,23 @@ def open_binary(path: str) -> BinaryIO:
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a file."""
+    """Returns the content of a file."""
     with open_binary(path) as file:
         return file.read()
 
 
 def write_bytes(path: str, content: bytes) -> None:
-    """Write a file whole: at no time does the path hold a part of it."""
+    """Writes a file atomically: the path never has partial content."""
     with temporary_file(path) as temporary:
         Path(temporary).write_bytes(content)
 
 
 @contextlib.contextmanager
 def temporary_file(path: str) -> Iterator[str]:
-    """A local path to write to; what is there at the end is published whole at `path`.
+    """Yields a local path to write to, and publishes the file there as a whole at `path`.
 
-    Locally the file is renamed within its folder. Remote storage has no atomic rename, so there the file is uploaded
-    with one `put` to its final name. When the block raises, nothing is published.
+    A local file is renamed within its folder. Remote storage has no atomic rename, so the file is uploaded with one
+    `put` to its final name. If the block raises, nothing is published.
     """
     folder = tempfile.gettempdir() if is_remote(path) else (os.path.dirname(path) or ".")
     handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", suffix=".tmp", dir=folder)
@@ -193,7 +192,7 @@ def temporary_file(path: str) -> Iterator[str]:
 
 
 def remove(path: str) -> None:
-    """Remove a file, or a folder with all that is in it. What is not there is fine."""
+    """Removes a file, or a folder with its content. Does nothing if the path does not exist."""
     if is_remote(path):
         filesystem, inner = _remote(path)
         if filesystem.exists(inner):
@@ -207,7 +206,7 @@ def remove(path: str) -> None:
 
 @contextlib.contextmanager
 def local_copy(path: str) -> Iterator[str]:
-    """A local path with the content of a file: its own, or that of a copy which is removed at the end."""
+    """Yields a local path to a file: its own path, or that of a copy that is removed at the end."""
     if not is_remote(path):
         yield path
         return
@@ -216,7 +215,7 @@ def local_copy(path: str) -> Iterator[str]:
 
 
 def fetch(path: str, folder: str) -> str:
-    """Copy a remote file into a local folder, unless it is there, and return where it is."""
+    """Copies a remote file into a local folder, unless it exists there, and returns the local path."""
     filesystem, inner = _remote(path)
     local = os.path.join(folder, os.path.basename(inner))
     if not os.path.exists(local):
@@ -226,7 +225,8 @@ def fetch(path: str, folder: str) -> str:
 
 
 def _walk_local(folder: str) -> Iterator[str]:
-    levels = [("", _inode(folder), iter(_names(folder)))]  # not recursive, for folders may lie deeper than calls may
+    # A stack, because folders may be nested deeper than Python's recursion limit.
+    levels = [("", _inode(folder), iter(_names(folder)))]
     while levels:
         below, _, names = levels[-1]
         name = next(names, None)
@@ -242,9 +242,9 @@ def _walk_local(folder: str) -> Iterator[str]:
 
 
 def _open_file(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_NONBLOCK)  # else opening a pipe waits until someone writes to it
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # opening a pipe would wait for a writer
     mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of folders `open` says by itself what they are
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # `open` itself raises IsADirectoryError
         os.close(descriptor)
         raise OSError(errno.EINVAL, "Not a file", path)
     return descriptor
@@ -266,7 +266,7 @@ def _remote_identity(path: str, filesystem: Any, inner: str) -> tuple[int | None
 
 
 def _names(folder: str) -> list[str]:
-    """The names in a folder, those of folders with a slash, which is what gives sorted names the order of paths."""
+    """Returns the sorted names in a folder. Names of folders end in a slash, so the order is that of whole paths."""
     with os.scandir(folder) as entries:
         return sorted(f"{entry.name}/" if _leads_to_folder(entry) else entry.name for entry in entries)
 
@@ -275,7 +275,7 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        if entry.is_symlink():  # a link to itself, or through what may not be looked at: no more than a missing file
+        if entry.is_symlink():  # a link to itself or through an unreadable folder is like a missing file
             return False
         raise
 
@@ -292,7 +292,7 @@ def _umask() -> int:
 
 
 def _remote(path: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a remote path, and the path in it."""
+    """Returns the fsspec filesystem of a remote path, and the path in it."""
     scheme = path.partition("://")[0]
     try:
         return fsspec.core.url_to_fs(path)

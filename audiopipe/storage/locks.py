@@ -1,9 +1,10 @@
 """One run at a time on one output: a lock of the operating system locally, a lease on remote storage.
 
-A lock ends with the process that holds it, however that dies. A lease is an object that its owner renews; one that is
-no longer renewed is taken over. Object stores have no locks, so a window is left: a run that looked at a stale lease,
-then paused for longer than the settling time, and only then took it over, works beside the run that took it before,
-until the next renewal shows it to one of them. Shards are published whole, so neither damages the other's.
+A lock ends with the process that holds it, even if that process is killed. A lease is an object that its owner renews.
+A lease that is no longer renewed is taken over. Object stores have no locks, so a race remains: a run finds a stale
+lease, pauses for longer than the settling time, and takes the lease over after another run has done so. Both runs then
+work until the next renewal, when one of them finds out. Shards are published as a whole, so neither run damages those
+of the other.
 """
 
 import contextlib
@@ -29,50 +30,50 @@ LOCK_FILE = "lock"
 LEASE_FILE = "lease.json"
 LEASE_SECONDS = 60.0
 SETTLE_SECONDS = 2.0
-RENEWALS = 3  # in the time of a lease, so that it outlives one that fails
+RENEWALS = 3  # per duration of a lease, so that it survives a failed renewal
 
-# What file systems answer that know no locks, as some network mounts.
+# Errors of file systems without locks, such as some network mounts.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class Held(Protocol):
-    """An output that this run holds."""
+    """Output that this run holds."""
 
     @property
     def lost(self) -> bool:
-        """Whether it was found that another run holds the output by now, or that the lock was removed."""
+        """True if this run is known to have lost the output to another run, or its lock was removed."""
 
     def check(self) -> None:
-        """Look whether this run still holds the output.
+        """Raises an error unless this run still holds the output.
 
         Raises:
-            FeatureSetLockedError: If it does not.
+            FeatureSetLockedError: If this run does not hold the output any more.
         """
 
     def release(self) -> None:
-        """Let the output go, unless another run holds it by now."""
+        """Releases the output, unless another run holds it now."""
 
 
 @contextlib.contextmanager
 def held(
     output: str, *, lease_seconds: float = LEASE_SECONDS, settle_seconds: float = SETTLE_SECONDS
 ) -> Iterator[Held]:
-    """Hold an output, so that a second run on it is refused.
+    """Holds an output, so that a second run on it is refused.
 
-    The folder of the plan is made if it is not there. It keeps a local lock's file, which is empty when nobody holds
-    it; a lease is removed at the end.
+    The folder of the plan is created if it does not exist. The file of a local lock stays there, and is empty while
+    nobody holds the lock. A lease is removed at the end.
 
     Args:
-        output: Folder of the feature set, local or remote.
-        lease_seconds: How long a lease lasts, on remote storage and where the file system has no locks. It is renewed
-            every third of this.
-        settle_seconds: How long after it took a lease a run looks whether another one took it as well.
+        output: Local or remote folder of the feature set.
+        lease_seconds: Duration of a lease in seconds. A lease is used on remote storage, and on file systems without
+            locks. It is renewed three times per duration.
+        settle_seconds: Seconds to wait after taking a lease, before checking that no other run has taken it as well.
 
     Yields:
-        What tells whether the output is still held.
+        The held output. It reports whether this run still holds it.
 
     Raises:
-        FeatureSetLockedError: If another run holds the output. The message says who, and what to do.
+        FeatureSetLockedError: If another run holds the output. The message describes that run and what to do.
         FeatureSetError: If the lock cannot be written.
 
     Example:
@@ -90,8 +91,8 @@ def held(
             holder = _Lease.take(output, lease_seconds, settle_seconds)
     except OSError as error:
         raise FeatureSetError(
-            f"OUTPUT must be a folder that can be written. Received: {output!r}, where the lock of this run could not "
-            f"be made: {error}. Mend the cause, or choose another folder."
+            f"OUTPUT must be a writable folder. Received: {output!r}, where the lock of this run could not be created: "
+            f"{error}. Fix the cause, or choose another folder."
         ) from error
     try:
         yield holder
@@ -100,7 +101,7 @@ def held(
 
 
 class _Lock:
-    """A lock of the operating system. It guards a file and not a name, so links to a folder share it."""
+    """Lock of the operating system. It locks a file and not a path, so several links to a folder share one lock."""
 
     def __init__(self, output: str, lock: filelock.BaseFileLock, identity: tuple[int, int]):
         self._output = output
@@ -109,7 +110,7 @@ class _Lock:
 
     @classmethod
     def take(cls, output: str) -> "_Lock | None":
-        """Take the lock, or return None if the file system has none."""
+        """Takes the lock. Returns None if the file system has no locks."""
         path = files.join(output, FOLDER, LOCK_FILE)
         lock = filelock.FileLock(path, thread_local=False, fallback_to_soft=False)
         try:
@@ -125,7 +126,7 @@ class _Lock:
                 return None
             raise
         try:
-            with open(path, "wb") as file:  # in place: a file that replaced it would not be locked
+            with open(path, "wb") as file:  # in place, because a new file would not be locked
                 file.write(json.dumps(_facts(), sort_keys=True).encode())
             return cls(output, lock, _identity(path))
         except BaseException:
@@ -139,14 +140,13 @@ class _Lock:
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:
-            return False  # a network mount that is away for a moment has not given the lock to another run
+            return False  # a network mount that is briefly unreachable still has the lock
 
     def check(self) -> None:
         if self.lost:
             raise FeatureSetLockedError(
-                f"The lock of this run, {self._lock.lock_file!r}, was removed or replaced while it worked, so that "
-                f"another run may write to {self._output!r} as well. Let no other run go on there, and run the same "
-                "command again."
+                f"The lock of this run, {self._lock.lock_file!r}, was removed or replaced during the run, so another "
+                f"run may write to {self._output!r} as well. Stop any other run there, then run the same command again."
             )
 
     def release(self) -> None:
@@ -157,7 +157,7 @@ class _Lock:
 
 
 class _Lease:
-    """An object that says who holds the output, and that is renewed as long as this process lives."""
+    """Object that says who holds the output. A thread of this process renews it."""
 
     def __init__(self, output: str, seconds: float, settle_seconds: float):
         self._output = output
@@ -172,7 +172,7 @@ class _Lease:
 
     @classmethod
     def take(cls, output: str, seconds: float, settle_seconds: float) -> "_Lease":
-        """Take the lease."""
+        """Takes the lease."""
         lease = cls(output, seconds, settle_seconds)
         try:
             lease._take()
@@ -189,17 +189,17 @@ class _Lease:
         found = self._read()
         if not self._is_mine(found):
             self._lost.set()
-            owner = "nobody: it was removed" if found is None else _described(_read_facts(found))
+            state = "was removed" if found is None else f"is now held by {_described(_read_facts(found))}"
             raise FeatureSetLockedError(
-                f"This run no longer holds {self._output!r}. By its lease {self._path!r} it is held by {owner}. Let "
-                "that run go on, or stop it and run the same command again."
+                f"This run no longer holds {self._output!r}: the lease {self._path!r} {state}. Let any other run "
+                "finish, or stop it, then run the same command again."
             )
 
     def release(self) -> None:
         self._stop.set()
         if self._renewing.ident is not None:
             self._renewing.join(self._seconds)
-        # A lease that cannot be removed runs out, and whatever the storage raises must not hide how the run ended.
+        # A lease that cannot be removed expires. An error of the storage must not hide how the run ended.
         with contextlib.suppress(Exception):
             if self._is_mine(self._read()):
                 self._filesystem.rm_file(self._inner)
@@ -211,7 +211,7 @@ class _Lease:
             with contextlib.suppress(FileNotFoundError):
                 self._filesystem.rm_file(self._inner)
         try:
-            # Where the storage can, this is refused if another run was faster.
+            # Storage that supports it refuses this if another run was faster.
             self._filesystem.pipe_file(self._inner, self._content(), mode="create")
         except FileExistsError:
             raise self._refusal(self._read()) from None
@@ -222,15 +222,15 @@ class _Lease:
         self._renewing.start()
 
     def _wait_out(self, found: bytes) -> None:
-        """Return if the lease of another run is no longer renewed, else refuse."""
+        """Raises an error if another run still renews its lease."""
         facts = _read_facts(found)
         seconds = self._seconds
         if facts is not None and "renewed" in facts:
             seconds = facts["seconds"]
             if _age(facts) < seconds:
                 raise self._refusal(found)
-        # By this machine's clock the lease ran out. Clocks differ, so see whether it is renewed: one interval of
-        # renewal, and half of one for a slow renewal.
+        # The lease has expired by the clock of this machine, but clocks differ. So wait for a renewal: one interval,
+        # and half of one more in case the renewal is slow.
         time.sleep(1.5 * seconds / RENEWALS)
         now = self._read()
         if now not in (None, found):
@@ -243,14 +243,14 @@ class _Lease:
                     self._lost.set()
                     return
                 self._filesystem.pipe_file(self._inner, self._content())
-            except Exception:  # of whatever class the storage raises: the next renewal tries again
+            except Exception:  # storage raises errors of any class; the next renewal tries again
                 continue
 
     def _content(self) -> bytes:
         return json.dumps({**self._facts, "renewed": _now().isoformat()}, sort_keys=True).encode()
 
     def _read(self) -> bytes | None:
-        """The lease as it is now. Neither listed nor opened, which would ask a cache of some storages."""
+        """Returns the current content of the lease. Listing or opening it would use the cache of some filesystems."""
         try:
             return self._filesystem.cat_file(self._inner)
         except FileNotFoundError:
@@ -265,28 +265,28 @@ class _Lease:
         renewed = ""
         if facts is not None and "renewed" in facts:
             renewed = (
-                f" Its lease was renewed {facts['renewed']} and runs out {facts['seconds']:g} s after its last "
-                "renewal: if that run is dead, run the same command again after that."
+                f" Its lease was renewed at {facts['renewed']} and expires {facts['seconds']:g} s after the last "
+                "renewal. If that run is dead, run the same command again after that time."
             )
         return FeatureSetLockedError(
-            f"Another run writes to {self._output!r}: {_described(facts)}.{renewed} Else wait until it is done, stop "
-            f"it, or choose another folder. Remove {self._path!r} only if you know that no run holds it."
+            f"Another run writes to {self._output!r}: {_described(facts)}.{renewed} If it is alive, wait until it is "
+            f"done, stop it, or choose another folder. Remove {self._path!r} only if you are sure that no run holds it."
         )
 
 
 def _storage(path: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a path, and the path in it."""
-    # A local path is no URL: it may hold "::", which chains those.
+    """Returns the fsspec filesystem of a path, and the path in it."""
+    # fsspec would take a local path with "::" for a chain of URLs.
     return fsspec.core.url_to_fs(path) if files.is_remote(path) else (fsspec.filesystem("file"), path)
 
 
 def _facts() -> dict[str, Any]:
-    """Who this run is."""
+    """Returns the host, process and start time that identify this run."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "since": _now().isoformat(timespec="seconds")}
 
 
 def _read_facts(content: bytes) -> dict[str, Any] | None:
-    """Who a run is that wrote a lock or a lease; None if that cannot be read, as while it is being written."""
+    """Returns the run that wrote a lock or a lease. None if it cannot be read, for example while it is written."""
     try:
         facts = json.loads(content)
         known: dict[str, Any] = {"host": str(facts["host"]), "pid": int(facts["pid"]), "since": str(facts["since"])}
@@ -302,12 +302,12 @@ def _read_facts(content: bytes) -> dict[str, Any] | None:
 
 def _described(facts: dict[str, Any] | None) -> str:
     if facts is None:
-        return "a run that does not say who it is"
+        return "a run that does not identify itself"
     return f"process {facts['pid']} on host {facts['host']!r}, started {facts['since']}"
 
 
 def _age(facts: dict[str, Any]) -> float:
-    """Seconds since a lease was renewed, by the clock of this machine."""
+    """Returns the seconds since a lease was renewed, by the clock of this machine."""
     return (_now() - datetime.datetime.fromisoformat(facts["renewed"])).total_seconds()
 
 

@@ -1,4 +1,4 @@
-"""A file that is shorter than its container says is told from a whole one, of which none is refused."""
+"""Completeness checks find files that are shorter than their containers say, and accept all complete files."""
 
 import io
 import struct
@@ -30,15 +30,15 @@ def _missing(content):
 
 
 @pytest.mark.parametrize(("format", "subtype"), KINDS, ids=str)
-def test_nothing_is_missing_of_what_libsndfile_writes(tmp_path, monkeypatch, format, subtype):
-    monkeypatch.chdir(tmp_path)  # where libsndfile puts a second file beside an SD2
+def test_files_written_by_libsndfile_are_complete(tmp_path, monkeypatch, format, subtype):
+    monkeypatch.chdir(tmp_path)  # libsndfile writes a second file next to an SD2 file
     rate = 48000 if subtype == "OPUS" else 44100
     for frames in (1, 2, 1001, 4999):
         for channels in (1, 2):
             try:
                 content = _written(format, frames, channels, rate, subtype=subtype)
                 soundfile.write("clip", np.zeros((frames, channels)), rate, format=format, subtype=subtype)
-            except (soundfile.LibsndfileError, AssertionError):  # soundfile cannot write all that it lists
+            except (soundfile.LibsndfileError, AssertionError):  # soundfile cannot write every format that it lists
                 continue
             assert _missing(content) is None
             with open("clip", "rb") as file:
@@ -46,7 +46,7 @@ def test_nothing_is_missing_of_what_libsndfile_writes(tmp_path, monkeypatch, for
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.[wfmoa]*")), ids=lambda path: path.name)
-def test_nothing_is_missing_of_the_examples(path):
+def test_the_example_files_are_complete(path):
     with path.open("rb") as file:
         assert missing(file) is None
 
@@ -59,16 +59,16 @@ def test_nothing_is_missing_of_the_examples(path):
         ("WAVEX", {}, 2002),
         ("RF64", {}, 2002),
         ("W64", {}, 2002),
-        ("AIFF", {}, 2010),  # with offset and block size
+        ("AIFF", {}, 2010),  # includes offset and block size
         ("AIFF", {"subtype": "FLOAT"}, 4012),
         ("AU", {}, 2002),
         ("AU", {"endian": "LITTLE"}, 2002),
-        ("CAF", {}, 2006),  # with the count of edits
+        ("CAF", {}, 2006),  # includes the edit count
     ],
 )
 def test_a_data_chunk_must_be_as_long_as_its_header_says(format, options, size):
     content = _written(format, **options)
-    # Some formats have a few bytes behind the samples, so what is cut off comes from the place of the first sample.
+    # Some formats have a few bytes after the samples, so the cuts are relative to the first sample.
     begin = next(cut for cut in range(len(content)) if f" 1 of {size} " in str(_missing(content[:cut]))) - 1
     for there in (1, 2, 100, size - 1):
         assert _missing(content[: begin + there]) == f"the data chunk has {there} of {size} bytes"
@@ -81,13 +81,13 @@ def _wav(claimed, size=1000):
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFEFFC, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFDB])
-def test_a_length_that_a_pipe_did_not_know_is_accepted(size):
+def test_a_placeholder_length_from_a_pipe_is_accepted(size):
     assert _missing(_wav(size)) is None
     assert _missing(b".snd" + struct.pack(">5I", 24, size, 3, 8000, 1) + bytes(100)) is None
 
 
 @pytest.mark.parametrize("size", [1001, 2**20, 0x7F000000 - 10000, 0xEE000000])
-def test_any_other_length_is_not(size):
+def test_any_other_wrong_length_is_reported(size):
     assert _missing(_wav(size)) == f"the data chunk has 1000 of {size} bytes"
 
 
@@ -98,14 +98,14 @@ def test_an_unknown_length_in_caf_is_accepted(size):
     assert _missing(content[:at] + struct.pack(">q", size) + content[at + 8 :]) is None
 
 
-def test_an_unknown_length_of_aiff_from_sox_is_accepted():
+def test_the_placeholder_length_of_sox_in_aiff_is_accepted():
     content = _written("AIFF")
     at = content.index(b"SSND") + 4
     for size in (0x7F000008, 0x7F000002):
         assert _missing(content[:at] + struct.pack(">I", size) + content[at + 4 :]) is None
 
 
-def test_a_missing_pad_byte_is_fine():
+def test_a_missing_pad_byte_is_accepted():
     content = _written("WAV", 1001, subtype="PCM_U8")
     assert len(content) == 44 + 1002
     assert _missing(content[:-1]) is None
@@ -113,45 +113,45 @@ def test_a_missing_pad_byte_is_fine():
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
-def test_ogg_must_end_with_a_whole_page_that_ends_the_stream(subtype):
+def test_ogg_must_end_with_a_complete_end_of_stream_page(subtype):
     content = _written("OGG", 48000, subtype=subtype, rate=48000)
     last = content.rindex(b"OggS")
     for cut in (*range(last + 1, last + 30), len(content) - 1):
-        assert _missing(content[:cut]) == "the last Ogg page is not complete"
-    assert _missing(content[:last]) == "the last Ogg page does not bear the end-of-stream flag"
+        assert _missing(content[:cut]) == "the last Ogg page is incomplete"
+    assert _missing(content[:last]) == "the last Ogg page lacks the end-of-stream flag"
     assert _missing(content + content) is None
     assert _missing(content + content[:1000]) is not None
     assert _missing(content + b"TAG" + bytes(125)) is None
 
 
 def _without_info():
-    """Frames of 360 bytes each, without the first one, which counts them."""
+    """Returns an MP3 file of frames of 360 bytes each, without the first one, which announces their bytes."""
     content = _written("MP3", 20000, bitrate_mode="CONSTANT", compression_level=0.5)
     assert {content[at : at + 2] for at in range(0, len(content), 360)} == {content[:2]}
     return content[360:], 360
 
 
-def test_mp3_must_have_as_many_bytes_as_its_first_frame_counts():
+def test_mp3_must_have_as_many_bytes_as_its_first_frame_announces():
     content = _written("MP3", 16000)
     assert _missing(content) is None
     for cut in range(len(content) // 2, len(content), 7):
-        expected = f"the file has {cut} of the {len(content)} bytes of frames that its first frame names"
+        expected = f"the frames have {cut} of the {len(content)} bytes that the first frame announces"
         assert _missing(content[:cut]) == expected
     tagged = b"ID3\x04\0\0\0\0\x01\x00" + bytes(128) + content
     assert _missing(tagged) is None
     assert _missing(tagged[:-1]) is not None
-    assert _missing(tagged[:100]) == "the file ends 38 bytes before its ID3 tag does"
+    assert _missing(tagged[:100]) == "the file ends 38 bytes before the end of its ID3 tag"
 
 
-def test_mp3_without_a_count_must_end_with_a_whole_frame():
+def test_mp3_without_an_announced_size_must_end_with_a_complete_frame():
     content, size = _without_info()
     assert len(content) > 30 * size
     for cut in range(len(content) - 12 * size, len(content)):
         lacking = _missing(content[:cut])
         if cut % size == 0:
-            assert lacking is None  # nothing tells a file that was cut here from a whole one
+            assert lacking is None  # a file cut here looks like a complete one
         elif cut % size < 4:
-            assert lacking == "the header of the last frame is not complete"
+            assert lacking == "the header of the last frame is incomplete"
         else:
             assert lacking == f"the last frame has {cut % size} of {size} bytes"
 
@@ -167,7 +167,7 @@ def test_mp3_without_a_count_must_end_with_a_whole_frame():
     ],
     ids=["ID3v1", "APE", "Lyrics3 and ID3v1", "zeros"],
 )  # fmt: skip
-def test_tags_behind_the_frames_of_an_mp3_are_no_frames(tag):
+def test_tags_after_the_frames_of_an_mp3_file_do_not_count_as_frames(tag):
     content, size = _without_info()
     assert _missing(content + tag) is None
     if tag[0]:
@@ -195,7 +195,7 @@ class _Counting(io.BytesIO):
     ],
     ids=["data", "chunks", "pages", "tag", "headers", "bytes"],
 )
-def test_little_is_read_of_files_that_claim_much(content):
+def test_only_a_small_part_is_read_of_files_that_claim_large_sizes(content):
     file = _Counting(content)
     missing(file)
     assert file.taken < 100_000
@@ -206,14 +206,14 @@ def test_little_is_read_of_files_that_claim_much(content):
     st.sampled_from([b"", b"RIFF", b"RF64", b"FORM", b"riff", b"caff", b".snd", b"OggS", b"\xff\xfb", b"ID3"]),
     st.binary(),
 )
-def test_no_bytes_make_it_fail_and_the_file_stands_where_it_stood(start, rest):
+def test_arbitrary_bytes_raise_no_error_and_the_position_is_restored(start, rest):
     file = io.BytesIO(b"before" + start + rest)
     file.seek(6)
     assert isinstance(missing(file), (str, type(None)))
     assert file.tell() == 6
 
 
-def test_a_container_may_begin_within_a_file():
+def test_a_container_may_begin_in_the_middle_of_a_file():
     file = io.BytesIO(b"before" + _wav(2000))
     file.seek(6)
     assert missing(file) == "the data chunk has 1000 of 2000 bytes"

@@ -1,4 +1,4 @@
-"""Every damaged file is a failure of the right stage, soon and without memory; no part of a clip is taken for it."""
+"""Damaged files fail fast, at the right stage and with little memory. A partial clip never passes for a whole one."""
 
 import functools
 import io
@@ -22,7 +22,7 @@ SUFFIXES = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG", "mp3": "MP3"}
 
 @functools.cache
 def _file(format, subtype=None):
-    """The bytes of a file of 1.1 seconds, and its samples."""
+    """Returns the bytes of a file of 1.1 seconds, and its samples."""
     samples = (0.1 * np.random.default_rng(0).standard_normal((17600, 1))).astype("float32")
     file = io.BytesIO()
     soundfile.write(file, samples, RATE, format=format, subtype=subtype)
@@ -31,7 +31,7 @@ def _file(format, subtype=None):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_damage_is_a_failure_of_its_stage(tmp_path, kind, suffix):
+def test_every_kind_of_damage_fails_at_its_stage(tmp_path, kind, suffix):
     rng = np.random.default_rng(0)
     for number in range(6):
         path = tmp_path / f"{number}.{suffix}"
@@ -63,7 +63,7 @@ def test_every_kind_of_damage_is_a_failure_of_its_stage(tmp_path, kind, suffix):
         ("MP3", "MPEG_LAYER_III"),
     ],
 )
-def test_a_file_cut_anywhere_is_a_failure_or_whole(format, subtype):
+def test_a_truncated_file_fails_or_has_all_samples(format, subtype):
     content, expected = _file(format, subtype)
     rate = soundfile.info(io.BytesIO(content)).samplerate
     whole, stages = [], set()
@@ -84,7 +84,7 @@ def test_a_file_cut_anywhere_is_a_failure_or_whole(format, subtype):
     assert stages == {"decode"}
 
 
-def test_a_flac_file_cut_between_two_frames_is_a_failure():
+def test_a_flac_file_cut_between_two_frames_fails():
     content, _ = _file("FLAC")
     frames = [at for at in range(len(content)) if content[at : at + 2] == b"\xff\xf8"]
     counts = set()
@@ -95,13 +95,13 @@ def test_a_flac_file_cut_between_two_frames_is_a_failure():
                 counts.add(len(sound.read(10**5, dtype="float32")))
             except soundfile.LibsndfileError:
                 continue
-        with pytest.raises(AudioError, match=r"its header says 17600 samples and it has \d+\.") as caught:
+        with pytest.raises(AudioError, match=r"the header says 17600 samples, but the file has \d+\.") as caught:
             audio.read(content[:cut], sample_rate=RATE)
         assert caught.value.stage == "decode"
-    assert counts >= {0, 4096, 8192}  # libsndfile alone reads these without a word
+    assert counts >= {0, 4096, 8192}  # libsndfile alone reads these without an error
 
 
-def test_what_stands_before_the_damage_comes_before_the_failure():
+def test_samples_before_the_damage_are_yielded_before_the_error():
     content, expected = _file("WAV")
     found = []
     with pytest.raises(AudioError, match="the data chunk has 20000 of 35200 bytes"):
@@ -109,10 +109,10 @@ def test_what_stands_before_the_damage_comes_before_the_failure():
     np.testing.assert_array_equal(np.concatenate(found), expected[:10000])
 
 
-def test_a_failure_says_what_is_missing_and_what_to_do():
-    with pytest.raises(AudioError, match=r"^\d+ bytes is damaged: the data chunk has .*\. Fetch or record it anew; or"):
+def test_the_error_says_what_is_missing_and_what_to_do():
+    with pytest.raises(AudioError, match=r"^The audio in \d+ bytes is damaged: the data chunk .*\. Download or record"):
         audio.read(_file("WAV")[0][:-100], sample_rate=RATE)
-    with pytest.raises(AudioError, match=r"as audio: .* Its damage: the last Ogg page .*\. Fetch or record it"):
+    with pytest.raises(AudioError, match=r"as audio: .* The file is damaged: the last Ogg page .*\. Download"):
         audio.read(_file("OGG")[0][:200], sample_rate=RATE)
 
 
@@ -133,7 +133,7 @@ def test_absurd_sample_rates_are_refused(rate, sample_rate, stage, message):
     assert caught.value.stage == stage
 
 
-def test_absurd_headers_cost_no_memory():
+def test_absurd_headers_use_little_memory():
     code = """
 import io, resource, struct, sys
 import numpy as np

@@ -1,4 +1,4 @@
-"""What fails outside of the decoder is a failure of the stage `read`."""
+"""Failures outside the decoder have the stage `read`."""
 
 import io
 import os
@@ -21,7 +21,7 @@ def path(tmp_path):
 
 
 class _Failing(io.BytesIO):
-    """A file whose connection breaks off after some bytes."""
+    """File whose connection breaks off after 20,000 bytes."""
 
     error: BaseException = OSError("connection reset")
 
@@ -32,32 +32,32 @@ class _Failing(io.BytesIO):
 
 
 class _Stingy(io.BytesIO):
-    """A file that gives at most 100 bytes at once, as sockets may."""
+    """File that returns at most 100 bytes per read, as a socket may."""
 
     def read(self, size=-1):
         return super().read(min(size, 100) if size >= 0 else size)
 
 
-def test_an_error_while_reading_an_open_file_is_a_failure_and_not_its_end(path, capfd):
+def test_a_read_error_of_an_open_file_is_not_treated_as_its_end(path, capfd):
     with pytest.raises(AudioError, match="Could not read an open file: connection reset") as caught:
         audio.read(_Failing(path.read_bytes()), sample_rate=RATE)
     assert caught.value.stage == "read"
     assert capfd.readouterr().err == ""
 
 
-def test_an_interrupt_while_reading_an_open_file_is_passed_on(path):
+def test_an_interrupt_while_an_open_file_is_read_is_raised(path):
     file = _Failing(path.read_bytes())
     file.error = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         audio.read(file, sample_rate=RATE)
 
 
-def test_short_reads_of_an_open_file_are_not_its_end(path):
+def test_a_short_read_of_an_open_file_is_not_treated_as_its_end(path):
     expected = soundfile.read(path, dtype="float32", always_2d=True)[0]
     np.testing.assert_array_equal(audio.read(_Stingy(path.read_bytes()), sample_rate=RATE), expected)
 
 
-def test_pieces_of_an_open_file_are_put_where_they_are_asked_for(path):
+def test_readinto_fills_its_buffer_despite_short_reads(path):
     with opening.opened(_Stingy(path.read_bytes())) as file:
         buffer = bytearray(b"." * 300)
         assert file.handle.readinto(memoryview(buffer)[:250]) == 250
@@ -68,18 +68,18 @@ def test_pieces_of_an_open_file_are_put_where_they_are_asked_for(path):
     assert file.handle.error is None
 
 
-def test_a_file_that_is_written_anew_while_it_is_read_is_a_failure(path, monkeypatch):
+def test_a_file_that_changes_while_it_is_read_fails(path, monkeypatch):
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 1000)
     blocks = audio.read_blocks(path, sample_rate=RATE)
     next(blocks)
     status = os.stat(path)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    with pytest.raises(AudioError, match=r"clip\.wav' was changed while it was read") as caught:
+    with pytest.raises(AudioError, match=r"clip\.wav' changed while it was read") as caught:
         list(blocks)
     assert caught.value.stage == "read"
 
 
-def test_a_file_that_vanishes_before_libsndfile_opens_it_is_a_failure_of_the_stage_read(path, monkeypatch):
+def test_a_file_that_vanishes_before_libsndfile_opens_it_fails_at_the_stage_read(path, monkeypatch):
     missing = opening.containers.missing
 
     def vanish(file):

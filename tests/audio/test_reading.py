@@ -1,4 +1,4 @@
-"""A file, bytes or an open file becomes the samples that libsndfile and soxr give."""
+"""Clips from files, bytes and open files have the samples of libsndfile and soxr."""
 
 import io
 import os
@@ -65,7 +65,7 @@ def _ways_to_read(path):
 
 @pytest.mark.parametrize(("container", "subtype", "extension"), FORMATS, ids=lambda value: value)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_every_format_has_the_samples_of_a_whole_read(write, container, subtype, extension, channels):
+def test_every_format_has_the_samples_of_a_single_read(write, container, subtype, extension, channels):
     path = write(f"clip.{extension}", _noise(5000, channels), format=container, subtype=subtype)
     expected = _whole(path)
     for source in _ways_to_read(path):
@@ -76,7 +76,7 @@ def test_every_format_has_the_samples_of_a_whole_read(write, container, subtype,
 
 
 @pytest.mark.parametrize(("container", "subtype", "extension"), FORMATS[5:], ids=lambda value: value)
-def test_long_clips_read_in_blocks_have_the_samples_of_a_whole_read(write, monkeypatch, container, subtype, extension):
+def test_long_clips_read_in_blocks_have_the_samples_of_a_single_read(write, monkeypatch, container, subtype, extension):
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 2000)
     path = write(f"clip.{extension}", _noise(50000, 2), format=container, subtype=subtype)
     for source in _ways_to_read(path):
@@ -84,8 +84,8 @@ def test_long_clips_read_in_blocks_have_the_samples_of_a_whole_read(write, monke
 
 
 @pytest.mark.parametrize("name", ["strings.mp3", "strings-stereo.ogg", "sweep.opus"])
-def test_music_read_in_blocks_has_the_samples_of_a_whole_read(monkeypatch, name):
-    # Unlike noise, music in MP3 shows when a decoder has to seek after a block: by 0.13 of full scale in this file.
+def test_music_read_in_blocks_has_the_samples_of_a_single_read(monkeypatch, name):
+    # Unlike noise, music in MP3 shows whether a decoder seeks after a block: the error is 0.13 of full scale here.
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 2000)
     path = EXAMPLES / "music" / name
     rate = soundfile.info(path).samplerate
@@ -94,14 +94,14 @@ def test_music_read_in_blocks_has_the_samples_of_a_whole_read(monkeypatch, name)
 
 
 @pytest.mark.parametrize("frames", [999, 1000, 1001, 2000])
-def test_clips_that_end_with_a_block_are_complete(write, monkeypatch, frames):
+def test_clips_that_end_at_or_near_the_end_of_a_block_are_complete(write, monkeypatch, frames):
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 1000)
     path = write("clip.wav", _noise(frames, 1), subtype="FLOAT")
     np.testing.assert_array_equal(audio.read(path, sample_rate=RATE), _noise(frames, 1))
 
 
 @pytest.mark.parametrize("claimed", [0, 999, 1000, 1001, 2**40])
-def test_whatever_number_of_frames_a_header_claims_all_that_come_are_read(write, monkeypatch, claimed):
+def test_all_frames_are_read_whatever_number_the_header_claims(write, monkeypatch, claimed):
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 600)
     path = write("clip.wav", _noise(1000, 1), subtype="FLOAT")
     monkeypatch.setattr(soundfile.SoundFile, "frames", claimed)
@@ -110,7 +110,7 @@ def test_whatever_number_of_frames_a_header_claims_all_that_come_are_read(write,
     assert max(len(block.base if block.base is not None else block) for block in blocks) <= 600
 
 
-def test_a_clip_is_held_in_no_more_memory_than_its_samples_take(write):
+def test_a_clip_takes_no_more_memory_than_its_samples(write):
     samples = audio.read(write("clip.wav", _noise(1000, 1), subtype="FLOAT"), sample_rate=RATE)
     assert samples.base.size <= 1001
 
@@ -130,7 +130,7 @@ def test_names_that_are_not_utf8_are_read(write, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [2, 3, 7])
-def test_channels_are_summed_in_order_and_multiplied_with_the_reciprocal(write, channels):
+def test_channels_are_summed_in_order_and_multiplied_by_the_reciprocal(write, channels):
     path = write("clip.wav", _noise(4000, channels), subtype="FLOAT")
     total = np.zeros(4000, np.float32)
     for channel in range(channels):
@@ -159,7 +159,7 @@ def test_resampling_has_the_bits_of_soxr(write, quality, rates):
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.[wfmoa]*")), ids=lambda path: path.name)
 @pytest.mark.parametrize("sample_rate", [16000, 22050, 44100])
-def test_blocks_of_any_size_are_the_whole_file_resampled_at_once(monkeypatch, path, sample_rate):
+def test_blocks_of_any_size_equal_the_whole_file_resampled_at_once(monkeypatch, path, sample_rate):
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     expected = samples if rate == sample_rate else soxr.resample(samples, rate, sample_rate, quality="HQ")
     for size in (1777, 1 << 20):
@@ -192,7 +192,7 @@ def test_clips_that_are_resampled_in_pieces_have_the_bits_of_soxr(write, channel
     np.testing.assert_array_equal(np.concatenate(blocks), soxr.resample(noise, rate, 16000, quality="HQ"))
 
 
-def test_a_bad_sample_of_a_later_block_is_named_with_its_time_in_the_file(write, monkeypatch):
+def test_the_error_for_a_sample_in_a_later_block_gives_its_time_in_the_file(write, monkeypatch):
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 1000)
     samples = _noise(48000, 1)
     samples[36000] = np.inf
@@ -201,11 +201,11 @@ def test_a_bad_sample_of_a_later_block_is_named_with_its_time_in_the_file(write,
         audio.read(path, sample_rate=16000)
 
 
-def test_few_samples_at_a_low_rate_come_as_many_blocks(monkeypatch):
+def test_upsampling_from_a_low_rate_yields_blocks_of_limited_size(monkeypatch):
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 4096)
     decoded = [(_noise(10000, 1), 100)]
     blocks = list(audio.convert_blocks(decoded, sample_rate=16000, channels=1, resampler_quality="HQ"))
-    assert max(map(len, blocks)) < 160 * 2000  # soxr itself works on pieces of up to 2000 samples or so
+    assert max(map(len, blocks)) < 160 * 2000  # soxr buffers about 2000 samples internally
     np.testing.assert_array_equal(np.concatenate(blocks), soxr.resample(_noise(10000, 1), 100, 16000, quality="HQ"))
 
 
@@ -237,7 +237,7 @@ def test_equal_rates_are_not_resampled(write, monkeypatch):
     np.testing.assert_array_equal(audio.read(path, sample_rate=16000), _noise(3000, 1))
 
 
-def test_rates_that_soxr_refuses_are_an_error_of_the_stage_resample(write):
+def test_rates_that_soxr_refuses_fail_at_the_stage_resample(write):
     path = write("clip.wav", _noise(10, 1))
     with pytest.raises(AudioError, match=r"clip\.wav.*from 48000 Hz to 0 Hz") as caught:
         audio.read(path, sample_rate=0)
@@ -250,7 +250,7 @@ def test_values_above_full_scale_are_kept(write):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_sample_that_is_not_finite_is_named_with_its_time(write, value):
+def test_the_error_for_a_sample_that_is_not_finite_gives_its_time(write, value):
     samples = _noise(48000, 2)
     samples[12000, 1] = value
     path = write("bad.wav", samples, subtype="FLOAT")
@@ -274,21 +274,21 @@ def test_another_number_of_channels_is_refused(write):
         ("headerless.raw", bytes(1000), "samplerate must be specified"),
     ],
 )
-def test_what_is_no_audio_is_an_error_of_the_stage_decode(tmp_path, name, content, message):
+def test_files_that_are_not_audio_fail_at_the_stage_decode(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(AudioError, match=rf"Could not decode '.*{name}' as audio: .*{message}") as caught:
         audio.read(tmp_path / name, sample_rate=16000)
     assert caught.value.stage == "decode"
 
 
-def test_bytes_that_are_no_audio_are_counted_in_the_error():
+def test_the_error_for_bytes_that_are_not_audio_gives_their_number():
     with pytest.raises(AudioError, match="Could not decode 16 bytes as audio"):
         audio.read(b"this is no audio", sample_rate=16000)
 
 
 def test_a_clip_without_samples_is_refused(write):
     path = write("zero.wav", np.zeros((0, 1), "float32"))
-    with pytest.raises(AudioError, match=r"zero\.wav.*holds no samples") as caught:
+    with pytest.raises(AudioError, match=r"zero\.wav.*has no samples") as caught:
         audio.read(path, sample_rate=16000)
     assert caught.value.stage == "decode"
 
@@ -309,21 +309,21 @@ def test_half_a_flac_file_is_refused(write, tmp_path):
         ("nul\0.wav", "null byte"),
     ],
 )
-def test_what_cannot_be_opened_is_an_error_of_the_stage_read(tmp_path, name, message):
+def test_paths_that_cannot_be_opened_fail_at_the_stage_read(tmp_path, name, message):
     with pytest.raises(AudioError, match=rf"Could not read '.*{message}\.") as caught:
         audio.read(f"{tmp_path}/{name}", sample_rate=16000)
     assert caught.value.stage == "read"
 
 
 @pytest.mark.parametrize("path", ["memory://test-audio/missing.wav", "nosuch://bucket/clip.wav"])
-def test_remote_files_that_cannot_be_opened_are_errors_of_the_stage_read(path):
+def test_remote_files_that_cannot_be_opened_fail_at_the_stage_read(path):
     with pytest.raises(AudioError, match=f"Could not read '{path}'") as caught:
         audio.read(path, sample_rate=16000)
     assert caught.value.stage == "read"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_an_error_of_the_stage_read(write):
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+def test_a_file_without_permission_fails_at_the_stage_read(write):
     path = write("secret.wav", _noise(100, 1))
     os.chmod(path, 0)
     with pytest.raises(AudioError, match=r"secret\.wav': Permission denied") as caught:
@@ -332,21 +332,21 @@ def test_a_file_without_permission_is_an_error_of_the_stage_read(write):
 
 
 @pytest.mark.parametrize("source", [None, 3, [0.1, 0.2]])
-def test_other_types_are_refused(source):
+def test_sources_of_other_types_are_refused(source):
     with pytest.raises(AudioError, match=rf"path, bytes or an open binary file. Received: {type(source).__name__}"):
         audio.read(source, sample_rate=16000)
 
 
-def test_errors_pickle():
-    error = pickle.loads(pickle.dumps(AudioError("The audio holds no samples.", stage="decode")))
+def test_errors_can_be_pickled():
+    error = pickle.loads(pickle.dumps(AudioError("The audio has no samples.", stage="decode")))
     assert type(error) is AudioError
-    assert (str(error), error.stage) == ("The audio holds no samples.", "decode")
+    assert (str(error), error.stage) == ("The audio has no samples.", "decode")
 
 
-def test_a_flac_header_that_claims_too_much_is_a_failure_that_costs_no_memory(write, tmp_path):
+def test_a_flac_header_that_claims_too_many_samples_fails_and_uses_little_memory(write, tmp_path):
     path = write("clip.flac", _noise(5000, 1))
     content = bytearray(Path(path).read_bytes())
-    # The number of samples in FLAC's STREAMINFO: 36 bits that end 18 bytes after the block's data begins at byte 8.
+    # FLAC's STREAMINFO begins at byte 8. The number of samples has 36 bits and ends at byte 26.
     content[21] |= 0x0F
     content[22:26] = b"\xff\xff\xff\xff"
     (tmp_path / "liar.flac").write_bytes(content)
@@ -354,7 +354,7 @@ def test_a_flac_header_that_claims_too_much_is_a_failure_that_costs_no_memory(wr
     blocks = []
     tracemalloc.start()
     try:
-        with pytest.raises(AudioError, match=rf"its header says {2**36 - 1} samples and it has 5000\.") as caught:
+        with pytest.raises(AudioError, match=rf"says {2**36 - 1} samples, but the file has 5000\.") as caught:
             blocks.extend(audio.read_blocks(tmp_path / "liar.flac", sample_rate=RATE))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -363,7 +363,7 @@ def test_a_flac_header_that_claims_too_much_is_a_failure_that_costs_no_memory(wr
     assert peak < 16e6
 
 
-def test_a_flac_file_that_does_not_know_its_length_is_read(write):
+def test_a_flac_file_without_a_length_is_read(write):
     path = write("clip.flac", _noise(5000, 1))
     content = bytearray(Path(path).read_bytes())
     content[21] &= 0xF0
@@ -371,7 +371,7 @@ def test_a_flac_file_that_does_not_know_its_length_is_read(write):
     np.testing.assert_array_equal(audio.read(bytes(content), sample_rate=RATE), _whole(path))
 
 
-@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="there are no shared recordings")
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the shared recordings are not available")
 @pytest.mark.parametrize("name", ["common_voice_en_651325.mp3", "vocadito-10.wav", "ami-es2011a-headset0.wav"])
 def test_real_recordings_have_the_samples_of_soundfile_and_soxr(name):
     samples, rate = soundfile.read(RECORDINGS / name, dtype="float32", always_2d=True)

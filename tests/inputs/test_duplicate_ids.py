@@ -1,4 +1,4 @@
-"""Names that come twice are found without holding the names."""
+"""Duplicate names are found without keeping the names in memory."""
 
 import tracemalloc
 from collections import Counter
@@ -19,25 +19,25 @@ def _repeated(names):
 
 
 @given(st.lists(st.text(st.sampled_from("ab\udc80é"), max_size=3)))
-def test_a_name_is_repeated_if_it_comes_twice(names):
+def test_a_name_that_was_added_twice_is_repeated(names):
     twice = {name for name, count in Counter(names).items() if count > 1}
     found = _repeated(names)
     assert found in twice if twice else found is None
 
 
-def test_the_first_repetition_is_told():
+def test_the_first_repeated_name_is_returned():
     assert _repeated(["a", "b", "c", "b", "a", "c"]) == "b"
 
 
-def test_names_are_looked_at_again_only_where_hashes_are_equal():
+def test_names_are_requested_again_only_if_hashes_are_equal():
     seen = duplicate_ids.Names()
     for number in range(1000):
         seen.add(str(number))
-    assert seen.repeated(lambda: pytest.fail("looked again")) is None
+    assert seen.repeated(lambda: pytest.fail("names were requested again")) is None
 
 
 @pytest.mark.parametrize("suspects", [1, 2, 1000])
-def test_equal_hashes_of_different_names_are_no_repetition(monkeypatch, suspects):
+def test_different_names_with_equal_hashes_are_not_repeated(monkeypatch, suspects):
     monkeypatch.setattr(duplicate_ids, "SUSPECTS", suspects)
     monkeypatch.setattr(duplicate_ids, "hash", len, raising=False)
     assert _repeated(["a", "b", "ab", "cd", "abc", "bcd"]) is None
@@ -50,7 +50,7 @@ def test_a_hundred_thousand_names_take_a_megabyte():
         seen = duplicate_ids.Names()
         for number in range(100_000):
             seen.add(f"a folder with a long name/{number}")
-        assert seen.repeated(lambda: pytest.fail("looked again")) is None
+        assert seen.repeated(lambda: pytest.fail("names were requested again")) is None
         assert tracemalloc.get_traced_memory()[1] < 1_500_000
     finally:
         tracemalloc.stop()

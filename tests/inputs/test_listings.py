@@ -1,4 +1,4 @@
-"""What a clip's audio was when it was listed, and whether it still is."""
+"""Listed clips have the size and version of their audio, and changes since then are described."""
 
 import os
 import threading
@@ -22,7 +22,7 @@ def _identify(*paths):
 
 @pytest.fixture
 def memory():
-    """An empty folder of fsspec's storage in memory."""
+    """Yields an empty folder in fsspec's memory filesystem."""
     yield "memory://test-identities"
     filesystem = fsspec.filesystem("memory")
     if filesystem.exists("/test-identities"):
@@ -49,7 +49,7 @@ def test_a_local_file_has_its_size_and_modification_time(tmp_path):
     assert _identify(path) == [Listed(Source(id=path, path=path), 5, "1700000000000000001")]
 
 
-def test_a_remote_file_has_its_size_and_what_storage_tells_of_it(memory):
+def test_a_remote_file_has_its_size_and_the_version_of_its_storage(memory):
     files.write_bytes(f"{memory}/a.wav", b"12345")
     created = fsspec.filesystem("memory").info("/test-identities/a.wav")["created"]
     found, gone = _identify(f"{memory}/a.wav", f"{memory}/gone.wav")
@@ -57,7 +57,7 @@ def test_a_remote_file_has_its_size_and_what_storage_tells_of_it(memory):
     assert (gone.size, gone.version) == (None, None)
 
 
-def test_what_is_gone_or_no_file_stays_in_the_list(tmp_path):
+def test_paths_that_are_missing_or_not_files_stay_in_the_list(tmp_path):
     (tmp_path / "file").write_bytes(b"x")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "self").symlink_to(tmp_path / "self")
@@ -69,14 +69,14 @@ def test_what_is_gone_or_no_file_stays_in_the_list(tmp_path):
     assert listed[-1].size == 1
 
 
-def test_the_order_is_that_of_the_clips_though_many_are_looked_up_at_once(monkeypatch):
-    at_once, greatest, lock = 0, 0, threading.Lock()
+def test_parallel_lookups_keep_the_order_of_the_clips(monkeypatch):
+    at_once, most_at_once, lock = 0, 0, threading.Lock()
 
     def slow(path):
-        nonlocal at_once, greatest
+        nonlocal at_once, most_at_once
         with lock:
             at_once += 1
-            greatest = max(greatest, at_once)
+            most_at_once = max(most_at_once, at_once)
         time.sleep(0.0005 * (int(path) % 7))
         with lock:
             at_once -= 1
@@ -85,10 +85,10 @@ def test_the_order_is_that_of_the_clips_though_many_are_looked_up_at_once(monkey
     monkeypatch.setattr(files, "asked", lambda path: lambda: slow(path))
     count = listings.BATCH * 40 + 3
     assert [clip.size for clip in _identify(*range(count))] == list(range(count))
-    assert greatest > 4
+    assert most_at_once > 4
 
 
-def test_sources_are_taken_only_as_they_are_needed(monkeypatch):
+def test_sources_are_read_only_a_limited_number_ahead(monkeypatch):
     monkeypatch.setattr(files, "asked", lambda path: lambda: (1, "1"))
     taken = 0
 
@@ -104,7 +104,7 @@ def test_sources_are_taken_only_as_they_are_needed(monkeypatch):
     listed.close()
 
 
-def test_the_rows_of_a_table_have_its_version_which_is_looked_up_once(parquet, monkeypatch):
+def test_rows_have_the_version_of_their_table_which_is_looked_up_once(parquet, monkeypatch):
     path, calls, version = parquet("/a.wav", "/b.wav", "/c.wav"), [], files.version
     sources = list(inputs.scan(path))
     monkeypatch.setattr(files, "version", lambda path: calls.append(path) or version(path))
@@ -114,12 +114,12 @@ def test_the_rows_of_a_table_have_its_version_which_is_looked_up_once(parquet, m
     assert calls == [path]
 
 
-def test_the_listings_that_storage_keeps_are_used(memory):
+def test_cached_listings_of_the_storage_are_used(memory):
     for number in range(50):
         files.write_bytes(f"{memory}/{number:02d}.wav", b"x")
     filesystem, asked = fsspec.filesystem("memory"), []
 
-    class Kept:  # as s3fs and gcsfs keep what a listing told, each storage object for itself
+    class Kept:  # s3fs and gcsfs cache listings per filesystem object
         def info(self, path):
             asked.append(path)
             return {"size": len(asked), "etag": path, "type": "file"}
@@ -134,7 +134,7 @@ def test_the_listings_that_storage_keeps_are_used(memory):
     assert [clip.version for clip in listed] == sorted(asked)
 
 
-def test_storage_that_gives_no_answer_is_an_error(monkeypatch):
+def test_storage_that_does_not_respond_is_an_error(monkeypatch):
     def fail(path):
         raise TimeoutError("no answer")
 
@@ -162,7 +162,7 @@ CLIPS = st.builds(
 
 
 @given(CLIPS)
-def test_a_clip_is_the_same_after_a_line_of_json(clip):
+def test_a_clip_survives_the_round_trip_through_json(clip):
     line = clip.to_json()
     assert Listed.from_json(line) == clip
     assert line.isascii()
@@ -177,7 +177,7 @@ def test_the_order_of_columns_does_not_change_the_line():
 
 @pytest.fixture
 def listed(tmp_path):
-    """A file that was listed, and its path."""
+    """Returns a listed file and its path."""
     path = tmp_path / "a.wav"
     path.write_bytes(b"12345")
     os.utime(path, ns=(7, 7))
@@ -193,9 +193,9 @@ def test_a_file_of_another_size_has_changed(listed):
     assert listings.changed(listed[0]) == "had 5 bytes and has 3 now"
 
 
-def test_a_file_that_was_written_anew_has_changed(listed):
+def test_a_rewritten_file_of_the_same_size_has_changed(listed):
     os.utime(listed[1], ns=(7, 8))
-    assert listings.changed(listed[0]) == "was written anew, with 5 bytes as before"
+    assert listings.changed(listed[0]) == "was rewritten, with 5 bytes as before"
 
 
 def test_a_file_that_vanished_has_changed(listed):
@@ -203,25 +203,25 @@ def test_a_file_that_vanished_has_changed(listed):
     assert listings.changed(listed[0]) == "had 5 bytes and is gone now"
 
 
-def test_a_file_that_came_back_has_changed(listed):
+def test_a_file_that_reappeared_has_changed(listed):
     _, path = listed
     path.unlink()
     gone = _identify(path)[0]
     assert listings.changed(gone) is None
     path.write_bytes(b"12")
-    assert listings.changed(gone) == "was not there and has 2 bytes now"
+    assert listings.changed(gone) == "did not exist and has 2 bytes now"
 
 
-def test_the_rows_of_a_table_that_was_written_anew_have_changed(parquet, tmp_path):
+def test_the_rows_of_a_rewritten_table_have_changed(parquet, tmp_path):
     clip = next(listings.identify(inputs.scan(parquet("/a.wav"))))
     assert listings.changed(clip) is None
     parquet("/a.wav", "/b.wav")
-    assert listings.changed(clip) == "stands in a table that was written anew"
+    assert listings.changed(clip) == "is in a table that was rewritten"
     (tmp_path / "clips.parquet").unlink()
-    assert listings.changed(clip) == "stands in a table that was written anew"
+    assert listings.changed(clip) == "is in a table that was rewritten"
 
 
-def test_remote_files_are_not_asked_for_again(memory):
+def test_remote_files_are_not_checked_for_changes(memory):
     files.write_bytes(f"{memory}/a.wav", b"12345")
     clip = _identify(f"{memory}/a.wav")[0]
     files.remove(f"{memory}/a.wav")

@@ -1,4 +1,4 @@
-"""Metadata columns: one type each, and what stands for a missing value."""
+"""Every metadata column has one type, and missing values are filled in."""
 
 import datetime
 import math
@@ -24,7 +24,7 @@ from audiopipe.inputs import metadata_types
     ],
 )
 @pytest.mark.parametrize("backwards", [False, True])
-def test_a_column_has_the_type_that_holds_all_its_values(values, kind, backwards):
+def test_a_column_has_the_type_that_fits_all_its_values(values, kind, backwards):
     rows = [{"x": value} for value in (reversed(values) if backwards else values)]
     assert metadata_types.infer(rows) == {"x": kind}
 
@@ -39,7 +39,7 @@ def test_a_column_has_the_type_that_holds_all_its_values(values, kind, backwards
         ([], {}),
     ],
 )
-def test_a_column_that_a_row_lacks_is_missing_there(rows, types):
+def test_a_column_that_a_row_lacks_counts_as_a_missing_value(rows, types):
     assert metadata_types.infer(rows) == types
 
 
@@ -58,12 +58,12 @@ def test_columns_are_sorted_by_name():
         (["a", True, None], "bool, null, string"),
     ],
 )
-def test_values_that_no_type_holds_are_refused(values, found):
+def test_columns_without_a_common_type_are_refused(values, found):
     with pytest.raises(InputError, match=f"must have one type.* Received: 'x' with {found}. Write it as text"):
         metadata_types.infer([{"x": value} for value in values])
 
 
-def test_a_boolean_that_a_row_lacks_is_refused():
+def test_a_missing_boolean_is_refused():
     with pytest.raises(InputError, match="'clean' with bool, null"):
         metadata_types.infer([{}, {"clean": True}])
 
@@ -79,7 +79,7 @@ def test_a_boolean_that_a_row_lacks_is_refused():
         (False, "bool", False),
     ],
 )
-def test_values_take_the_type_of_their_column(value, kind, filled):
+def test_values_are_converted_to_the_type_of_their_column(value, kind, filled):
     result = metadata_types.fill(value, kind)
     assert (result, type(result)) == (filled, type(filled))
 
@@ -95,25 +95,25 @@ def test_text_numbers_and_booleans_are_metadata(value):
 
 
 @pytest.mark.parametrize("value", [[1], {"a": 1}, b"bytes", datetime.date(2024, 1, 1), 1j])
-def test_other_values_are_no_metadata(value):
+def test_values_of_other_types_are_refused(value):
     with pytest.raises(InputError, match=r"row 1: metadata must be text, numbers or booleans. Received: x="):
         metadata_types.check_columns({"x": value}, "row 1")
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
-def test_integers_beyond_64_bits_are_no_metadata(value):
-    with pytest.raises(InputError, match=f"row 1: integers must fit 64 bits. Received: x={value}"):
+def test_integers_beyond_64_bits_are_refused(value):
+    with pytest.raises(InputError, match=f"row 1: integers must fit in 64 bits. Received: x={value}"):
         metadata_types.check_columns({"x": value}, "row 1")
 
 
 @pytest.mark.parametrize("name", ["audio", "feature", "fingerprint", "n_frames", "n_samples", "shape"])
 def test_names_that_records_use_are_reserved(name):
-    with pytest.raises(InputError, match=f"row 1: the column '{name}' has a name that audiopipe's records use"):
+    with pytest.raises(InputError, match=f"row 1: the column name '{name}' is reserved"):
         metadata_types.check_columns({"x": 1, name: 1}, "row 1")
 
 
-def test_integers_that_a_float_cannot_hold_are_refused_in_a_column_with_gaps():
+def test_integers_beyond_float_precision_are_refused_in_a_column_with_missing_values():
     large = 2**53 + 1
     assert metadata_types.infer([{"n": large}]) == {"n": "int"}
-    with pytest.raises(InputError, match=f"up to 2\\*\\*53. Received: n={large}"):
+    with pytest.raises(InputError, match=f"at most 2\\*\\*53. Received: n={large}"):
         metadata_types.infer([{"n": large}, {}])

@@ -1,4 +1,4 @@
-"""Names that files and clips may have: right from the listing to what is loaded, or refused clearly."""
+"""Unusual names of files and clips reach the loaded feature set unchanged, or are refused with a clear error."""
 
 import json
 import os
@@ -37,7 +37,7 @@ FILES = [
     "sub.wav/a.wav",
     "sub#00001/a.wav#00001.wav",
 ]
-GONE = ["dangling.wav", "pipe.wav", "self.wav"]  # links to nothing and to itself, and what is no file
+GONE = ["dangling.wav", "pipe.wav", "self.wav"]  # a dangling link, a pipe, and a link to itself
 IDS = [
     "../../etc/passwd",
     "/etc/passwd",
@@ -56,7 +56,7 @@ IDS = [
 
 
 def _tree(folder):
-    """Every path below a folder with what it is and its content."""
+    """Returns every path below a folder, with the content of files and the names of subfolders."""
     found = {}
     for path, folders, files in os.walk(folder):
         found[path] = sorted(folders)
@@ -68,7 +68,7 @@ def _tree(folder):
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """A folder with a file of each name, and links that lead in circles."""
+    """Returns a folder with a file of each name, and links that form cycles."""
     folder = tmp_path_factory.mktemp("names") / "in"
     draw = np.random.default_rng(0)
     for name in FILES:
@@ -87,7 +87,7 @@ def clips(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def manifest(clips):
-    """A manifest that names the files in many ways, with ids that look like paths."""
+    """Returns a manifest that refers to the files in many ways, with ids that look like paths, and its ids."""
     rows = [{"path": name} for name in FILES]
     rows += [{"path": f"../in/{FILES[0]}"}, {"path": f"{clips}/{FILES[1]}"}, {"path": f"{clips}/circle/{FILES[2]}"}]
     rows += [{"path": f"./sub.wav/../{FILES[3]}"}]
@@ -98,11 +98,11 @@ def manifest(clips):
 
 
 def _listed(source):
-    """Clips that were listed, written to a plan and read again."""
+    """Returns the clips of a source, after a round trip through the JSON of a plan."""
     return [Listed.from_json(clip.to_json()) for clip in listings.identify(inputs.scan(source))]
 
 
-def test_every_name_in_a_folder_is_listed_with_its_identity(clips):
+def test_every_name_in_a_folder_is_listed_with_its_size_and_version(clips):
     found = {clip.source.id: clip for clip in _listed(clips)}
     assert sorted(found) == sorted([*FILES, *GONE])
     for name in FILES:
@@ -111,7 +111,7 @@ def test_every_name_in_a_folder_is_listed_with_its_identity(clips):
     assert [found[name].size for name in GONE] == [None, None, None]
 
 
-def test_every_name_in_a_manifest_is_listed_with_its_identity(manifest):
+def test_every_name_in_a_manifest_is_listed_with_its_size(manifest):
     path, ids = manifest
     found = _listed(path)
     assert [clip.source.id for clip in found] == ids
@@ -124,7 +124,7 @@ def test_names_in_a_csv_may_be_quoted(clips, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["gone\0.wav", "n" * 300 + ".wav", "x/" * 3000 + "a.wav", "../" * 100 + "gone.wav"])
-def test_names_that_no_file_can_have_are_files_that_are_gone(tmp_path, name):
+def test_names_that_no_file_can_have_are_listed_as_missing_files(tmp_path, name):
     (tmp_path / "clips.jsonl").write_text(json.dumps({"path": name}))
     assert [(clip.source.id, clip.size, clip.version) for clip in _listed(tmp_path / "clips.jsonl")] == [
         (name, None, None)
@@ -139,14 +139,14 @@ def test_names_that_no_file_can_have_are_files_that_are_gone(tmp_path, name):
         ({"path": "a.wav", "id": 7}, {"path": "b.wav", "id": "7"}),
     ],
 )
-def test_duplicates_in_a_manifest_are_refused(tmp_path, first, second):
+def test_duplicate_ids_in_a_manifest_are_refused(tmp_path, first, second):
     (tmp_path / "clips.jsonl").write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
     with pytest.raises(InputError, match=r"Two clips of .*clips\.jsonl' have the id"):
         _listed(tmp_path / "clips.jsonl")
 
 
 @pytest.mark.parametrize("source", ["folder", "manifest"])
-def test_names_of_any_kind_reach_what_is_loaded_and_nothing_is_written_elsewhere(
+def test_all_names_reach_the_loaded_feature_set_and_nothing_is_written_outside_it(
     clips, manifest, tmp_path, config, source, monkeypatch
 ):
     beam = pytest.importorskip("audiopipe.beam")

@@ -1,4 +1,4 @@
-"""Folders, globs, manifests and tables become a stream of clips."""
+"""Scanning of folders, globs, manifests and tables yields their clips."""
 
 import io
 import json
@@ -49,19 +49,19 @@ def test_a_folder_is_walked_in_the_order_of_its_paths(tmp_path):
     assert _scan(f"{tmp_path}/")[2] == Source(id="b/1.wav", path=f"{tmp_path}/b/1.wav")
 
 
-def test_hidden_and_other_files_are_left_out(tmp_path):
+def test_hidden_files_and_files_that_are_not_audio_are_skipped(tmp_path):
     _touch(tmp_path, "a.wav", "._a.wav", ".hidden.wav", "a.txt", "wav", "a.wav.bak", "b/.c.flac")
     assert _ids(tmp_path) == ["a.wav"]
 
 
 @pytest.mark.parametrize("extension", [*AUDIO_EXTENSIONS, ".WAV", ".Flac", ".MP3"])
-def test_extensions_of_audio_in_either_case(tmp_path, extension):
+def test_audio_extensions_are_found_in_upper_and_lower_case(tmp_path, extension):
     _touch(tmp_path, f"clip{extension}")
     assert _ids(tmp_path) == [f"clip{extension}"]
 
 
 @pytest.mark.parametrize("name", ["two words.wav", "two\nlines.wav", "Zoë 歌.wav", "a'\"b.wav", "100%#?.wav"])
-def test_names_of_any_kind_are_kept(tmp_path, name):
+def test_unusual_names_are_kept(tmp_path, name):
     _touch(tmp_path, f"sub/{name}")
     assert _scan(tmp_path) == [Source(id=f"sub/{name}", path=f"{tmp_path}/sub/{name}")]
     assert _ids(f"{tmp_path}/sub/*") == [name]
@@ -96,7 +96,7 @@ def test_a_glob_is_relative_to_the_working_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("base", ["memory://test-inputs", "memory:///test-inputs"])
-def test_remote_folders_and_globs(base):
+def test_remote_folders_and_globs_are_scanned(base):
     for name in ("x/1.wav", "x/2.flac", "x/notes.txt"):
         fsspec.filesystem("memory").pipe_file(f"/test-inputs/{name}", b"content")
     try:
@@ -116,7 +116,7 @@ def test_remote_manifests_are_relative_to_their_folder():
         fsspec.filesystem("memory").rm("/test-manifest", recursive=True)
 
 
-def test_csv_with_metadata(manifest, tmp_path):
+def test_a_csv_manifest_has_metadata(manifest, tmp_path):
     path = manifest("clips.csv", 'id,path,speaker,text\n7,a.wav,Zoë,"two\nlines, ""quoted"""\n8,sub/b.wav,,\n')
     assert _scan(path) == [
         Source(id="7", path=f"{tmp_path}/a.wav", metadata={"speaker": "Zoë", "text": 'two\nlines, "quoted"'}),
@@ -124,7 +124,7 @@ def test_csv_with_metadata(manifest, tmp_path):
     ]
 
 
-def test_jsonl_with_metadata(manifest, tmp_path):
+def test_a_jsonl_manifest_has_metadata(manifest, tmp_path):
     rows = [
         {"path": "a.wav", "id": 7, "age": 31, "gain": 0.5, "clean": True, "note": None},
         {"path": "/elsewhere/b.wav", "age": 32},
@@ -145,17 +145,17 @@ def test_jsonl_with_metadata(manifest, tmp_path):
         ("clips.JSONL", b'{"path": "a.wav", "id": null}'),
     ],
 )
-def test_manifests_with_a_byte_order_mark_or_other_line_ends(manifest, tmp_path, name, content):
+def test_manifests_with_a_byte_order_mark_or_other_line_endings_are_read(manifest, tmp_path, name, content):
     assert _scan(manifest(name, content)) == [Source(id="a.wav", path=f"{tmp_path}/a.wav")]
 
 
-def test_a_manifest_named_without_a_folder(manifest, tmp_path, monkeypatch):
+def test_a_manifest_in_the_working_folder_is_read(manifest, tmp_path, monkeypatch):
     manifest("clips.csv", "path\na.wav\n")
     monkeypatch.chdir(tmp_path)
     assert _scan("clips.csv") == [Source(id="a.wav", path=f"{tmp_path}/a.wav")]
 
 
-def test_a_manifest_in_the_root_folder(monkeypatch):
+def test_a_manifest_in_the_root_folder_is_read(monkeypatch):
     monkeypatch.setattr(files, "exists", lambda path: True)
     monkeypatch.setattr(files, "is_folder", lambda path: False)
     monkeypatch.setattr(files, "open_binary", lambda path: io.BytesIO(b"path\nclips/a.wav\n"))
@@ -171,7 +171,11 @@ def test_a_manifest_in_the_root_folder(monkeypatch):
         ("a.csv", 'path\n"a.wav\n', r"a\.csv' cannot be read as a manifest: .*end of data"),
         ("a.csv", b"path\n\xff\xfe.wav\n", r"a\.csv' cannot be read as a manifest: .*utf-8.*Expected UTF-8 CSV"),
         ("a.csv", "id,path\n,a.wav\n", r"a\.csv', line 2: the id is empty"),
-        ("a.csv", "path,shape\na.wav,1\n", r"a\.csv', line 2: the column 'shape'.*reserved are audio, "),
+        (
+            "a.csv",
+            "path,shape\na.wav,1\n",
+            r"a\.csv', line 2: the column name 'shape' is reserved.*Reserved names: audio, ",
+        ),
         ("a.csv", "", "The manifest .*a.csv' lists no clips"),
         ("a.csv", "path\n", "The manifest .*a.csv' lists no clips"),
         ("a.jsonl", '{"path": "a.wav"}\n\n{"path": \n', r"a\.jsonl', line 3: .*Received: '{\"path\":'"),
@@ -181,7 +185,7 @@ def test_a_manifest_in_the_root_folder(monkeypatch):
         ("a.jsonl", '{"path": 3}\n', r"line 1: every clip needs a path. Received: {'path': 3}"),
         ("a.jsonl", '{"path": "a.wav", "tags": ["x"]}\n', r"line 1: metadata must be text.*tags=\['x'\]"),
         ("a.jsonl", '{"path": "a.wav", "by": {"name": 1}}\n', r"line 1: metadata must be text.*by="),
-        ("a.jsonl", '{"path": "a.wav", "n": 9223372036854775808}\n', r"fit 64 bits.*n=9223372036854775808"),
+        ("a.jsonl", '{"path": "a.wav", "n": 9223372036854775808}\n', r"fit in 64 bits.*n=9223372036854775808"),
         ("a.jsonl", '{"path": "\\ud800.wav"}\n', r"line 1: text must be Unicode.*Received: '\\ud800\.wav'"),
         ("a.jsonl", '{"path": "a.wav", "id": "\\ud800"}\n', r"line 1: text must be Unicode.*Received: '\\ud800'"),
         (
@@ -191,10 +195,10 @@ def test_a_manifest_in_the_root_folder(monkeypatch):
         ),
         ("a.jsonl", '{"path": "caf\\udcc3\\udca9.wav"}\n', r"line 1: text must be Unicode"),
         ("a.jsonl", '{"path": "a.wav", "\\ud800": 1}\n', r"line 1: text must be Unicode"),
-        ("a.jsonl", '{"path": "a.wav", "feature": 1}\n', r"line 1: the column 'feature'"),
+        ("a.jsonl", '{"path": "a.wav", "feature": 1}\n', r"line 1: the column name 'feature'"),
     ],
 )
-def test_malformed_manifests_are_refused_with_their_line(manifest, name, content, message):
+def test_malformed_manifests_are_refused_with_the_line_number(manifest, name, content, message):
     with pytest.raises(InputError, match=message):
         _scan(manifest(name, content))
 
@@ -207,24 +211,24 @@ def test_malformed_manifests_are_refused_with_their_line(manifest, name, content
         ("a.jsonl", '{"path": "a.wav"}\n{"path": "b.wav", "id": "a.wav"}\n'),
     ],
 )
-def test_two_clips_with_one_id_are_refused(manifest, name, content):
+def test_two_clips_with_the_same_id_are_refused(manifest, name, content):
     with pytest.raises(InputError, match=rf"Two clips of '.*{name}' have the id 'a\.wav'. .*id column"):
         _scan(manifest(name, content))
 
 
-def test_different_ids_with_one_hash_are_taken(manifest, monkeypatch):
+def test_different_ids_with_the_same_hash_are_accepted(manifest, monkeypatch):
     monkeypatch.setattr(duplicate_ids, "hash", len, raising=False)
     assert _ids(manifest("a.csv", "path\na.wav\nb.wav\nlonger.wav\n")) == ["a.wav", "b.wav", "longer.wav"]
     with pytest.raises(InputError, match=r"have the id 'b\.wav'"):
         _scan(manifest("a.csv", "path\na.wav\nb.wav\nb.wav\n"))
 
 
-def test_paths_that_can_be_listed_once_are_looked_through_twice():
+def test_duplicate_ids_are_found_in_paths_from_an_iterator():
     with pytest.raises(InputError, match=r"Two clips of the list of paths have the id 'b\.wav'"):
         _scan(path for path in ["a.wav", "b.wav", "b.wav"])
 
 
-def test_one_file(tmp_path):
+def test_a_single_file_is_one_clip(tmp_path):
     _touch(tmp_path, "sub/a.wav")
     assert _scan(tmp_path / "sub/a.wav") == [Source(id="a.wav", path=f"{tmp_path}/sub/a.wav")]
 
@@ -243,7 +247,7 @@ def test_a_list_of_paths_keeps_its_order(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("paths", "message"), [(["a.wav", "a.wav"], "id 'a.wav'"), ([], "no audio in the list")])
-def test_a_list_without_paths_or_with_one_twice_is_refused(paths, message):
+def test_an_empty_list_and_a_list_with_a_duplicate_path_are_refused(paths, message):
     with pytest.raises(InputError, match=message):
         _scan(paths)
 
@@ -292,7 +296,7 @@ def _flac(samples):
 
 @pytest.fixture(params=["parquet", "saved dataset"])
 def rows(request, tmp_path):
-    """Write columns with encoded audio as `datasets` does, and return where they stand."""
+    """Returns a function that writes columns with encoded audio as `datasets` does, and returns the path."""
     datasets = pytest.importorskip("datasets")
 
     def write(audio_values, as_audio=True, **columns):
@@ -311,7 +315,7 @@ def rows(request, tmp_path):
     return write
 
 
-def test_rows_with_embedded_audio_and_metadata(rows):
+def test_rows_have_embedded_audio_and_metadata(rows):
     embedded = [{"bytes": _flac(clip), "path": None} for clip in CLIPS]
     path = rows(embedded, id=["a", "b", "c"], speaker=["Zoë", "", None], age=[31, 32, None])
     clips = _scan(path)
@@ -326,7 +330,7 @@ def test_rows_with_embedded_audio_and_metadata(rows):
         np.testing.assert_allclose(audio.read(clip.open(), sample_rate=16000)[:, 0], expected, atol=1e-9)
 
 
-def test_rows_without_other_columns_are_numbered(rows):
+def test_rows_without_an_id_column_are_numbered(rows):
     clips = _scan(rows([{"bytes": _flac(clip), "path": None} for clip in CLIPS]))
     assert [(clip.id, clip.row, clip.metadata) for clip in clips] == [
         ("00000000", 0, {}),
@@ -335,18 +339,18 @@ def test_rows_without_other_columns_are_numbered(rows):
     ]
 
 
-def test_rows_that_hold_a_path_open_that_path(rows):
+def test_rows_with_a_path_open_that_path(rows):
     values = [{"bytes": None, "path": "/elsewhere/a.wav"}, {"bytes": b"RIFF", "path": "b.wav"}]
     clips = _scan(rows(values, as_audio=False))  # `datasets` would look the path up to embed its audio
     assert [clip.open() for clip in clips] == ["/elsewhere/a.wav", b"RIFF"]
 
 
-def test_rows_without_audio_fail_alone(rows):
+def test_only_the_rows_without_audio_fail(rows):
     path = rows([{"bytes": None, "path": None}, {"bytes": b"RIFF", "path": None}, None], as_audio=False)
     empty, full, missing = _scan(path)
     assert full.open() == b"RIFF"
     for clip in (empty, missing):
-        with pytest.raises(AudioError, match=rf"Row {clip.row} of '{path}' holds no audio. Received: None") as caught:
+        with pytest.raises(AudioError, match=rf"Row {clip.row} of '{path}' has no audio. Received: None") as caught:
             clip.open()
         assert caught.value.stage == "read"
 
@@ -357,17 +361,17 @@ def test_rows_with_nested_metadata_are_refused(rows):
         _scan(path)
 
 
-def test_rows_with_one_id_twice_are_refused(rows):
+def test_rows_with_the_same_id_are_refused(rows):
     path = rows([{"bytes": b"RIFF", "path": None}] * 2, id=["a", "a"])
     with pytest.raises(InputError, match="have the id 'a'"):
         _scan(path)
 
 
-def test_a_folder_of_splits_is_refused_with_their_names(tmp_path):
+def test_a_folder_of_splits_is_refused_and_the_error_names_them(tmp_path):
     datasets = pytest.importorskip("datasets")
     split = datasets.Dataset.from_dict({"path": ["a.wav"]})
     datasets.DatasetDict({"train": split, "test": split}).save_to_disk(str(tmp_path / "clips"))
-    with pytest.raises(InputError, match=rf"splits train, test. Name one: {tmp_path}/clips/train\."):
+    with pytest.raises(InputError, match=rf"splits train, test. Choose one, for example: {tmp_path}/clips/train\."):
         _scan(tmp_path / "clips")
     assert [clip.open() for clip in inputs.scan(tmp_path / "clips/train")] == ["a.wav"]
 
@@ -381,14 +385,14 @@ def test_rows_need_the_package_datasets(tmp_path, monkeypatch):
         _scan(tmp_path / "clips.parquet")
 
 
-def test_hidden_folders_are_left_out(tmp_path):
+def test_hidden_folders_are_skipped(tmp_path):
     for name in (".cache/b.wav", "a/.b/c.wav", "a/d.wav"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert [clip.id for clip in _scan(tmp_path)] == ["a/d.wav"]
 
 
-def test_a_column_that_stands_twice_is_refused(manifest):
+def test_a_duplicate_column_is_refused(manifest):
     with pytest.raises(InputError, match=r"each column once. Received twice: speaker"):
         _scan(manifest("clips.csv", "path,speaker,speaker\na.wav,b,c\n"))
     with pytest.raises(InputError, match=r"line 1.*each key once. Received twice: speaker"):

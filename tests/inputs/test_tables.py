@@ -1,4 +1,4 @@
-"""Parquet files and saved datasets, row by row."""
+"""Parquet files and saved datasets are read row by row."""
 
 import random
 import sys
@@ -29,7 +29,7 @@ def parquet(tmp_path):
     return write
 
 
-def test_rows_are_found_in_their_row_group(parquet):
+def test_rows_are_read_from_their_row_group(parquet):
     contents = [b"%d" % number for number in range(25)]
     table = tables.open_table(parquet({"audio": _encoded(contents), "n": range(25)}, row_group_size=4))
     for row in (0, 3, 4, 24, 7, 23, 0):
@@ -37,7 +37,7 @@ def test_rows_are_found_in_their_row_group(parquet):
     assert [row["n"] for row in table.metadata()] == list(range(25))
 
 
-def test_many_threads_read_the_rows_that_they_ask_for(parquet):
+def test_many_threads_read_the_right_rows(parquet):
     contents = [b"%06d" % number * 100 for number in range(400)]
     table = tables.open_table(parquet({"audio": _encoded(contents)}, row_group_size=10))
     wrong = []
@@ -49,7 +49,7 @@ def test_many_threads_read_the_rows_that_they_ask_for(parquet):
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        # Daemons, for threads that wait for each other for ever must not keep the test run from ending.
+        # Daemon threads, because a deadlock must not keep the test run from ending.
         threads = [threading.Thread(target=read, args=[seed], daemon=True) for seed in range(8)]
         for thread in threads:
             thread.start()
@@ -77,12 +77,12 @@ def test_a_column_of_paths_is_found_by_its_name(parquet, name):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"text": ["a"], "n": [1]}, "Received 0 among the columns text, n. Remove or rename"),
-        ({"left": _encoded([b"x"]), "right": _encoded([b"y"])}, "Received 2 among the columns left, right"),
-        ({"audio": ["a.wav"], "file": ["b.wav"]}, "Received 2 among the columns audio, file"),
+        ({"text": ["a"], "n": [1]}, "Received: 0 in the columns text, n. Remove or rename"),
+        ({"left": _encoded([b"x"]), "right": _encoded([b"y"])}, "Received: 2 in the columns left, right"),
+        ({"audio": ["a.wav"], "file": ["b.wav"]}, "Received: 2 in the columns audio, file"),
     ],
 )
-def test_no_audio_column_or_several_are_refused(parquet, tmp_path, columns, message):
+def test_tables_without_exactly_one_audio_column_are_refused(parquet, tmp_path, columns, message):
     with pytest.raises(InputError, match=rf"clips\.parquet' must have one audio column.*{message}"):
         tables.open_table(parquet(columns))
     datasets.Dataset(pa.table(columns)).save_to_disk(str(tmp_path / "saved"))
@@ -91,7 +91,7 @@ def test_no_audio_column_or_several_are_refused(parquet, tmp_path, columns, mess
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no Parquet"])
-def test_what_is_no_parquet_is_refused(tmp_path, content):
+def test_a_file_that_is_not_parquet_is_refused(tmp_path, content):
     (tmp_path / "clips.parquet").write_bytes(content)
     with pytest.raises(InputError, match=r"clips\.parquet' cannot be read as a dataset: ArrowInvalid"):
         tables.open_table(str(tmp_path / "clips.parquet"))

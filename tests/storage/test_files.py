@@ -1,4 +1,4 @@
-"""Local and remote storage."""
+"""Local and remote files."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from audiopipe.storage import files
 
 @pytest.fixture
 def memory():
-    """An empty folder of fsspec's storage in memory."""
+    """Yields an empty folder in fsspec's memory filesystem."""
     folder = "memory://test-files"
     yield folder
     filesystem = fsspec.filesystem("memory")
@@ -37,7 +37,7 @@ def test_walk_lists_all_files_sorted_by_path(tmp_path):
     assert list(files.walk(str(tmp_path))) == ["a b\n.wav", "a.wav", "b.wav", "b/1.wav", "b/2.wav", "c/d/e.wav"]
 
 
-def test_walk_follows_links_but_not_in_circles(tmp_path):
+def test_walk_follows_links_but_not_in_cycles(tmp_path):
     _touch(tmp_path, "in/a.wav", "elsewhere/b.wav")
     (tmp_path / "in/again").symlink_to(tmp_path / "in", target_is_directory=True)
     (tmp_path / "in/other").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
@@ -50,12 +50,12 @@ NAMES = st.text(st.sampled_from("ab.-/ ~0\né\ue000\udc80\U0001f3b5"), min_size=
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(NAMES, max_size=12))
-def test_walk_gives_the_order_of_the_whole_paths(names):
+def test_walk_yields_files_in_the_order_of_whole_paths(names):
     with tempfile.TemporaryDirectory() as folder:
         made = set()
         for name in names:
             path = Path(folder, *(part for part in name.split("/") if part.strip(".")))
-            # A file where another name needs a folder, or the other way round, is left out.
+            # Skips a name that needs a folder where a file exists, or the other way round.
             if path != Path(folder) and not any(above.is_file() for above in path.parents) and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
@@ -63,7 +63,7 @@ def test_walk_gives_the_order_of_the_whole_paths(names):
         assert list(files.walk(folder)) == sorted(made)
 
 
-def test_walk_looks_into_a_folder_only_when_it_comes_to_it(tmp_path, monkeypatch):
+def test_walk_lists_a_folder_only_when_it_reaches_it(tmp_path, monkeypatch):
     _touch(tmp_path, "a/1.wav", "b/2.wav")
     looked, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: looked.append(os.path.basename(path)) or scandir(path))
@@ -74,7 +74,7 @@ def test_walk_looks_into_a_folder_only_when_it_comes_to_it(tmp_path, monkeypatch
     assert looked == [tmp_path.name, "a", "b"]
 
 
-def test_walk_takes_a_link_to_itself_for_a_file(tmp_path):
+def test_walk_treats_a_link_to_itself_as_a_file(tmp_path):
     _touch(tmp_path, "a.wav")
     (tmp_path / "self.wav").symlink_to(tmp_path / "self.wav")
     (tmp_path / "there").symlink_to(tmp_path / "back")
@@ -82,7 +82,7 @@ def test_walk_takes_a_link_to_itself_for_a_file(tmp_path):
     assert list(files.walk(str(tmp_path))) == ["a.wav", "back", "self.wav", "there"]
 
 
-def test_walk_goes_deeper_than_functions_may_call_one_another(tmp_path):
+def test_walk_goes_deeper_than_the_recursion_limit(tmp_path):
     depth = sys.getrecursionlimit() + 100
     folders = [str(tmp_path)]
     for _ in range(depth):
@@ -91,7 +91,7 @@ def test_walk_goes_deeper_than_functions_may_call_one_another(tmp_path):
     Path(folders[-1], "b").touch()
     try:
         assert list(files.walk(str(tmp_path))) == ["a/" * depth + "b"]
-    finally:  # what removes folders of tests does call itself
+    finally:  # pytest removes temporary folders recursively
         os.remove(folders[-1] + "/b")
         for folder in reversed(folders[1:]):
             os.rmdir(folder)
@@ -102,8 +102,8 @@ def test_walk_of_a_missing_folder_raises(tmp_path):
         list(files.walk(str(tmp_path / "gone")))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list everything")
-def test_walk_does_not_skip_a_folder_that_it_may_not_list(tmp_path):
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can list every folder")
+def test_walk_does_not_skip_a_folder_that_cannot_be_listed(tmp_path):
     _touch(tmp_path, "a/1.wav", "b/2.wav")
     (tmp_path / "a").chmod(0)
     try:
@@ -135,7 +135,7 @@ def test_glob_is_relative_to_the_working_folder(tmp_path, monkeypatch):
     assert files.glob("b/*.wav") == [f"{tmp_path}/b/1.wav"]
 
 
-def test_glob_of_remote_storage_keeps_what_stands_before_the_path(tmp_path, memory):
+def test_glob_keeps_the_scheme_and_host_of_a_remote_path(tmp_path, memory):
     files.write_bytes(f"{memory}/x/a.wav", b"a")
     assert files.glob(f"{memory}/*/a.wav") == [f"{memory}/x/a.wav"]
     assert files.glob("memory:///test-files/x/*") == ["memory:///test-files/x/a.wav"]
@@ -145,7 +145,7 @@ def test_glob_of_remote_storage_keeps_what_stands_before_the_path(tmp_path, memo
     assert files.read_bytes(found[0]) == b"b.wav"
 
 
-def test_a_finished_file_is_published_whole(tmp_path):
+def test_a_finished_file_is_published_atomically(tmp_path):
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
     with files.temporary_file(str(path)) as temporary:
@@ -171,7 +171,7 @@ def test_an_error_publishes_nothing_and_leaves_nothing_behind(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_published_file_has_the_permissions_of_an_ordinary_one(tmp_path):
+def test_a_published_file_has_ordinary_permissions(tmp_path):
     before = os.umask(0o027)
     try:
         files.write_bytes(str(tmp_path / "out.bin"), b"x")
@@ -180,13 +180,13 @@ def test_a_published_file_has_the_permissions_of_an_ordinary_one(tmp_path):
     assert (tmp_path / "out.bin").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_relative_name_is_published_in_the_working_folder(tmp_path, monkeypatch):
+def test_a_relative_path_is_published_in_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     files.write_bytes("out.bin", b"x")
     assert (tmp_path / "out.bin").read_bytes() == b"x"
 
 
-def test_remote_round_trip(memory, tmp_path, monkeypatch):
+def test_remote_files_are_written_listed_read_and_removed(memory, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files.make_folder(memory)
     files.write_bytes(f"{memory}/b/2.bin", b"two")
@@ -217,7 +217,7 @@ def test_an_error_uploads_nothing(memory, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_local_questions(tmp_path):
+def test_size_and_kind_of_local_paths(tmp_path):
     _touch(tmp_path, "b/12345")
     path = f"{tmp_path}/b/12345"
     assert files.size(path) == len("b/12345")
@@ -227,7 +227,7 @@ def test_local_questions(tmp_path):
     assert (tmp_path / "c/d").is_dir()
 
 
-def test_the_identity_of_a_file_changes_when_it_is_written_anew(tmp_path, memory):
+def test_the_identity_of_a_file_changes_when_it_is_rewritten(tmp_path, memory):
     _touch(tmp_path, "a.wav")
     local = f"{tmp_path}/a.wav"
     os.utime(local, ns=(5, 7_000_000_123))
@@ -247,17 +247,17 @@ def test_the_identity_of_a_file_changes_when_it_is_written_anew(tmp_path, memory
 @pytest.mark.parametrize(
     ("facts", "changing"),
     [
-        ({"size": 3, "ETag": '"ab"', "LastModified": 9, "type": "file"}, '"ab"'),  # as s3fs has them
-        ({"size": 3, "etag": "CO=", "generation": "17", "updated": 9}, "CO="),  # as gcsfs has them
-        ({"size": 3, "mtime": 1.5, "created": 1.5, "ino": 8}, "1.5"),  # as fsspec's own storage of local files
+        ({"size": 3, "ETag": '"ab"', "LastModified": 9, "type": "file"}, '"ab"'),  # s3fs
+        ({"size": 3, "etag": "CO=", "generation": "17", "updated": 9}, "CO="),  # gcsfs
+        ({"size": 3, "mtime": 1.5, "created": 1.5, "ino": 8}, "1.5"),  # fsspec's local filesystem
     ],
 )
-def test_remote_storage_tells_what_changes_in_its_own_words(monkeypatch, facts, changing):
+def test_the_identity_of_a_remote_file_uses_the_keys_of_its_filesystem(monkeypatch, facts, changing):
     monkeypatch.setattr(fsspec.filesystem("memory"), "info", lambda path: facts)
     assert files.identity("memory://bucket/a.wav") == (3, changing)
 
 
-def test_what_is_no_file_has_no_identity(tmp_path, memory):
+def test_paths_that_are_not_files_have_no_identity(tmp_path, memory):
     os.mkfifo(tmp_path / "pipe.wav")
     for path in (f"{tmp_path}", f"{tmp_path}/gone.wav", f"{tmp_path}/pipe.wav", f"{memory}/gone.wav"):
         with pytest.raises(OSError, match=r"Not a file|No such file|gone"):
@@ -267,14 +267,14 @@ def test_what_is_no_file_has_no_identity(tmp_path, memory):
         files.identity(f"{memory}/sub")
 
 
-def test_pipes_and_devices_are_not_waited_for(tmp_path):
+def test_pipes_and_devices_are_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     for path in (f"{tmp_path}/pipe.wav", "/dev/zero"):
         with pytest.raises(OSError, match=f"Not a file: '{path}'"):
             files.read_bytes(path)
 
 
-def test_remove_takes_files_folders_and_what_is_not_there(tmp_path):
+def test_remove_accepts_files_folders_and_missing_paths(tmp_path):
     _touch(tmp_path, "a", "b/c/d")
     for name in ("a", "b", "gone"):
         files.remove(f"{tmp_path}/{name}")
@@ -282,7 +282,7 @@ def test_remove_takes_files_folders_and_what_is_not_there(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_removing_a_link_keeps_the_folder_that_it_points_to(tmp_path):
+def test_removing_a_link_keeps_the_folder_it_points_to(tmp_path):
     _touch(tmp_path, "real/a")
     (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
     files.remove(f"{tmp_path}/link")
@@ -298,7 +298,7 @@ def test_removing_a_link_keeps_the_folder_that_it_points_to(tmp_path):
         ("/clips/", ("a.wav",), "/clips/a.wav"),
     ],
 )
-def test_join(folder, parts, joined):
+def test_join_of_local_and_remote_paths(folder, parts, joined):
     assert files.join(folder, *parts) == joined
 
 
@@ -310,7 +310,7 @@ def test_join(folder, parts, joined):
         ("sftp://host/clips", "paramiko", r"install fsspec's package for sftp"),
     ],
 )
-def test_a_missing_package_is_named(monkeypatch, path, module, advice):
+def test_the_error_for_a_missing_package_says_what_to_install(monkeypatch, path, module, advice):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingDependencyError, match=f"'{path}' needs a package that is not installed: {advice}"):
         files.exists(path)

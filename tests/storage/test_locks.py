@@ -22,9 +22,9 @@ from audiopipe.storage import locks
 
 OUTPUT = "memory://test-locks/features"
 LEASE = "/test-locks/features/plan/lease.json"
-SECONDS = 0.6  # of a lease: long enough for a machine that is busy with other tests
+SECONDS = 0.6  # duration of a lease, long enough for a machine that is busy with other tests
 
-# Holds its argument until it is killed, with a worker that outlives it.
+# Holds the output in its argument until it is killed. Its worker outlives it.
 HOLDER = """
 import subprocess, sys, time
 from audiopipe.storage import locks
@@ -34,7 +34,7 @@ with locks.held(sys.argv[1]):
     time.sleep(60)
 """
 
-# Holds its argument, forks and ends without letting go.
+# Holds the output in its argument, forks, and ends without releasing it.
 FORKER = """
 import os, sys, time
 from audiopipe.storage import locks
@@ -48,7 +48,7 @@ with locks.held(sys.argv[1]):
 
 @pytest.fixture
 def storage():
-    """fsspec's storage in memory, without what a test wrote."""
+    """Yields fsspec's memory filesystem, and removes the files of the test afterwards."""
     filesystem = fsspec.filesystem("memory")
     yield filesystem
     if filesystem.exists("/test-locks"):
@@ -78,14 +78,14 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-# the lock
+# Locks
 
 
-def test_a_second_run_on_a_folder_is_refused_and_told_who_holds_it(tmp_path):
+def test_a_second_run_on_a_folder_is_refused_and_the_error_says_who_holds_it(tmp_path):
     output = tmp_path / "a" / "features"
     with locks.held(str(output)) as run:
         message = refusal(output)
-        assert refusal(output) == message  # the refused one has not changed the file
+        assert refusal(output) == message  # the refused run has not changed the file
         assert not run.lost
         run.check()
     assert f"process {os.getpid()} on host {socket.gethostname()!r}, started 20" in message
@@ -95,7 +95,7 @@ def test_a_second_run_on_a_folder_is_refused_and_told_who_holds_it(tmp_path):
         pass
 
 
-def test_a_lock_that_nobody_holds_is_an_empty_file(tmp_path):
+def test_a_released_lock_is_an_empty_file(tmp_path):
     with locks.held(str(tmp_path)):
         facts = json.loads((tmp_path / "plan" / "lock").read_bytes())
     assert (facts["host"], facts["pid"]) == (socket.gethostname(), os.getpid())
@@ -103,7 +103,7 @@ def test_a_lock_that_nobody_holds_is_an_empty_file(tmp_path):
     assert [(path.name, path.read_bytes()) for path in (tmp_path / "plan").iterdir()] == [("lock", b"")]
 
 
-def test_another_thread_is_refused(tmp_path):
+def test_another_thread_of_the_process_is_refused(tmp_path):
     messages = []
     with locks.held(str(tmp_path)):
         thread = threading.Thread(target=lambda: messages.append(refusal(tmp_path)))
@@ -112,7 +112,7 @@ def test_another_thread_is_refused(tmp_path):
     assert "Another run writes" in messages[0]
 
 
-def test_one_folder_by_several_paths_is_refused(tmp_path, monkeypatch):
+def test_a_held_folder_is_refused_by_every_path_to_it(tmp_path, monkeypatch):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     monkeypatch.chdir(tmp_path)
@@ -132,14 +132,14 @@ def test_the_lock_stays_held_after_a_change_of_the_working_folder(tmp_path, monk
     assert (tmp_path / "features/plan/lock").read_bytes() == b""
 
 
-def test_an_error_within_lets_the_folder_go_and_is_not_changed(tmp_path):
+def test_an_error_in_the_run_is_raised_unchanged_and_releases_the_folder(tmp_path):
     with pytest.raises(PermissionError, match="mine"), locks.held(str(tmp_path)):
         raise PermissionError("mine")
     with locks.held(str(tmp_path)):
         pass
 
 
-def test_a_killed_process_holds_nothing_although_its_workers_live(tmp_path):
+def test_a_killed_process_releases_the_lock_although_its_workers_live(tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True) as holder:
         worker = int(holder.stdout.readline())
         try:
@@ -166,7 +166,7 @@ def test_a_forked_child_does_not_hold_the_lock_of_its_parent(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced", "gone"])
-def test_a_lock_that_was_taken_away_is_lost(tmp_path, change):
+def test_a_lock_whose_file_was_removed_or_replaced_is_lost(tmp_path, change):
     path = tmp_path / "features" / "plan" / "lock"
     with locks.held(str(tmp_path / "features")) as run:
         if change == "gone":
@@ -184,7 +184,7 @@ def test_a_lock_that_was_taken_away_is_lost(tmp_path, change):
 def test_an_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "features").write_bytes(b"")
     with (
-        pytest.raises(FeatureSetError, match=r"Received: .*features', where the lock .* could not be made"),
+        pytest.raises(FeatureSetError, match=r"Received: .*features', where the lock .* could not be created"),
         locks.held(str(tmp_path / "features")),
     ):
         pass
@@ -194,20 +194,20 @@ def test_the_lock_is_not_written_through_a_link(tmp_path):
     (tmp_path / "mine").write_bytes(b"precious")
     (tmp_path / "plan").mkdir()
     (tmp_path / "plan" / "lock").symlink_to(tmp_path / "mine")
-    with pytest.raises(FeatureSetError, match="could not be made"), locks.held(str(tmp_path)):
+    with pytest.raises(FeatureSetError, match="could not be created"), locks.held(str(tmp_path)):
         pass
     assert (tmp_path / "mine").read_bytes() == b"precious"
 
 
-def test_the_plan_knows_the_files_of_locks():
+def test_the_plan_accepts_the_files_of_locks():
     assert all(plan.FILES.fullmatch(f"plan/{name}") for name in (locks.LOCK_FILE, locks.LEASE_FILE))
     assert locks.FOLDER == plan.FOLDER
 
 
-# the lease
+# Leases
 
 
-def test_a_second_run_on_remote_storage_is_refused_for_as_long_as_the_first_works(storage):
+def test_a_second_run_on_remote_storage_is_refused_while_the_first_works(storage):
     with lease() as run:
         first = json.loads(storage.cat(LEASE))
         time.sleep(1.5 * SECONDS)
@@ -216,7 +216,7 @@ def test_a_second_run_on_remote_storage_is_refused_for_as_long_as_the_first_work
         run.check()
         assert not run.lost
     assert f"process {os.getpid()} on host {socket.gethostname()!r}" in message
-    assert "runs out 0.6 s after" in message
+    assert "expires 0.6 s after" in message
     assert {name for name in first if first[name] != last[name]} == {"renewed"}
     assert (last["host"], last["pid"], last["seconds"]) == (socket.gethostname(), os.getpid(), SECONDS)
     assert not storage.exists(LEASE)
@@ -232,7 +232,7 @@ def test_a_lease_that_is_no_longer_renewed_is_taken_over(storage):
     assert not storage.exists(LEASE)
 
 
-def test_a_lease_that_looks_live_is_left_alone(storage):
+def test_a_lease_that_has_not_expired_is_respected(storage):
     for renewed_ago in (1.0, -3600.0):  # the clock of the other run may be ahead
         theirs = written(renewed_ago, seconds=5.0)
         storage.pipe_file(LEASE, theirs)
@@ -241,7 +241,7 @@ def test_a_lease_that_looks_live_is_left_alone(storage):
         assert storage.cat(LEASE) == theirs
 
 
-def test_a_lease_of_a_clock_that_is_behind_is_left_alone_while_it_is_renewed(storage):
+def test_a_lease_from_a_slow_clock_is_respected_while_it_is_renewed(storage):
     storage.pipe_file(LEASE, written(renewed_ago=3600))
     stop = threading.Event()
 
@@ -262,13 +262,13 @@ def test_a_lease_of_a_clock_that_is_behind_is_left_alone_while_it_is_renewed(sto
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b'{"host": "h"', b"\xff", b"null", written(9, seconds=float("nan")), written(9, seconds=-1)]
 )
-def test_a_lease_that_cannot_be_read_is_taken_over_if_nobody_changes_it(storage, content):
+def test_an_unreadable_lease_is_taken_over_if_nobody_changes_it(storage, content):
     storage.pipe_file(LEASE, content)
     with lease(seconds=0.2):
         assert json.loads(storage.cat(LEASE))["pid"] == os.getpid()
 
 
-def test_of_runs_that_start_together_one_works(storage):
+def test_only_one_of_the_runs_that_start_together_works(storage):
     storage.pipe_file(LEASE, written(renewed_ago=3600, seconds=0.2))
     start, results = threading.Barrier(4), []
 
@@ -289,7 +289,7 @@ def test_of_runs_that_start_together_one_works(storage):
     assert sorted(results) == ["held", "refused", "refused", "refused"]
 
 
-def test_a_run_that_found_nothing_does_not_replace_a_lease_that_came_since(storage, monkeypatch):
+def test_a_run_does_not_replace_a_lease_that_appears_after_it_looked(storage, monkeypatch):
     theirs = written(renewed_ago=0)
     read, calls = storage.cat_file, []
 
@@ -305,7 +305,7 @@ def test_a_run_that_found_nothing_does_not_replace_a_lease_that_came_since(stora
     assert storage.cat_file(LEASE) == theirs
 
 
-def test_a_run_that_another_one_overtook_while_it_settled_is_refused(storage):
+def test_a_run_that_is_overtaken_while_its_lease_settles_is_refused(storage):
     def overtake():
         wait_for(lambda: storage.exists(LEASE))
         storage.pipe_file(LEASE, written(renewed_ago=0))
@@ -318,7 +318,7 @@ def test_a_run_that_another_one_overtook_while_it_settled_is_refused(storage):
 
 
 @pytest.mark.parametrize("content", [written(0), b"", None])
-def test_a_lease_that_another_run_took_is_lost_and_left_to_it(storage, content):
+def test_a_lease_that_was_changed_or_removed_is_lost_and_left_as_it_is(storage, content):
     with lease() as run:
         if content is None:
             storage.rm(LEASE)
@@ -330,7 +330,7 @@ def test_a_lease_that_another_run_took_is_lost_and_left_to_it(storage, content):
     assert (storage.cat(LEASE) if storage.exists(LEASE) else None) == content
 
 
-def test_a_check_finds_a_lost_lease_before_the_next_renewal(storage):
+def test_check_finds_a_lost_lease_before_the_next_renewal(storage):
     with lease(seconds=600) as run:
         storage.pipe_file(LEASE, written(0))
         assert not run.lost
@@ -339,9 +339,9 @@ def test_a_check_finds_a_lost_lease_before_the_next_renewal(storage):
         assert run.lost
 
 
-def test_storage_that_fails_for_a_while_loses_no_lease(storage, monkeypatch):
+def test_a_lease_survives_temporary_failures_of_the_storage(storage, monkeypatch):
     class StorageError(Exception):
-        """Of a class that nobody else knows."""
+        """Error of a class that audiopipe does not know."""
 
     read, failures = storage.cat_file, []
 
@@ -360,7 +360,7 @@ def test_storage_that_fails_for_a_while_loses_no_lease(storage, monkeypatch):
     assert not storage.exists(LEASE)
 
 
-def test_an_error_while_the_lease_is_removed_does_not_hide_another(storage, monkeypatch):
+def test_an_error_while_the_lease_is_removed_does_not_hide_an_earlier_error(storage, monkeypatch):
     def fail(*args):
         raise ConnectionError("away")
 
@@ -369,7 +369,7 @@ def test_an_error_while_the_lease_is_removed_does_not_hide_another(storage, monk
         raise KeyError("mine")
 
 
-def test_a_stop_while_the_lease_settles_removes_it(storage, monkeypatch):
+def test_an_interrupt_while_the_lease_settles_removes_it(storage, monkeypatch):
     def interrupt(seconds):
         raise KeyboardInterrupt(storage.cat(LEASE))
 
@@ -380,7 +380,7 @@ def test_a_stop_while_the_lease_settles_removes_it(storage, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
-def test_a_file_system_without_locks_gets_a_lease(tmp_path, monkeypatch, code):
+def test_a_file_system_without_locks_uses_a_lease(tmp_path, monkeypatch, code):
     def fail(*args):
         raise OSError(code, os.strerror(code))
 
@@ -394,7 +394,7 @@ def test_a_file_system_without_locks_gets_a_lease(tmp_path, monkeypatch, code):
     assert not path.exists()
 
 
-def test_no_thread_is_left_behind(storage):
+def test_no_thread_remains_after_the_end(storage):
     before = threading.active_count()
     with contextlib.suppress(FeatureSetLockedError), lease(), lease():
         pass
