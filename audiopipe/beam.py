@@ -1,6 +1,7 @@
-"""Door 3: Apache Beam jobs that precompute features.
+"""Door to Apache Beam: jobs that precompute features.
 
-`precompute` plans, runs the pipeline and finishes. The transforms are there for pipelines of your own.
+`precompute` plans the job, runs the pipeline and completes the feature set. The Beam transforms are for pipelines of
+your own.
 """
 
 import os
@@ -46,39 +47,39 @@ def precompute(
     beam_options: list[str] | None = None,
     reporter: Reporter | None = None,
 ) -> FeatureSet:
-    """Compute the features of many clips and write them as a feature set.
+    """Computes the features of many clips and writes them as a feature set.
 
-    A clip that fails becomes a line of `failures.jsonl` and stops nothing. However the job ends, the same call goes on
-    from there, and leads to the same bytes as if it had never been interrupted.
+    A clip that fails becomes a line in `failures.jsonl` and does not stop the job. If the job is interrupted, the same
+    call resumes it. The result has the same bytes as that of an uninterrupted job.
 
     Args:
         source: A folder, a glob, a CSV or JSONL manifest, a Parquet file or a saved dataset, as in
             `audiopipe.inputs.scan`.
-        output: Folder to write to. It must be new or empty, or hold a feature set of this input and config, which is
-            gone on with where it is not complete.
+        output: Folder to write to. It must be new or empty, or contain a feature set of this input and config. An
+            incomplete feature set is resumed.
         config: A config, a registered name, or the path of a JSON file.
-        num_shards: Number of shards, at most one a clip. None means shards of a 64th of the output, of at least 1 MB
-            and at most 128 MB.
-        segments: How recordings are cut into segments, which are then the clips of the feature set; None leaves them
+        num_shards: Number of shards, at most one per clip. None makes each shard a 64th of the output, but at least
+            1 MB and at most 128 MB.
+        segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
             whole.
-        dtype: What features are stored as: `"float32"`, `"float16"` or `"bfloat16"`. `load` gives float32 in any case;
-            bits are only promised for float32.
-        workers: Number of processes on this machine, with one TensorFlow thread each. None means this process for less
-            than 8 hours of audio, else a process for each processor.
-        overwrite: Whether to remove a feature set that is there.
-        retry_failures: Whether to try the clips again that failed, and only those, after they were mended.
-        max_failure_ratio: The job ends when more of the clips fail, which is looked at from the hundredth clip on.
-        stall_timeout: The job ends when no shard was finished for so many seconds.
-        beam_options: Options of Apache Beam, as on a command line, in place of `workers`: `--runner` and its options.
-        reporter: What shows how the job goes, see `audiopipe.precompute.progress`. None shows nothing.
+        dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`. `load` always returns
+            float32, but only features stored in float32 keep every bit.
+        workers: Number of processes on this machine, with one TensorFlow thread each. None runs in this process for
+            less than 8 hours of audio, and in one process per processor for more.
+        overwrite: Whether to replace an existing feature set.
+        retry_failures: Whether to try failed clips again, and only those, after you have repaired them.
+        max_failure_ratio: The job ends if a larger ratio of the clips fails. It is checked once 100 clips are done.
+        stall_timeout: The job ends if no shard was finished for this many seconds.
+        beam_options: Command-line flags of Apache Beam, such as `--runner` and its options, instead of `workers`.
+        reporter: Shows the progress of the job, see `audiopipe.precompute.progress`. None shows nothing.
 
     Returns:
-        The finished feature set.
+        The complete feature set.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
-        InputChangedError: If the feature set in `output` was begun with another input or other settings.
-        ConfigMismatchError: If it is one of another config.
+        InputChangedError: If the feature set in `output` was started with another input or other settings.
+        ConfigMismatchError: If the feature set in `output` has another config.
         FeatureSetLockedError: If another job is writing to `output`.
         TooManyFailuresError: If more clips fail than `max_failure_ratio` allows.
         StalledError: If no shard is finished for `stall_timeout` seconds.
@@ -111,7 +112,7 @@ def estimate(
     segments: Segments | None = None,
     dtype: str = "float32",
 ) -> Plan:
-    """What `precompute` would have to do, without doing any of it.
+    """Plans what `precompute` would do, without writing anything.
 
     Args:
         source: As in `precompute`.
@@ -121,8 +122,9 @@ def estimate(
         dtype: As in `precompute`.
 
     Returns:
-        The plan: clips, seconds of audio, bytes and shards. Lengths come from metadata columns (`duration`, or
-        `num_samples` with `sample_rate`), else from the headers of at most 1,000 files; `exact` says which.
+        The plan, with the number of clips, seconds of audio, bytes and shards. Lengths come from metadata columns
+        (`duration`, or `num_samples` with `sample_rate`). If any are missing, they are estimated from the headers of at
+        most 1,000 files, and `exact` is False.
 
     Raises:
         InputError: If the input is missing, empty or malformed.

@@ -1,6 +1,6 @@
-"""Checks of single arguments, with one wording for all of audiopipe.
+"""Checks of single arguments, with the same wording in all of audiopipe.
 
-Each returns the value in its canonical Python type, so that `np.int64(512)` and `512` mean the same config.
+Each check returns the value in its canonical Python type, so that `np.int64(512)` and `512` give the same config.
 """
 
 import math
@@ -12,21 +12,22 @@ import numpy as np
 
 from audiopipe.errors import ArgumentError
 
-SMALLEST_FLOAT32 = 2.0**-126  # smaller ones are subnormal, and zero on some machines
-LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127  # greater ones are infinite
-# 380 dB below full scale. What is computed from samples of at least this size is far from subnormal, which arithmetic
-# takes for zero in TensorFlow's threads, a Python function of a `tf.data` map included, and nowhere else.
+SMALLEST_FLOAT32 = 2.0**-126  # smaller numbers are subnormal, and zero on some machines
+LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127  # larger numbers are infinite
+# 380 dB below full scale. Values computed from samples of at least this size are far from subnormal. TensorFlow's
+# threads, including those that run a Python function in a `tf.data` map, treat subnormal numbers as zero. Other threads
+# do not.
 QUIETEST_SAMPLE = 2.0**-63
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
 def fail(name: str, expected: str, value: Any, advice: str = "") -> ArgumentError:
-    """Return the error that says `name` must be `expected`."""
+    """Returns the error that says `name` must be `expected`."""
     return ArgumentError(f"{name} must be {expected}. Received: {name}={value!r}.{' ' + advice if advice else ''}")
 
 
 def integer(name: str, value: Any, minimum: int | None = None) -> int:
-    """Return `value` as an int of at least `minimum`; booleans and floats are refused."""
+    """Returns `value` as an int of at least `minimum`. Booleans and floats are refused."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise fail(name, "an integer", value)
     if minimum is not None and value < minimum:
@@ -37,11 +38,11 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
 def real(
     name: str, value: Any, minimum: float | None = None, above: float | None = None, maximum: float | None = None
 ) -> float:
-    """Return `value` as a finite float, at least `minimum`, greater than `above` and at most `maximum`."""
+    """Returns `value` as a finite float, at least `minimum`, greater than `above` and at most `maximum`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise fail(name, "a number", value)
     try:
-        number = float(value) + 0.0  # -0.0 becomes 0.0, which is equal and has other bits
+        number = float(value) + 0.0  # -0.0 becomes 0.0, which is equal but has other bits
     except OverflowError:
         raise fail(name, "finite", value) from None
     if not math.isfinite(number):
@@ -56,7 +57,7 @@ def real(
 
 
 def band(low_name: str, low: Any, high_name: str, high: Any, sample_rate: float) -> tuple[float, float]:
-    """Return two frequencies in hertz as floats, `0 <= low < high <= sample_rate / 2`."""
+    """Returns two frequencies in hertz as floats, with `0 <= low < high <= sample_rate / 2`."""
     low, high = real(low_name, low, minimum=0), real(high_name, high)
     if not low < high <= sample_rate / 2:
         raise fail(
@@ -68,14 +69,14 @@ def band(low_name: str, low: Any, high_name: str, high: Any, sample_rate: float)
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return `value`, which has to be True or False, as a bool."""
+    """Returns `value`, which must be True or False, as a bool."""
     if not isinstance(value, (bool, np.bool_)):
         raise fail(name, "True or False", value)
     return bool(value)
 
 
 def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
-    """Return that one of `choices` which `value` is."""
+    """Returns the item of `choices` that equals `value` and has its type."""
     for item in choices:
         if value is item or (isinstance(value, type(item)) and type(value) is not bool and value == item):
             return item
@@ -83,10 +84,12 @@ def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The dict of a JSON object; for `json.loads`, which would take the last of several equal keys.
+    """Builds the dict of a JSON object and refuses repeated keys, of which `json.loads` would keep the last.
+
+    It is an `object_pairs_hook` for `json.loads`.
 
     Raises:
-        ArgumentError: If a key stands twice.
+        ArgumentError: If a key is repeated.
     """
     keys = [key for key, _ in pairs]
     twice = sorted({key for key in keys if keys.count(key) > 1})

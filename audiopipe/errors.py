@@ -1,38 +1,38 @@
-"""The errors that audiopipe raises.
+"""Errors and warnings of audiopipe.
 
-Each names what was received, what is expected and what to do. They all derive from `AudiopipeError`, so one `except`
-catches them; where a value is wrong they are a `ValueError` as well.
+Each message says what was received, what is expected and what to do. All errors derive from `AudiopipeError`, so one
+`except` catches them. Errors about a wrong value are also a `ValueError`.
 """
 
 
 class AudiopipeError(Exception):
-    """Base class of every error that audiopipe raises on purpose."""
+    """Base class of all errors that audiopipe raises on purpose."""
 
-    # TensorFlow rebuilds an error that is raised while it traces a function, and can only do so with this constructor.
+    # TensorFlow can only rebuild an error that is raised during tracing if it has this constructor.
     __init__ = Exception.__init__
 
 
 class ArgumentError(AudiopipeError, ValueError):
-    """An argument of a layer, a transform or a function has a value that it cannot have."""
+    """Invalid value of an argument of a layer, a transform or a function."""
 
 
 class ConfigError(ArgumentError):
-    """A config's field, or a config's JSON, is not valid."""
+    """Invalid field of a config, or invalid JSON of a config."""
 
 
 class RegistryError(AudiopipeError, ValueError):
-    """A name is unknown, malformed, or would get a second meaning."""
+    """Name that is unknown, is malformed, or already belongs to another config."""
 
 
 class InputError(AudiopipeError, ValueError):
-    """What should be read as a list of clips is missing, empty or malformed."""
+    """Missing, empty or malformed input that should list clips."""
 
 
 class AudioError(AudiopipeError):
-    """One clip cannot be turned into samples or into a feature.
+    """Clip that cannot be converted to samples or to a feature.
 
     Attributes:
-        stage: Where it failed: `"read"`, `"decode"`, `"resample"` or `"feature"`.
+        stage: The stage that failed: `"read"`, `"decode"`, `"resample"` or `"feature"`.
     """
 
     def __init__(self, message: str, stage: str):
@@ -44,60 +44,60 @@ class AudioError(AudiopipeError):
 
 
 class FeatureSetError(AudiopipeError):
-    """A feature set cannot be written or read."""
+    """Feature set that cannot be written or read."""
 
 
 class IncompleteFeatureSetError(FeatureSetError):
-    """A folder holds no `dataset.json`: no feature set, or one that was never finished."""
+    """Folder without `dataset.json`, which contains no feature set or an unfinished one."""
 
 
 class CorruptFeatureSetError(FeatureSetError):
-    """A file of a feature set is not what `dataset.json` says of it."""
+    """File of a feature set that differs from its description in `dataset.json`."""
 
 
 class FeatureSetLockedError(FeatureSetError):
-    """Another run writes to the same folder, or has taken it over."""
+    """Folder that another run is writing to or has taken over."""
 
 
 class ConfigMismatchError(FeatureSetError, ValueError):
-    """Features of one config were found where another was expected."""
+    """Features with another config than the expected one."""
 
 
 class InputChangedError(FeatureSetError, ValueError):
-    """A feature set was begun with another input or other settings, and cannot be gone on with."""
+    """Feature set that was started with another input or other settings, and cannot be resumed."""
 
 
 class OutputError(FeatureSetError):
-    """A file of a feature set cannot be written."""
+    """File of a feature set that cannot be written."""
 
 
 class TooManyFailuresError(FeatureSetError):
-    """So many clips failed that the input or the config must be wrong."""
+    """So many failed clips that the input or the config is probably wrong."""
 
 
 class StalledError(FeatureSetError):
-    """A job did not get on for too long."""
+    """Job that made no progress for too long."""
 
 
 class StoppedError(FeatureSetError):
-    """A job was told to stop."""
+    """Job that was stopped on request."""
 
 
 class FingerprintError(AudiopipeError, ValueError):
-    """It cannot be told which feature something was built for."""
+    """Dataset, model or folder whose feature cannot be determined."""
 
 
 class ForkError(AudiopipeError, RuntimeError):
-    """A process was forked after TensorFlow had run, and would wait for ever if it computed."""
+    """Computation in a process that was forked after TensorFlow had run, which would wait forever."""
 
 
 class ForeignCodeError(AudiopipeError, ImportError):
-    """Code would have been imported from a folder that nothing is installed to."""
+    """Code in a folder that package managers do not install to, which is not imported."""
 
 
 class MissingDependencyError(AudiopipeError, ImportError):
-    """An optional dependency is needed and not installed."""
+    """Optional dependency that is needed but not installed."""
 
 
 class MachineWarning(UserWarning):
-    """Features were computed under machine facts that may give other bits than here."""
+    """Features from a machine that may give other bits than this one."""

@@ -1,8 +1,8 @@
-"""Names for configs; a name never changes its meaning.
+"""Registry of names for configs. A name never changes its meaning.
 
-Names come from four places: the examples built in here, the files that the environment variable `AUDIOPIPE_REGISTRY`
-lists, the entry points of the group `audiopipe.configs` of installed packages, and `register`. They are looked at when
-a name is first asked for.
+Names come from four places: the built-in presets, the files listed in the environment variable `AUDIOPIPE_REGISTRY`,
+the entry points of installed packages in the group `audiopipe.configs`, and `register`. The first three are read at the
+first use of the registry.
 
 Example:
     >>> from audiopipe import configs, registry
@@ -37,10 +37,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Registry:
-    """A set of names with one config each. The functions of this module work on the one of this process.
+    """Mapping from names to configs. The functions of this module use the one registry of this process.
 
     Args:
-        environment: Whether to look at `AUDIOPIPE_REGISTRY` and at entry points.
+        environment: Whether to read `AUDIOPIPE_REGISTRY` and entry points.
     """
 
     def __init__(self, environment: bool = True):
@@ -51,24 +51,24 @@ class Registry:
         self._sources: dict[str, str] = {}
 
     def register(self, name: str, config: Config, source: str = "register") -> Config:
-        """Give a config a name. The same config again is fine.
+        """Registers a config under a name. Registering an equal config again has no effect.
 
         Args:
-            name: Letters, digits, `.`, `_` and `-`.
+            name: The name, of letters, digits, `.`, `_` and `-`.
             config: The config.
-            source: Where the name comes from, for error messages.
+            source: Origin of the name, for error messages.
 
         Returns:
-            The config.
+            The registered config.
 
         Raises:
-            RegistryError: If the name is malformed or stands for another config.
+            RegistryError: If the name is malformed or belongs to another config.
         """
         self._load_sources()
         return self._register(name, config, source)
 
     def get(self, name: str) -> Config:
-        """Return the config of a name, or of `name@fingerprint` after checking the fingerprint's start.
+        """Returns the config of a name, or of `name@fingerprint` after checking the start of its fingerprint.
 
         Raises:
             RegistryError: If the name is unknown, or its config has another fingerprint.
@@ -78,33 +78,34 @@ class Registry:
         with self._lock:
             if bare not in self._configs:
                 raise RegistryError(
-                    f"No config is registered under {bare!r}. Known names: {', '.join(sorted(self._configs))}. "
-                    "Register it in this process with registry.register, or write it to a file with registry.save in "
-                    f"the process that knows it and name that file in the environment variable {ENVIRONMENT_VARIABLE}."
+                    f"The name of a config must be registered. Received: {bare!r}. Known names: "
+                    f"{', '.join(sorted(self._configs))}. Register it in this process with registry.register. If "
+                    "another process knows it, write it to a file there with registry.save, and list that file in the "
+                    f"environment variable {ENVIRONMENT_VARIABLE}."
                 )
             config = self._configs[bare]
         if at:
             if len(prefix) < MIN_FINGERPRINT_PREFIX or not re.fullmatch("[0-9a-f]+", prefix):
                 raise RegistryError(
-                    f"After the @ of a name must stand at least {MIN_FINGERPRINT_PREFIX} hexadecimal characters, the "
-                    f"start of a fingerprint. Received: {name!r}."
+                    f"The @ in a name must be followed by at least {MIN_FINGERPRINT_PREFIX} hexadecimal characters of "
+                    f"a fingerprint. Received: {name!r}."
                 )
             if not config.fingerprint.startswith(prefix):
                 raise RegistryError(
-                    f"{bare!r} is not the config that {name!r} asks for: its fingerprint is {config.fingerprint}, from "
-                    f"{self._sources[bare]}. Find out who changed its meaning, or ask for "
+                    f"The config {bare!r} does not have the fingerprint in {name!r}. Received: {config.fingerprint}, "
+                    f"from {self._sources[bare]}. Find out who changed its meaning, or use "
                     f"{bare}@{config.fingerprint[:6]}."
                 )
         return config
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """Returns all names, sorted."""
         self._load_sources()
         with self._lock:
             return sorted(self._configs)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all names and configs to a JSON file that `load` and `AUDIOPIPE_REGISTRY` take."""
+        """Writes all names and configs to a JSON file for `load` and `AUDIOPIPE_REGISTRY`."""
         self._load_sources()
         with self._lock:
             content = {
@@ -117,13 +118,13 @@ class Registry:
             raise RegistryError(f"Could not write {os.fspath(path)!r}: {error.strerror or error}.") from error
 
     def load(self, path: str | os.PathLike[str]) -> list[str]:
-        """Register all names of a file that `save` wrote.
+        """Registers all names in a file that `save` wrote.
 
         Returns:
             The names in the file.
 
         Raises:
-            RegistryError: If the file cannot be read or gives a known name another meaning; then none is registered.
+            RegistryError: If the file cannot be read or gives a known name another meaning. No name is registered then.
         """
         self._load_sources()
         return self._load_file(path, source=f"the file {os.fspath(path)}")
@@ -138,16 +139,16 @@ class Registry:
     def _check(self, name: str, config: Config, source: str) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith(".json"):
             raise RegistryError(
-                f"A name must be of letters, digits, '.', '_' and '-', and not end in '.json'. Received: {name!r} from "
-                f"{source}."
+                "A name must consist of letters, digits, '.', '_' and '-', start with a letter or digit, and not end "
+                f"in '.json'. Received: {name!r} from {source}."
             )
         if not isinstance(config, Config):
-            raise RegistryError(f"{name!r} must stand for a config. Received: {config!r} from {source}.")
+            raise RegistryError(f"{name!r} must be the name of a config. Received: {config!r} from {source}.")
         with self._lock:
             known = self._configs.get(name)
         if known is not None and known.fingerprint != config.fingerprint:
             raise RegistryError(
-                f"{name!r} already stands for another config, and a name never changes its meaning. Registered from "
+                f"{name!r} already belongs to another config, and a name never changes its meaning. Registered from "
                 f"{self._sources[name]} (left) and now from {source} (right):\n{known.diff(config)}\n"
                 f"Choose a new name for the new config."
             )
@@ -176,7 +177,7 @@ class Registry:
         return sorted(loaded)
 
     def _load_sources(self) -> None:
-        """Load what was there before this process, once. A source that cannot be read is an error at every use."""
+        """Loads presets, files and entry points once. A source that cannot be read raises an error at every use."""
         with self._lock:
             if self._loaded:
                 return
@@ -198,7 +199,7 @@ def _load_entry_point(entry_point: EntryPoint) -> Config:
     except Exception as error:
         raise RegistryError(
             f"The entry point {entry_point.name} = {entry_point.value!r} of the group {ENTRY_POINT_GROUP} cannot be "
-            f"loaded: {type(error).__name__}: {error}. Mend or uninstall the package that declares it."
+            f"loaded: {type(error).__name__}: {error}. Fix or uninstall the package that declares it."
         ) from error
 
 
@@ -211,19 +212,19 @@ load = _default.load
 
 
 def resolve(config: "Config | str | os.PathLike[str]") -> Config:
-    """Return the config that is meant by a config, a name, or a path to a JSON file with one config.
+    """Returns the config for a config, a registered name, or the path of a JSON file with one config.
 
     Raises:
-        ConfigError: If the file is missing or holds no valid config.
+        ConfigError: If the file is missing or has no valid config.
         RegistryError: If the name is unknown.
-        AudiopipeError: If it is none of the three.
+        AudiopipeError: If `config` is none of the three.
     """
     if isinstance(config, Config):
         return config
     if isinstance(config, os.PathLike) or (isinstance(config, str) and config.endswith(".json")):
         try:
             text = Path(config).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:  # a ValueError where it is no UTF-8
+        except (OSError, ValueError) as error:  # ValueError if the file is not UTF-8
             raise ConfigError(f"Could not read a config from {os.fspath(config)!r}: {error}.") from error
         try:
             return configs.from_json(text)
@@ -232,5 +233,5 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
     if isinstance(config, str):
         return get(config)
     raise AudiopipeError(
-        f"A config must be a config, a registered name, or the path of a JSON file. Received: {config!r}."
+        f"config must be a config, a registered name, or the path of a JSON file. Received: {config!r}."
     )

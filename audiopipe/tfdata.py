@@ -1,4 +1,4 @@
-"""Door 1: audio files as a `tf.data.Dataset`, ready for `dataset.map(transform)`."""
+"""The door `tfdata`: audio files as a `tf.data.Dataset`, ready for `dataset.map(transform)`."""
 
 import functools
 import os
@@ -24,25 +24,25 @@ def from_audio(
     num_parallel_calls: int = tf.data.AUTOTUNE,
     segments: Segments | None = None,
 ) -> tf.data.Dataset:
-    """Read audio files as clips at a config's sample rate, in parallel and in a fixed order.
+    """Reads audio files as clips at a config's sample rate, in parallel and in a fixed order.
 
-    A batch of them keeps the true lengths where the transform finds them:
+    Each clip carries its length, so the transform also takes padded batches:
     `from_audio(...).padded_batch(16).map(transform)`.
 
     Args:
         source: A folder, a glob, a CSV or JSONL manifest, a Parquet file, a saved dataset or a list of paths, as in
             `audiopipe.inputs.scan`.
-        transform: The transform that the clips are for, or its config, registered name or JSON file. Give the transform
-            itself where you have it, so that the two cannot be of different configs.
-        num_parallel_calls: Clips that are read at once.
-        segments: How recordings are cut into segments, which are then the clips; None leaves them whole. Recordings
-            that are cut are read one after the other, a few seconds at a time.
+        transform: Transform that will compute the features, or its config, registered name or JSON file. Pass the
+            transform itself if you have it, so that reading and computing use the same config.
+        num_parallel_calls: Number of clips to read at once.
+        segments: How to cut recordings into segments, which are then the clips. None keeps recordings whole. Recordings
+            to cut are read one after another, a few seconds at a time.
 
     Returns:
-        A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64; also `n_channels`
-        if the config keeps what there is) and the metadata (string, int64, float64 or bool). A file that cannot be
-        read raises `tf.errors.UnknownError` with the reason; `dataset.ignore_errors()` leaves such files out. Segments
-        have ids like `name#00012` and an entry `start`, in seconds.
+        A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64), `n_channels`
+        (int64, only if the config has `channels=None`) and the metadata (string, int64, float64 or bool). Segments have
+        ids such as `name#00012` and an entry `start` in seconds. A file that cannot be read raises
+        `tf.errors.UnknownError` with the reason during iteration; `dataset.ignore_errors()` skips such files.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
@@ -66,17 +66,17 @@ def from_sources(
     segments: Segments | None = None,
     only: Mapping[str, Collection[int]] | None = None,
 ) -> tf.data.Dataset:
-    """Read the clips of a list of sources, as `from_audio` does.
+    """Reads the clips of a list of sources, as `from_audio` does.
 
     Args:
-        sources: Where the clips stand.
-        transform: The transform whose config says how to read them.
-        num_parallel_calls: Clips that are read at once.
+        sources: Recordings to read.
+        transform: Transform whose config says how to read them.
+        num_parallel_calls: Number of clips to read at once.
         segments: As in `from_audio`.
-        only: Numbers of the segments that are wanted of a recording, by its id. None means all.
+        only: Numbers of the segments to read of each recording, by its id. None means all.
 
     Returns:
-        As `from_audio`.
+        A dataset as `from_audio` returns it.
     """
     types = metadata_types.infer(source.metadata for source in sources)
     if segments is not None:

@@ -1,4 +1,4 @@
-"""What several test files share: a reference for the numbers, a few clips, and a feature set made of them."""
+"""Shared fixtures: a reference implementation, a few clips, and a feature set of these clips."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def config():
 
 @pytest.fixture(scope="session")
 def reference():
-    """A function that computes the feature of a `StftMagnitude` config without padding, in float64."""
+    """Returns a function that computes the feature of a `StftMagnitude` config without padding, in float64."""
 
     def compute(clip, config):
         clip = np.asarray(clip, np.float64).reshape(len(clip), -1)
@@ -51,7 +51,7 @@ def reference():
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory):
-    """A folder of four good clips and a broken one, with a manifest that has all types of metadata."""
+    """Returns a folder of four good clips and a broken one, with a manifest that has all types of metadata."""
     folder = tmp_path_factory.mktemp("clips")
     noise = np.random.default_rng(0)
     soundfile.write(folder / "mono.wav", 0.3 * noise.standard_normal(4000), 8000, subtype="FLOAT")
@@ -68,7 +68,10 @@ def clips(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def samples(clips):
-    """The good clips' samples at 8 kHz, mixed down, by id in the order of the manifest; made by other libraries."""
+    """Returns the samples of the good clips by id, in the order of the manifest, mixed down and at 8 kHz.
+
+    Other libraries compute them.
+    """
     read = {name: soundfile.read(clips / f"{name}.wav", dtype="float32")[0] for name in ("mono", "resampled", "quiet")}
     return {
         "mono": read["mono"],
@@ -85,7 +88,7 @@ def metadata():
 
 @pytest.fixture(scope="session")
 def shared_feature_set(tmp_path_factory, clips, config):
-    """A feature set of all clips in two shards. Tests that change it take `feature_set`."""
+    """Returns a feature set of all clips, in two shards. Tests that change it use `feature_set` instead."""
     from audiopipe import beam
 
     folder = tmp_path_factory.mktemp("shared") / "features"
@@ -102,7 +105,7 @@ def mel(config):
 
 @pytest.fixture(scope="module")
 def quiet_bars():
-    """No progress bars of `datasets`."""
+    """Disables the progress bars of `datasets`."""
     import datasets
 
     datasets.disable_progress_bars()
@@ -117,7 +120,7 @@ def feature_set(shared_feature_set, tmp_path):
 
 @pytest.fixture
 def keras_settings():
-    """`keras.config`, whose global policy and data format are put back after the test."""
+    """Yields `keras.config` and restores the global policy and the data format after the test."""
     import keras
 
     policy, data_format = keras.config.dtype_policy(), keras.config.image_data_format()
@@ -127,7 +130,7 @@ def keras_settings():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print the number of cases that tests of invariance have tried, in whichever process."""
+    """Prints the number of cases that the invariance tests tried in all processes."""
     reports = [report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "when")]
     properties = [entry for report in reports if report.when == "teardown" for entry in report.user_properties]
     count = sum(value for name, value in properties if name == "invariance_cases")

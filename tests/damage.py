@@ -1,4 +1,4 @@
-"""What tests do to a feature set, and how `dataset.json` is made to agree with it, as if somebody meant to."""
+"""Changes to a feature set, with a `dataset.json` that matches them, as after a deliberate edit."""
 
 import dataclasses
 import hashlib
@@ -11,7 +11,7 @@ from audiopipe.feature_sets.feature_set import FeatureSet, sha256
 
 
 def edit(folder, change):
-    """Change the content of `dataset.json`, with a checksum that fits."""
+    """Changes the content of `dataset.json` and updates its checksum."""
     path = folder / "dataset.json"
     content = json.loads(path.read_text())
     change(content)
@@ -21,7 +21,7 @@ def edit(folder, change):
 
 
 def bless(folder):
-    """Make `dataset.json` agree with the sizes and checksums of the shards that are there."""
+    """Makes `dataset.json` match the sizes and the checksums of the shards on disk."""
 
     def change(content):
         for shard in content["shards"]:
@@ -32,7 +32,7 @@ def bless(folder):
 
 
 def store_as(folder, dtype):
-    """Write a feature set anew with another storage dtype, and return it."""
+    """Rewrites a feature set with another storage dtype and returns it."""
     feature_set = FeatureSet.open(folder)
     elements = loading.elements(feature_set).as_numpy_iterator()
     shards, max_error = [], 0.0

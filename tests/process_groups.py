@@ -1,4 +1,4 @@
-"""Processes that have a group of their own, so that all that they start can be reached, and nothing is left behind."""
+"""Processes with a process group of their own, so that tests can signal and kill all processes that they start."""
 
 import contextlib
 import os
@@ -10,11 +10,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def start(command, variables=None, **options) -> subprocess.Popen:
-    """Start a command in the project's folder, with further environment variables and arguments of `Popen`.
+    """Starts a command in the project's folder, with additional environment variables and `Popen` arguments.
 
-    It hears of Ctrl-C even where the tests themselves were started to hear of none, as a shell starts what runs behind.
+    The command receives Ctrl-C even if the tests ignore it, as they do when a shell starts them in the background.
     """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # which it would inherit, unlike a handler
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a child process inherits this, but not a handler
         signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         list(map(str, command)),
@@ -26,12 +26,12 @@ def start(command, variables=None, **options) -> subprocess.Popen:
 
 
 def send(process: subprocess.Popen, number: int) -> None:
-    """Send a signal to all of a group, as a terminal does."""
+    """Sends a signal to all processes of the group, as a terminal does."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)  # the group is the process's own
+        os.killpg(process.pid, number)  # the process leads its group
 
 
 def kill(process: subprocess.Popen) -> None:
-    """End all processes of a group at once, as when the machine dies."""
+    """Kills all processes of the group at once, as when the machine crashes."""
     send(process, signal.SIGKILL)
     process.wait()

@@ -1,16 +1,16 @@
-"""What features should be: the formulas in float64 NumPy, frame by frame, sharing no code with audiopipe."""
+"""Reference formulas of features in float64 NumPy, frame by frame and without any code of audiopipe."""
 
 import numpy as np
 import scipy.signal
 
 
 def hann(length):
-    """Periodic where the length is even and symmetric where it is odd, as in `tf.signal`."""
+    """Returns a Hann window, periodic if the length is even and symmetric if it is odd, as in `tf.signal`."""
     return scipy.signal.get_window("hann", length, fftbins=length % 2 == 0)
 
 
 def stft(clip, n_fft, win_length, hop_length, pad_begin=False, pad_end=False):
-    """The transform of one channel, `[time]` to `[frames, n_fft // 2 + 1]`, with a Hann window."""
+    """Computes the STFT of one channel with a Hann window: `[time]` to `[frames, n_fft // 2 + 1]`."""
     clip = clip.astype(np.float64)
     if pad_begin:
         clip = np.concatenate([np.zeros(max(0, n_fft - hop_length)), clip])
@@ -21,7 +21,7 @@ def stft(clip, n_fft, win_length, hop_length, pad_begin=False, pad_end=False):
 
 
 def log_filterbank(sample_rate, n_fft, n_bins, bins_per_octave, f_min, spread):
-    """Log-normal windows over the bins of a transform, `[n_fft // 2 + 1, n_bins]`."""
+    """Returns log-normal windows over the bins of an STFT, `[n_fft // 2 + 1, n_bins]`."""
     sigma = spread / bins_per_octave
     columns = []
     for k in range(n_bins):
@@ -33,13 +33,13 @@ def log_filterbank(sample_rate, n_fft, n_bins, bins_per_octave, f_min, spread):
 
 
 def decibels(magnitude, ref_value=1.0, amin=1e-5, dynamic_range=80.0):
-    """The decibel scale of one clip."""
+    """Converts the magnitudes of one clip to decibels."""
     values = 10 * np.log10(np.maximum(magnitude.astype(np.float64), amin) / max(ref_value, amin))
     return np.maximum(values, values.max() - dynamic_range)
 
 
 def keras_mel_matrix(sampling_rate, n_freq, n_mels, min_freq, max_freq):
-    """Triangles over mels without the bin at 0 Hz, `[n_freq, n_mels]`, one weight after the other."""
+    """Returns triangular mel filters without the bin at 0 Hz, `[n_freq, n_mels]`, computed weight by weight."""
 
     def mel(hertz):
         return 1127 * np.log(1 + hertz / 700)
@@ -69,7 +69,7 @@ def keras_mel(
     min_power=1e-10,
     ref_power=1.0,
 ):
-    """What `keras.layers.MelSpectrogram` means for one clip `[time]`: `[num_mel_bins, frames]`."""
+    """Computes `keras.layers.MelSpectrogram` of one clip: `[time]` to `[num_mel_bins, frames]`."""
     length = sequence_length or fft_length
     if isinstance(window, str):
         window = scipy.signal.get_window(window, length, fftbins=length % 2 == 0)

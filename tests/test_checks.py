@@ -1,4 +1,4 @@
-"""Checks of single arguments."""
+"""Tests of the checks of single arguments."""
 
 import math
 from fractions import Fraction
@@ -17,7 +17,7 @@ def test_integers_become_plain_ints(value):
 
 
 @pytest.mark.parametrize("value", [True, np.True_, 512.0, "512", None])
-def test_what_is_no_integer_is_refused(value):
+def test_anything_but_an_integer_is_refused(value):
     with pytest.raises(ArgumentError, match=r"n_fft must be an integer\. Received: n_fft=") as caught:
         checks.integer("n_fft", value)
     assert repr(value) in str(caught.value)
@@ -42,7 +42,7 @@ def test_numbers_that_are_not_finite_are_refused(value):
 
 
 @pytest.mark.parametrize("value", [True, "1", None, 1j])
-def test_what_is_no_real_number_is_refused(value):
+def test_anything_but_a_real_number_is_refused(value):
     with pytest.raises(ArgumentError, match=r"amin must be a number\. Received: amin="):
         checks.real("amin", value)
 
@@ -62,25 +62,25 @@ def test_only_true_and_false_are_booleans(value):
         checks.boolean("pad_end", value)
 
 
-def test_a_choice_outside_the_list_is_refused_with_the_list():
+def test_a_choice_outside_the_list_is_refused_and_the_list_is_named():
     assert checks.choice("channels", 1, (None, 1)) == 1
     assert checks.choice("channels", None, (None, 1)) is None
     with pytest.raises(ArgumentError, match=r"format must be one of 'wav', 'flac'\. Received: format='mp3'"):
         checks.choice("format", "mp3", ("wav", "flac"))
 
 
-def test_a_choice_of_an_equal_value_of_another_type_is_refused():
+def test_a_choice_that_is_equal_but_has_another_type_is_refused():
     with pytest.raises(ArgumentError, match="channels=True"):
         checks.choice("channels", True, (1, 2))
 
 
-def test_advice_follows_what_was_received():
+def test_an_error_message_ends_with_the_advice():
     error = checks.fail("n_fft", "even", 3, "Use 4.")
     assert isinstance(error, ValueError)
     assert str(error) == "n_fft must be even. Received: n_fft=3. Use 4."
 
 
-def test_a_band_of_frequencies_lies_between_zero_and_half_the_rate():
+def test_a_band_of_frequencies_is_between_zero_and_half_the_sample_rate():
     assert checks.band("low", 0, "high", np.int64(8000), 16000) == (0.0, 8000.0)
     with pytest.raises(ArgumentError, match=r"low must be at least 0. Received: low=-1"):
         checks.band("low", -1, "high", 8000, 16000)

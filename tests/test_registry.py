@@ -1,4 +1,4 @@
-"""Names for configs: they come from several places, and never change their meaning."""
+"""Tests of the registry: the sources of names, and the refusal of a second meaning."""
 
 import json
 import time
@@ -23,7 +23,7 @@ def names():
 
 @pytest.fixture
 def write(tmp_path):
-    """Write a registry file by hand, as its format is documented."""
+    """Function that writes a registry file in its documented format, without `Registry.save`."""
 
     def write(name, configs_by_name, format_version=1):
         content = {"format_version": format_version, "configs": {n: c.to_dict() for n, c in configs_by_name.items()}}
@@ -35,7 +35,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def distribution(tmp_path, monkeypatch):
-    """Install a made-up package that declares a name for a config."""
+    """Function that installs a fake package, which declares a name for a config."""
 
     def install(module, code, entry_point):
         (tmp_path / f"{module}.py").write_text(code)
@@ -70,9 +70,9 @@ def test_a_fingerprint_after_the_name_is_checked(names, length):
     assert names.get(f"team-mel@{MEL.fingerprint[:length]}") is MEL
 
 
-def test_a_wrong_fingerprint_is_refused_with_the_right_one(names):
+def test_a_wrong_fingerprint_is_refused_and_the_right_one_is_named(names):
     names.register("team-mel", MEL, source="a notebook")
-    with pytest.raises(RegistryError, match=f"'team-mel@000000'.*{MEL.fingerprint}, from a notebook"):
+    with pytest.raises(RegistryError, match=f"'team-mel@000000'. Received: {MEL.fingerprint}, from a notebook"):
         names.get("team-mel@000000")
 
 
@@ -83,19 +83,19 @@ def test_a_malformed_fingerprint_is_refused(names, prefix):
         names.get(f"team-mel@{prefix}")
 
 
-def test_an_unknown_name_tells_how_to_make_it_known(names):
+def test_an_unknown_name_is_refused_with_advice_to_register_it(names):
     with pytest.raises(RegistryError, match=r"'team-mel-80'.*speech-mel-80.*registry\.save.*AUDIOPIPE_REGISTRY"):
         names.get("team-mel-80")
 
 
-def test_a_second_meaning_is_refused_field_by_field(names):
+def test_a_second_meaning_is_refused_and_the_fields_that_differ_are_named(names):
     names.register("team-mel", MEL, source="here")
     with pytest.raises(RegistryError, match=r"from here \(left\) and now from there \(right\):\nn_mels: 64 != 40\n"):
         names.register("team-mel", OTHER, source="there")
     assert names.get("team-mel") is MEL
 
 
-def test_the_same_meaning_again_is_fine(names):
+def test_an_equal_config_can_be_registered_again(names):
     names.register("team-mel", MEL)
     again = configs.from_json(MEL.to_json())
     assert names.register("team-mel", again) == MEL
@@ -104,17 +104,17 @@ def test_the_same_meaning_again_is_fine(names):
 
 @pytest.mark.parametrize("name", ["", "team mel", "team@mel", "-mel", "mél", "a/b", "mel\n", None, 3])
 def test_malformed_names_are_refused(names, name):
-    with pytest.raises(RegistryError, match=r"must be of letters, digits.* Received: "):
+    with pytest.raises(RegistryError, match=r"must consist of letters, digits.* Received: "):
         names.register(name, MEL)
 
 
 @pytest.mark.parametrize("config", ["speech-mel-80", MEL.to_dict(), configs.MelSpectrogram, None])
-def test_what_is_no_config_cannot_be_registered(names, config):
-    with pytest.raises(RegistryError, match=r"'team-mel' must stand for a config. Received: "):
+def test_anything_but_a_config_cannot_be_registered(names, config):
+    with pytest.raises(RegistryError, match=r"'team-mel' must be the name of a config. Received: "):
         names.register("team-mel", config)
 
 
-def test_saved_names_are_loaded_elsewhere(names, tmp_path):
+def test_saved_names_can_be_loaded_into_another_registry(names, tmp_path):
     names.register("team-mel", MEL)
     names.save(tmp_path / "configs.json")
     assert [path.name for path in tmp_path.iterdir()] == ["configs.json"]
@@ -129,7 +129,7 @@ def test_saved_names_are_loaded_elsewhere(names, tmp_path):
 def test_a_file_with_a_conflict_registers_nothing(names, write):
     names.register("team-mel", MEL)
     path = write("team.json", {"another-mel": OTHER, "team-mel": OTHER, "zz-mel": OTHER})
-    with pytest.raises(RegistryError, match=r"(?s)'team-mel' already stands.*team\.json \(right\):\nn_mels: 64 != 40"):
+    with pytest.raises(RegistryError, match=r"(?s)'team-mel' already belongs.*team\.json \(right\):\nn_mels: 64 != 40"):
         names.load(path)
     assert names.names() == sorted([*BUILT_IN, "team-mel"])
 
@@ -155,7 +155,7 @@ def test_a_malformed_file_is_refused(names, tmp_path, content, message):
     assert names.names() == BUILT_IN
 
 
-def test_files_in_the_environment_are_loaded(write, monkeypatch):
+def test_files_of_the_environment_variable_are_loaded(write, monkeypatch):
     first, second = write("first.json", {"team-mel": MEL}), write("second.json", {"other-mel": OTHER})
     monkeypatch.setenv("AUDIOPIPE_REGISTRY", f"{first}:{second}:")
     names = Registry()
@@ -163,7 +163,7 @@ def test_files_in_the_environment_are_loaded(write, monkeypatch):
     assert names.get("other-mel") == OTHER
 
 
-def test_files_in_the_environment_must_agree(write, monkeypatch):
+def test_files_of_the_environment_variable_must_agree(write, monkeypatch):
     first, second = write("first.json", {"team-mel": MEL}), write("second.json", {"team-mel": OTHER})
     monkeypatch.setenv("AUDIOPIPE_REGISTRY", f"{first}:{second}")
     with pytest.raises(RegistryError, match=r"(?s)first\.json in AUDIOPIPE_REGISTRY \(left\).*n_mels: 64 != 40"):
@@ -178,7 +178,7 @@ def test_files_in_the_environment_must_agree(write, monkeypatch):
         (json.dumps({"format_version": 99, "configs": {}}), "Received: 99"),
     ],
 )
-def test_a_file_of_the_environment_that_cannot_be_read_is_an_error_at_every_use(
+def test_an_unreadable_file_of_the_environment_variable_raises_an_error_at_every_use(
     tmp_path, monkeypatch, content, message
 ):
     path = tmp_path / "team.json"
@@ -191,7 +191,7 @@ def test_a_file_of_the_environment_that_cannot_be_read_is_an_error_at_every_use(
             use()
 
 
-def test_a_file_of_the_environment_can_be_mended_in_the_same_process(write, tmp_path, monkeypatch):
+def test_a_file_of_the_environment_variable_can_be_fixed_in_the_same_process(write, tmp_path, monkeypatch):
     monkeypatch.setenv("AUDIOPIPE_REGISTRY", str(tmp_path / "team.json"))
     names = Registry()
     with pytest.raises(RegistryError, match="FileNotFoundError"):
@@ -212,7 +212,11 @@ def test_entry_points_of_installed_packages_are_loaded(distribution):
     [
         ("pack_that_raises", "raise RuntimeError('no licence')", "pack_that_raises:MEL.*RuntimeError: no licence"),
         ("pack_without_it", "", "pack_without_it:MEL.*AttributeError.*uninstall"),
-        ("pack_of_text", "MEL = 'speech-mel-80'", "must stand for a config.*from the entry point pack_of_text:MEL"),
+        (
+            "pack_of_text",
+            "MEL = 'speech-mel-80'",
+            "must be the name of a config.*from the entry point pack_of_text:MEL",
+        ),
     ],
 )
 def test_a_broken_entry_point_is_named(distribution, module, code, message):
@@ -223,7 +227,7 @@ def test_a_broken_entry_point_is_named(distribution, module, code, message):
 
 @pytest.fixture
 def process_registry(monkeypatch):
-    """The functions of the module, on a registry that ends with the test."""
+    """A registry that replaces that of the process during a test."""
     replacement = Registry(environment=False)
     monkeypatch.setattr(registry, "get", replacement.get)
     return replacement
@@ -240,13 +244,13 @@ def test_resolve_takes_a_config_a_name_and_a_path(process_registry, tmp_path):
     assert registry.resolve(str(path)) == OTHER
 
 
-def test_resolve_of_an_unknown_name(process_registry):
+def test_resolve_refuses_an_unknown_name(process_registry):
     with pytest.raises(RegistryError, match="'team-mel'"):
         registry.resolve("team-mel")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"{"])
-def test_resolve_of_a_file_without_a_config(tmp_path, content):
+def test_resolve_refuses_a_file_without_a_config(tmp_path, content):
     path = tmp_path / "mel.json"
     if content is not None:
         path.write_bytes(content)
@@ -255,7 +259,7 @@ def test_resolve_of_a_file_without_a_config(tmp_path, content):
 
 
 @pytest.mark.parametrize("value", [None, 80, {"feature": "MelSpectrogram"}, configs.MelSpectrogram])
-def test_resolve_of_something_else(value):
+def test_resolve_refuses_other_types(value):
     with pytest.raises(AudiopipeError, match=r"a registered name, or the path of a JSON file. Received: "):
         registry.resolve(value)
 
@@ -266,12 +270,12 @@ def test_the_functions_of_the_module_share_one_registry():
     assert set(BUILT_IN) <= set(registry.names())
 
 
-def test_a_name_that_would_be_taken_for_a_file_is_refused():
+def test_a_name_that_ends_like_a_file_is_refused():
     with pytest.raises(RegistryError, match=r"not end in '\.json'"):
         Registry(environment=False).register("mel.json", configs.MelSpectrogram())
 
 
-def test_of_two_threads_that_give_a_name_two_meanings_one_is_refused(monkeypatch):
+def test_one_of_two_threads_that_register_different_configs_is_refused(monkeypatch):
     registry = Registry(environment=False)
     check = Registry._check
 
@@ -293,6 +297,6 @@ def test_of_two_threads_that_give_a_name_two_meanings_one_is_refused(monkeypatch
     assert sorted(found, key=str) in ([40, None], [64, None])
 
 
-def test_a_registry_that_cannot_be_written_is_an_error_of_ours(tmp_path):
+def test_a_registry_that_cannot_be_written_raises_a_registry_error(tmp_path):
     with pytest.raises(RegistryError, match="Could not write"):
         Registry(environment=False).save(tmp_path / "gone" / "configs.json")

@@ -1,4 +1,4 @@
-"""The command line, one command per module."""
+"""Command line, with one command per module."""
 
 from audiopipe.cli.command_line import app, main
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options shared by several commands."""
 
 import importlib
 from typing import Annotated
@@ -22,7 +22,10 @@ OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder of
 
 
 def import_modules(modules: list[str]) -> list[str]:
-    """Import the modules that `--import` names, so that their config classes are known.
+    """Imports the modules given by `--import`, so that their config classes are registered.
+
+    Returns:
+        `modules`.
 
     Raises:
         ArgumentError: If a module cannot be imported.
@@ -30,7 +33,7 @@ def import_modules(modules: list[str]) -> list[str]:
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:  # whatever the module's own code raises
+        except Exception as error:  # the code of the module may raise anything
             raise ArgumentError(
                 f"--import must name a module that Python can import. Received: {module!r} "
                 f"({type(error).__name__}: {error}). Install its package, or add its folder to PYTHONPATH; the working "
@@ -44,7 +47,7 @@ ImportOption = Annotated[
     typer.Option(
         "--import",
         metavar="MODULE",
-        help="Import this module first, for config classes of your own. May be given several times.",
+        help="Import this module first, to make your own config classes known. Can be repeated.",
         callback=import_modules,
         show_default=False,
     ),

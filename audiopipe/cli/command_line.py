@@ -1,4 +1,4 @@
-"""The command line. Commands import heavy libraries when they run, so `--help` answers at once."""
+"""Command line. Commands import heavy libraries only when they run, so `--help` is fast."""
 
 import sys
 
@@ -25,12 +25,12 @@ app.command()(plot.plot)
 
 
 def main(commands: typer.Typer = app) -> None:
-    """Run a command line. An audiopipe error ends it with its message, without a traceback.
+    """Runs the command line. Prints audiopipe's own errors without a traceback.
 
     The exit code is 1 for an error, 3 if too many clips failed, and 130 for Ctrl-C.
 
     Args:
-        commands: The command line.
+        commands: The Typer application to run.
     """
     try:
         commands()

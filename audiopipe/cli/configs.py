@@ -1,4 +1,4 @@
-"""`audiopipe configs`."""
+"""The command `audiopipe configs`."""
 
 import json
 from typing import Annotated
@@ -9,14 +9,14 @@ from rich.table import Table
 from audiopipe.cli.arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import console, errors
 
-app = typer.Typer(no_args_is_help=True, help="Show the configs that have names, and what differs between two.")
+app = typer.Typer(no_args_is_help=True, help="List registered configs, show one, or compare two.")
 
 
 @app.command("list")
 def list_configs(
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """List all names with their configs and fingerprints."""
+    """List all registered names with their configs and fingerprints."""
     from audiopipe import registry
 
     table = Table("name", "feature", "sample rate", "bins", "fingerprint")
@@ -32,7 +32,7 @@ def show_config(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help=CONFIG_HELP)],
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Print a config as JSON. Saved to a file, it can be given to --config."""
+    """Print a config as JSON. Save the output to a file to use it with --config."""
     from audiopipe import registry
 
     resolved = registry.resolve(config)
@@ -43,10 +43,10 @@ def show_config(
 @app.command("diff")
 def diff_configs(
     left: Annotated[str, typer.Argument(metavar="LEFT", help=CONFIG_HELP)],
-    right: Annotated[str, typer.Argument(metavar="RIGHT", help="The same.")],
+    right: Annotated[str, typer.Argument(metavar="RIGHT", help="The config to compare with, in the same forms.")],
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Show the fields in which two configs differ. The exit code is 0 if they are the same feature, else 1."""
+    """Show the fields in which two configs differ. The exit code is 0 if they describe the same feature, else 1."""
     from audiopipe import registry
 
     one, other = registry.resolve(left), registry.resolve(right)

@@ -1,4 +1,4 @@
-"""`audiopipe inspect`."""
+"""The command `audiopipe inspect`."""
 
 from audiopipe.cli.arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import audio_duration, console, facts_table
@@ -8,7 +8,7 @@ def inspect(
     output: OutputArgument,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Show what is in a feature set: its config, counts, metadata, shards and the machine that made it."""
+    """Show the config, counts, metadata, shards and machines of a feature set."""
     from audiopipe.feature_sets import FeatureSet
     from audiopipe.precompute import progress
 
@@ -35,7 +35,7 @@ def inspect(
         table.add_row("CPU family", machine["cpu_family"])
         table.add_row("instruction sets", machine.get("instruction_sets", "not recorded"))
         table.add_row("oneDNN", "on" if machine["onednn"] else "off")
-        table.add_row("oneDNN held to", machine.get("onednn_max_isa", "not recorded"))
+        table.add_row("oneDNN limited to", machine.get("onednn_max_isa", "not recorded"))
         for name, version in machine["versions"].items():
             table.add_row(name, version)
     console.print(table)

@@ -1,4 +1,4 @@
-"""`audiopipe plot`."""
+"""The command `audiopipe plot`."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,11 @@ from audiopipe.runtime import startup
 
 def plot(
     clip: Annotated[str, typer.Argument(metavar="CLIP", help="An audio file.")],
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to write, for example feature.png.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image file to write, for example feature.png.")],
     config: Annotated[str, typer.Option(help=CONFIG_HELP)] = "speech-mel-80",
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Draw the feature of an audio file over time and frequency."""
+    """Plot the feature of an audio file over time and frequency."""
     with startup.quiet():
         from audiopipe.transform import Transform
     from audiopipe.plotting import plot_feature

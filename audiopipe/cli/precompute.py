@@ -1,4 +1,4 @@
-"""`audiopipe precompute`."""
+"""The command `audiopipe precompute`."""
 
 import signal
 import time
@@ -12,7 +12,7 @@ from audiopipe.runtime import startup
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
-    "epilog": "Options that are not listed here go to Apache Beam, for example **--runner=DataflowRunner**.",
+    "epilog": "Options that are not listed here are passed to Apache Beam, for example **--runner=DataflowRunner**.",
 }
 
 SHOWN_FAILURES = 5
@@ -25,21 +25,22 @@ def precompute(
     output: OutputArgument,
     config: Annotated[str, typer.Option(help=CONFIG_HELP)],
     num_shards: Annotated[
-        int | None, typer.Option(help="Number of shards.", show_default="a 64th of the output each, 1 to 128 MB")
+        int | None, typer.Option(help="Number of shards.", show_default="64, but 1 to 128 MB each")
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Processes on this machine, with one TensorFlow thread each. 1 works in this process.",
-            show_default="1 for less than 8 hours of audio, else one per processor",
+            help="Number of processes on this machine, with one TensorFlow thread each. With 1, this process computes.",
+            show_default="1 for less than 8 hours of audio, otherwise one per processor",
         ),
     ] = None,
     dtype: Annotated[
         Literal["float32", "float16", "bfloat16"],
-        typer.Option(help="How features are stored. Only float32 keeps every bit."),
+        typer.Option(help="Dtype of the stored features. Only float32 keeps every bit."),
     ] = "float32",
     segment_seconds: Annotated[
-        float | None, typer.Option(help="Cut recordings into clips of this length.", show_default="whole recordings")
+        float | None,
+        typer.Option(help="Cut recordings into segments of this length in seconds.", show_default="whole recordings"),
     ] = None,
     segment_hop: Annotated[
         float | None, typer.Option(help="Seconds between the starts of segments.", show_default="the segment length")
@@ -49,24 +50,25 @@ def precompute(
         typer.Option(help="What to do with an incomplete last segment.", show_default="drop"),
     ] = None,
     max_failure_ratio: Annotated[
-        float, typer.Option(help="Stop with exit code 3 if more of the clips fail. Checked after 100 clips.", min=0)
+        float,
+        typer.Option(help="Stop with exit code 3 if a larger share of clips fails. Checked after 100 clips.", min=0),
     ] = 0.05,
-    retry_failures: Annotated[
-        bool, typer.Option("--retry-failures", help="Try the clips that failed again, and only those.")
+    retry_failures: Annotated[bool, typer.Option("--retry-failures", help="Retry only the clips that failed.")] = False,
+    stall_timeout: Annotated[float, typer.Option(help="Stop if no shard is finished for this many seconds.")] = 1800.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the feature set in OUTPUT.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and stop without writing anything.")
     ] = False,
-    stall_timeout: Annotated[float, typer.Option(help="Stop if no shard was finished for this many seconds.")] = 1800.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the feature set that is in OUTPUT.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
     log_json: Annotated[
-        bool, typer.Option("--log-json", help="Print events as lines of JSON to standard output, and nothing else.")
+        bool, typer.Option("--log-json", help="Print only events to standard output, as one JSON object per line.")
     ] = False,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Compute the features of all clips of INPUT and write them to OUTPUT as a feature set.
 
-    OUTPUT gets TFRecord shards, **failures.jsonl** with a line for each clip that could not be read, and last
-    **dataset.json**. A bad file never stops the job: the exit code is 0 even if some clips failed. If the job is
-    interrupted, the same command resumes it and writes the same bytes.
+    OUTPUT gets TFRecord shards, **failures.jsonl** with one line per clip that failed, and finally **dataset.json**.
+    A bad file does not stop the job: the exit code is 0 even if some clips failed. If the job is interrupted, the same
+    command resumes it and writes the same bytes.
     """
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")

@@ -1,4 +1,4 @@
-"""Where commands print: tables and text on standard output, errors and progress on standard error."""
+"""Terminal output: tables and text on standard output, errors and progress on standard error."""
 
 import os
 import sys
@@ -7,14 +7,14 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
-PIPED_WIDTH = 200  # columns: a table that another program reads is not folded to the width of a screen
+PIPED_WIDTH = 200  # columns of output that is piped, so that tables are not folded to the width of a screen
 
 console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True)
 
 
 def facts_table() -> Table:
-    """Return an empty table with a column of names and a column of values."""
+    """Returns an empty table with a column of names and a column of values."""
     table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -22,17 +22,17 @@ def facts_table() -> Table:
 
 
 def print_fact(text: str) -> None:
-    """Print a line to standard error as it is, without markup or folding."""
+    """Prints a line to standard error verbatim, without markup or folding."""
     errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def audio_duration(seconds: float) -> str:
-    """Return a duration of audio as people write it, in seconds or hours."""
+    """Formats a duration of audio in seconds or hours."""
     return f"{seconds:.1f} s" if seconds < 600 else f"{seconds / 3600:.2f} h"
 
 
 def exit_now(code: int) -> NoReturn:
-    """End the process at once: a thread that hangs in a file would keep a normal exit waiting."""
+    """Ends the process at once. A normal exit would wait for threads, which may hang while they read a file."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""`audiopipe verify`."""
+"""The command `audiopipe verify`."""
 
 from typing import Annotated, Literal
 
@@ -13,12 +13,12 @@ from audiopipe.runtime import startup
 def verify(
     output: OutputArgument,
     source: Annotated[str, typer.Option("--input", help="The INPUT that the feature set was made from.")],
-    door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="What to recompute with.")] = "both",
-    sample: Annotated[int | None, typer.Option(help="Recompute this many clips, spread over OUTPUT.", min=1)] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Recompute all clips. This is the default.")] = False,
-    tolerance: Annotated[
-        float | None, typer.Option(help="Largest absolute difference that is accepted.", min=0)
+    door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="The door to recompute with.")] = "both",
+    sample: Annotated[
+        int | None, typer.Option(help="Recompute only this many clips, spread over OUTPUT.", min=1)
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Recompute all clips, which is the default.")] = False,
+    tolerance: Annotated[float | None, typer.Option(help="Largest absolute difference to accept.", min=0)] = None,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Check the shards of OUTPUT, recompute its features from the audio, and compare them bit by bit.
@@ -26,7 +26,7 @@ def verify(
     The exit code is 0 only if every bit agrees, or every difference is within **--tolerance**, and no clip is missing.
     """
     if everything and sample is not None:
-        raise typer.BadParameter("--sample and --all exclude one another.")
+        raise typer.BadParameter("--sample and --all cannot be combined.")
     with startup.quiet():
         from audiopipe.verification import set_check
 
@@ -50,9 +50,9 @@ def verify(
         if ids:
             errors.print(f"clips {title}: {len(ids)}, the first is {ids[0]}", markup=False, highlight=False)
     if counts["failures"]:
-        print_fact(f"clips that failed in precompute, and so were not compared: {counts['failures']}")
+        print_fact(f"clips that were not compared, because they failed in precompute: {counts['failures']}")
     if report.feature_set.dtype != "float32":
-        print_fact(f"features are stored as {report.feature_set.dtype}, and what was computed was rounded to that")
+        print_fact(f"features are stored as {report.feature_set.dtype}, so recomputed features were rounded to it")
     if report.machine:
         print_fact(report.machine)
     if not report.ok:

@@ -1,4 +1,4 @@
-"""Models for other runtimes."""
+"""Export of models to other runtimes."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Models for TFLite, with its built-in operators only."""
+"""Export of models to TFLite with built-in operators only."""
 
 import keras
 import tensorflow as tf
@@ -9,24 +9,24 @@ from audiopipe.signal import real_arithmetic
 
 
 def to_tflite(model: keras.layers.Layer, input_shape: tuple[int, ...], batch_size: int = 1) -> bytes:
-    """Convert a composed layer, or a model that has some in it, to TFLite.
+    """Converts a composed layer, or a model that contains composed layers, to TFLite.
 
-    The composed layers are exported in real arithmetic. Where `n_fft` is no power of two, which TFLite's own Fourier
-    transform does not take, a product with a matrix stands in its place: it is exact and slower, and adds
+    Composed layers are exported in real arithmetic. The Fourier transform of TFLite supports powers of two only. For
+    any other `n_fft`, a matrix product replaces it, which is exact but slower and adds
     `8 * win_length * (n_fft // 2 + 1)` bytes. The model that you pass is not changed.
 
     Args:
         model: A composed layer, or a Keras model with one input.
         input_shape: Shape of one example without the batch, for a waveform `(time, channels)` or `(channels, time)` as
-            the model has it. All sizes are fixed.
-        batch_size: Clips of a batch.
+            the model expects it. All sizes are fixed.
+        batch_size: Number of clips per batch.
 
     Returns:
-        The content of a `.tflite` file. A composed layer whose result is complex has two outputs there: the real and
-        the imaginary part.
+        The content of a `.tflite` file. A composed layer with a complex result has two outputs, the real and the
+        imaginary part, in an order that TFLite chooses.
 
     Raises:
-        ArgumentError: If a size is unknown.
+        ArgumentError: If `input_shape` is empty, or a size is not a positive integer.
 
     Example:
         >>> from audiopipe import composed
@@ -35,7 +35,7 @@ def to_tflite(model: keras.layers.Layer, input_shape: tuple[int, ...], batch_siz
         b'TFL3'
     """
     if not input_shape:
-        raise ArgumentError(f"input_shape must have the sizes of one example. Received: input_shape={input_shape!r}.")
+        raise ArgumentError(f"input_shape must have at least one dimension. Received: input_shape={input_shape!r}.")
     sizes = [checks.integer("input_shape", size, minimum=1) for size in input_shape]
     sizes = [checks.integer("batch_size", batch_size, minimum=1), *sizes]
     function = tf.function(model, input_signature=[tf.TensorSpec(sizes, tf.float32)])

@@ -1,4 +1,4 @@
-"""Feature sets: records, what `dataset.json` says, and reading them."""
+"""Feature sets: records, `dataset.json`, and loading."""
 
 import lazy_loader
 

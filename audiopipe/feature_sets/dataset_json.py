@@ -1,6 +1,6 @@
-"""The content of `dataset.json`: whether it has its form, and whether somebody edited it.
+"""The content of `dataset.json`, and the checks that it is valid and unedited.
 
-It is looked at before anything is made of it, so that of an edit that leaves no valid config the fields are told too.
+The checks run before the config is built, so the error lists the edited fields even if the edited config is invalid.
 """
 
 import hashlib
@@ -18,20 +18,23 @@ _SHARD = {"name": str, "records": int, "bytes": int, "sha256": str}
 
 
 def dump(content: dict[str, Any]) -> bytes:
-    """The file for a content, with a checksum over all of it."""
+    """Returns the bytes of `dataset.json`: the content and a checksum of it."""
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=2, sort_keys=True) + "\n"
     return text.encode()
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
-    """Read the content of a file, and check it.
+    """Parses `dataset.json` and validates its content.
 
     Args:
-        data: The content of the file.
-        name: Its path, for errors.
+        data: Bytes of the file.
+        name: Path of the file, for error messages.
+
+    Returns:
+        The content.
 
     Raises:
-        CorruptFeatureSetError: If it is not what audiopipe wrote, or comes from another version.
+        CorruptFeatureSetError: If the content is invalid, was edited, or has another format version.
     """
     try:
         content = json.loads(data, object_pairs_hook=checks.unique_keys)
@@ -47,8 +50,8 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
         _check_config(content, name)
         if content["checksum"] != _checksum(content):
             raise CorruptFeatureSetError(
-                f"{name!r} was edited: it has another checksum than it says. Copy it again, or make the feature set "
-                "anew."
+                f"{name!r} was edited: its content does not match its checksum. Copy it again, or recompute the "
+                "feature set."
             )
         _check_form(content, name)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -57,39 +60,42 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
 
 
 def foreign(name: str, error: Exception) -> CorruptFeatureSetError:
-    """The error that says that a file is no `dataset.json` of ours."""
+    """Returns the error for a file that is not a valid `dataset.json`."""
     return CorruptFeatureSetError(
-        f"{name!r} is not what audiopipe writes: {type(error).__name__}: {error}. Make the feature set anew."
+        f"{name!r} is not a valid dataset.json: {type(error).__name__}: {error}. Recompute the feature set."
     )
 
 
 def _check_config(content: dict[str, Any], name: str) -> None:
-    """Compare the config with the text that was fingerprinted, which says what it was."""
+    """Raises an error unless the config matches the text that was fingerprinted.
+
+    The text contains the original config, so the error can list the edited fields.
+    """
     fingerprint, text = content["fingerprint"], content["fingerprinted"]
     written = json.loads(text)
-    # Fields that came in later releases are not in the text while they stand at their defaults.
+    # The text omits fields that later releases added, as long as they have their defaults.
     fields = {field: value for field, value in content["config"].items() if field in written["config"]}
-    here = {**fields, "kernel_version": content["kernel_version"]}
-    there = {**written["config"], "kernel_version": written["kernel_version"]}
-    differing = [field for field in sorted(there) if _text(here.get(field, _ABSENT)) != _text(there[field])]
-    as_it_stands = _sha256(_text({"config": fields, "kernel_version": content["kernel_version"]}))
-    if as_it_stands == _sha256(text) == fingerprint:
+    current = {**fields, "kernel_version": content["kernel_version"]}
+    original = {**written["config"], "kernel_version": written["kernel_version"]}
+    differing = [field for field in sorted(original) if _text(current.get(field, _ABSENT)) != _text(original[field])]
+    computed = _sha256(_text({"config": fields, "kernel_version": content["kernel_version"]}))
+    if computed == _sha256(text) == fingerprint:
         return
     if not differing:
-        edited = "fingerprinted" if as_it_stands == fingerprint else "fingerprint"
+        edited = "fingerprinted" if computed == fingerprint else "fingerprint"
         detail = (
-            f"only the field {edited} was. Received: {content[edited]!r}, where its config and kernel version have the "
-            f"fingerprint {as_it_stands}. "
+            f"only the field {edited} was changed. Received: {content[edited]!r}, but the config and kernel version "
+            f"have the fingerprint {computed}. "
         )
-    elif as_it_stands == fingerprint:
-        detail = "only the field fingerprinted was, which does not have the fingerprint of the config. "
+    elif computed == fingerprint:
+        detail = "only the field fingerprinted was changed. It does not have the fingerprint of the config. "
     else:
-        lines = [f"{field}: {here.get(field, _ABSENT)!r} != {there[field]!r}" for field in differing]
+        lines = [f"{field}: {current.get(field, _ABSENT)!r} != {original[field]!r}" for field in differing]
         detail = (
-            f"its config (left, fingerprint {as_it_stands}) is not that of its features (right, fingerprint "
+            f"its config (left, fingerprint {computed}) differs from the config of its features (right, fingerprint "
             f"{fingerprint}):\n" + "\n".join(lines) + "\n"
         )
-    raise CorruptFeatureSetError(f"{name!r} was edited: {detail}Make the feature set anew.")
+    raise CorruptFeatureSetError(f"{name!r} was edited: {detail}Recompute the feature set.")
 
 
 def _check_form(content: dict[str, Any], name: str) -> None:
@@ -104,23 +110,23 @@ def _check_form(content: dict[str, Any], name: str) -> None:
     if records != clips:
         raise CorruptFeatureSetError(
             f"{name!r} must have as many records in its shards as clips in its counts. Received: {records} records, "
-            f"{clips} clips. Copy it again, or make the feature set anew."
+            f"{clips} clips. Copy it again, or recompute the feature set."
         )
 
 
 def _check_types(value: Any, types: dict[str, Any], what: str) -> None:
     for field, kind in types.items():
         if not isinstance(value[field], kind) or isinstance(value[field], bool):
-            raise TypeError(f"{what} has no such {field}: {value[field]!r}")
+            raise TypeError(f"{field!r} of {what} has the wrong type. Received: {value[field]!r}")
 
 
 def _checksum(content: dict[str, Any]) -> str:
-    """SHA-256 over all but the checksum itself, whatever the file's spaces and the order of its keys."""
+    """Returns the SHA-256 of the content without its checksum, independent of whitespace and key order."""
     return _sha256(json.dumps({name: value for name, value in content.items() if name != "checksum"}, sort_keys=True))
 
 
 def _text(value: Any) -> str:
-    """JSON as it is fingerprinted, see `audiopipe.configs.base`."""
+    """Returns the JSON of a value in the form that is fingerprinted, see `audiopipe.configs.base`."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 

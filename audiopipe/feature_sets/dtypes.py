@@ -1,4 +1,4 @@
-"""The dtypes that features can be stored in, and what rounding to them costs."""
+"""Storage dtypes of features, and the error of rounding to them."""
 
 import ml_dtypes
 import numpy as np
@@ -8,39 +8,39 @@ from audiopipe.errors import ArgumentError, AudioError
 DTYPES = {
     "float32": np.dtype("<f4"),
     "float16": np.dtype("<f2"),
-    # The type has no byte order of its own: of the machines that TensorFlow is built for, all are little-endian.
+    # This type has the byte order of the machine. TensorFlow is built for little-endian machines only.
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
 }
-_BLOCK_VALUES = 1 << 20  # compared at once, so that a long recording's differences are never held whole
+_BLOCK_VALUES = 1 << 20  # compared at once, so that the differences of a long recording are never all in memory
 _WAYS_OUT = {
-    "float16": "Store bfloat16, which has the range of float32, or decibels: return_decibel=True",
+    "float16": "Store bfloat16, which has the range of float32, or store decibels (return_decibel=True)",
     "bfloat16": "Store float32",
 }
 
 
 def check(dtype: str) -> None:
-    """Raise an error unless features can be stored in a dtype.
+    """Raises an error unless features can be stored in a dtype.
 
     Raises:
-        ArgumentError: If they cannot.
+        ArgumentError: If `dtype` is not one of `DTYPES`.
     """
     if dtype not in DTYPES:
         raise ArgumentError(f"dtype must be one of {', '.join(DTYPES)}. Received: dtype={dtype!r}.")
 
 
 def store(feature: np.ndarray, dtype: str) -> tuple[np.ndarray, float]:
-    """Round a feature to the dtype that it is stored in.
+    """Rounds a feature to its storage dtype.
 
     Args:
         feature: float32 array.
         dtype: `"float32"`, `"float16"` or `"bfloat16"`.
 
     Returns:
-        The values in the storage dtype, little-endian and in C order, and the greatest absolute difference to those of
-        `feature`. NaN and infinity are stored as they are and differ by nothing.
+        The values in the storage dtype, little-endian and in C order, and their largest absolute difference from
+        `feature`. NaN and infinity are stored unchanged and do not count as a difference.
 
     Raises:
-        AudioError: If a finite value is beyond the range of the dtype.
+        AudioError: If a finite value is out of the range of the dtype.
 
     Example:
         >>> stored, error = store(np.array([0.125, 0.25 + 2**-14], np.float32), "float16")
@@ -51,27 +51,28 @@ def store(feature: np.ndarray, dtype: str) -> tuple[np.ndarray, float]:
     stored = _rounded(values, dtype)
     if stored is values:
         return stored, 0.0
-    greatest = 0.0
+    max_error = 0.0
     flat, flat_stored = values.reshape(-1), stored.reshape(-1)
     for start in range(0, flat.size, _BLOCK_VALUES):
         block = slice(start, start + _BLOCK_VALUES)
         with np.errstate(invalid="ignore"):
             difference = np.abs(flat[block] - flat_stored[block].astype("<f4"))
-        greatest = max(greatest, float(np.fmax.reduce(difference, initial=0.0)))  # infinity minus itself is NaN
-    if greatest == np.inf:
+        # fmax ignores the NaN that infinity minus infinity gives.
+        max_error = max(max_error, float(np.fmax.reduce(difference, initial=0.0)))
+    if max_error == np.inf:
         finite = np.abs(flat[np.isfinite(flat)]).max()
         raise AudioError(
             f"{dtype} holds values up to {float(ml_dtypes.finfo(DTYPES[dtype]).max):.6g}. Received: a feature with "
-            f"{finite:.6g}. {_WAYS_OUT[dtype]}.",
+            f"values up to {finite:.6g}. {_WAYS_OUT[dtype]}.",
             stage="feature",
         )
-    return stored, greatest
+    return stored, max_error
 
 
 def as_loaded(feature: np.ndarray, dtype: str) -> np.ndarray:
-    """What `load` gives of a feature that was stored in a dtype: float32 values, rounded to it.
+    """Returns a feature as `load` would return it: float32 values, rounded to the storage dtype.
 
-    Values beyond its range become infinite.
+    Values out of the range of the dtype become infinite.
 
     Example:
         >>> as_loaded(np.array([0.1, 1e6], np.float32), "float16")

@@ -1,6 +1,6 @@
-"""A feature set on disk: what `dataset.json` says of it.
+"""A feature set on disk, as `dataset.json` describes it.
 
-A feature set is complete when `dataset.json` is there, and only then: it is written last.
+A feature set is complete if and only if `dataset.json` exists, because that file is written last.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ FAILURES_FILE = "failures.jsonl"
 FAILURE_FIELDS = {"id", "path", "stage", "error"}
 BLOCK_BYTES = 1 << 20
 
-# How a record is written, for readers that are not audiopipe.
+# Format of a record, for readers other than audiopipe.
 RECORD_SCHEMA = {
     "id": "bytes: UTF-8",
     "feature": "bytes: {dtype}, little-endian, C order",
@@ -37,7 +37,7 @@ RECORD_SCHEMA = {
     "set_id": "bytes: the same in every record of the feature set",
     "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
 }
-DTYPE_SCHEMA = {"dtype": "bytes: {dtype}"}  # of records that are not float32
+DTYPE_SCHEMA = {"dtype": "bytes: {dtype}"}  # an additional entry of records that are not float32
 METADATA_SCHEMA = {
     "string": "bytes: UTF-8",
     "int": "int64",
@@ -51,19 +51,19 @@ class FeatureSet:
     """A complete feature set.
 
     Args:
-        path: Its folder.
-        config: The config of its features.
-        kernel_version: The kernel version that computed them.
-        counts: `clips`, `failures`, `frames` and `hours` of audio.
+        path: Folder of the feature set.
+        config: Config of the features.
+        kernel_version: Kernel version that computed the features.
+        counts: Number of `clips`, `failures` and `frames`, and `hours` of audio.
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
-        shards: For each shard its `name`, `records`, `bytes` and `sha256`, in the order of the records.
-        machines: `versions` of libraries, `cpu_family`, and whether `onednn` was on, for each kind of machine that
-            computed features.
-        segments: How recordings were cut into the clips, None where they are whole.
-        dtype: What the values are stored as: `"float32"`, `"float16"` or `"bfloat16"`.
-        max_error: Greatest absolute difference between a stored value and the computed one, over all clips.
-        set_id: What its records have in common, in hexadecimal, so that those of another feature set are found.
-        failures_sha256: Checksum of `failures.jsonl`, where it was read from `dataset.json` and stands in it.
+        shards: `name`, `records`, `bytes` and `sha256` of each shard, in the order of the records.
+        machines: Each kind of machine that computed features, as `audiopipe.runtime.machine_facts.machine` describes
+            it: `versions` of libraries, `cpu_family`, whether `onednn` was on, and more.
+        segments: How recordings were cut into clips. None if every clip is a whole recording.
+        dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
+        max_error: Largest absolute difference between a stored and a computed value, over all clips.
+        set_id: Id that every record of this feature set contains, in hexadecimal. It reveals records of other sets.
+        failures_sha256: Checksum of `failures.jsonl` that was read from `dataset.json`, if there is one.
     """
 
     path: str
@@ -89,18 +89,25 @@ class FeatureSet:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "FeatureSet":
-        """Read `dataset.json`.
+        """Opens a feature set by reading its `dataset.json`.
+
+        Args:
+            path: Folder of the feature set, local or remote.
+
+        Returns:
+            The feature set.
 
         Raises:
-            IncompleteFeatureSetError: If it is not there.
-            CorruptFeatureSetError: If it is not what audiopipe wrote, or comes from a newer version.
+            IncompleteFeatureSetError: If there is no `dataset.json`.
+            CorruptFeatureSetError: If `dataset.json` is invalid, was edited, or has another format version.
+            FeatureSetError: If the config in `dataset.json` cannot be read.
         """
         path = os.fspath(path)
         name = files.join(path, DATASET_FILE)
         if not files.exists(name):
             raise IncompleteFeatureSetError(
-                f"There is no {DATASET_FILE} in {path!r}: it is no feature set, or one whose job has not finished. Run "
-                f"'audiopipe precompute' with this folder as OUTPUT first."
+                f"There is no {DATASET_FILE} in {path!r}. The folder is not a feature set, or its job has not "
+                "finished. Run 'audiopipe precompute' with this folder as OUTPUT first."
             )
         content = dataset_json.parse(files.read_bytes(name), name)
         try:
@@ -122,16 +129,16 @@ class FeatureSet:
         except (ValueError, KeyError, TypeError) as error:
             raise dataset_json.foreign(name, error) from error
         if feature_set.fingerprint != content["fingerprint"]:
-            # The text that was fingerprinted agrees, so it is a field that is not in it.
+            # `parse` has compared every field of the fingerprinted text, so the edited field is not in that text.
             raise CorruptFeatureSetError(
-                f"{name!r} was edited: its config, {feature_set.config!r}, has the fingerprint "
-                f"{feature_set.fingerprint}, and that of its features is {content['fingerprint']}. Make the feature "
-                "set anew."
+                f"{name!r} was edited: its config {feature_set.config!r} has the fingerprint "
+                f"{feature_set.fingerprint}, but its features have the fingerprint {content['fingerprint']}. "
+                "Recompute the feature set."
             )
         return feature_set
 
     def write(self) -> None:
-        """Write `dataset.json`, whole, and with it make the feature set complete."""
+        """Writes `dataset.json` atomically, which completes the feature set."""
         entries = RECORD_SCHEMA if self.dtype == "float32" else {**RECORD_SCHEMA, **DTYPE_SCHEMA}
         entries = {name: text.format(dtype=self.dtype) for name, text in entries.items()}
         content = {
@@ -155,14 +162,14 @@ class FeatureSet:
         files.write_bytes(files.join(self.path, DATASET_FILE), dataset_json.dump(content))
 
     def expect(self, config: "Config | str | os.PathLike[str]", kernel_version: int | None = None) -> None:
-        """Raise an error unless the features are those of a config.
+        """Raises an error unless the features have an expected config.
 
         Args:
             config: A config, a registered name, or the path of a JSON file.
-            kernel_version: The kernel version that they must have. None means that of this release.
+            kernel_version: Kernel version that the features must have. None means that of this release.
 
         Raises:
-            ConfigMismatchError: If they are of another, with what differs.
+            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences.
         """
         expected = registry.resolve(config)
         fingerprint = expected.fingerprint_at(kernel_version or expected.kernel_version)
@@ -170,15 +177,15 @@ class FeatureSet:
             difference = expected.diff(self.config, self.kernel_version, kernel_version)
             raise ConfigMismatchError(
                 f"{self.path!r} holds features of another config. Expected (left, fingerprint {fingerprint}) and "
-                f"found (right, fingerprint {self.fingerprint}):\n{difference}\nUse the features of the expected "
-                "config, or expect the config of these features."
+                f"found (right, fingerprint {self.fingerprint}):\n{difference}\nUse features of the expected "
+                "config, or pass the config of these features."
             )
 
     def failures(self) -> list[dict[str, Any]]:
-        """The clips that failed: `id`, `path`, `stage` and `error` of each.
+        """Returns the `id`, `path`, `stage` and `error` of each clip that failed.
 
         Raises:
-            CorruptFeatureSetError: If `failures.jsonl` is missing or is not what audiopipe writes.
+            CorruptFeatureSetError: If `failures.jsonl` is missing or invalid.
         """
         name = files.join(self.path, FAILURES_FILE)
         self._check_failures_exist(name)
@@ -186,9 +193,10 @@ class FeatureSet:
             failures = [json.loads(line) for line in files.read_bytes(name).splitlines()]
             lacking = [failure for failure in failures if not failure.keys() >= FAILURE_FIELDS]
         except (ValueError, AttributeError) as error:
-            raise _corrupt(name, f"is not what audiopipe writes: {error}") from error
+            raise _corrupt(name, f"is not valid: {error}") from error
         if lacking:
-            raise _corrupt(name, f"must say {', '.join(sorted(FAILURE_FIELDS))} of each clip. Received: {lacking[0]!r}")
+            fields = ", ".join(sorted(FAILURE_FIELDS))
+            raise _corrupt(name, f"must have the fields {fields} in each line. Received: {lacking[0]!r}")
         if len(failures) != self.counts["failures"]:
             raise _corrupt(name, f"must have {self.counts['failures']} lines. Received: {len(failures)}")
         return failures
@@ -198,37 +206,40 @@ class FeatureSet:
             raise _corrupt(name, "is missing")
 
     def check_files(self, checksums: bool = False) -> None:
-        """Raise an error unless every shard is there with its size and, if asked, all files have their checksums.
+        """Raises an error unless every shard exists and has the size in `dataset.json`.
+
+        Args:
+            checksums: Whether to compare the checksums of the shards and of `failures.jsonl` as well.
 
         Raises:
-            CorruptFeatureSetError: If one is not. The message names the file.
+            CorruptFeatureSetError: If a file is missing or differs. The message names the file.
         """
         for shard in self.shards:
             name = files.join(self.path, shard["name"])
             if not files.exists(name):
                 raise CorruptFeatureSetError(
-                    f"The shard {name!r} is missing. Copy it again, or make the feature set anew."
+                    f"The shard {name!r} is missing. Copy it again, or recompute the feature set."
                 )
             size = files.size(name)
             if size != shard["bytes"]:
                 raise CorruptFeatureSetError(
-                    f"The shard {name!r} must have {shard['bytes']} bytes. Received: {size}. Copy it again, or make "
-                    "the feature set anew."
+                    f"The shard {name!r} must have {shard['bytes']} bytes. Received: {size}. Copy it again, or "
+                    "recompute the feature set."
                 )
             if checksums and sha256(name) != shard["sha256"]:
                 raise CorruptFeatureSetError(
-                    f"The shard {name!r} does not have the checksum that {DATASET_FILE} says. Copy it again, or make "
-                    "the feature set anew."
+                    f"The shard {name!r} does not have the checksum in {DATASET_FILE}. Copy it again, or recompute "
+                    "the feature set."
                 )
         if checksums and self.failures_sha256 is not None:
             name = files.join(self.path, FAILURES_FILE)
             self._check_failures_exist(name)
             if sha256(name) != self.failures_sha256:
-                raise _corrupt(name, f"does not have the checksum that {DATASET_FILE} says")
+                raise _corrupt(name, f"does not have the checksum in {DATASET_FILE}")
 
 
 def sha256(path: str) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Returns the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with files.open_binary(path) as file:
         while block := file.read(BLOCK_BYTES):
@@ -237,4 +248,4 @@ def sha256(path: str) -> str:
 
 
 def _corrupt(name: str, fault: str) -> CorruptFeatureSetError:
-    return CorruptFeatureSetError(f"The file {name!r} {fault}. Copy it again, or make the feature set anew.")
+    return CorruptFeatureSetError(f"The file {name!r} {fault}. Copy it again, or recompute the feature set.")

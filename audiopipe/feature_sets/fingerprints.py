@@ -1,8 +1,10 @@
-"""Which feature something was built for: a model, a file of one, a feature set, a dataset.
+"""Identity of the feature that a model, a feature set or a dataset was built for.
 
-A composed layer from a config carries the config's JSON. In a `.keras` file it stands in the layer's config and in a
-file of its own, in a SavedModel, with the kernel version, in a constant of the graph; a dataset of `datasets` has it in
-the type of its feature.
+A composed layer that was made from a config carries the JSON of that config:
+
+- A `.keras` file contains it in the config of the layer and in a separate file.
+- A SavedModel contains it, with the kernel version, in a constant of the graph.
+- A dataset of `datasets` contains it, with the kernel version, in the type of the column.
 """
 
 import json
@@ -30,13 +32,13 @@ _CONSTANT = re.compile(rf"(.*/)?{model_stamps.NODE}(_\d+)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Which feature something was built for.
+    """Identity of the feature that something was built for.
 
     Args:
-        config: The config of the feature.
-        kernel_version: The kernel version of its bits.
-        frozen: Whether the numerics are those that it was saved with, as in a SavedModel, or the values are there
-            already, as in a feature set. False where the installed version of audiopipe computes.
+        config: Config of the feature.
+        kernel_version: Kernel version of the feature.
+        frozen: Whether the computation was saved, as in a SavedModel, or its results were, as in a feature set. If
+            False, the installed version of audiopipe computes the feature.
     """
 
     config: Config
@@ -45,23 +47,23 @@ class Identity:
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint: 64 hexadecimal characters."""
+        """Fingerprint of the feature: 64 hexadecimal characters."""
         return self.config.fingerprint_at(self.kernel_version)
 
 
 def fingerprint_of(source: Any) -> Identity:
-    """Find out which feature something was built for.
+    """Returns the identity of the feature that something was built for.
 
     Args:
-        source: A Keras model or a composed layer in memory, or what `tf.saved_model.load` gave; the path, local or
-            remote, of a `.keras` file, of a SavedModel or of a feature set; or a `datasets.Dataset`, `DatasetDict` or
-            streaming form of them that `audiopipe.hf` made.
+        source: A Keras model or composed layer in memory; an object that `tf.saved_model.load` returned; the local or
+            remote path of a `.keras` file, SavedModel or feature set; or a `datasets.Dataset`, a `DatasetDict` or a
+            streaming form of either that `audiopipe.hf` made.
 
     Returns:
-        Its config, its fingerprint, and whether its numerics are frozen.
+        The config, its fingerprint, and whether the numerics are frozen.
 
     Raises:
-        FingerprintError: If it carries no config, or several different ones.
+        FingerprintError: If `source` carries no config or several different ones.
 
     Example:
         >>> from audiopipe import registry
@@ -76,7 +78,7 @@ def fingerprint_of(source: Any) -> Identity:
     path = os.fspath(source)
     if path.endswith(HDF5_SUFFIXES):
         raise FingerprintError(
-            f"An HDF5 file is not looked into. Received: {path!r}. Ask for the model that is in it, "
+            f"An HDF5 file cannot be inspected. Received: {path!r}. Load the model first, "
             "fingerprint_of(keras.saving.load_model(path)), or save it as a .keras file."
         )
     if files.exists(files.join(path, DATASET_FILE)):
@@ -87,35 +89,36 @@ def fingerprint_of(source: Any) -> Identity:
     if files.exists(path) and path.endswith(".keras"):
         return _only(_in_keras_file(path), f"the layers in config.json and the assets of {path!r}")
     raise FingerprintError(
-        f"There is no .keras file, SavedModel ({SAVED_MODEL_FILE}) or feature set ({DATASET_FILE}) at {path!r}. Give "
+        f"There is no .keras file, SavedModel ({SAVED_MODEL_FILE}) or feature set ({DATASET_FILE}) at {path!r}. Pass "
         "the path of one, or the model itself."
     )
 
 
 def of_columns(features: Mapping[str, Any]) -> dict[str, Identity]:
-    """Which columns of a dataset hold features, and which ones.
+    """Returns the identities of the feature columns of a dataset.
 
     Args:
-        features: The types of the columns, as `datasets` has them.
+        features: Type of each column, as in `datasets.Dataset.features`.
 
     Returns:
-        The identity of each column that `audiopipe.hf` made, by its name.
+        Identity of each column that `audiopipe.hf` made, by the name of the column.
     """
     found = {name: _stamped(_id(kind)) for name, kind in features.items()}
     return {name: identity for name, identity in found.items() if identity is not None}
 
 
 def expected(source: Any) -> tuple[Config, int]:
-    """The config and the kernel version that somebody expects.
+    """Returns the config and the kernel version that a caller expects.
 
     Args:
         source: A config, a registered name or the path of a JSON file; or anything that `fingerprint_of` takes.
 
     Returns:
-        The config, and the kernel version: of this release, unless `source` has frozen numerics.
+        The config, and its kernel version in this release. If the numerics of `source` are frozen, the kernel version
+        that they were saved with.
 
     Raises:
-        AudiopipeError: If it is none of these, or does not say which config.
+        AudiopipeError: If `source` is none of these or carries no config.
     """
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
@@ -131,7 +134,7 @@ def expected(source: Any) -> tuple[Config, int]:
 
 
 def _is_carrier(path: str) -> bool:
-    """Whether the path is that of a model or a feature set."""
+    """Returns whether a path is that of a model or a feature set."""
     is_file = path.endswith((".keras", *HDF5_SUFFIXES))
     return is_file or _is_saved_model(path) or files.exists(files.join(path, DATASET_FILE))
 
@@ -141,7 +144,7 @@ def _is_saved_model(path: str) -> bool:
 
 
 def _is_layer(source: Any) -> bool:
-    # What is a layer was made with Keras, so nothing is one before Keras is imported.
+    # No layer can exist before Keras is imported, so Keras is not imported here.
     return "keras" in sys.modules and isinstance(source, sys.modules["keras"].layers.Layer)
 
 
@@ -154,7 +157,7 @@ def _is_dataset(source: Any) -> bool:
 
 
 def _is_loaded(source: Any) -> bool:
-    """Whether `tf.saved_model.load` gave it, whose classes have no public names."""
+    """Returns whether an object came from `tf.saved_model.load`, whose classes have no public names."""
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is not None and isinstance(source, tensorflow.__internal__.tracking.AutoTrackable)
 
@@ -167,7 +170,7 @@ def _in_memory(source: Any) -> tuple[Iterator[Identity], str]:
     if _is_loaded(source):
         return _in_loaded(source), f"the constants named {model_stamps.NODE} in the functions of {source!r}"
     raise FingerprintError(
-        "fingerprint_of takes a Keras model or layer, what tf.saved_model.load gives, a datasets.Dataset or "
+        "fingerprint_of takes a Keras model or layer, an object from tf.saved_model.load, a datasets.Dataset or "
         f"DatasetDict, or the path of a model or feature set. Received: {source!r}."
     )
 
@@ -179,7 +182,7 @@ def _in_layers(model: Any) -> Iterator[Identity]:
 
     for layer in model._flatten_layers(include_self=True, recursive=True):
         if isinstance(layer, ComposedLayer) and layer.config_json is not None:
-            yield _today(layer.config_json)
+            yield _current(layer.config_json)
         elif isinstance(layer, keras.layers.TFSMLayer):
             yield from _in_loaded(layer._reloaded_obj)
 
@@ -193,7 +196,7 @@ def _in_dataset(dataset: Any) -> Iterator[Identity]:
 
 
 def _in_loaded(loaded: Any) -> Iterator[Identity]:
-    """What the functions say of an object that `tf.saved_model.load` gave."""
+    """Returns the identities in the functions of an object that `tf.saved_model.load` returned."""
     functions = list(getattr(loaded, "signatures", {}).values())
     for value in vars(loaded).values():
         functions += getattr(value, "concrete_functions", [])
@@ -201,7 +204,7 @@ def _in_loaded(loaded: Any) -> Iterator[Identity]:
 
 
 def _id(kind: Any) -> str | None:
-    """What a type of `datasets` carries; nested lists carry it in what they are lists of."""
+    """Returns the `id` of a type of `datasets`. A nested list has the `id` of its innermost elements."""
     while hasattr(kind, "feature"):
         kind = kind.feature
     return getattr(kind, "id", None)
@@ -215,19 +218,19 @@ def _in_keras_file(path: str) -> Iterator[Identity]:
             carried = [archive.read(name).decode() for name in assets]
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise FingerprintError(
-            f"{path!r} is no file that Keras saved: {error}. Give the path of a .keras file."
+            f"{path!r} is not a file that Keras saved: {error}. Pass the path of a .keras file."
         ) from error
-    yield from map(_today, carried)
+    yield from map(_current, carried)
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
             if value.get("registered_name") == model_stamps.REGISTERED_NAME and value["config"].get("config_json"):
                 if model_stamps.is_edited(value["config"]):
                     raise FingerprintError(
-                        f"config.json of {path!r} was edited: the layers of a composed layer are not those that were "
-                        "saved with its config. Save the model again."
+                        f"config.json of {path!r} was edited: the layers of a composed layer do not match its config. "
+                        "Save the model again."
                     )
-                yield _today(value["config"]["config_json"])
+                yield _current(value["config"]["config_json"])
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
@@ -253,20 +256,20 @@ def _in_graphs(graphs: Iterable[Any], where: str) -> Iterator[Identity]:
                     identity = _stamped(node.attr["value"].tensor.string_val[0].decode())
                     if identity is None:
                         raise FingerprintError(
-                            f"{where} does not say the kernel version of its feature, because the class of its "
-                            "config was unknown where it was saved. Import that class there, and save it again."
+                            f"{where} does not contain the kernel version of its feature, because the class of its "
+                            "config was unknown when it was saved. Import that class and save the model again."
                         )
                     yield identity
 
 
-def _today(config_json: str) -> Identity:
-    """The identity of a layer that the installed version computes."""
+def _current(config_json: str) -> Identity:
+    """Returns the identity of a layer whose feature the installed version computes."""
     config = configs.from_json(config_json)
     return Identity(config=config, kernel_version=config.kernel_version, frozen=False)
 
 
 def _stamped(text: str | None) -> Identity | None:
-    """The identity that a stamp tells of, or None where the text is no stamp."""
+    """Returns the identity in a stamp, or None if the text is not a stamp or lacks the kernel version."""
     try:
         stamp = json.loads(text or "")
         fields, kernel_version = stamp["config"], stamp["kernel_version"]
@@ -277,15 +280,15 @@ def _stamped(text: str | None) -> Identity | None:
     return Identity(config=configs.from_dict(fields), kernel_version=kernel_version, frozen=True)
 
 
-def _only(found: Iterator[Identity], looked_at: str) -> Identity:
+def _only(found: Iterator[Identity], searched: str) -> Identity:
     try:
         identities = list({identity.fingerprint: identity for identity in found}.values())
     except ConfigError as error:
-        raise FingerprintError(f"The config in {looked_at} cannot be read: {error}") from error
+        raise FingerprintError(f"The config in {searched} cannot be read: {error}") from error
     if not identities:
         raise FingerprintError(
-            f"No config was found. Looked at: {looked_at}. Only layers and datasets that were made from a config carry "
-            "one: build the model with config.layer(), map the dataset with audiopipe.hf.map."
+            f"No config was found. Searched: {searched}. Only layers and datasets that were made from a config carry "
+            "one. Build the model with config.layer(), or map the dataset with audiopipe.hf.map."
         )
     if len(identities) > 1:
         first, *others = identities
@@ -294,7 +297,7 @@ def _only(found: Iterator[Identity], looked_at: str) -> Identity:
             difference = first.config.diff(other.config, other.kernel_version, first.kernel_version).replace("\n", ", ")
             lines.append(f"{other.fingerprint}: differs from the first in {difference}")
         raise FingerprintError(
-            f"There must be one config. Received: {len(identities)} in {looked_at}:\n" + "\n".join(lines) + "\n"
-            "Ask for each composed layer by itself: fingerprint_of(model.get_layer(...))."
+            f"There must be one config. Received: {len(identities)} in {searched}:\n" + "\n".join(lines) + "\n"
+            "Pass one composed layer at a time: fingerprint_of(model.get_layer(...))."
         )
     return identities[0]

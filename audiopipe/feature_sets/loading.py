@@ -16,10 +16,10 @@ from audiopipe.feature_sets.records import short_fingerprint
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 
-PLACES_OF_SHARD = 2**31  # a record's place as one number: this times that of its shard, and its own in the shard
+PLACES_OF_SHARD = 2**31  # place of a record = this * number of its shard + its number in the shard
 SHUFFLED_SHARDS = 8
-ADVICE = "Find what else is wrong with 'audiopipe verify', then copy the file again, or make the feature set anew."
-_warned: set[str] = set()  # feature sets whose machines this process has been warned of
+ADVICE = "Run 'audiopipe verify' to check the whole set, then copy the file again or recompute the feature set."
+_warned: set[str] = set()  # feature sets whose machines this process has already warned about
 
 
 def load(
@@ -31,37 +31,40 @@ def load(
     buffer_size: int = 1024,
     check: bool = False,
 ) -> tf.data.Dataset:
-    """Read a feature set.
+    """Loads a feature set as a `tf.data.Dataset`.
 
-    Whatever dtype the features are stored in, they come as float32.
+    The features are float32, whatever their storage dtype is.
 
     Args:
         path: Folder of the feature set, local or remote.
-        config: The config that you expect: a config, a registered name, the path of a JSON file, or whatever carries
-            one, see `audiopipe.fingerprint_of`: a Keras model with a composed layer, the path of its `.keras` file or
-            SavedModel, another feature set, a mapped dataset. Features of any other are refused. None takes what is
-            there.
-        shuffle: Whether to shuffle the shards, to read several at once, and to shuffle the records in a buffer, anew in
-            every iteration. By default the records come in the order of the input.
-        seed: Seed of the shuffling. With one the order is reproducible.
-        buffer_size: Records in the buffer that is drawn from when shuffling.
-        check: Whether to compute the checksum of every shard before anything is read.
+        config: Expected config: a config, a registered name, the path of a JSON file, or anything that carries a
+            config, see `audiopipe.fingerprint_of`: a Keras model with a composed layer, the path of its `.keras` file
+            or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an error. None
+            accepts every config.
+        shuffle: Whether to shuffle. If True, the shards are shuffled, several shards are read at once, and the records
+            are shuffled in a buffer. The order differs in every iteration. By default, the records have the order of
+            the input.
+        seed: Seed of the shuffling. With a seed, the order is reproducible.
+        buffer_size: Number of records in the shuffle buffer.
+        check: Whether to verify the checksum of every file before reading.
 
     Returns:
         A dataset of dicts: `id` (string), `feature` (float32 `[frames, bins, channels]`), `n_frames` (int64) and the
         metadata (string, int64, float64 or bool).
 
     Raises:
+        ArgumentError: If `buffer_size` is less than 1.
         IncompleteFeatureSetError: If there is no `dataset.json`.
-        ConfigMismatchError: If the features are of another config than expected.
-        FingerprintError: If a model does not say which config it was built for.
-        CorruptFeatureSetError: If a shard is missing, has another size, or, with `check`, another checksum. A damaged
-            or missing record, or one of another config, shard or storage dtype, that is found while reading raises
-            `tf.errors.InvalidArgumentError` with the shard's file name.
+        ConfigMismatchError: If the features have another config than the expected one.
+        FingerprintError: If a model does not carry the config that it was built for.
+        CorruptFeatureSetError: If a shard is missing or has the wrong size or, with `check`, if a file has the wrong
+            checksum.
+        tf.errors.InvalidArgumentError: While reading, if a record is damaged or missing, or belongs to another config,
+            feature set or shard, or has another storage dtype. The message names the shard.
 
     Warns:
-        MachineWarning: Once for each feature set, if its features were computed under another TensorFlow, libsndfile
-            or soxr, another oneDNN setting, or another CPU family or instruction sets than are here.
+        MachineWarning: Once per feature set, if its features were computed with another version of TensorFlow,
+            libsndfile or soxr, with another oneDNN setting, or on another CPU family or other instruction sets.
     """
     if buffer_size < 1:
         raise ArgumentError(f"buffer_size must be at least 1. Received: buffer_size={buffer_size}.")
@@ -69,7 +72,10 @@ def load(
 
 
 def opened(path: str | os.PathLike[str], config: Any = None, *, check: bool = False) -> FeatureSet:
-    """Open a feature set with all that `load` looks at before it reads; arguments and errors are those of `load`."""
+    """Opens a feature set and runs the checks that `load` makes before reading.
+
+    The arguments and errors are those of `load`.
+    """
     feature_set = FeatureSet.open(os.fspath(path))
     if config is not None:
         feature_set.expect(*fingerprints.expected(config))
@@ -81,7 +87,10 @@ def opened(path: str | os.PathLike[str], config: Any = None, *, check: bool = Fa
 def elements(
     feature_set: FeatureSet, *, shuffle: bool = False, seed: int | None = None, buffer_size: int = 1024
 ) -> tf.data.Dataset:
-    """Read the records of an opened feature set; arguments and result are those of `load`."""
+    """Returns the records of an opened feature set as a dataset.
+
+    The arguments and the result are those of `load`.
+    """
     decoder = _Decoder(feature_set)
     counts = tf.constant([shard["records"] for shard in feature_set.shards], tf.int64)
     numbers = tf.range(len(feature_set.shards), dtype=tf.int64)
@@ -103,14 +112,14 @@ def elements(
 
 
 def cause(error: tf.errors.OpError | AudioError) -> str:
-    """The message of an exception, without what a graph adds to it: where it stands, or a Python traceback."""
+    """Returns the message of an exception without the graph location or traceback that TensorFlow adds to it."""
     line = str(getattr(error, "message", error)).splitlines()[0]
     asserted = re.search(r"assertion failed: \[(.*)\]", line)
     return asserted[1] if asserted else line
 
 
 class _Decoder:
-    """Turns a place, see `_open_shard`, and the serialized record that was found there into a dict of tensors."""
+    """Callable that decodes the serialized record at a place, see `_open_shard`, into a dict of tensors."""
 
     def __init__(self, feature_set: FeatureSet):
         self.paths = tf.constant([files.join(feature_set.path, shard["name"]) for shard in feature_set.shards])
@@ -128,8 +137,8 @@ class _Decoder:
                 strings.append(name)
             else:
                 integers[name] = []
-        # With defaults even what is lost can be parsed, and all that may be wrong is asked for at once: the operations
-        # of a question take longer than its answer.
+        # With defaults, an empty record can be parsed too, so `_check` tests for all faults in a single condition.
+        # Separate conditions would be slower, because an operation costs more than the comparison that it makes.
         self._spec = {
             **{name: tf.io.FixedLenFeature([], tf.string, "") for name in strings},
             **{name: tf.io.FixedLenFeature(shape, tf.int64, np.zeros(shape, int)) for name, shape in integers.items()},
@@ -156,37 +165,37 @@ class _Decoder:
         return element
 
     def _check(self, place: tf.Tensor, record: tf.Tensor, parsed: dict[str, tf.Tensor]) -> tf.Operation:
-        """An operation that fails, with the name of the shard, unless the record is what belongs to the place."""
-        mine = parsed["fingerprint"] == self._fingerprint
-        ours = parsed["set_id"] == self._set_id
-        here = tf.reduce_sum(parsed["record"] * [PLACES_OF_SHARD, 1]) == place
+        """Returns an operation that fails, naming the shard, unless the record belongs to the place."""
+        same_config = parsed["fingerprint"] == self._fingerprint
+        same_set = parsed["set_id"] == self._set_id
+        same_place = tf.reduce_sum(parsed["record"] * [PLACES_OF_SHARD, 1]) == place
         size = tf.cast(tf.strings.length(parsed["feature"]), tf.int64)
         stored = size == self._dtype.size * tf.reduce_prod(parsed["shape"])
         if "dtype" in self._spec:
             stored = tf.logical_and(stored, parsed["dtype"] == self._dtype.name)
 
         def fail() -> tf.Operation:
-            # What is lost in a damaged file comes as an empty record, see `_open_shard`.
-            whole = tf.strings.length(record) > 0
-            fault = f"is not stored as {self._dtype.name}: files were mixed, or dataset.json was edited"
-            fault = tf.where(here, fault, "belongs to another place: files were renamed or mixed")
-            fault = tf.where(ours, fault, "is of another feature set: files were renamed or mixed")
-            fault = tf.where(mine, fault, "is of another config: files were renamed or mixed")
-            fault = tf.where(whole, fault, "is damaged or missing")
+            # `_open_shard` replaces each record that it cannot read by an empty one.
+            found = tf.strings.length(record) > 0
+            fault = f"is not stored as {self._dtype.name}: files were mixed up, or dataset.json was edited"
+            fault = tf.where(same_place, fault, "belongs to another place: files were renamed or mixed up")
+            fault = tf.where(same_set, fault, "belongs to another feature set: files were renamed or mixed up")
+            fault = tf.where(same_config, fault, "belongs to another config: files were renamed or mixed up")
+            fault = tf.where(found, fault, "is damaged or missing")
             number = tf.strings.as_string(place % PLACES_OF_SHARD)
             path = tf.gather(self.paths, place // PLACES_OF_SHARD)
             message = tf.strings.join(["Record ", number, " of the shard ", path, " ", fault, f". {ADVICE}"])
             return tf.debugging.Assert(False, [message])
 
-        return tf.cond(mine & ours & here & stored, tf.no_op, fail)
+        return tf.cond(same_config & same_set & same_place & stored, tf.no_op, fail)
 
 
 def _open_shard(folder: str):
-    """A function from the path, the number and the count of records of a shard to its records.
+    """Returns a function that reads the records of a shard, given its path, its number and its number of records.
 
-    It gives `(place, record)` for as many records as there should be; the place holds both numbers. TensorFlow's own
-    errors do not name the file, so what cannot be read is left out, and an empty record stands for each that is not
-    there.
+    The function returns a dataset of `(place, record)` with the expected number of records. A place combines the number
+    of the shard and the number of the record in it. TensorFlow's own errors do not name the file, so the function skips
+    what it cannot read and fills up with empty records.
     """
     local = _fetched() if files.is_remote(folder) else _present
 
@@ -200,17 +209,17 @@ def _open_shard(folder: str):
 
 
 def _fetched():
-    """A function that fetches a remote file; it stays in a temporary folder for as long as the dataset is there."""
+    """Returns a function that fetches a remote file into a temporary folder that lives as long as the dataset."""
     cache = tempfile.TemporaryDirectory(prefix="audiopipe-")
 
     def fetch(path: bytes) -> bytes:
-        return files.fetch(path.decode(), cache.name).encode()  # once, for all iterators and epochs
+        return files.fetch(path.decode(), cache.name).encode()  # downloads it once for all iterators and epochs
 
     return lambda path: tf.numpy_function(fetch, [path], tf.string)
 
 
 def _present(path: tf.Tensor) -> tf.Tensor:
-    """The path of a local file, or none at all if it is gone: to open it would be tried for ever."""
+    """Returns the path of a local file, or no path if the file is gone: `ignore_errors` would retry it forever."""
     return tf.io.matching_files(tf.strings.regex_replace(path, r"([\\*?\[\]])", r"\\\1"))
 
 
@@ -219,4 +228,5 @@ def _warn_of_machines(feature_set: FeatureSet) -> None:
     path = files.absolute(feature_set.path)
     if different and path not in _warned:
         _warned.add(path)
-        warnings.warn(f"The feature set {path!r} was computed elsewhere. {different}", MachineWarning, stacklevel=4)
+        message = f"The feature set {path!r} was computed in another environment. {different}"
+        warnings.warn(message, MachineWarning, stacklevel=4)

@@ -1,9 +1,16 @@
-"""Features as records of TFRecord files, and `load`, which reads a feature set.
+"""Features as records of TFRecord files.
 
-A record is a `tf.train.Example` with `id` (UTF-8), `feature` (the values, little-endian, in C order), `shape`,
-`n_frames`, `fingerprint` (its first 8 bytes), `set_id` (of the feature set), `record` (the number of its shard, and its
-number in that), `dtype` where the values are not float32, and the metadata: text as bytes, integers and booleans as
-int64, floats as 8 little-endian bytes, because an Example's own floats have 32 bits.
+A record is a `tf.train.Example` with these entries:
+
+- `id`: UTF-8.
+- `feature`: the values, little-endian and in C order.
+- `shape` and `n_frames`.
+- `fingerprint`: its first 8 bytes.
+- `set_id`: that of the feature set.
+- `record`: the number of the shard, and the number of the record in the shard.
+- `dtype`: only if the values are not float32.
+- The metadata columns: strings as bytes, integers and booleans as int64, and floats as 8 little-endian bytes, because
+  the floats of an Example have only 32 bits.
 """
 
 import os
@@ -21,7 +28,7 @@ from audiopipe.inputs import metadata_types
 from audiopipe.storage import files
 
 FINGERPRINT_BYTES = 8
-MAX_RECORD_BYTES = 2**31 - 1  # of a protobuf message, https://protobuf.dev/programming-guides/proto-limits/
+MAX_RECORD_BYTES = 2**31 - 1  # limit of a protobuf message, https://protobuf.dev/programming-guides/proto-limits/
 
 
 def encode(
@@ -34,7 +41,9 @@ def encode(
     dtype: str = "float32",
     set_id: str = "",
 ) -> bytes:
-    """Make a record; arguments and errors are those of `encode_as`.
+    """Encodes a feature as a record.
+
+    The arguments and errors are those of `encode_as`.
 
     Returns:
         A serialized `tf.train.Example`, with equal bytes for equal arguments.
@@ -53,25 +62,25 @@ def encode_as(
     set_id: str = "",
     fingerprint: str | None = None,
 ) -> tuple[bytes, float]:
-    """Make a record, and measure what storing its values costs.
+    """Encodes a feature as a record and measures the rounding error of its storage dtype.
 
     Args:
-        dtype: What to store the values as: `"float32"`, `"float16"` or `"bfloat16"`.
-        clip_id: The clip's id.
+        dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
+        clip_id: Id of the clip.
         feature: float32 array of rank 3.
-        config: The feature's config.
-        metadata: What else is known of the clip.
+        config: Config of the feature.
+        metadata: Metadata of the clip.
         types: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
-        place: Number of the record's shard, and of the record in it, both from 0.
-        set_id: What the records of one feature set have in common, in hexadecimal.
-        fingerprint: That of the feature. None means that of the config in this release.
+        place: Number of the shard, and number of the record in the shard, both from 0.
+        set_id: Id that every record of the feature set contains, in hexadecimal.
+        fingerprint: Fingerprint of the feature. None means that of the config in this release.
 
     Returns:
-        A serialized `tf.train.Example`, and the greatest absolute difference between a stored value and the computed
-        one.
+        A serialized `tf.train.Example`, and the largest absolute difference between a stored and a computed value.
 
     Raises:
-        AudioError: If the record would be greater than protobuf allows, or a value is beyond the range of the dtype.
+        ArgumentError: If features cannot be stored in `dtype`.
+        AudioError: If the record would exceed the size limit of protobuf, or a value is out of the range of the dtype.
     """
     dtypes.check(dtype)
     frame_axis = config.feature_shape(None, 0).index(None)
@@ -99,25 +108,26 @@ def encode_as(
     size = len(head) + len(tags) + n_bytes
     if size > MAX_RECORD_BYTES:
         raise AudioError(
-            f"A record can have {MAX_RECORD_BYTES} bytes, which is protobuf's limit. Received: a feature of shape "
-            f"{feature.shape}, for which it would have {size}. Cut the recording into segments: --segment-seconds.",
+            f"A record must have at most {MAX_RECORD_BYTES} bytes, the limit of protobuf. Received: a feature of shape "
+            f"{feature.shape}, whose record would have {size} bytes. Cut the recording into segments: "
+            "--segment-seconds.",
             stage="feature",
         )
     stored, error = dtypes.store(feature, dtype)
-    # Messages that stand one after the other are read as one, https://protobuf.dev/programming-guides/encoding/#last-one.
-    # So written, the feature of a long recording is copied once, where protobuf would copy it four times.
+    # Protobuf merges concatenated messages, https://protobuf.dev/programming-guides/encoding/#last-one. Concatenation
+    # copies the feature of a long recording once. Serialization by protobuf would copy it four times.
     return b"".join([head, tags, stored.view(np.uint8).data]), error
 
 
 def moved(record: bytes, place: tuple[int, int]) -> tuple[bytes, int]:
-    """Put a record in another place.
+    """Returns a record with another place.
 
     Args:
-        record: What `encode` gave.
-        place: Number of the shard, and of the record in it, both from 0.
+        record: A record from `encode`.
+        place: Number of the shard, and number of the record in the shard, both from 0.
 
     Returns:
-        What `encode` would have given for that place, and the record's frames.
+        The record that `encode` would return for that place, and the number of its frames.
     """
     entries, end = _entries(record)
     entries["record"].CopyFrom(_integers(place))
@@ -125,19 +135,19 @@ def moved(record: bytes, place: tuple[int, int]) -> tuple[bytes, int]:
 
 
 def clip_id(record: bytes) -> str:
-    """The id of the clip of a record that `encode` gave."""
+    """Returns the id of the clip of a record from `encode`."""
     entries, _ = _entries(record)
     return entries["id"].bytes_list.value[0].decode("utf-8", "surrogateescape")
 
 
 def _head(entries: Mapping[str, tf.train.Feature]) -> bytes:
-    """All of a record but its feature."""
+    """Serializes all entries of a record except its feature."""
     return tf.train.Example(features=tf.train.Features(feature=entries)).SerializeToString(deterministic=True)
 
 
 def _entries(record: bytes) -> tuple[Mapping[str, tf.train.Feature], int]:
-    """The entries of a record but its feature, which is not copied, and where they end."""
-    size, start = 0, 1  # behind the tag of Example.features
+    """Returns the entries of a record except its feature, which is not copied, and the offset of their end."""
+    size, start = 0, 1  # after the tag of Example.features
     while record[start] & 0x80:
         size |= (record[start] & 0x7F) << 7 * (start - 1)
         start += 1
@@ -146,32 +156,33 @@ def _entries(record: bytes) -> tuple[Mapping[str, tf.train.Feature], int]:
 
 
 def _tags_of_feature(size: int) -> bytes:
-    """What stands before the values in an Example that has nothing but a feature of `size` bytes."""
+    """Returns the bytes before the values in an Example that has only a feature of `size` bytes."""
     tags = b""
-    # From the inside: BytesList.value, Feature.bytes_list, then key and value of the map Features.feature.
+    # From the inside out: BytesList.value, Feature.bytes_list, key and value of an entry of the map Features.feature,
+    # the entry itself, Example.features.
     for before in (b"\x0a", b"\x0a", b"\x0a\x07feature\x12", b"\x0a", b"\x0a"):
         tags = before + _varint(size + len(tags)) + tags
     return tags
 
 
 def _varint(number: int) -> bytes:
-    """An integer as protobuf writes it: 7 bits a byte, the lowest first."""
+    """Encodes an integer as a protobuf varint: 7 bits per byte, the lowest bits first."""
     low, high = number & 0x7F, number >> 7
     return bytes([low | 0x80]) + _varint(high) if high else bytes([low])
 
 
 def count(path: str) -> int:
-    """Number of records in an undamaged shard, local or remote, found without reading them."""
+    """Counts the records of an undamaged shard, local or remote, without reading them."""
     found = 0
     with files.open_binary(path) as file:
-        while header := file.read(12):  # length and its checksum; behind the record stands that of the record
+        while header := file.read(12):  # length and its checksum; the record and its checksum follow
             file.seek(struct.unpack("<Q4x", header)[0] + 4, os.SEEK_CUR)
             found += 1
     return found
 
 
 def short_fingerprint(fingerprint: str) -> bytes:
-    """Return the part of a fingerprint that records hold: its first 8 bytes."""
+    """Returns the part of a fingerprint that records contain: its first 8 bytes."""
     return bytes.fromhex(fingerprint)[:FINGERPRINT_BYTES]
 
 

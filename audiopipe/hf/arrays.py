@@ -1,7 +1,6 @@
-"""Features between Arrow and NumPy, without Python lists in between.
+"""Conversion of features between Arrow and NumPy, without Python lists in between.
 
-A column of arrays is lists of lists of values in Arrow: the values stand in one piece of memory, and a row's are a
-stretch of it.
+Arrow stores a column of arrays as nested lists. One buffer holds the values of all rows, and each row is a slice of it.
 """
 
 from collections.abc import Sequence
@@ -13,16 +12,16 @@ from audiopipe.errors import ArgumentError
 
 
 def to_numpy(column: pa.ChunkedArray) -> list[np.ndarray | None]:
-    """The arrays of a column, which share its memory.
+    """Returns the rows of a column as arrays that share its memory.
 
     Args:
-        column: Arrays of float32: `Array2D`, `Array3D`, or nested lists.
+        column: float32 values as `Array2D`, `Array3D` or nested lists.
 
     Returns:
-        An array for each row, None for a row that is null.
+        One array per row, None for a null row.
 
     Raises:
-        ArgumentError: If a row is no array, or its values are not float32.
+        ArgumentError: If a row is ragged, or the values are not float32.
 
     Example:
         >>> to_numpy(pa.chunked_array([[[[1, 2], [3, 4]], None]], pa.list_(pa.list_(pa.float32()))))
@@ -45,14 +44,14 @@ def to_numpy(column: pa.ChunkedArray) -> list[np.ndarray | None]:
 
 
 def to_arrow(arrays: Sequence[np.ndarray], kind: pa.DataType) -> pa.Array:
-    """A column of arrays.
+    """Returns an Arrow column that holds one array per row.
 
     Args:
-        arrays: Arrays of float32 of one rank.
-        kind: The column's type in Arrow, as `datasets` has it.
+        arrays: float32 arrays of equal rank.
+        kind: Arrow type of the column, as `datasets` declares it.
 
     Returns:
-        An array of that type.
+        An Arrow array of type `kind`.
 
     Example:
         >>> to_arrow([np.ones((2, 1), "float32")], pa.list_(pa.list_(pa.float32()))).to_pylist()
@@ -76,7 +75,7 @@ def _row(offsets: list[np.ndarray], values: np.ndarray, row: int) -> np.ndarray:
         size = int(sizes[0]) if len(sizes) else 0
         if (sizes != size).any():
             raise ArgumentError(
-                f"A feature must be an array. Received: lists of {sizes.min()} and of {sizes.max()} items side by side."
+                f"A feature must be an array. Received: lists of unequal lengths, {sizes.min()} and {sizes.max()}."
             )
         shape.append(size)
         start, stop = int(ends[start]), int(ends[stop])

@@ -1,7 +1,7 @@
-"""Processes for `datasets` that TensorFlow can compute in.
+"""Worker processes for `datasets` in which TensorFlow can run.
 
-`datasets` forks its workers, and a fork of a process in which TensorFlow has run waits for ever. A fork server is a
-fresh process that has imported TensorFlow and not run it, so that its forks start quickly and can compute.
+`datasets` forks its workers. TensorFlow hangs in a fork of a process in which it has run. A fork server is a fresh
+process that has imported TensorFlow but not run it, so its forks start quickly and can compute.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _REPLACING = threading.RLock()
 
 
 class _Process(multiprocess.context.ForkServerProcess):
-    """A process of the fork server, which does not run the main script anew."""
+    """Process of the fork server that does not run the main script again."""
 
     @staticmethod
     def _Popen(process: Any) -> Any:  # noqa: N802
@@ -32,7 +32,7 @@ class _Process(multiprocess.context.ForkServerProcess):
 
 
 class _Context(multiprocess.context.ForkServerContext):
-    """What takes the place of the module `multiprocess` in `datasets`."""
+    """Replacement for the module `multiprocess` inside `datasets`."""
 
     Process = _Process
 
@@ -50,14 +50,14 @@ class _Context(multiprocess.context.ForkServerContext):
 
 @contextlib.contextmanager
 def spawned() -> Iterator[None]:
-    """While this lasts, `datasets` starts its workers from a fork server, and they can compute features.
+    """Makes `datasets` start its workers from a fork server inside a `with` block, so that they can compute features.
 
-    Without it `dataset.map(transform, batched=True, num_proc=2)` stops with a `ForkError` in a process where TensorFlow
-    has run. `hf.map(..., num_proc=2)` needs no `spawned`. A script needs no `if __name__ == "__main__":` for either:
-    the workers do not run it anew. What is mapped may be defined in it.
+    Without it, `dataset.map(transform, batched=True, num_proc=2)` raises `ForkError` in a process where TensorFlow has
+    run. `hf.map(..., num_proc=2)` does not need it. The workers do not run the main script again, so a script needs no
+    `if __name__ == "__main__":`, and the mapped function may be defined in it.
 
-    Other threads that want the same wait for their turn. The server stays for the next time, so that only the first map
-    waits until TensorFlow is imported.
+    Only one thread can be in such a block at a time; others wait. The server keeps running, so only the first map waits
+    for the import of TensorFlow.
 
     Example:
         >>> from audiopipe import Transform, hf
@@ -65,7 +65,7 @@ def spawned() -> Iterator[None]:
         ...     rows.map(Transform("speech-mel-80"), batched=True, num_proc=2)  # doctest: +SKIP
     """
     context = _Context()
-    # Releases of datasets before 5 have the pool itself in place of the module.
+    # datasets before release 5 imports `Pool` itself instead of the module.
     replacements = {"mp": context, "Pool": context.Pool}
     home = datasets.arrow_dataset
     with _REPLACING:
@@ -73,7 +73,7 @@ def spawned() -> Iterator[None]:
         for name in kept:
             setattr(home, name, replacements[name])
         recurse = dill.settings["recurse"]
-        dill.settings["recurse"] = True  # a function of the main module travels with the globals that it uses
+        dill.settings["recurse"] = True  # pickle a function of the main module with the globals that it uses
         try:
             yield
         finally:
@@ -83,7 +83,7 @@ def spawned() -> Iterator[None]:
 
 
 def _begin(share: int, initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
-    """Give a new worker its share of the processors, before TensorFlow runs in it."""
+    """Limits a new worker to its share of the processors, before TensorFlow runs in it."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(share)
@@ -94,7 +94,7 @@ def _begin(share: int, initializer: Callable[..., None] | None, initargs: tuple[
 
 @contextlib.contextmanager
 def _preloading(module: str) -> Iterator[None]:
-    """Let a fork server that starts now import a module."""
+    """Makes a fork server that starts in this context import a module."""
     server = multiprocess.forkserver._forkserver
     kept = server._preload_modules
     server.set_forkserver_preload([module])
@@ -106,7 +106,7 @@ def _preloading(module: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    """Hide from a process that starts now which script or module the main module is, else it would run that."""
+    """Hides the main script or module from a process that starts in this context, which would otherwise run it."""
     names = vars(sys.modules["__main__"])
     kept: dict[str, Any] = {name: names[name] for name in ("__file__", "__spec__") if name in names}
     names.update(dict.fromkeys(("__file__", "__spec__")))

@@ -1,4 +1,4 @@
-"""A feature set as a dataset of `datasets`."""
+"""Conversion of a feature set to a dataset of `datasets`."""
 
 import hashlib
 import os
@@ -18,9 +18,9 @@ from audiopipe.hf.types import feature_type
 from audiopipe.precompute import shard_writer
 from audiopipe.storage import files
 
-BLOCK_BYTES = 16_000_000  # of features that are in memory at once
+BLOCK_BYTES = 16_000_000  # of features in memory at once
 BLOCK_ROWS = 1000
-LAYOUT = 1  # of the cached files; another one has another name
+LAYOUT = 1  # version of the cached files, part of their name
 
 _TYPES = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"}
 
@@ -33,29 +33,29 @@ def from_feature_set(
     check: bool = False,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> datasets.Dataset:
-    """Make a dataset of a feature set.
+    """Loads a feature set as a dataset.
 
-    The records are written to an Arrow file in the cache of `datasets`, some megabytes at a time, and mapped into
-    memory from there. Its name comes from all that `dataset.json` says, checksums among it, so the same feature set is
-    converted once, wherever it stands.
+    Writes the records to an Arrow file in the cache of `datasets`, a few megabytes at a time, and memory-maps that
+    file. Its path contains a hash of `dataset.json`, which includes the checksums of the shards. A feature set is
+    therefore converted only once, wherever it is stored.
 
     Args:
         path: Folder of the feature set, local or remote.
-        config: The config that you expect, as for `audiopipe.load`. Features of any other are refused.
-        feature: Name of the feature's column.
-        check: Whether to compute the checksum of every shard first.
-        cache_dir: Folder for the file. None means the cache of `datasets`.
+        config: The expected config, as for `audiopipe.load`. Features of any other config are refused.
+        feature: Name of the feature column.
+        check: Whether to verify the checksum of every shard first.
+        cache_dir: Folder for the Arrow file. None means the cache of `datasets`.
 
     Returns:
         A dataset with the columns `id`, `feature` (see `feature_type`), `n_frames` and the metadata, in the order of
-        the records, float32 whatever they are stored as. `audiopipe.fingerprint_of` tells the fingerprint of the
-        feature set.
+        the records. Features are float32, whatever dtype they are stored as. `audiopipe.fingerprint_of` returns the
+        fingerprint of the feature set.
 
     Raises:
         IncompleteFeatureSetError: If there is no `dataset.json`.
-        ConfigMismatchError: If the features are of another config than expected.
+        ConfigMismatchError: If the features have another config than expected.
         CorruptFeatureSetError: If a shard is missing or damaged. The message names it.
-        OutputError: If the file in the cache cannot be written.
+        OutputError: If the Arrow file cannot be written.
         ArgumentError: If `feature` is the name of another column.
 
     Warns:
@@ -74,8 +74,8 @@ def from_feature_set(
     others = {"id", "n_frames", *feature_set.schema}
     if feature in others:
         raise ArgumentError(
-            f"feature must be another name than those of the other columns, {', '.join(sorted(others))}. Received: "
-            f"feature={feature!r}."
+            f"feature must not be the name of another column: {', '.join(sorted(others))}. Received: "
+            f"feature={feature!r}. Choose another name."
         )
     types = datasets.Features(
         {
@@ -85,8 +85,8 @@ def from_feature_set(
             **{name: datasets.Value(_TYPES[kind]) for name, kind in feature_set.schema.items()},
         }
     )
-    said = files.read_bytes(files.join(feature_set.path, DATASET_FILE))
-    identity = hashlib.sha256(b"\0".join([str(LAYOUT).encode(), feature.encode(), said])).hexdigest()
+    dataset_json = files.read_bytes(files.join(feature_set.path, DATASET_FILE))
+    identity = hashlib.sha256(b"\0".join([str(LAYOUT).encode(), feature.encode(), dataset_json])).hexdigest()
     folder = os.path.join(cache_dir or datasets.config.HF_DATASETS_CACHE, "audiopipe", identity)
     file = os.path.join(folder, "features.arrow")
     if not os.path.exists(file):
@@ -114,7 +114,7 @@ def _write(file: str, feature_set: FeatureSet, feature: str, types: datasets.Fea
 
 
 def _blocks(feature_set: FeatureSet) -> Iterator[list[dict[str, Any]]]:
-    """The records, as many at a time as have some megabytes."""
+    """Yields the records in blocks of a few megabytes."""
     block: list[dict[str, Any]] = []
     size = 0
     try:
@@ -132,7 +132,7 @@ def _blocks(feature_set: FeatureSet) -> Iterator[list[dict[str, Any]]]:
 
 
 def _without_channel_axis(features: list[np.ndarray], feature_set: FeatureSet) -> list[np.ndarray]:
-    """The features as rows hold them: without a channel axis where there is one channel."""
+    """Removes the channel axis from features with one channel, as rows do not have it."""
     if feature_set.config.feature_channels != 1:
         return features
     axis = feature_set.config.feature_shape(0, None).index(None)
@@ -148,6 +148,6 @@ def _text(value: bytes, what: str) -> str:
         return value.decode()
     except UnicodeDecodeError as error:
         raise FeatureSetError(
-            f"A column of text in datasets must be UTF-8. Received: {what} {value!r}. Rename the file or mend the "
-            "text, and make the feature set anew."
+            f"A text column of datasets must be UTF-8. Received: {what} {value!r}. Rename the file or fix the text, "
+            "then make the feature set again."
         ) from error

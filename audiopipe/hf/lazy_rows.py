@@ -1,32 +1,32 @@
-"""Rows and batches as `datasets` hands them to a mapped function.
+"""Lazy rows and batches that `datasets` passes to a mapped function.
 
-`datasets` passes lazy mappings that decode or format a column when it is read. A transform needs the audio as it is
-stored, so it asks here. This module imports nothing of `datasets`: it recognises the classes by their names.
+These mappings decode or format a column when it is read, but a transform needs the audio as it is stored. This module
+does not import `datasets`: it recognises the classes by their names.
 """
 
 from typing import Any
 
 
 def is_row(mapping: Any) -> bool:
-    """Return whether a mapping is a lazy row, or a lazy batch of rows."""
+    """Returns whether a mapping is a lazy row or a lazy batch of rows."""
     return _has_base(mapping, "LazyDict")
 
 
 def is_batch(mapping: Any) -> bool:
-    """Return whether a mapping is a lazy batch of rows."""
+    """Returns whether a mapping is a lazy batch of rows."""
     return _has_base(mapping, "LazyBatch")
 
 
 def stored_audio(mapping: Any, key: str) -> Any:
-    """Return the audio of a lazy row or batch, encoded where the column is `Audio`, before `datasets` decodes it.
+    """Returns the audio of a lazy row or batch as it is stored, before `datasets` decodes it.
 
     Args:
         mapping: A lazy row, or a lazy batch of rows.
         key: Name of the audio column.
 
     Returns:
-        For a row its audio value, for a batch a list of them: a dict with `bytes` and `path` where the column is
-        encoded audio, else what the mapping itself gives.
+        The audio value of a row, or a list of the audio values of a batch. A value is a dict with `bytes` and `path`
+        if the column holds encoded audio, otherwise the value that the mapping returns.
     """
     if key in getattr(mapping, "keys_to_format", ()):
         column = mapping.pa_table[key]

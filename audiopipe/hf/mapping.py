@@ -1,4 +1,4 @@
-"""Features of every row of a dataset."""
+"""Computation of the features of a whole dataset."""
 
 import contextlib
 from collections.abc import Sequence
@@ -29,34 +29,34 @@ def map(
     on_error: Literal["raise", "skip", "null"] = "raise",
     **kwargs: Any,
 ) -> Any:
-    """Compute the feature of every row.
+    """Computes the feature of every row.
 
-    The audio column is replaced by the feature; all other columns stay. Audio is decoded from the stored bytes with
-    audiopipe's own decoder, whatever `datasets` would decode it with, so that the bits agree with the other doors. The
-    result has typed columns and is cached like any other map: the same transform over the same dataset is not
-    computed twice, also not in another process.
+    Replaces the audio column by the feature and keeps all other columns. Decodes the stored bytes with audiopipe's own
+    decoder, not with that of `datasets`, so that the bits agree with the other doors. The result has typed columns and
+    is cached like any other map: the same transform over the same dataset is computed only once, even across processes.
 
     Args:
-        dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them, with a column of audio: `Audio`, with or
-            without decoding, paths, bytes, decoded samples with their rate, or arrays at the config's sample rate. Of a
-            streaming dataset rows are computed when they are asked for.
-        transform: The transform. Its `audio` names the audio column, its `feature` the new one.
-        batch_size: Rows that are in memory at once.
-        keep_columns: The columns that stay, the audio among them if it is named. None keeps all but the audio.
-        num_proc: Processes. They start from a fork server, see `spawned`, and give the same bits as one. TensorFlow
-            uses every processor in one process already, so more pay only where decoding takes most of the time.
-        on_error: What happens to a row whose audio cannot be read or is shorter than one frame. `"raise"` stops with
-            an error that names the row and the file. `"skip"` leaves the row out. `"null"` gives it no feature and 0
-            frames, and adds a column `error` of texts, which is null where all is well.
+        dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them. Its audio column holds `Audio` (with or
+            without decoding), paths, bytes, decoded samples with their rate, or arrays at the config's sample rate.
+            The rows of a streaming dataset are computed when they are read.
+        transform: The transform. Its `audio` is the name of the audio column, its `feature` that of the new column.
+        batch_size: Number of rows in memory at once.
+        keep_columns: The columns to keep. They may include the audio. None keeps all columns but the audio.
+        num_proc: Number of processes. They start from a fork server, see `spawned`, and compute the same bits as one
+            process. TensorFlow already uses every processor in one process, so more processes help only if decoding
+            takes most of the time.
+        on_error: What to do with a row whose audio cannot be read or is shorter than one frame. `"raise"` raises an
+            error that names the row and the file. `"skip"` leaves the row out. `"null"` sets its feature to null and
+            its `n_frames` to 0, and adds a text column `error`, which is null for all other rows.
         **kwargs: Further arguments of `datasets.Dataset.map`, for example `keep_in_memory` or `load_from_cache_file`.
 
     Returns:
-        The dataset with the column `feature`, a float32 array of shape `[frames, bins]` for a feature with one channel
-        and `[frames, bins, channels]` otherwise, and the column `n_frames`.
+        The dataset with the columns `feature` and `n_frames`. `feature` is a float32 array, `[frames, bins]` if it has
+        one channel, otherwise `[frames, bins, channels]`.
 
     Raises:
         ArgumentError: If there is no such column, or an argument is wrong.
-        AudioError: If a row's audio cannot be read and `on_error` is `"raise"`.
+        AudioError: If `on_error` is `"raise"` and the audio of a row cannot be read or is shorter than one frame.
 
     Example:
         >>> from audiopipe import hf
@@ -91,12 +91,12 @@ def map(
                 raise AudioError(f"Split {split!r}: {error}", error.stage) from error
         return type(dataset)(mapped)
 
-    # The first rows of a streaming dataset without types tell what its columns are.
+    # A streaming dataset without types has to read its first rows to find its columns.
     features = dataset.features if dataset.features is not None else dataset._resolve_features().features
     kept = kept_columns(list(features), transform, keep_columns, on_error)
     audio_type = features[transform.audio]
     decoding = isinstance(audio_type, datasets.Audio)
-    encoded = dataset.with_format(None)  # under a format, rows are no longer what they were stored as
+    encoded = dataset.with_format(None)  # a format would convert the stored values
     if decoding:
         encoded = encoded.cast_column(transform.audio, datasets.Audio(decode=False))
     types = {name: features[name] for name in kept}
@@ -118,7 +118,7 @@ def map(
             features=datasets.Features(types),
             **kwargs,
         )
-    if not is_streaming and len(dataset) == 0:  # then `datasets` maps nothing, and adds neither columns nor types
+    if not is_streaming and len(dataset) == 0:  # `datasets` does not map an empty dataset and so adds no columns
         nothing: dict[str, list[Any]] = {name: [] for name in types}
         mapped = datasets.Dataset.from_dict(nothing, features=datasets.Features(types), split=dataset.split)
     if on_error == "skip":
@@ -134,15 +134,21 @@ def map(
 def kept_columns(
     columns: list[str], transform: Transform, keep_columns: Sequence[str] | None, on_error: str
 ) -> list[str]:
-    """The columns that stay beside what a transform makes, in the dataset's order.
+    """Returns the columns to keep, in the order of the dataset.
+
+    Args:
+        columns: All columns of the dataset.
+        transform: The transform, which names the audio column and the feature column.
+        keep_columns: The columns to keep. None keeps all but the audio.
+        on_error: As for `map`. `"null"` adds the column `error`.
 
     Raises:
-        ArgumentError: If a column is missing, or has a name that is taken.
+        ArgumentError: If a column is missing, or has the name of a column that the map adds.
     """
     if transform.audio not in columns:
         raise ArgumentError(
-            f"There is no column {transform.audio!r}. Received: {', '.join(columns)}. Name the column "
-            "that holds the audio: Transform(..., audio=...)."
+            f"The dataset must have the audio column {transform.audio!r}. Received: {', '.join(columns)}. Name the "
+            "column that holds the audio: Transform(..., audio=...)."
         )
     unknown = sorted(set(keep_columns or ()) - set(columns))
     if unknown:
@@ -156,25 +162,29 @@ def kept_columns(
     taken = {transform.feature, "n_frames", *(["error"] if on_error == "null" else [])} & set(kept)
     if taken:
         raise ArgumentError(
-            f"The dataset has columns of the names that the map makes. Received: {', '.join(sorted(taken))}. Rename "
-            "them, leave them out with keep_columns, or name the feature: Transform(..., feature=...)."
+            "The dataset must not have columns with the names that the map adds. Received: "
+            f"{', '.join(sorted(taken))}. Rename them, leave them out with keep_columns, or give the feature another "
+            "name: Transform(..., feature=...)."
         )
     return kept
 
 
 def named(failure: AudioError, value: Any) -> str:
-    """What went wrong with the audio of a row, with its path where it has one."""
+    """Returns the error message of a failure, with the path of the row's audio if it has one."""
     path, error = audio_values.path_of(value), str(failure)
     return error if path is None or path in error else f"{path!r}: {error}"
 
 
 class _Rows:
-    """What is mapped over the audio column. Its pickle, by which the cache is found, is the transform's."""
+    """Callable for `Dataset.map` over the audio column.
+
+    It pickles to its arguments alone, so `datasets` finds the result in its cache.
+    """
 
     def __init__(self, transform: Transform, on_error: str, *, writable: bool):
         self.transform = transform
         self.on_error = on_error
-        self.writable = writable  # rows that are not written into a table are the user's own
+        self.writable = writable  # users may change rows that are not copied into a table
 
     def __call__(self, values: Sequence[Any], numbers: Sequence[int]) -> dict[str, list[Any]]:
         features: list[Any] = []
@@ -197,7 +207,7 @@ class _Rows:
 
 
 def _without_failures(mapped: Any, is_streaming: bool) -> Any:
-    """Leave out the rows without a frame, which no row with a feature is."""
+    """Leaves out the rows without frames. Every row with a feature has at least one frame."""
     if is_streaming:
         return mapped.filter(_has_frames, input_columns=["n_frames"])
     counts = mapped.with_format("numpy")["n_frames"][:]
@@ -219,6 +229,6 @@ def _check_arguments(transform: Any, keep_columns: Any, num_proc: Any, on_error:
         raise ArgumentError(f"num_proc must be at least 1, or None. Received: num_proc={num_proc!r}.")
     if is_streaming and num_proc not in (None, 1):
         raise ArgumentError(
-            f"A streaming dataset is computed where it is read, in one process. Received: num_proc={num_proc}. Leave "
-            "num_proc out."
+            "num_proc must be None or 1 for a streaming dataset, which is computed where it is read, in one process. "
+            f"Received: num_proc={num_proc}. Leave num_proc out."
         )

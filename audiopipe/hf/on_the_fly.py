@@ -1,4 +1,4 @@
-"""Features computed when rows are asked for."""
+"""Computation of features when rows are read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,25 +11,25 @@ from audiopipe.transform.transform import Transform
 
 
 def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence[str] | None = None) -> Any:
-    """Compute the feature of a row whenever it is asked for, and store nothing.
+    """Computes the feature of a row each time the row is read, and stores nothing.
 
-    This is `dataset.with_transform(transform)` that takes audio in every form `map` takes, decodes it itself also in a
-    column `Audio()`, and keeps the other columns. It suits audio that is augmented, or read once; else `map` computes
-    each row once and not in every epoch. A streaming dataset needs no such thing: `map` computes its rows when they
-    are asked for.
+    Unlike `dataset.with_transform(transform)`, this takes audio in every form that `map` takes, decodes a column of
+    `Audio()` with audiopipe's own decoder, and keeps the other columns. Use it for audio that is augmented or read only
+    once. Otherwise `map` is faster, because it computes each row once and not in every epoch. For a streaming dataset
+    use `map`, which computes its rows when they are read.
 
     Args:
-        dataset: A `datasets.Dataset` or `DatasetDict` with a column of audio, as for `map`.
-        transform: The transform. Its `audio` names the audio column, its `feature` the new one.
-        keep_columns: The columns that stay, the audio among them if it is named. None keeps all but the audio.
+        dataset: A `datasets.Dataset` or `DatasetDict` with an audio column, as for `map`.
+        transform: The transform. Its `audio` is the name of the audio column, its `feature` that of the new column.
+        keep_columns: The columns to keep. They may include the audio. None keeps all columns but the audio.
 
     Returns:
-        The dataset, whose rows and batches have the kept columns, `feature` and `n_frames`. Its column types are still
-        those of what is stored, so `audiopipe.fingerprint_of` knows it not.
+        The dataset, whose rows and batches have the kept columns, `feature` and `n_frames`. Its column types still
+        describe the stored columns, so `audiopipe.fingerprint_of` does not find the feature.
 
     Raises:
         ArgumentError: If there is no such column, or an argument is wrong.
-        AudioError: When a row is asked for whose audio cannot be read.
+        AudioError: When a row is read, if its audio cannot be decoded or is shorter than one frame.
 
     Example:
         >>> from audiopipe import hf
@@ -45,7 +45,7 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
     if not isinstance(dataset, datasets.Dataset):
         raise ArgumentError(
             f"dataset must be a datasets.Dataset or DatasetDict. Received: {type(dataset).__name__}. A streaming "
-            "dataset is computed when it is read anyway: audiopipe.hf.map(dataset, transform)."
+            "dataset needs audiopipe.hf.map(dataset, transform), which computes its rows when they are read."
         )
     if not isinstance(transform, Transform):
         raise ArgumentError(f"transform must be a Transform. Received: {transform!r}. Make one: Transform(config).")
@@ -57,7 +57,10 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
 
 
 class _OnTheFly:
-    """What makes rows of stored ones; what was removed from the dataset since is not there, and not made."""
+    """Callable for `Dataset.with_transform`.
+
+    A batch may lack columns that were removed from the dataset later. Without the audio there is no feature.
+    """
 
     def __init__(self, transform: Transform, kept: list[str]):
         self.transform = transform
@@ -71,7 +74,7 @@ class _OnTheFly:
         features, counts = [], []
         for value, made in zip(values, self.transform.rows(values), strict=True):
             if isinstance(made, tuple):
-                features.append(made[0].copy())  # which the caller may change
+                features.append(made[0].copy())  # writable, unlike the arrays that the transform yields
                 counts.append(made[1])
             elif isinstance(made, AudioError):
                 raise AudioError(named(made, value), made.stage) from made

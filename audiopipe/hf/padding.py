@@ -1,4 +1,4 @@
-"""Features of a dataset as padded batches of `tf.data`."""
+"""Conversion of a dataset to padded batches of `tf.data`."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -24,32 +24,31 @@ def to_tf_dataset(
     padding_value: float = 0.0,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Read a dataset that `map` made as batches of `tf.data`, padded to the longest clip of each.
+    """Converts a dataset that `map` made to a `tf.data.Dataset` of batches, each padded to its longest clip.
 
-    `datasets.Dataset.to_tf_dataset` takes arrays of one shape only. This one goes from Arrow to tensors without Python
-    lists, keeps every bit, and tells the true lengths.
+    Unlike `datasets.Dataset.to_tf_dataset`, this takes clips of different lengths. It converts Arrow to tensors without
+    Python lists, keeps every bit, and returns the number of frames of each clip.
 
     Args:
-        dataset: A `datasets.Dataset` with a column that `map` or `from_feature_set` made, or an `IterableDataset`,
-            which is read in its order.
-        batch_size: Clips of a batch.
-        columns: The columns beside the feature: text, numbers or booleans. None takes all.
-        shuffle: Whether to draw the rows of the batches anew in every iteration. By default they come in their order.
-            Of a streaming dataset shuffle the rows instead: `dataset.shuffle(buffer_size=...)`.
-        seed: Seed of the shuffling. With one the order is reproducible.
-        padding_value: What stands beyond a clip's frames. The default is what stands there in batches of the other
-            doors. In decibels 0 is loud and no silence: let the model mask by `n_frames`, or pad with what silence is.
-        drop_remainder: Whether to leave out the last clips where they fill no batch.
+        dataset: A `datasets.Dataset` or `IterableDataset` with a feature column that `map` or `from_feature_set` made.
+        batch_size: Number of clips per batch.
+        columns: The columns to return beside the feature: text, numbers or booleans. None returns all.
+        shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
+            `dataset.shuffle(buffer_size=...)` instead.
+        seed: Seed for `shuffle`, which makes the order reproducible.
+        padding_value: The value of frames beyond a clip's end. The default is that of the other doors. In decibels, 0
+            is loud, not silent: mask by `n_frames` in the model, or pad with the value of silence.
+        drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
 
     Returns:
-        A dataset of dicts: `feature`, float32 `[batch, frames, bins]` for a feature with one channel, else
-        `[batch, frames, bins, channels]` (with `channels_first` in the config, `[batch, channels, frames, bins]`);
-        `n_frames`, int64 `[batch]`, 0 for a row without a feature; and the other columns, `[batch]`. Missing text is
-        empty, a missing floating-point number NaN.
+        A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise
+        `[batch, frames, bins, channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
+        `n_frames` is int64 `[batch]`, 0 for a row without a feature. Each other column is `[batch]`. Missing text is
+        empty, and a missing floating-point number is NaN.
 
     Raises:
         FingerprintError: If no column, or more than one, says which feature it holds.
-        ArgumentError: If an argument is wrong, or a column cannot stand in a batch.
+        ArgumentError: If an argument is wrong, or the type of a column is not supported.
 
     Example:
         >>> from audiopipe import Transform, hf
@@ -63,22 +62,24 @@ def to_tf_dataset(
     is_streaming = isinstance(dataset, datasets.IterableDataset)
     if not isinstance(dataset, (datasets.Dataset, datasets.IterableDataset)):
         raise ArgumentError(
-            f"dataset must be a datasets.Dataset or IterableDataset. Received: {type(dataset).__name__}. Of a dict of "
-            "splits give one."
+            f"dataset must be a datasets.Dataset or IterableDataset. Received: {type(dataset).__name__}. Select one "
+            "split of a dict of splits."
         )
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ArgumentError(f"batch_size must be at least 1. Received: batch_size={batch_size!r}.")
     if is_streaming and shuffle:
         raise ArgumentError(
-            "A streaming dataset is read in its order. Received: shuffle=True. Shuffle its rows: "
-            "dataset.shuffle(buffer_size=...)."
+            "shuffle must be False for a streaming dataset, which is read in order. Received: shuffle=True. Shuffle "
+            "its rows: dataset.shuffle(buffer_size=...)."
         )
     if dataset.features is None:
-        raise ArgumentError("The dataset does not say its columns' types. Make it with audiopipe.hf.map.")
+        raise ArgumentError(
+            "The dataset must declare the types of its columns. Received: features=None. Make it with audiopipe.hf.map."
+        )
     batches = _Batches(dataset.features, columns, padding_value)
     rows = dataset.select_columns(batches.columns)
     if is_streaming:
-        streamed = rows.with_format("numpy")  # its Arrow format infers a type for every few rows anew
+        streamed = rows.with_format("numpy")  # its Arrow format infers the types again every few rows
 
         def elements() -> Iterator[dict[str, np.ndarray]]:
             waiting = iter(streamed)
@@ -97,7 +98,7 @@ def to_tf_dataset(
 
 
 def _reader(rows: datasets.Dataset, batches: "_Batches"):
-    """A function from the numbers of rows to their batch."""
+    """Returns a function from row numbers to the batch of these rows."""
     names = list(batches.signature)
 
     def read(numbers: np.ndarray) -> list[np.ndarray]:
@@ -117,11 +118,11 @@ def _reader(rows: datasets.Dataset, batches: "_Batches"):
 
 
 class _Batches:
-    """Makes a batch of rows.
+    """Conversion of rows to batches.
 
     Attributes:
         columns: The columns to read.
-        signature: Shape and dtype of each entry of a batch.
+        signature: The `tf.TensorSpec` of each entry of a batch.
     """
 
     def __init__(self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float):
@@ -143,11 +144,11 @@ class _Batches:
         }
 
     def of_table(self, table: pa.Table) -> dict[str, np.ndarray]:
-        """The batch that the rows of a table make."""
+        """Returns the batch of the rows of an Arrow table."""
         return self._batch(to_numpy(table[self._feature]), {name: table[name] for name in self.columns[1:]})
 
     def of_rows(self, rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-        """The batch that rows make which were read in NumPy format."""
+        """Returns the batch of rows that were read in NumPy format."""
         arrays = [None if np.ndim(row[self._feature]) == 0 else row[self._feature] for row in rows]
         others = {name: _column([row[name] for row in rows], self._types[name]) for name in self.columns[1:]}
         return self._batch(arrays, others)
@@ -166,8 +167,8 @@ class _Batches:
         shapes = {tuple(np.delete(array.shape, axis)) for array in there}
         if len(shapes) > 1:
             raise ArgumentError(
-                "All clips of a batch must have as many bins and channels. Received: features of the shapes "
-                f"{', '.join(str(array.shape) for array in there)}. Set channels in the config, or batch_size=1."
+                "All features of a batch must have equal numbers of bins and channels. Received: shapes "
+                f"{', '.join(str(array.shape) for array in there)}. Set channels in the config, or use batch_size=1."
             )
         declared = [size or 0 for size in self.signature[self._feature].shape[1:]]
         shape = list(there[0].shape) if there else declared
@@ -181,14 +182,14 @@ class _Batches:
 
 
 def _dtype(name: str, kind: pa.DataType) -> tf.DType:
-    """What a column of Arrow is in a tensor."""
+    """Returns the tensor dtype for the Arrow type of a column."""
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return tf.string
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return tf.as_dtype(kind.to_pandas_dtype())
     raise ArgumentError(
-        f"A batch holds columns of text, numbers or booleans beside the feature. Received: {name!r} of type {kind}. "
-        "Name the columns that you want: columns=[...]."
+        "The columns beside the feature must be text, numbers or booleans. Received: "
+        f"{name!r} of type {kind}. Name the columns that you want: columns=[...]."
     )
 
 
@@ -202,7 +203,7 @@ def _values(name: str, column: pa.ChunkedArray, dtype: tf.DType) -> np.ndarray:
         return np.array([(value or "").encode() for value in column.to_pylist()], object)
     if column.null_count and not dtype.is_floating:
         raise ArgumentError(
-            f"A batch has no missing integers or booleans. Received: {name!r} with {column.null_count} nulls. Fill "
-            "them in, or leave the column out: columns=[...]."
+            "A column of integers or booleans must not have missing values. Received: "
+            f"{name!r} with {column.null_count} nulls. Fill them in, or leave the column out: columns=[...]."
         )
     return column.to_numpy().astype(dtype.as_numpy_dtype, copy=False)

@@ -1,4 +1,4 @@
-"""A feature set of what stands in a dataset of `datasets`."""
+"""Conversion of a dataset of `datasets` to a feature set."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ from audiopipe.precompute.shard_writer import writing
 from audiopipe.storage import files, locks
 
 ROWS_AT_ONCE = 64
-STAGE = "map"  # of a failure: the reason that hf.map leaves in a row does not say where it failed
+STAGE = "map"  # stage of every failure, as the column `error` of hf.map does not say at which stage a row failed
 
 
 def to_feature_set(
@@ -39,23 +39,23 @@ def to_feature_set(
     dtype: str = "float32",
     overwrite: bool = False,
 ) -> FeatureSet:
-    """Write a dataset that `map` made as a feature set.
+    """Writes a dataset that `map` made as a feature set.
 
-    The records hold the bits of the rows and their fingerprint, which is that of the column's type. `audiopipe.load`
-    reads them, and `audiopipe.verification.verify` compares them with the audio where that is a table of the same rows,
-    or the rows have the ids of its clips.
+    The records hold the bits of the rows, under the fingerprint of the column's type. `audiopipe.load` reads them.
+    `audiopipe.verification.verify` compares them with the audio, if the input is a table of the same rows or the rows
+    have the ids of its clips.
 
-    A row without a feature becomes a failure, with the reason that `map(..., on_error="null")` left in its column
-    `error`, and the stage `map`. The counts tell of the hours of audio what the frames tell, so rather too little, and
-    nothing of audio that was padded. No machines are named, because a dataset does not say where it was computed.
+    A row without a feature becomes a failure with the stage `map` and the reason in the column `error`, which
+    `map(..., on_error="null")` adds. The hours of audio in the counts are computed from the frames, so they are a lower
+    bound. `machines` is empty, because a dataset does not say where it was computed.
 
     Args:
-        dataset: The dataset. A column `id` names the clips; without one they are called by their rows, `00000000` and
-            so on.
-        path: Folder to write to, local or remote: new, or empty.
+        dataset: The dataset. A column `id` names the clips. Without it, the clips are named by their row numbers,
+            `00000000` and so on.
+        path: Folder to write to, local or remote. It must be new or empty.
         columns: The columns that become metadata: text, numbers or booleans. None takes all but `id` and `error`.
-        dtype: What features are stored as: `"float32"`, `"float16"` or `"bfloat16"`.
-        overwrite: Whether to remove a feature set that is there.
+        dtype: Dtype of the stored features: `"float32"`, `"float16"` or `"bfloat16"`.
+        overwrite: Whether to replace a feature set in the folder.
 
     Returns:
         The finished feature set.
@@ -79,8 +79,8 @@ def to_feature_set(
     """
     if not isinstance(dataset, datasets.Dataset):
         raise ArgumentError(
-            f"dataset must be a datasets.Dataset. Received: {type(dataset).__name__}. Of a dict of splits give one; "
-            "save what is streaming first."
+            f"dataset must be a datasets.Dataset. Received: {type(dataset).__name__}. Select one split of a dict of "
+            "splits. Save a streaming dataset first."
         )
     dtypes.check(dtype)
     rows = _Rows(dataset, columns)
@@ -103,12 +103,12 @@ def to_feature_set(
 
 @dataclass(frozen=True)
 class _Listing:
-    """What is known of the rows before any is written.
+    """Facts about the rows that have to be known before the first one is written.
 
     Args:
         schema: Type of each metadata column.
-        sizes: Values of each row's feature.
-        set_id: What their records have in common: of equal rows the same.
+        sizes: Number of values in the feature of each row.
+        set_id: Identifier that all records share. Equal rows give equal identifiers.
     """
 
     schema: dict[str, str]
@@ -118,15 +118,15 @@ class _Listing:
 
 @dataclass(frozen=True)
 class _Row:
-    """A row.
+    """One row of the dataset.
 
     Args:
-        number: Its number.
-        clip_id: Its id.
-        feature: Its feature as a record holds it, None where it has none.
-        n_frames: Its frames, 0 where it has none.
-        metadata: Its metadata.
-        error: Why it has no feature.
+        number: Row number.
+        clip_id: Id of the clip.
+        feature: Feature with a channel axis, as in a record. None if the row has no feature.
+        n_frames: Number of frames, 0 if the row has no feature.
+        metadata: Value of each metadata column.
+        error: Reason why the row has no feature, if known.
     """
 
     number: int
@@ -138,10 +138,10 @@ class _Row:
 
 
 class _Rows:
-    """The rows of a dataset, as often as they are asked for.
+    """Rows of a dataset, which can be read more than once.
 
     Attributes:
-        identity: Which feature they hold.
+        identity: Identity of the feature that the rows hold.
     """
 
     def __init__(self, dataset: datasets.Dataset, columns: Sequence[str] | None):
@@ -153,17 +153,17 @@ class _Rows:
         self._feature, self.identity = feature_column(dataset.features, columns)
         chosen = [name for name in dataset.column_names if name != "error"] if columns is None else columns
         self._metadata = [name for name in chosen if name not in (self._feature, "n_frames", "id")]
-        told = [name for name in ("id", "error") if name in dataset.column_names]
-        self._error = "error" if "error" in told else None
-        names = list(dict.fromkeys([self._feature, *self._metadata, *told]))
+        reserved = [name for name in ("id", "error") if name in dataset.column_names]
+        self._error = "error" if "error" in reserved else None
+        names = list(dict.fromkeys([self._feature, *self._metadata, *reserved]))
         self._rows = dataset.select_columns(names).with_format("arrow")
-        self._id = "id" if "id" in told else None
+        self._id = "id" if "id" in reserved else None
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def read(self, start: int, stop: int) -> Iterator[_Row]:
-        """Some of the rows."""
+        """Yields the rows from `start` to before `stop`."""
         config = self.identity.config
         frame_axis, channel_axis = config.feature_shape(None, 0).index(None), config.feature_shape(0, None).index(None)
         for first in range(start, stop, ROWS_AT_ONCE):
@@ -184,10 +184,11 @@ class _Rows:
                 )
 
     def listing(self) -> _Listing:
-        """Look through all rows.
+        """Reads all rows once and returns the facts about them.
 
         Raises:
-            InputError: If a column cannot be metadata, or two rows have one id.
+            InputError: If a column cannot be metadata, or two rows have the same id.
+            FeatureSetError: If no row has a feature.
         """
         digest, names, sizes = hashlib.sha256(), Names(), []
 
@@ -205,10 +206,10 @@ class _Rows:
         twice = names.repeated(lambda: (row.clip_id for row in self.read(0, len(self))))
         if twice is not None:
             raise InputError(
-                f"The ids of the rows must differ. Received twice: {twice!r}. Mend the column id, or remove it."
+                f"The ids of the rows must differ. Received twice: {twice!r}. Fix the column id, or remove it."
             )
         if not any(sizes):
-            raise FeatureSetError(f"None of the {len(self)} rows has a feature, so there is no feature set.")
+            raise FeatureSetError(f"At least one row must have a feature. Received: {len(self)} rows, none with one.")
         return _Listing(types, sizes, digest.hexdigest()[:16])
 
 
@@ -216,13 +217,13 @@ def _clip_id(value: Any, row: int) -> str:
     if value is None:
         return f"{row:08d}"
     if not str(value):
-        raise InputError(f"Row {row}: the id is empty. Give the clip an id, or leave out the column.")
+        raise InputError(f"Row {row}: the id must not be empty. Give the clip an id, or remove the column id.")
     metadata_types.check_text(str(value), f"Row {row}")
     return str(value)
 
 
 def _check_folder(output: str, overwrite: bool) -> None:
-    """Raise an error unless the folder is new or empty, or holds a feature set that may be removed."""
+    """Raises an error unless the folder is new or empty, or holds a feature set that may be removed."""
     if not files.exists(output):
         return
     if not files.is_folder(output):
@@ -232,13 +233,13 @@ def _check_folder(output: str, overwrite: bool) -> None:
     if strange or (there and not overwrite):
         advice = "Choose another folder." if strange else "Choose another folder, or pass overwrite=True."
         raise FeatureSetError(
-            f"path must be a new or empty folder. {output!r} holds {(strange or there)[0]!r} and {len(there) - 1} more "
-            f"files. {advice}"
+            f"path must be a new or empty folder. Received: {output!r}, which holds {(strange or there)[0]!r} and "
+            f"{len(there) - 1} more files. {advice}"
         )
 
 
 def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSet:
-    """Write the shards and the failures; `dataset.json` is left to be written."""
+    """Writes the shards and the failures, and returns the feature set. The caller writes `dataset.json`."""
     sizes = np.array(listing.sizes) * dtypes.DTYPES[dtype].itemsize + estimate.RECORD_OVERHEAD
     n_shards = min(len(rows), number_of_shards(sizes.sum()))
     ends = np.cumsum(counts_of_equal_sizes(sizes, n_shards)).tolist()
@@ -265,7 +266,8 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSe
     write_failures(output, failures)
     if not n_frames:
         raise FeatureSetError(
-            f"No feature of the {len(rows)} rows can be stored. The first failure: {failures[0]['error']}"
+            f"At least one of the {len(rows)} rows must have a feature that can be stored. The first failure: "
+            f"{failures[0]['error']}"
         )
     config = rows.identity.config
     n_samples = sum(estimate.fewest_samples(config, frames) * clips for frames, clips in n_frames.items())
@@ -292,7 +294,7 @@ def _record(
     row: _Row, identity: Identity, listing: _Listing, dtype: str, place: tuple[int, int]
 ) -> tuple[bytes, float]:
     if row.feature is None:
-        raise AudioError(row.error or "The row holds no feature.", STAGE)
+        raise AudioError(row.error or "The row has no feature.", STAGE)
     return records.encode_as(
         dtype,
         row.clip_id,

@@ -1,4 +1,4 @@
-"""The `datasets` types of features, and the columns that have them."""
+"""Types of feature columns in `datasets`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from audiopipe.feature_sets.fingerprints import Identity
 
 
 def feature_type(config: Config, kernel_version: int | None = None) -> Any:
-    """The `datasets` type of a config's feature, which carries the config and its fingerprint.
+    """Returns the `datasets` type of a config's feature, which carries the config and its fingerprint.
 
-    They stand in the type's `id`, JSON that `datasets` keeps in the cache, on disk and in Parquet, and that
-    `audiopipe.fingerprint_of` reads back. Datasets of different features cannot be concatenated.
+    The `id` of the type holds them as JSON. `datasets` keeps it in its cache, on disk and in Parquet, and
+    `audiopipe.fingerprint_of` reads it. Datasets of different features cannot be concatenated.
 
-    An array type has one unknown dimension, the first. Where the frames are not the first dimension, or the number of
-    channels is unknown too, the type is nested lists, which are right but slower to read.
+    In an array type of `datasets` only the first dimension may be unknown. If frames are not the first dimension, or
+    the number of channels is unknown too, the type is nested lists, which are slower to read.
 
     Args:
         config: The config.
@@ -36,32 +36,32 @@ def feature_type(config: Config, kernel_version: int | None = None) -> Any:
 
 
 def feature_shape(config: Config) -> tuple[int | None, ...]:
-    """Shape of a row's feature: that of a clip's, without the channel axis where there is one channel."""
+    """Returns the shape of a row's feature: that of a clip's feature, without the axis of a single channel."""
     channels = config.feature_channels
     shape = config.feature_shape(None, config.channels)
     return (None, config.n_bins) if channels == 1 else shape
 
 
 def feature_column(features: Mapping[str, Any], columns: Sequence[str] | None = None) -> tuple[str, Identity]:
-    """The column that holds the feature, and which feature it is.
+    """Returns the column that holds the feature, and the identity of that feature.
 
     Args:
         features: The types of a dataset's columns.
-        columns: What is asked for, by which one of several is chosen.
+        columns: Names of columns, which select one of several feature columns.
 
     Returns:
-        The column's name, and its identity.
+        The name of the column and the identity of its feature.
 
     Raises:
-        FingerprintError: If none or several of the columns say which feature they hold.
+        FingerprintError: If no column, or more than one, says which feature it holds.
     """
     found = fingerprints.of_columns(features)
     if len(found) > 1:
         found = {name: identity for name, identity in found.items() if name in (columns or ())}
     if len(found) != 1:
         raise FingerprintError(
-            f"One column must say which feature it holds. Received: {', '.join(features)}, of which "
-            f"{len(fingerprints.of_columns(features))} do. Make it with audiopipe.hf.map, or with features= of "
-            "audiopipe.hf.feature_type(config); of several name one in columns, or remove the others."
+            f"Exactly one column must say which feature it holds. Received: {', '.join(features)}, of which "
+            f"{len(fingerprints.of_columns(features))} do. Make the column with audiopipe.hf.map, or give it the type "
+            "audiopipe.hf.feature_type(config). If there are several, name one in columns, or remove the others."
         )
     return next(iter(found.items()))

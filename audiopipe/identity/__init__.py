@@ -1,3 +1,3 @@
-"""What makes two features the same: kernel versions, and the marks that model files carry."""
+"""Identity of features: kernel versions, and the names under which model files store configs."""
 
 __all__ = ["kernel_versions", "model_stamps"]

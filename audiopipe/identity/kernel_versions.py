@@ -1,7 +1,7 @@
-"""The kernel version of each kind of feature: it goes up when the same config would give other bits than before.
+"""Kernel version of each kind of feature, which is raised when the same config would give other bits.
 
-It stands below the layers because a model that freezes its numerics has to say which they are, also where it was read
-from a file and nothing but the layers was imported. Config classes of other packages add theirs when they are defined.
+This package is below the layers, because a model that is loaded from a file must be able to report its kernel version
+even if only the layers are imported. Config classes of other packages add their versions when they are defined.
 """
 
 VERSIONS = {

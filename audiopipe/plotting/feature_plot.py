@@ -1,4 +1,4 @@
-"""Pictures of features."""
+"""Figures of features over time and frequency."""
 
 import os
 from typing import Any
@@ -10,17 +10,17 @@ from audiopipe.errors import ArgumentError, MissingDependencyError
 
 MAX_FREQUENCY_TICKS = 8
 SILENCE = 1e-10
-SCALED = {"decibel": "dB", "scaled log power": "(log10 of the power + 4) / 4"}  # values that are drawn as they are
+SCALED = {"decibel": "dB", "scaled log power": "(log10 of the power + 4) / 4"}  # already logarithmic
 
 
 def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[str], title: str = "") -> None:
-    """Draw a feature over time and frequency, one panel a channel, and write it as an image.
+    """Plots a feature over time and frequency, with one panel per channel, and saves the figure as an image.
 
     Args:
-        feature: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` if the config has it so.
-        config: The feature's config, which gives the axes.
-        path: Image to write; its ending decides about the format.
-        title: What stands above.
+        feature: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` if the config says so.
+        config: Config of the feature. It gives the axes.
+        path: Path of the image. Its extension selects the format.
+        title: Title of the figure.
 
     Raises:
         MissingDependencyError: If matplotlib is not installed.
@@ -46,7 +46,7 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
     low = levels.max() - 80 if config.quantities[0] not in SCALED else levels.min()
     pictures = [(levels, panels[~is_phase], unit, {"cmap": "magma", "vmin": low, "vmax": levels.max()})]
     if is_phase.any():
-        circle = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # its ends, which are one angle, look alike
+        circle = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # cyclic: both ends are the same angle
         pictures.append((feature[:, :, is_phase], panels[is_phase], "phase (rad)", circle))
     for values, group, label, scale in pictures:
         for channel, axes in enumerate(group):
@@ -71,7 +71,7 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
 
 
 def _levels(values: np.ndarray, quantity: str) -> tuple[np.ndarray, str]:
-    """Values of a quantity on a logarithmic scale, and what they are called."""
+    """Returns the values of a quantity on a logarithmic scale, and the label of the scale."""
     if quantity in SCALED:
         return values, SCALED[quantity]
     factor = 10 if quantity == "power" else 20
@@ -80,13 +80,13 @@ def _levels(values: np.ndarray, quantity: str) -> tuple[np.ndarray, str]:
 
 
 def _panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[str]:
-    """What a panel shows, as far as it is not the only one of its kind."""
+    """Returns the quantity and the channel that a panel shows, each only if there are several."""
     n_audio = channels // len(quantities)
     name = [quantities[index // n_audio]] if len(quantities) > 1 else []
     return name + ([f"channel {index % n_audio}"] if n_audio > 1 else [])
 
 
 def _frequency_ticks(axes: Any, frequencies: np.ndarray) -> None:
-    """Label some bins with their frequencies, rounded as people say them."""
+    """Labels some bins with their frequencies, rounded to 1 Hz."""
     bins = np.unique(np.linspace(0, len(frequencies) - 1, MAX_FREQUENCY_TICKS).round().astype(int))
     axes.set_yticks(bins, [f"{frequencies[index]:.0f}" for index in bins])

@@ -1,4 +1,4 @@
-"""The job that makes a feature set: plan, shards, resume, progress, pipeline and engines."""
+"""The job that computes a feature set: plan, shards, resume, progress, pipeline and engines."""
 
 __all__ = [
     "completion",

@@ -1,4 +1,4 @@
-"""Finished shards put together to a feature set."""
+"""Completion of a feature set from its finished shards."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,13 @@ from audiopipe.storage import files
 
 
 def finish(plan: Plan) -> FeatureSet:
-    """Write `failures.jsonl` and then `dataset.json`, which makes the feature set complete.
+    """Writes `failures.jsonl` and then `dataset.json`, which completes the feature set.
+
+    Args:
+        plan: The plan of the feature set.
+
+    Returns:
+        The complete feature set.
 
     Raises:
         FeatureSetError: If a shard is not finished, or every clip failed.
@@ -22,8 +28,8 @@ def finish(plan: Plan) -> FeatureSet:
     missing = finished.missing()
     if missing:
         raise FeatureSetError(
-            f"{len(missing)} of {plan.n_shards} shards were not written, the first is {plan.shard_name(missing[0])}. "
-            f"Look for the cause in the runner's log, then run the same command again."
+            f"{len(missing)} of {plan.n_shards} shards were not written, starting with {plan.shard_name(missing[0])}. "
+            "Find the cause in the runner's log, then run the same command again."
         )
     sidecars = list(finished.sidecars())
     failures = [failure for sidecar in sidecars for failure in sidecar["failures"]]
@@ -31,8 +37,8 @@ def finish(plan: Plan) -> FeatureSet:
     clips = sum(sidecar["records"] for sidecar in sidecars)
     if clips == 0:
         raise FeatureSetError(
-            f"All {plan.n_clips} clips failed, so there is no feature set. The first failure: {failures[0]['path']!r}, "
-            f"{failures[0]['stage']}: {failures[0]['error']} The others are in {FAILURES_FILE}."
+            f"All {plan.n_clips} clips failed, so there is no feature set. First failure: {failures[0]['path']!r}, "
+            f"{failures[0]['stage']}: {failures[0]['error']} All failures are listed in {FAILURES_FILE}."
         )
     feature_set = FeatureSet(
         path=plan.output,
@@ -47,7 +53,7 @@ def finish(plan: Plan) -> FeatureSet:
         schema=plan.schema,
         segments=plan.segments,
         shards=[{key: sidecar[key] for key in ("name", "records", "bytes", "sha256")} for sidecar in sidecars],
-        machines=_different(sidecar["machine"] for sidecar in sidecars),
+        machines=_unique(sidecar["machine"] for sidecar in sidecars),
         set_id=plan.set_id,
         dtype=plan.dtype,
         max_error=max(sidecar["max_error"] for sidecar in sidecars),
@@ -57,15 +63,15 @@ def finish(plan: Plan) -> FeatureSet:
 
 
 def write_failures(output: str, failures: Iterable[dict[str, Any]]) -> None:
-    """Write `failures.jsonl`."""
+    """Writes `failures.jsonl`, one line per failure."""
     lines = b"".join(json.dumps(failure, sort_keys=True).encode() + b"\n" for failure in failures)
     files.write_bytes(files.join(output, FAILURES_FILE), lines)
 
 
-def _different(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each machine once, in the order of first appearance."""
-    different: list[dict[str, Any]] = []
+def _unique(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns each machine once, in order of first appearance."""
+    unique: list[dict[str, Any]] = []
     for machine in machines:
-        if machine not in different:
-            different.append(machine)
-    return different
+        if machine not in unique:
+            unique.append(machine)
+    return unique

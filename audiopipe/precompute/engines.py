@@ -1,4 +1,4 @@
-"""What runs the pipeline: in this process, on several processes of this machine, or a runner of Apache Beam."""
+"""Engines that run the pipeline: this process, several processes of this machine, or an Apache Beam runner."""
 
 import importlib.util
 import logging
@@ -16,31 +16,37 @@ from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.processes import Processes, cause_of
 from audiopipe.runtime import machine_facts, startup, stopping
 
-LARGE_SECONDS = 8 * 3600  # of audio; what is less is done before several processes have started
+LARGE_SECONDS = 8 * 3600  # of audio; a smaller job is done before several processes have started
 STOP_SECONDS = 10
-# Apache Beam knows all its runners by their short names but this one.
+# The only runner that Apache Beam does not find by its short name.
 DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
 
 
 class Engine(Protocol):
-    """Runs the pipeline of a plan."""
+    """Interface of all engines. An engine runs the pipeline of a plan."""
 
     def start(self, plan: Plan) -> None:
-        """Begin."""
+        """Starts to write the unfinished shards of a plan."""
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end, at most some seconds; say whether it came. Raise a FeatureSetError if the job failed."""
+        """Waits until the job ends, at most `seconds`. Returns whether it has ended.
+
+        Raises:
+            FeatureSetError: If the job failed.
+        """
 
     def stop(self) -> None:
-        """End it; what was being written is lost, finished shards stay."""
+        """Stops the job. Finished shards are kept, unfinished ones are lost."""
 
 
 class PipelineThread:
-    """Runs the pipeline in a thread of this process, which for a runner elsewhere only waits for it.
+    """Engine that runs the pipeline in a thread of this process.
+
+    If the runner works elsewhere, the thread only waits for it.
 
     Args:
-        runner: The runner.
-        options: Its options.
+        runner: The Apache Beam runner.
+        options: Options of the runner.
     """
 
     def __init__(self, runner: PipelineRunner, options: PipelineOptions):
@@ -52,16 +58,16 @@ class PipelineThread:
         self._output = ""
 
     def start(self, plan: Plan) -> None:
-        """Begin to write the shards of a plan that are not finished."""
+        """Starts to write the unfinished shards of a plan."""
         self._output = plan.output
         stopping.allow(plan.output)
         if isinstance(self._runner, FnApiRunner):
             with startup.quiet():
-                from audiopipe.precompute import shard_writer  # noqa: F401  (here, and not in the middle of the work)
+                from audiopipe.precompute import shard_writer  # noqa: F401  (loads TensorFlow before the work starts)
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end, at most some seconds; say whether it came.
+        """Waits until the job ends, at most `seconds`. Returns whether it has ended.
 
         Raises:
             FeatureSetError: If the job failed.
@@ -72,15 +78,19 @@ class PipelineThread:
         return ended
 
     def stop(self) -> None:
-        """Let shards that this process writes end after their current clip, and cancel a job elsewhere."""
+        """Stops the shards of this process after their current clip, and cancels a job that runs elsewhere.
+
+        Raises:
+            FeatureSetError: If the runner does not cancel its job.
+        """
         if self._ended.is_set():
             return
         stopping.stop(self._output)
         if self._result is not None:
             try:
                 self._result.cancel()
-            except Exception as error:  # not every runner can, and some raise what is none of their documented errors
-                raise FeatureSetError(f"the runner did not cancel its job ({error}); cancel it by hand.") from error
+            except Exception as error:  # not every runner can cancel, and some raise undocumented errors
+                raise FeatureSetError(f"The runner did not cancel its job ({error}). Cancel it by hand.") from error
         if self._ended.wait(STOP_SECONDS):
             stopping.allow(self._output)
 
@@ -100,14 +110,14 @@ class PipelineThread:
 
 
 def choose(plan: Plan, seconds: float, workers: int | None, options: PipelineOptions, flags: list[str]) -> Engine:
-    """The engine for a plan.
+    """Returns the engine for a plan.
 
     Args:
         plan: The plan.
-        seconds: Seconds of audio that are left to do.
-        workers: Number of processes; None decides by `seconds`.
+        seconds: Seconds of audio left to compute.
+        workers: Number of processes. None chooses it by `seconds`.
         options: Parsed `flags`.
-        flags: Options of Apache Beam.
+        flags: Command-line flags of Apache Beam.
     """
     if options.view_as(StandardOptions).runner is not None or _names_processes(flags):
         return PipelineThread(_runner(options), options)
@@ -118,40 +128,45 @@ def choose(plan: Plan, seconds: float, workers: int | None, options: PipelineOpt
 
 
 def parse_options(flags: list[str], workers: int | None = None) -> tuple[PipelineOptions, list[str]]:
-    """Options of Apache Beam, as on a command line.
+    """Parses command-line flags of Apache Beam.
+
+    Args:
+        flags: The flags, with dashes or underscores.
+        workers: Number of processes on this machine, or None. The flags must not choose a runner as well.
 
     Returns:
         The options, and the flags in Beam's spelling.
 
     Raises:
-        ArgumentError: If there is no such option, no such runner, or `workers` says something else.
+        ArgumentError: If an option or the runner is unknown, or `workers` is less than 1 or conflicts with the flags.
+        MissingDependencyError: If the runner needs a package that is not installed.
     """
-    # Ours have dashes and Beam's have underscores; Beam would take a dash without complaint and ignore the option.
+    # Our options have dashes and Beam's have underscores. Beam silently ignores an option with dashes.
     received, flags = flags, [_with_underscores(flag) for flag in flags]
     if workers is not None and workers < 1:
         raise ArgumentError(f"workers must be at least 1. Received: workers={workers}.")
     if workers is not None and (_names_processes(flags) or _given(flags, "--runner")):
         raise ArgumentError(
-            f"--workers is for processes of this machine, and these options ask Apache Beam for something else: "
-            f"{' '.join(received)}. Leave out one of them."
+            "--workers cannot be combined with options that choose a runner or processes of Apache Beam. "
+            f"Received: {' '.join(received)}. Leave out one of them."
         )
     if not _given(flags, "--default_sdk_harness_log_level"):
         flags = [*flags, "--default_sdk_harness_log_level=WARNING"]
     runner = PipelineOptions(flags).view_as(StandardOptions).runner
     partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
     if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
-        flags = [*flags, "--dask_partition_size=1"]  # Dask would guess one that gives all shards to one worker
-    _runner(PipelineOptions(flags))  # first, because the module of a runner may bring options of its own
+        flags = [*flags, "--dask_partition_size=1"]  # Dask's own choice gives all shards to one worker
+    _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
     try:
         options = PipelineOptions(flags)
         options.get_all_options()
     except SystemExit:
         raise ArgumentError(
-            f"Apache Beam does not take these options: {' '.join(received)}. Its message stands above."
+            f"Apache Beam rejected these options: {' '.join(received)}. Its own message is printed above."
         ) from None
     unknown = options.get_all_options(retain_unknown_options=True).keys() - PipelineOptions([]).get_all_options().keys()
     typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
-    # A word that no option before it can take as its value: Beam only logs these.
+    # Words that are not the value of the option before them. Beam only logs these.
     stray = [
         flag
         for before, flag in zip(["", *flags], flags, strict=False)
@@ -180,7 +195,10 @@ def _runner(options: PipelineOptions) -> PipelineRunner:
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
-    """Whether what Beam logs is news: an error of ours is what the job ends with, or comes of stopping it."""
+    """Returns whether to keep a record of Beam's log.
+
+    An error of audiopipe is dropped: the job raises it itself, or it comes from stopping the job.
+    """
     return record.exc_info is None or not isinstance(record.exc_info[1], AudiopipeError)
 
 

@@ -1,4 +1,4 @@
-"""How long clips are and how much space their features take, before any is decoded."""
+"""Estimates of how long clips are and how much space their features take, without decoding them."""
 
 import bisect
 import contextlib
@@ -19,26 +19,26 @@ from audiopipe.inputs.listings import Listed
 from audiopipe.transform.segments import Segments
 
 HEADERS = 1000
-TABLE_HEADERS = 50  # for every one of them a whole row group may have to be read
+TABLE_HEADERS = 50  # each may need a whole row group to be read
 THREADS = 16  # they wait for storage, not for a processor
-LONGEST = 366 * 86400.0  # seconds; a column that tells more holds something else
+LONGEST = 366 * 86400.0  # seconds; a column with larger values does not contain durations
 SECONDS_COLUMNS = ("duration",)
 SAMPLES_COLUMNS = ("num_samples", "n_samples")
 RATE_COLUMNS = ("sample_rate", "sampling_rate")
-RECORD_OVERHEAD = 200  # bytes of a record beside the feature and its metadata, measured
-MIXED_CHANNELS = 1  # taken where the clips decide
-MOST_SAMPLES = 1 << 40  # of a recording: years
+RECORD_OVERHEAD = 200  # bytes of a record besides the feature and its metadata, measured
+MIXED_CHANNELS = 1  # assumed if the feature has as many channels as each clip
+MOST_SAMPLES = 1 << 40  # more than any recording has: two years at 16 kHz
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long clips are, as far as that is known without decoding.
+    """Lengths of clips, as far as they are known without decoding.
 
     Args:
-        exact: Whether the length of every clip stands in its metadata.
-        headers: Headers of audio files that were read.
-        per_byte: Seconds a byte of the files with each extension.
-        mean: Seconds of a clip of which nothing is known.
+        exact: Whether the metadata contains the length of every clip.
+        headers: Number of audio file headers that were read.
+        per_byte: Seconds per byte, for each file extension.
+        mean: Length in seconds of a clip about which nothing is known.
     """
 
     exact: bool
@@ -48,17 +48,19 @@ class Lengths:
 
     @classmethod
     def of(cls, clips: Callable[[], Iterable[Listed]], n_clips: int) -> "Lengths":
-        """Look through the clips, and read at most 1,000 headers: of clips here and there, the same in every run.
+        """Finds lengths in the metadata of the clips and in at most 1,000 headers.
+
+        The clips whose headers are read are spread over the input and are the same in every run.
 
         Args:
-            clips: Gives the clips.
-            n_clips: Their number.
+            clips: Function that returns the clips.
+            n_clips: Number of clips.
         """
         chosen = _spread(n_clips, HEADERS)
         unknown: list[Listed] = []
         count, total = 0, 0.0
         for number, clip in enumerate(clips()):
-            seconds = _told(clip.source.metadata)
+            seconds = _seconds_in(clip.source.metadata)
             if seconds is not None:
                 count, total = count + 1, total + seconds
             elif number in chosen and clip.version is not None:
@@ -85,15 +87,15 @@ class Lengths:
         )
 
     def seconds(self, clip: Listed) -> float:
-        """Seconds of a clip.
+        """Returns the length of a clip in seconds.
 
-        They stand in its metadata, as `duration` in seconds, or as `num_samples` or `n_samples` with `sample_rate` or
-        `sampling_rate`. Where they do not, the size of the file tells, and within a table the mean. A file that is gone
-        has none.
+        The length comes from the metadata: `duration` in seconds, or `num_samples` or `n_samples` with `sample_rate` or
+        `sampling_rate`. Otherwise it is estimated from the file size, or it is the mean if the clip is in a table. A
+        missing file has length 0.
         """
-        told = _told(clip.source.metadata)
-        if told is not None:
-            return told
+        known = _seconds_in(clip.source.metadata)
+        if known is not None:
+            return known
         if clip.version is None:
             return 0.0
         per_byte = self.per_byte.get(_extension(clip))
@@ -101,13 +103,13 @@ class Lengths:
 
 
 def record_bytes(seconds: float, config: Config, segments: Segments | None, itemsize: int = 4) -> int:
-    """Bytes that the records of one recording take, without its metadata.
+    """Returns the size of the records of one recording in bytes, without its metadata.
 
     Args:
-        seconds: Length of the recording.
-        config: The config of the feature. Where its channels are those of the recording, one is assumed.
-        segments: How recordings are cut into segments; None leaves them whole.
-        itemsize: Bytes of a value.
+        seconds: Length of the recording in seconds.
+        config: Config of the feature. If the feature has as many channels as the recording, one is assumed.
+        segments: How recordings are cut into segments. None keeps them whole.
+        itemsize: Bytes per value.
 
     Example:
         >>> from audiopipe import configs
@@ -120,13 +122,15 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
     size = 0
     for length, count in lengths.items():
         n_frames = int(config.n_frames(length))
-        if n_frames > 0:  # else a failure
+        if n_frames > 0:  # a clip without frames is a failure and gets no record
             size += count * (n_frames * frame_bytes + RECORD_OVERHEAD)
     return size
 
 
 def fewest_samples(config: Config, n_frames: int) -> int:
-    """The fewest samples that give so many frames; `MOST_SAMPLES` where no clip has so many, as in padded chunks.
+    """Returns the smallest number of samples that gives at least `n_frames` frames.
+
+    If no clip has that many frames, as with padded chunks, the result is `MOST_SAMPLES`.
 
     Example:
         >>> from audiopipe import configs
@@ -141,13 +145,13 @@ def fewest_samples(config: Config, n_frames: int) -> int:
     return bisect.bisect_left(range(least, most), n_frames, key=config.n_frames) + least
 
 
-@functools.lru_cache(maxsize=4)  # the bins of some configs take long to count, and there are ten million clips
+@functools.lru_cache(maxsize=4)  # counting bins is slow for some configs, and there may be ten million clips
 def _frame_values(config: Config) -> int:
     return config.n_bins * (config.feature_channels or MIXED_CHANNELS * len(config.quantities))
 
 
 def _segment_lengths(n_samples: int, config: Config, segments: Segments) -> dict[int, int]:
-    """How many segments of each length a recording has; the numbers of `Segments.clips`, without cutting."""
+    """Returns how many segments of each length `Segments.clips` would cut, without cutting."""
     length, hop = segments.sizes(config)
     whole = (n_samples - length) // hop + 1 if n_samples >= length else 0
     lengths = {length: whole}
@@ -159,7 +163,10 @@ def _segment_lengths(n_samples: int, config: Config, segments: Segments) -> dict
 
 
 def _spread(n_clips: int, count: int) -> set[int]:
-    """Numbers of some clips, one of each stretch of equal length: drawn, for files of one kind may follow a pattern."""
+    """Returns the numbers of `count` clips: one from each of `count` equal stretches of the input.
+
+    Each is drawn at random, because a fixed step could miss a kind of file that recurs at regular intervals.
+    """
     if n_clips <= count:
         return set(range(n_clips))
     draw = random.Random(0)
@@ -170,12 +177,12 @@ def _spread(n_clips: int, count: int) -> set[int]:
 def _header(clip: Listed) -> float | None:
     try:
         return audio.duration(clip.source.open())
-    except Exception:  # whatever is wrong with the clip is told when it is read
+    except Exception:  # the job reports what is wrong with the clip when it reads it
         return None
 
 
-def _told(metadata: dict[str, Any]) -> float | None:
-    """Seconds that a clip's metadata tells."""
+def _seconds_in(metadata: dict[str, Any]) -> float | None:
+    """Returns the length of a clip in seconds according to its metadata, or None."""
     seconds = _number(metadata, SECONDS_COLUMNS)
     if seconds is None:
         samples, rate = _number(metadata, SAMPLES_COLUMNS), _number(metadata, RATE_COLUMNS)
@@ -184,7 +191,7 @@ def _told(metadata: dict[str, Any]) -> float | None:
 
 
 def _number(metadata: dict[str, Any], names: tuple[str, ...]) -> float | None:
-    """The first value among columns that is a number above zero; in CSV numbers are text."""
+    """Returns the first positive number among some columns, or None. Numbers may be text, as in CSV."""
     for name in names:
         value = metadata.get(name)
         if isinstance(value, bool) or value is None or (isinstance(value, str) and "_" in value):

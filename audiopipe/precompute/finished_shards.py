@@ -1,9 +1,9 @@
-"""Which shards are finished, by their sidecars.
+"""Finished shards of a plan, found by their sidecars.
 
-A worker publishes a shard and then its sidecar, `plan/shard-00000.json`; a shard counts only with a sidecar whose
-digest is that of the plan. Thousands of small files are slow to list and to read, so the job, and only the job, now and
-then puts many of them together into a batch, `plan/finished-1f3a9c82.jsonl`. A batch never changes, and its name is
-never used again.
+A worker publishes a shard and then its sidecar, `plan/shard-00000.json`. A shard counts only if the digest in its
+sidecar equals the digest in the plan. Thousands of small files are slow to list and read, so the job merges many
+sidecars into one batch file, `plan/finished-1f3a9c82.jsonl`. Workers never write batches. A batch never changes, and
+its name is never reused.
 """
 
 import functools
@@ -26,12 +26,12 @@ _NAMES = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+(?:\.\d+)?")  # 
 
 
 def publish(plan: Plan, sidecar: dict[str, Any]) -> None:
-    """Write the sidecar that makes a shard count."""
+    """Writes the sidecar of a shard. From then on the shard counts as finished."""
     files.write_bytes(_single(plan, sidecar["shard"]), to_line(sidecar))
 
 
 def find(plan: Plan, shard: int, digest: str) -> dict[str, Any] | None:
-    """The sidecar of a shard, None if the shard is not finished."""
+    """Returns the sidecar of a shard if it has this digest, or None if the shard is not finished."""
     path = _single(plan, shard)
     if files.exists(path):
         sidecar = _parse(files.read_bytes(path))
@@ -44,18 +44,18 @@ def find(plan: Plan, shard: int, digest: str) -> dict[str, Any] | None:
 
 
 def previous(plan: Plan, shard: int) -> dict[str, Any] | None:
-    """The sidecar that a shard had before its failures were to be tried again, None if it had none."""
+    """Returns the sidecar that a shard had before its failures were retried, or None."""
     path = _retry(plan, shard)
     return _parse(files.read_bytes(path)) if files.exists(path) else None
 
 
 def forget_previous(plan: Plan, shard: int) -> None:
-    """Remove what `previous` finds."""
+    """Removes the sidecar that `previous` returns."""
     files.remove(_retry(plan, shard))
 
 
 class Finished:
-    """The finished shards of a plan, as the job sees them.
+    """Finished shards of a plan, as the job sees them.
 
     Args:
         plan: The plan.
@@ -71,7 +71,7 @@ class Finished:
         self._batches: set[str] = set()
 
     def refresh(self) -> None:
-        """Look for shards that were finished since the last time."""
+        """Finds shards that were finished since the last call, and merges their sidecars if there are many."""
         names = list(files.walk(files.join(self._plan.output, FOLDER)))
         for name in sorted(set(filter(_BATCH.fullmatch, names)) - self._batches):
             self._batches.add(name)
@@ -82,21 +82,24 @@ class Finished:
             if number not in self._singles and self._add(files.read_bytes(_single(self._plan, number))):
                 self._singles.add(number)
         if len(self._singles) >= SIDECARS_PER_BATCH:
-            self._fold()
+            self._merge_singles()
 
     def check_shards(self) -> None:
-        """Forget shards that are not there with the size that their sidecar says; nothing else may be running."""
+        """Marks shards as unfinished if their file is missing or has another size than in its sidecar.
+
+        No worker may be running.
+        """
         self.refresh()
         sizes = files.sizes(self._plan.output)
         wrong = {number for number, sidecar in self._sidecars.items() if sizes.get(sidecar["name"]) != sidecar["bytes"]}
         self.reset(wrong)
         for name in files.walk(files.join(self._plan.output, FOLDER)):
             match = _SINGLE.fullmatch(name)
-            if match and int(match[1]) not in self._sidecars:  # of another plan, or damaged
+            if match and int(match[1]) not in self._sidecars:  # belongs to another plan, or is damaged
                 files.remove(self._plan.path(name))
 
     def reset(self, shards: Collection[int]) -> None:
-        """Take shards for unfinished."""
+        """Marks shards as unfinished."""
         for name in list(self._batches):
             batch = _whole_batch(self._plan.path(name))
             kept = [sidecar for number, sidecar in batch.items() if number not in shards]
@@ -110,7 +113,7 @@ class Finished:
             self._sidecars.pop(number, None)
 
     def failed(self) -> set[str]:
-        """Ids of the clips that failed, and of the recordings whose segments did."""
+        """Returns the ids of the clips that failed, and of the recordings with a segment that failed."""
         sidecars = [sidecar for _, sidecar in self._all()]
         unfinished = (previous(self._plan, number) for number in self.missing())
         sidecars += [sidecar for sidecar in unfinished if sidecar is not None]
@@ -118,7 +121,7 @@ class Finished:
         return ids | {name.rpartition(SEPARATOR)[0] for name in ids} if self._plan.segments else ids
 
     def begin_retry(self) -> None:
-        """Take shards that have failures for unfinished, and keep their sidecars as `previous`."""
+        """Marks shards with failures as unfinished, and keeps their sidecars for `previous`."""
         failing = {number: sidecar for number, sidecar in self._all() if sidecar["failures"]}
         for number, sidecar in failing.items():
             files.write_bytes(_retry(self._plan, number), to_line(sidecar))
@@ -126,7 +129,7 @@ class Finished:
 
     @property
     def done(self) -> Done:
-        """What is done so far."""
+        """Progress so far."""
         return Done(
             clips=sum(self._clips[number] for number in self._sidecars),
             failures=sum(sidecar["failures"] for sidecar in self._sidecars.values()),
@@ -135,23 +138,23 @@ class Finished:
         )
 
     def missing(self) -> list[int]:
-        """Numbers of the shards that are not finished."""
+        """Returns the numbers of the shards that are not finished."""
         return [number for number in range(self._plan.n_shards) if number not in self._sidecars]
 
     def frequent_errors(self, count: int = 5) -> list[tuple[str, int]]:
-        """The errors that came most often, without paths and numbers, and how often."""
+        """Returns the most frequent errors and their counts. Paths and numbers are left out of the errors."""
         errors: Counter[str] = Counter()
         for sidecar in self._sidecars.values():
             errors.update(sidecar["errors"])
         return errors.most_common(count)
 
     def sidecars(self) -> Iterator[dict[str, Any]]:
-        """The sidecars of the finished shards, by number."""
+        """Yields the sidecars of the finished shards, in the order of the shards."""
         for _, sidecar in sorted(self._all(), key=lambda item: item[0]):
             yield sidecar
 
     def _all(self) -> Iterable[tuple[int, dict[str, Any]]]:
-        """Number and whole sidecar of each finished shard, in any order."""
+        """Returns the number and the whole sidecar of each finished shard, in any order."""
         found: dict[int, dict[str, Any]] = {}
         for name in self._batches:
             found.update(_whole_batch(self._plan.path(name)))
@@ -160,13 +163,13 @@ class Finished:
         return [(number, sidecar) for number, sidecar in found.items() if number in self._sidecars]
 
     def _add(self, line: bytes) -> bool:
-        """Take note of a sidecar, unless it is damaged or of another plan."""
+        """Adds a sidecar unless it is damaged or belongs to another plan. Returns whether it was added."""
         sidecar = _parse(line)
         if sidecar is None or not 0 <= sidecar["shard"] < self._plan.n_shards:
             return False
         if sidecar["digest"] != self._digests[sidecar["shard"]]:
             return False
-        # Failures may be many, and are counted only.
+        # There may be very many failures, so only their counts are kept in memory.
         errors = Counter(
             f"{failure['stage']}: {_NAMES.sub('...', failure['error'])}" for failure in sidecar["failures"]
         )
@@ -179,7 +182,7 @@ class Finished:
         }
         return True
 
-    def _fold(self) -> None:
+    def _merge_singles(self) -> None:
         singles = sorted(self._singles)
         self._write_batch(json.loads(files.read_bytes(_single(self._plan, number))) for number in singles)
         for number in singles:
@@ -194,18 +197,18 @@ class Finished:
 
 @functools.lru_cache(maxsize=1024)
 def _digests(path: str) -> dict[int, str]:
-    """The digest of each shard in a batch."""
+    """Returns the digest of each shard in a batch."""
     return {number: sidecar["digest"] for number, sidecar in _whole_batch(path).items()}
 
 
 def _whole_batch(path: str) -> dict[int, dict[str, Any]]:
-    """The sidecars of a batch, by number."""
+    """Reads the sidecars of a batch, by number of their shard."""
     sidecars = filter(None, map(_parse, files.read_bytes(path).splitlines()))
     return {sidecar["shard"]: sidecar for sidecar in sidecars}
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """A sidecar, None if it is damaged."""
+    """Returns a sidecar, or None if it is damaged."""
     try:
         sidecar = json.loads(line)
         return sidecar if isinstance(sidecar, dict) and {"shard", "digest", "failures"} <= sidecar.keys() else None

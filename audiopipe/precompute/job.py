@@ -1,7 +1,7 @@
-"""A job that makes a feature set: plan it or go on with it, watch the engine that works, finish.
+"""A job that computes a feature set: it plans or resumes, watches the engine, and completes the feature set.
 
-Whatever happens in between, what is in the output folder is a plan and shards that count, and the same command goes on
-from there.
+Whenever the job is interrupted, the output folder contains a plan and finished shards. The same command resumes from
+there.
 """
 
 import contextlib
@@ -30,26 +30,26 @@ from audiopipe.storage import files, locks
 from audiopipe.transform.segments import Segments
 
 LOOK_SECONDS = 0.5
-FIRST_CLIPS = 100  # of a job say little about the others: the ratio of failures is looked at after them
-AGAIN = "Run the same command again to go on: what is done is kept."
+FIRST_CLIPS = 100  # the ratio of failures is checked from here on, because fewer clips say little about the rest
+AGAIN = "Run the same command again to resume. Finished shards are kept."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is asked for.
+    """A job that computes one feature set.
 
     Args:
-        source: The input, as in `audiopipe.inputs.scan`.
+        source: Input, as in `audiopipe.inputs.scan`.
         output: Folder of the feature set.
-        config: The feature.
-        num_shards: Number of shards; None decides by the size of the output.
-        segments: How recordings are cut into segments.
-        dtype: What features are stored as.
-        overwrite: Whether to remove a feature set that is there.
-        retry_failures: Whether to try the clips again that failed.
-        max_failure_ratio: Failures among the clips that end the job.
-        stall_timeout: Seconds without a finished shard that end the job.
-        reporter: What shows how it goes.
+        config: Config of the feature.
+        num_shards: Number of shards. None chooses it by the size of the output.
+        segments: How recordings are cut into segments. None keeps them whole.
+        dtype: Dtype in which features are stored.
+        overwrite: Whether to replace an existing feature set.
+        retry_failures: Whether to try failed clips again.
+        max_failure_ratio: The job ends if a larger ratio of the clips fails.
+        stall_timeout: The job ends after this many seconds without a finished shard.
+        reporter: Shows the progress of the job.
     """
 
     source: Any
@@ -65,7 +65,7 @@ class Job:
     reporter: Reporter = field(default_factory=Silent)
 
     def draft(self) -> contextlib.AbstractContextManager[Draft]:
-        """The plan for the input as it is now. All that can be wrong with the input is found here."""
+        """Returns a context manager for the draft of a plan. Entering it raises all errors of the input."""
         return draft(
             self.output,
             self.config,
@@ -76,19 +76,22 @@ class Job:
         )
 
     def run(self, choose: Callable[[Plan, float], Any]) -> FeatureSet:
-        """Make the feature set, or go on with it.
+        """Computes the feature set, or resumes it.
 
         Args:
-            choose: Gives the engine for a plan and the seconds of audio that are left to do.
+            choose: Function that returns the engine for a plan and the seconds of audio left to compute.
+
+        Returns:
+            The complete feature set.
 
         Raises:
             InputError: If the input is missing, empty or malformed.
-            InputChangedError: If the output was begun with another input or other settings.
+            InputChangedError: If the output was started with another input or other settings.
             FeatureSetError: If the output cannot be used, or the job fails.
         """
         self._complete()
         with contextlib.ExitStack() as stack:
-            # A new folder is only touched once the input is known to be good; one that is there is locked at once.
+            # An existing output is locked at once. A new folder is only created once the input is known to be good.
             lock = stack.enter_context(self._locked()) if files.exists(files.join(self.output, plan.FOLDER)) else None
             drafted = stack.enter_context(self.draft())
             lock = lock or stack.enter_context(self._locked())
@@ -111,42 +114,46 @@ class Job:
                 raise
 
     def _complete(self) -> FeatureSet | None:
-        """The complete feature set that is there, None if there is none; an error if the folder cannot be used."""
+        """Returns the complete feature set in the output, or None if there is none to keep.
+
+        Raises:
+            FeatureSetError: If the folder cannot be used.
+        """
         if files.exists(self.output) and not files.is_folder(self.output):
             raise FeatureSetError(f"OUTPUT must be a folder. Received: the file {self.output!r}. Choose another path.")
-        there = list(files.walk(self.output)) if files.exists(self.output) else []
-        strange = sorted(name for name in there if not is_ours(name))
-        begun = plan.exists(self.output)
-        if strange or (there and DATASET_FILE not in there and not begun and not all(map(_is_of_plan, there))):
+        present = list(files.walk(self.output)) if files.exists(self.output) else []
+        foreign = sorted(name for name in present if not is_ours(name))
+        planned = plan.exists(self.output)
+        if foreign or (present and DATASET_FILE not in present and not planned and not all(map(_is_of_plan, present))):
             raise FeatureSetError(
-                f"OUTPUT must be a new or empty folder, or hold a feature set. {self.output!r} holds "
-                f"{(strange or there)[0]!r} and {len(there) - 1} more files. Choose another folder."
+                f"OUTPUT must be a new or empty folder, or contain a feature set. Received: {self.output!r}, which "
+                f"contains {(foreign or present)[0]!r} and {len(present) - 1} more files. Choose another folder."
             )
-        if DATASET_FILE not in there:
+        if DATASET_FILE not in present:
             return None
         if self.overwrite:
             return None
-        present = FeatureSet.open(self.output)
-        present.expect(self.config)
-        if not begun:
+        complete = FeatureSet.open(self.output)
+        complete.expect(self.config)
+        if not planned:
             raise FeatureSetError(
-                f"{self.output!r} holds a complete feature set of this config, with {present.counts['clips']} clips, "
-                "but not the plan that it was made by. Read it with audiopipe.load, choose another folder, or pass "
-                "--overwrite to compute it again."
+                f"{self.output!r} contains a complete feature set of this config, with {complete.counts['clips']} "
+                "clips, but no plan to compare the input with. Read it with audiopipe.load, choose another folder, or "
+                "pass --overwrite to compute it again."
             )
-        return present
+        return complete
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[Any]:
         try:
             files.make_folder(self.output)
         except OSError as error:
-            raise FeatureSetError(f"Could not make the folder {self.output!r}: {error.strerror or error}.") from error
+            raise FeatureSetError(f"Could not create the folder {self.output!r}: {error.strerror or error}.") from error
         with locks.held(self.output) as lock:
             yield lock
 
     def _prepare(self, drafted: Draft) -> Plan:
-        """The plan to work on: the one that is there, or a new one."""
+        """Returns the plan to work on: the existing one, or a new one."""
         if plan.exists(self.output) and not self.overwrite:
             present = plan.read(self.output)
             if self.retry_failures:
@@ -160,49 +167,49 @@ class Job:
         return drafted.write()
 
     def _check_same(self, present: Plan, drafted: Draft) -> None:
-        """Raise an error unless a plan is for the same input and settings."""
+        """Raises an error unless the existing plan has the same input and settings."""
         self._check_settings(present, drafted.plan)
         difference = changed_clip(present, drafted)
         if difference:
             raise InputChangedError(
-                f"{self.output!r} was begun with another input: {difference}. Choose another folder, pass --overwrite "
-                "to start anew, or --retry-failures if only clips that failed were mended."
+                f"{self.output!r} was started with another input: {difference}. Choose another folder, pass "
+                "--overwrite to start from scratch, or --retry-failures if you only repaired clips that failed."
             )
 
     def _check_settings(self, present: Plan, now: Plan) -> None:
         if present.config.fingerprint != now.config.fingerprint:
             raise ConfigMismatchError(
-                f"{self.output!r} was begun with another config. Asked for (left, fingerprint "
+                f"{self.output!r} was started with another config. Received (left, fingerprint "
                 f"{now.config.fingerprint}) and found (right, fingerprint {present.config.fingerprint}):\n"
-                f"{now.config.diff(present.config)}\nChoose another folder, or pass --overwrite to start anew."
+                f"{now.config.diff(present.config)}\nChoose another folder, or pass --overwrite to start from scratch."
             )
-        asked = {name: (getattr(present, name), getattr(now, name)) for name in ("segments", "dtype", "schema")}
+        settings = {name: (getattr(present, name), getattr(now, name)) for name in ("segments", "dtype", "schema")}
         if self.num_shards is not None:
-            asked["num_shards"] = (present.n_shards, now.n_shards)
-        for name, (before, after) in asked.items():
+            settings["num_shards"] = (present.n_shards, now.n_shards)
+        for name, (before, after) in settings.items():
             if before != after:
                 raise InputChangedError(
-                    f"{self.output!r} was begun with other settings: {name} was {before!r} and is {after!r} now. "
-                    "Choose another folder, or pass --overwrite to start anew."
+                    f"{self.output!r} was started with other settings: {name} was {before!r} and is {after!r} now. "
+                    "Choose another folder, or pass --overwrite to start from scratch."
                 )
 
     def _retry(self, present: Plan, drafted: Draft) -> Plan:
-        """Take the shards with failures for unfinished; the plan then has their clips as they are now."""
+        """Marks shards with failures as unfinished. Returns a plan with the clips as they are now."""
         self._check_settings(present, drafted.plan)
         finished = Finished(present)
         finished.refresh()
         difference = changed_clip(present, drafted, but=finished.failed())
         if difference:
             raise InputChangedError(
-                f"Only clips that failed may differ from when {self.output!r} was begun: {difference}. Mend the input, "
-                "choose another folder, or pass --overwrite to start anew."
+                f"With --retry-failures, only clips that failed may have changed since {self.output!r} was started: "
+                f"{difference}. Restore the input, choose another folder, or pass --overwrite to start from scratch."
             )
         files.remove(files.join(self.output, DATASET_FILE))
         finished.begin_retry()
         return drafted.with_shards_of(present).write()
 
     def _work(self, choose: Callable[[Plan, float], Any], work: Plan, finished: Finished, lock: locks.Held) -> None:
-        """Let an engine write the shards that are missing, and watch it."""
+        """Runs an engine that writes the missing shards, and watches it."""
         missing = set(finished.missing())
         if not missing:
             return
@@ -212,14 +219,14 @@ class Job:
             self._watch(engine, work, finished, lock)
         except FeatureSetError as error:
             if type(error) is FeatureSetError:
-                raise FeatureSetError(f"The job stopped: {error} {AGAIN}") from error
+                raise FeatureSetError(f"The job stopped: {str(error).rstrip('.')}. {AGAIN}") from error
             raise
         finally:
             engine.stop()
             self._remove_temporaries()
 
     def _watch(self, engine: Any, work: Plan, finished: Finished, lock: locks.Held) -> None:
-        """Look how the engine gets on, until it has ended."""
+        """Watches the engine until it has ended."""
         last, shards_before = time.monotonic(), finished.done.shards
         ended = False
         while not ended:
@@ -233,8 +240,8 @@ class Job:
             if time.monotonic() - last > self.stall_timeout and not ended:
                 raise StalledError(
                     f"No shard was finished for {self.stall_timeout:g} s; {done.shards} of {work.n_shards} are done. "
-                    "A worker may hang in a file that cannot be read, or wait for a machine. Look at the runner's log "
-                    f"and at the storage of the input, or allow more with --stall-timeout. {AGAIN}"
+                    "A worker may hang while it reads a file, or the runner may be waiting for a machine. Check the "
+                    f"runner's log and the storage of the input, or increase --stall-timeout. {AGAIN}"
                 )
             if lock.lost:
                 lock.check()
@@ -246,8 +253,8 @@ class Job:
         errors = "".join(f"\n{count:6} x {error}" for error, count in finished.frequent_errors())
         raise TooManyFailuresError(
             f"{done.failures} of {done.clips} clips failed, which is more than --max-failure-ratio "
-            f"{self.max_failure_ratio:g} allows. The most frequent errors:{errors}\nMend the input and run the same "
-            f"command with --retry-failures, or allow more with --max-failure-ratio. What is done is kept."
+            f"{self.max_failure_ratio:g} allows. The most frequent errors:{errors}\nFix the input and run the same "
+            "command with --retry-failures, or increase --max-failure-ratio. Finished shards are kept."
         )
 
     def _remove_temporaries(self) -> None:
@@ -257,7 +264,7 @@ class Job:
 
 
 def facts(work: Plan) -> dict[str, Any]:
-    """What a plan says of the work that lies ahead."""
+    """Returns the facts about a plan that a reporter shows."""
     return {
         "clips": work.n_clips,
         "hours": work.seconds / 3600,
@@ -269,18 +276,18 @@ def facts(work: Plan) -> dict[str, Any]:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a file is one that a job writes, or the temporary file of one."""
+    """Returns whether a file is one that a job writes, or a temporary file of one."""
     return _final_name(name) in (DATASET_FILE, FAILURES_FILE) or bool(plan.FILES.fullmatch(_final_name(name)))
 
 
 def is_lock(name: str) -> bool:
-    """Whether a file is what a run leaves that holds the folder, or has held it."""
+    """Returns whether a file is the lock of a run: a local lock, or a lease on remote storage."""
     return name in (f"{plan.FOLDER}/lock", f"{plan.FOLDER}/lease.json")
 
 
 def clear(output: str) -> None:
-    """Remove all from the folder of a feature set but the lock of the run that does so."""
-    # dataset.json goes first: from then on nothing takes what is left for a feature set.
+    """Removes everything from the folder of a feature set except the lock of a run."""
+    # dataset.json goes first, so that nothing mistakes the remaining files for a feature set.
     files.remove(files.join(output, DATASET_FILE))
     for name in files.walk(output):
         if not is_lock(name):
@@ -288,7 +295,7 @@ def clear(output: str) -> None:
 
 
 def _final_name(name: str) -> str:
-    """The name that a temporary file would be published under, see `files.temporary_file`."""
+    """Returns the name under which a temporary file would be published, see `files.temporary_file`."""
     return re.sub(r"(^|/)\.([^/]+)\.[^./]+\.tmp$", r"\1\2", name)
 
 

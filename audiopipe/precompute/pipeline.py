@@ -1,7 +1,7 @@
-"""The Beam pipeline that computes a feature set: a `Create` and a `ParDo`, nothing that any runner would lack.
+"""The Beam pipeline that computes a feature set.
 
-One element is one shard of the output. Workers write shards and their sidecars to the output folder; only small
-summaries travel through the pipeline.
+It consists of a `Create` and a `ParDo`, which every runner supports. One element is one shard of the output. Workers
+write shards and their sidecars to the output folder. Only small summaries travel through the pipeline.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from audiopipe.precompute.finished_shards import Finished
 
 
 class ReadPlan(beam.PTransform):
-    """The shards of a plan that are not finished, the largest first: elements `(clips file, shard)`.
+    """Source of the unfinished shards of a plan, largest first, as elements `(clips file, shard)`.
 
     Args:
-        output: Folder of the feature set, which holds the plan.
+        output: Folder of the feature set, which contains the plan.
     """
 
     def __init__(self, output: str):
@@ -26,15 +26,18 @@ class ReadPlan(beam.PTransform):
         self.output = output
 
     def expand(self, pbegin):
-        """Create the elements."""
+        """Creates the elements."""
         return pbegin | "CreateShards" >> beam.Create(elements(plan.read(self.output)))
 
 
 class WriteFeatureShards(beam.PTransform):
-    """Compute and write shards: from `(clips file, shard)` to a summary of the shard's sidecar, a dict.
+    """Beam transform that computes and writes shards.
+
+    It maps an element `(clips file, shard)` to a summary of the shard's sidecar, a dict.
 
     Args:
-        config: The config of the plan. It travels to the workers, so they know its class, whichever package that is in.
+        config: Config of the plan. It travels to the workers, so that they know its class even if another package
+            defines it.
     """
 
     def __init__(self, config: Config):
@@ -42,15 +45,17 @@ class WriteFeatureShards(beam.PTransform):
         self.config = config
 
     def expand(self, pcoll):
-        """Apply the function that writes one shard per call."""
+        """Applies the function that writes one shard per call."""
         return pcoll | "WriteShard" >> beam.ParDo(_WriteShard(self.config))
 
 
 class Precompute(beam.PTransform):
-    """Write all shards of a plan. `audiopipe.precompute.completion.finish` then makes the feature set complete.
+    """Beam transform that writes all shards of a plan.
+
+    `audiopipe.precompute.completion.finish` then completes the feature set.
 
     Args:
-        output: Folder of the feature set, which holds the plan.
+        output: Folder of the feature set, which contains the plan.
     """
 
     def __init__(self, output: str):
@@ -58,12 +63,15 @@ class Precompute(beam.PTransform):
         self.output = output
 
     def expand(self, pbegin):
-        """Read the plan, write the shards."""
+        """Reads the plan and writes its shards."""
         return pbegin | ReadPlan(self.output) | WriteFeatureShards(plan.read(self.output).config)
 
 
 def elements(work: plan.Plan) -> list[tuple[str, int]]:
-    """Clips file and number of each shard that is not finished, the largest first, against a long tail."""
+    """Returns the clips file and the number of each unfinished shard.
+
+    The largest shards come first, so that workers finish at about the same time.
+    """
     finished = Finished(work)
     finished.refresh()
     missing = set(finished.missing())
@@ -74,7 +82,7 @@ def elements(work: plan.Plan) -> list[tuple[str, int]]:
 class _WriteShard(beam.DoFn):
     def __init__(self, config: Config):
         super().__init__()
-        # Its pickle refers to its class: a worker imports the class because the job does, not because a file names it.
+        # The pickle refers to the config's class: a worker imports it because the job did, not because a file names it.
         self.config = config
 
     def process(self, element: tuple[str, int]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,8 @@
-"""Which clip goes into which shard: the plan of a feature set in the making, as it stands in its folder.
+"""Plan of a feature set: the settings, and which clip goes into which shard.
 
-The folder `plan` holds `plan.json` (what is to be made), `shards.jsonl` (a line a shard) and `clips-00000.jsonl` and so
-on: first a line that says where the clips of which shard stand, then a line a clip, in the order of the input.
+The folder `plan` contains `plan.json` (the settings), `shards.jsonl` (one line per shard) and the clips files
+`clips-00000.jsonl` and so on. The first line of a clips file says which of its lines belong to which shard. Each
+further line describes one clip, in the order of the input.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ HEADER = "plan.json"
 TABLE = "shards.jsonl"
 FORMAT_VERSION = 2
 
-# The files of a feature set in the making, relative to its folder.
+# Files that a job writes before it completes the feature set, relative to the output folder.
 FILES = re.compile(
     r"features-\d{5,}-of-\d{5,}\.tfrecord|"
     r"plan/(plan\.json|shards\.jsonl|lock|lease\.json|clips-\d{5,}\.jsonl|finished-[0-9a-f]+\.jsonl|"
@@ -34,15 +35,15 @@ FILES = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shard:
-    """What is planned for one shard.
+    """Plan of one shard.
 
     Args:
-        number: Its number, from 0.
-        file: Number of the file that holds its clips.
-        clips: Clips of the input that go into it.
-        seconds: Their audio, in seconds, estimated.
-        n_bytes: Its size, estimated.
-        digest: SHA-256 over its clips and all else that decides its bytes.
+        number: Number of the shard, starting at 0.
+        file: Number of the clips file that contains its clips.
+        clips: Number of its clips.
+        seconds: Estimated length of its clips in seconds.
+        n_bytes: Estimated size in bytes.
+        digest: SHA-256 over its clips and all settings that determine its bytes.
     """
 
     number: int
@@ -55,22 +56,23 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be made.
+    """Plan of a feature set.
 
     Args:
         output: Folder of the feature set.
-        config: The feature.
-        n_clips: Clips of the input.
-        n_shards: Shards of the output.
+        config: Config of the feature.
+        n_clips: Number of clips of the input.
+        n_shards: Number of shards of the output.
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
-        set_id: What the records of the feature set have in common, 16 hexadecimal digits.
-        input_digest: SHA-256 over the clips of the input, as they were when they were listed.
-        exact: Whether the length of every clip was known, so that `seconds` is no estimate.
-        headers: Headers of audio files that the estimate was made from.
-        seconds: Audio in the input, in seconds, estimated.
-        n_bytes: Size of all shards, estimated.
-        segments: How clips are cut into segments, which become the clips of the feature set; None leaves them whole.
-        dtype: What features are stored as.
+        set_id: Id that all records of the feature set share, 16 hexadecimal digits.
+        input_digest: SHA-256 over the clips of the input, as they were listed.
+        exact: Whether the length of every clip was known.
+        headers: Number of audio file headers that the estimate is based on.
+        seconds: Length of all clips in seconds, estimated unless `exact`.
+        n_bytes: Estimated size of all shards in bytes.
+        segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
+            whole.
+        dtype: Dtype in which features are stored.
     """
 
     output: str
@@ -88,24 +90,24 @@ class Plan:
     dtype: str = "float32"
 
     def shard_name(self, shard: int) -> str:
-        """File name of a shard."""
+        """Returns the file name of a shard."""
         return shard_name(shard, self.n_shards)
 
     def path(self, *parts: str) -> str:
-        """Path of a file of the plan."""
+        """Returns the path of a file of the plan."""
         return files.join(self.output, FOLDER, *parts)
 
     def clips_file(self, file: int) -> str:
-        """Path of a file that holds the clips of some shards."""
+        """Returns the path of a clips file."""
         return self.path(f"clips-{file:05d}.jsonl")
 
     def shards(self) -> list[Shard]:
-        """What is planned for each shard, by number."""
+        """Reads the plan of each shard, in the order of the shards."""
         lines = files.read_bytes(self.path(TABLE)).splitlines()
         return [Shard(number=number, **json.loads(line)) for number, line in enumerate(lines)]
 
     def header(self) -> dict[str, Any]:
-        """What stands in `plan.json`."""
+        """Returns the content of `plan.json`."""
         facts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del facts["output"]
         return {
@@ -117,7 +119,7 @@ class Plan:
         }
 
     def settings(self) -> bytes:
-        """What decides the bytes of a shard beside its clips."""
+        """Returns all settings that determine the bytes of a shard, besides its clips, as a line of JSON."""
         facts = self.header()
         names = ("format_version", "fingerprint", "n_shards", "schema", "segments", "dtype", "set_id")
         return to_line({name: facts[name] for name in names})
@@ -125,7 +127,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The clips of one shard, as a worker reads them.
+    """Clips of one shard, as a worker reads them.
 
     Args:
         plan: The plan.
@@ -141,17 +143,17 @@ class Part:
 
 
 def shard_name(shard: int, n_shards: int) -> str:
-    """File name of one of so many shards."""
+    """Returns the file name of one of `n_shards` shards."""
     return f"features-{shard:05d}-of-{n_shards:05d}.tfrecord"
 
 
 def exists(output: str) -> bool:
-    """Whether a folder holds a plan."""
+    """Returns whether a folder contains a plan."""
     return files.exists(files.join(output, FOLDER, HEADER))
 
 
 def read(output: str) -> Plan:
-    """Read the plan of a feature set.
+    """Reads the plan of a feature set.
 
     Raises:
         CorruptFeatureSetError: If the plan was written by another version of audiopipe.
@@ -166,8 +168,8 @@ def _parse(output: str, content: bytes) -> Plan:
     fields = {field.name for field in dataclasses.fields(Plan)} - {"output"} | {"format_version", "fingerprint"}
     if config is None or config.fingerprint != header["fingerprint"] or header.keys() != fields:
         raise CorruptFeatureSetError(
-            f"The plan in {output!r} was written by another version of audiopipe. Start anew in another folder, or "
-            "with --overwrite."
+            f"The plan in {output!r} was written by another version of audiopipe. Choose another folder, or pass "
+            "--overwrite to start from scratch."
         )
     facts = {name: value for name, value in header.items() if name not in ("format_version", "fingerprint")}
     segments = Segments(**header["segments"]) if header["segments"] else None
@@ -175,10 +177,10 @@ def _parse(output: str, content: bytes) -> Plan:
 
 
 def read_part(clips_file: str, shard: int) -> Part:
-    """Read the clips of one shard.
+    """Reads the clips of one shard.
 
     Args:
-        clips_file: Path of the file of the plan that holds them.
+        clips_file: Path of the clips file that contains them.
         shard: Number of the shard.
     """
     plan = read(clips_file[: clips_file.rindex(FOLDER) - 1])
@@ -189,12 +191,12 @@ def read_part(clips_file: str, shard: int) -> Part:
 
 
 def read_clips(plan: Plan) -> Iterator[bytes]:
-    """All clips of a plan, as the lines that stand for them, in the order of the input."""
+    """Yields the clips of a plan as lines of JSON, in the order of the input."""
     last = max(shard.file for shard in plan.shards())
     for file in range(last + 1):
         yield from files.read_bytes(plan.clips_file(file)).splitlines(keepends=True)[1:]
 
 
 def to_line(value: Any) -> bytes:
-    """A value as a line of JSON."""
+    """Returns a value as a line of JSON."""
     return json.dumps(value, sort_keys=True).encode() + b"\n"

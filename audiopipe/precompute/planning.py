@@ -1,6 +1,6 @@
-"""A plan before it is written: list the input, estimate, and decide what goes into which shard.
+"""Draft of a plan: the input is listed, its size is estimated, and its clips are assigned to shards.
 
-The clips stand in a temporary file, not in memory, and nothing in the output folder is touched before `Draft.write`.
+The clips are in a temporary file, not in memory. Nothing in the output folder changes before `Draft.write`.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ class Draft:
 
     Args:
         plan: The plan.
-        clips: A file with a line for each clip.
-        counts: Clips of each shard.
-        seconds: Audio of each clip, in seconds, estimated.
-        sizes: Bytes of the records of each clip, estimated.
+        clips: File with one line per clip.
+        counts: Number of clips in each shard.
+        seconds: Estimated length of each clip in seconds.
+        sizes: Estimated size of the records of each clip in bytes.
     """
 
     plan: Plan
@@ -48,18 +48,18 @@ class Draft:
     sizes: np.ndarray
 
     def lines(self) -> Iterator[bytes]:
-        """The lines that stand for the clips."""
+        """Yields the clips as lines of JSON."""
         self.clips.seek(0)
         for line in self.clips:  # noqa: UP028 ("yield from" would close the file when the iteration ends early)
             yield line
 
     def with_shards_of(self, plan: Plan) -> "Draft":
-        """The same clips in shards like those of another plan, which has as many clips."""
+        """Returns a draft of the same clips with the shards of another plan, which has as many clips."""
         counts = np.array([shard.clips for shard in plan.shards()])
         return replace(self, plan=replace(self.plan, n_shards=plan.n_shards, set_id=plan.set_id), counts=counts)
 
     def write(self) -> Plan:
-        """Write the plan to its folder, which is made if it is not there; `plan.json` comes last."""
+        """Writes the plan to its folder and returns it. `plan.json` is written last."""
         files.make_folder(files.join(self.plan.output, FOLDER))
         table: list[Shard] = []
         starts = np.cumsum(self.counts) - self.counts
@@ -73,7 +73,7 @@ class Draft:
         return self.plan
 
     def _files(self) -> Iterator[list[tuple[int, list[bytes]]]]:
-        """For each file the shards that go into it, with their lines."""
+        """Yields the shards of each clips file, with the lines of their clips."""
         lines, held, size = self.lines(), [], 0
         for shard, count in enumerate(self.counts):
             held.append((shard, [next(lines) for _ in range(count)]))
@@ -111,19 +111,19 @@ def draft(
     segments: Segments | None = None,
     dtype: str = "float32",
 ) -> Iterator[Draft]:
-    """List the input and decide what goes where.
+    """Lists the input and assigns its clips to shards.
 
     Args:
         output: Folder of the feature set.
-        config: The feature.
-        sources: The clips.
-        num_shards: Shards of the output, at most one a clip. None means shards of a 64th of the output, of at least
+        config: Config of the feature.
+        sources: Clips of the input.
+        num_shards: Number of shards, at most one per clip. None makes each shard a 64th of the output, but at least
             1 MB and at most 128 MB.
-        segments: How clips are cut into segments; None leaves them whole.
-        dtype: What features are stored as.
+        segments: How recordings are cut into segments. None keeps them whole.
+        dtype: Dtype in which features are stored.
 
     Yields:
-        The draft, for as long as its temporary file is there.
+        The draft. Its temporary file is deleted when the context ends.
 
     Raises:
         InputError: If the input has no clips, or a metadata column has no single type.
@@ -151,7 +151,7 @@ def draft(
 
         types = metadata_types.infer(metadata())
         if count == 0:
-            raise InputError("There are no clips to plan for.")
+            raise InputError("The input must contain at least one clip. Received: no clips.")
         lengths = estimate.Lengths.of(listed, count)
         seconds = np.array(array("d", (lengths.seconds(clip) for clip in listed())))
         sizes = np.array(array("d", (estimate.record_bytes(item, config, segments, itemsize) for item in seconds)))
@@ -175,11 +175,13 @@ def draft(
 
 
 def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
-    """Clips of each shard, so that neighbours stay together, none is empty, and sizes are as equal as can be.
+    """Returns the number of clips in each shard.
+
+    Neighbouring clips stay together, no shard is empty, and the sizes of the shards are as equal as possible.
 
     Args:
         sizes: Size of each clip.
-        n_shards: Number of shards, at most one a clip.
+        n_shards: Number of shards, at most one per clip.
 
     Example:
         >>> counts_of_equal_sizes(np.array([1.0, 1.0, 1.0, 1.0, 4.0]), 2).tolist()
@@ -187,7 +189,7 @@ def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
     """
     ends = np.cumsum(np.maximum(sizes, 1e-9))
     numbers = np.arange(1, n_shards)
-    # A clip belongs to the shard that its middle falls into.
+    # A clip goes into the shard that contains its middle.
     bounds = np.searchsorted(ends - np.diff(ends, prepend=0) / 2, ends[-1] * numbers / n_shards)
     bounds = np.maximum.accumulate(np.maximum(bounds, numbers) - numbers) + numbers  # at least one clip in each
     bounds = np.minimum(bounds, len(sizes) - n_shards + numbers)
@@ -195,23 +197,26 @@ def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
 
 
 def number_of_shards(size: float) -> int:
-    """Number of shards that records of so many bytes in all are put into."""
+    """Returns the number of shards for records of `size` bytes in total."""
     shard = min(max(size / SHARDS, SMALLEST_SHARD), GREATEST_SHARD)
     return max(1, int(np.ceil(size / shard)))
 
 
 def _name(clip: Listed) -> bytes:
-    """What tells a clip from those of other inputs, but not where the input stands: equal inputs give equal bytes."""
+    """Returns bytes that identify a clip, wherever the input is stored. Copies of an input give equal bytes."""
     return to_line([clip.source.id, clip.source.path.split("/")[-2:], clip.source.row, clip.size])
 
 
 def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | None:
-    """In what the clips of a draft differ first from those of a plan, for people; None if they do not.
+    """Describes the first difference between the clips of a plan and those of a draft.
 
     Args:
         plan: The plan.
         draft: The draft.
-        but: Ids of clips that may have been written anew.
+        but: Ids of clips that may have been modified.
+
+    Returns:
+        Text for an error message, or None if the clips are the same.
     """
     if plan.input_digest == draft.plan.input_digest:
         return None
@@ -220,11 +225,11 @@ def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | N
             continue
         was, is_now = Listed.from_json(before), Listed.from_json(now)
         if was.source.id != is_now.source.id:
-            return f"where the clip {was.source.id!r} was, there is {is_now.source.id!r} now"
+            return f"the clip {is_now.source.id!r} is now in the place of {was.source.id!r}"
         if was.source != is_now.source:
-            return f"the clip {was.source.id!r} has another path or other metadata"
+            return f"the clip {was.source.id!r} has another path or other metadata now"
         if was.source.id not in but:
-            return f"the clip {was.source.id!r} was written anew ({was.size} bytes then, {is_now.size} now)"
+            return f"the clip {was.source.id!r} was modified ({was.size} bytes then, {is_now.size} now)"
     if plan.n_clips != draft.plan.n_clips:
-        return f"it had {plan.n_clips} clips then, and has {draft.plan.n_clips} now"
+        return f"it had {plan.n_clips} clips then and has {draft.plan.n_clips} now"
     return None

@@ -1,10 +1,10 @@
-"""A job on several processes of this machine, with one TensorFlow thread each.
+"""Engine that runs a job on several processes of this machine, with one TensorFlow thread each.
 
-Beam's runner hangs for ever when one of its worker processes dies, and it cannot be told to stop. So it runs in a
-process of its own, `python -m audiopipe.precompute.processes`, which can be ended at any time: its workers end with it,
-and it ends with the job.
+Beam's runner hangs forever when one of its worker processes dies, and it has no way to be stopped. It therefore runs in
+a process of its own, `python -m audiopipe.precompute.processes`, which can be killed at any time. Its workers end with
+it, and it ends with the job.
 
-The job sends that process its module search path and the pickled config. So a config class is found wherever the
+The job sends that process its module search path and the pickled config. A config class is therefore found wherever the
 program that started the job found it, and workers know the class before they read its name in the plan.
 """
 
@@ -27,16 +27,16 @@ from audiopipe.precompute import worker
 from audiopipe.precompute.plan import Plan
 
 STOP_SECONDS = 10
-CAUSE = "audiopipe: "  # begins the line of standard error that says why the process ended
+CAUSE = "audiopipe: "  # prefix of the line on standard error that says why the process ended
 _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 class Processes:
-    """Runs the pipeline on worker processes.
+    """Engine that runs the pipeline on worker processes.
 
     Args:
-        workers: Their number.
-        flags: Options of Apache Beam.
+        workers: Number of worker processes.
+        flags: Command-line flags of Apache Beam.
     """
 
     def __init__(self, workers: int, flags: list[str]):
@@ -46,10 +46,10 @@ class Processes:
         self._log: IO[bytes] | None = None
 
     def start(self, plan: Plan) -> None:
-        """Begin to write the shards of a plan that are not finished."""
+        """Starts to write the unfinished shards of a plan."""
         self._log = tempfile.TemporaryFile(prefix="audiopipe-")  # noqa: SIM115 (open for as long as the process)
         self._process = subprocess.Popen(
-            # -P: a module that lies in the working directory must not run because of its name.
+            # -P: modules in the working directory must not shadow installed ones.
             [
                 sys.executable,
                 "-P",
@@ -65,11 +65,11 @@ class Processes:
             env={**_ONE_THREAD, **os.environ},
         )
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the process is gone already: `wait` says why
+        with contextlib.suppress(BrokenPipeError):  # the process has already ended, and `wait` reports why
             _send(self._process.stdin, [_search_path(), pickle.dumps(plan.config)])
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end, at most some seconds; say whether it came.
+        """Waits until the job ends, at most `seconds`. Returns whether it has ended.
 
         Raises:
             FeatureSetError: If the job failed.
@@ -84,7 +84,7 @@ class Processes:
         return True
 
     def stop(self) -> None:
-        """End the processes; what they were writing is lost."""
+        """Ends the processes. Finished shards are kept, unfinished ones are lost."""
         if self._process is None or self._process.stdin is None:
             return
         with contextlib.suppress(BrokenPipeError):
@@ -94,7 +94,7 @@ class Processes:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        time.sleep(2 * worker.POLL_SECONDS)  # until the workers have noticed
+        time.sleep(2 * worker.POLL_SECONDS)  # until the workers have noticed and ended
 
     def _cause(self, code: int) -> str:
         assert self._log is not None
@@ -105,18 +105,18 @@ class Processes:
             return causes[-1]
         if code < 0:
             return _killed("the process that runs the pipeline", -code)
-        return f"its process ended with code {code}: {lines[-1] if lines else 'it printed nothing'}."
+        return f"its process ended with exit code {code}: {lines[-1] if lines else 'it printed nothing'}."
 
 
 def main(output: str, workers: str, *flags: str) -> None:
-    """Run the pipeline, in the process that `Processes` started."""
+    """Runs the pipeline, in the process that `Processes` started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     search_path, config = _receive(sys.stdin.buffer)
     sys.path[:] = search_path
-    os.environ["PYTHONPATH"] = os.pathsep.join(search_path)  # of the workers
+    os.environ["PYTHONPATH"] = os.pathsep.join(search_path)  # for the workers
     threading.Thread(target=_end_with_job, daemon=True).start()
     threading.excepthook = _end_with_worker
-    pickle.loads(config)  # makes its class known before the plan is read
+    pickle.loads(config)  # imports the config's class before the plan is read
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -136,14 +136,14 @@ def main(output: str, workers: str, *flags: str) -> None:
 
 
 def cause_of(error: Exception) -> str:
-    """What a worker raised, out of the error that Apache Beam makes of it."""
+    """Returns the message of a worker's error, extracted from the error that Apache Beam raises instead."""
     lines = str(error).strip().splitlines()
     last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
     return re.sub(r"^(audiopipe\.errors\.\w+|RuntimeError): ", "", last)
 
 
 def _search_path() -> list[str]:
-    """The folders that this program imports modules from, as paths that mean the same in another process."""
+    """Returns the module search path as absolute paths, which mean the same in another process."""
     return [os.path.abspath(folder) for folder in sys.path]
 
 
@@ -156,29 +156,29 @@ def _send(pipe: IO[bytes], content: Any) -> None:
 def _receive(pipe: IO[bytes]) -> Any:
     size = pipe.read(8)
     if len(size) < 8:
-        os._exit(1)  # the job is gone
+        os._exit(1)  # the job has ended
     return pickle.loads(pipe.read(struct.unpack("<Q", size)[0]))
 
 
 def _end_with_job() -> None:
-    sys.stdin.buffer.read()  # nothing more is sent: it returns when the job closes the pipe, or is gone
+    sys.stdin.buffer.read()  # returns when the job closes the pipe or ends, because nothing more is sent
     os._exit(1)
 
 
 def _end_with_worker(arguments: threading.ExceptHookArgs) -> None:
-    """The runner waits for ever for a worker that has died."""
+    """Ends this process after a worker has died, because the runner would wait for that worker forever."""
     code = re.search(r"Worker subprocess exited with return code (-?\d+)", str(arguments.exc_value))
     if code is None:
         threading.__excepthook__(arguments)
     elif int(code[1]) < 0:
         _end(1, _killed("a worker process", -int(code[1])))
     else:
-        _end(1, f"a worker process ended with code {code[1]}.")
+        _end(1, f"a worker process ended with exit code {code[1]}.")
 
 
 def _killed(what: str, number: int) -> str:
     name = signal.Signals(number).name
-    return f"{what} was killed by {name}; if nobody did that, the machine may be short of memory."
+    return f"{what} was killed by {name}. If nobody killed it on purpose, the machine may have run out of memory."
 
 
 def _end(code: int, cause: str = "") -> None:

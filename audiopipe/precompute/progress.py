@@ -1,4 +1,4 @@
-"""How a precompute job shows itself: a bar on a terminal, plain lines elsewhere, or JSON lines for programs."""
+"""Progress of a precompute job: a bar on a terminal, plain lines elsewhere, or JSON lines for programs."""
 
 import abc
 import contextlib
@@ -17,18 +17,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 INTERVAL_SECONDS = 10.0
 WINDOW_SECONDS = 60.0
-WINDOW_GAPS = 4  # a window has room for so many of the longest gaps between two shards
+WINDOW_GAPS = 4  # the window is at least this many times the longest gap between two shards
 
 
 @dataclass(frozen=True)
 class Done:
-    """What is done so far, of earlier runs as well.
+    """Progress of a job so far, including earlier runs.
 
     Args:
-        clips: Clips that are done, failures included.
-        failures: Clips that failed.
-        seconds: Audio of the clips, in seconds.
-        shards: Finished shards.
+        clips: Number of clips done, including failures.
+        failures: Number of clips that failed.
+        seconds: Seconds of audio done.
+        shards: Number of finished shards.
     """
 
     clips: int
@@ -38,51 +38,56 @@ class Done:
 
 
 class Reporter(Protocol):
-    """Shows a job. `planned` comes first, then updates, then either `finished` or `stopped`."""
+    """Interface of all reporters of progress.
+
+    A job calls `planned` first, then `update` any number of times, then either `finished` or `stopped`.
+    """
 
     def planned(
         self, *, clips: int, hours: float, bytes: int, shards: int, exact: bool, headers: int = 0, done_before: int = 0
     ) -> None:
-        """Show what is to be done.
+        """Shows the plan.
 
         Args:
-            clips: Clips of the input.
-            hours: Their audio.
-            bytes: Size of the output.
-            shards: Shards of the output.
-            exact: Whether the length of every clip is known, so that hours and bytes are no estimate.
-            headers: Headers of audio files that the estimate was made from.
-            done_before: Clips that an earlier run did and that are kept.
+            clips: Number of clips of the input.
+            hours: Hours of audio.
+            bytes: Size of the output in bytes.
+            shards: Number of shards of the output.
+            exact: Whether the length of every clip is known. If so, hours and bytes are not estimates.
+            headers: Number of audio file headers that the estimate is based on.
+            done_before: Number of clips kept from an earlier run.
         """
 
     def update(self, done: Done, total_clips: int) -> None:
-        """Show how far the job is. It may be called as often as is convenient."""
+        """Shows how far the job is. The job may call this as often as it likes."""
 
     def finished(self, facts: dict[str, Any]) -> None:
-        """Show the end. The facts are for programs: what people read is the final table of the command line.
+        """Shows that the job has finished.
+
+        The facts are for programs. People read the final table of the command line.
 
         Args:
-            facts: What `dataset.json` counts and the like, under other names than `event` and `time`.
+            facts: Facts such as the counts in `dataset.json`. The names `event` and `time` are reserved.
         """
 
     def stopped(self, reason: str) -> None:
-        """Show why the job ends early."""
+        """Shows why the job ended early."""
 
 
 class Silent:
-    """Shows nothing."""
+    """Reporter that shows nothing."""
 
     def planned(self, **facts: Any) -> None:
-        """Show nothing."""
+        """Does nothing."""
 
     def update(self, done: Done, total_clips: int) -> None:
-        """Show nothing."""
+        """Does nothing."""
 
     def finished(self, facts: dict[str, Any]) -> None:
-        """Show nothing."""
+        """Does nothing."""
 
     def stopped(self, reason: str) -> None:
-        """Show nothing."""
+        """Does nothing."""
 
 
 def reporter(
@@ -92,13 +97,13 @@ def reporter(
     interval: float = INTERVAL_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Reporter:
-    """What shows a job.
+    """Returns the reporter for a console or, with `log_json`, for programs.
 
     Args:
-        console: Where people read, usually standard error. It gets a bar if it is a terminal, else plain lines.
-        log_json: Whether to print a JSON object an event to standard output instead.
-        interval: Plain lines and JSON objects of progress are at least this many seconds apart.
-        clock: Seconds from any start.
+        console: Console that people read, usually standard error. A terminal gets a bar, anything else plain lines.
+        log_json: Whether to print one JSON object per event to standard output instead.
+        interval: Minimum time in seconds between two updates in plain lines or JSON.
+        clock: Function that returns the time in seconds since any start.
     """
     if log_json:
         return _JsonLines(clock, interval)
@@ -108,14 +113,15 @@ def reporter(
 
 
 class Speed:
-    """Clips per second of this run, and the time that is left.
+    """Clips per second of this run, and the time left.
 
-    Shards finish in steps, so what is done between two steps is taken to grow evenly. The rate is that of the last
-    minute, or longer where shards take longer: the start of the workers leaves it as soon as it is that old.
+    Shards finish in steps, so progress between two steps is interpolated linearly. The rate is the average over the
+    last minute, or over a longer window if shards take longer. The start of the workers therefore lowers the rate only
+    until it is older than the window.
 
     Args:
-        done_before: Clips that an earlier run did; None takes those of the first `add`.
-        clock: Seconds from any start.
+        done_before: Number of clips that an earlier run did. None takes the number of the first `add`.
+        clock: Function that returns the time in seconds since any start.
 
     Example:
         >>> now = iter([0.0, 10.0, 10.0])
@@ -133,7 +139,7 @@ class Speed:
             self._steps.append((self._started, done_before))
 
     def add(self, clips: int) -> None:
-        """Note how many clips are done now."""
+        """Records how many clips are done now."""
         now = self._clock()
         if not self._steps:
             self._steps.append((self._started, clips))
@@ -143,17 +149,17 @@ class Speed:
                 self._steps.popleft()
 
     def rate(self) -> float | None:
-        """Clips per second; None before the first were done."""
+        """Returns the clips per second, or None before the first clips are done."""
         if len(self._steps) < 2:
             return None
         last, clips = self._steps[-1]
-        # Work goes on between two shards; a wait that is longer than any before lowers the rate.
+        # Workers are busy between two shards, so only a wait longer than any before lowers the rate.
         end = max(last, self._clock() - self._longest_gap())
         first = max(self._steps[0][0], end - self._window())
         return (clips - self._at(first)) / (end - first) if end > first else None
 
     def seconds_left(self, clips_left: int) -> float | None:
-        """Time that so many clips take; None if that is not known."""
+        """Returns the time in seconds that the remaining clips take, or None if it is not known."""
         if clips_left <= 0:
             return 0.0
         rate = self.rate()
@@ -167,7 +173,7 @@ class Speed:
         return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
 
     def _at(self, moment: float) -> float:
-        """Clips that were done at a moment, between steps by a straight line."""
+        """Returns the number of clips done at a moment, interpolated linearly between steps."""
         for (before, clips), (after, more) in itertools.pairwise(self._steps):
             if moment <= after:
                 return clips + (more - clips) * (moment - before) / (after - before) if after > before else more
@@ -175,7 +181,7 @@ class Speed:
 
 
 class _Base(abc.ABC):
-    """Measures the speed, and shows progress at most once an interval and always at the end."""
+    """Base class of reporters. It measures the speed and shows progress at most once per interval and at the end."""
 
     def __init__(self, clock: Callable[[], float], interval: float):
         self._clock = clock
@@ -255,7 +261,7 @@ class _Lines(_Base):
         self._print(", ".join([*parts, *_pace(rate, seconds_left)]))
 
     def _show_end(self, event: str, facts: dict[str, Any]) -> None:
-        """Nothing: people read the command line's final table, or its error."""
+        """Shows nothing, because people read the final table or the error of the command line."""
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -269,7 +275,7 @@ class _Bar(_Lines):
         self._task = self._bar.add_task("clips", total=None, facts="")
 
     def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
-        self._bar.start()  # with the first update, so that an error before the work starts stands alone
+        self._bar.start()  # only now, so that an error before the work starts is shown without a bar
         facts = ", ".join([_audio(done), _failures(done), *_pace(rate, seconds_left)])
         self._bar.update(self._task, completed=done.clips, total=total_clips, facts=facts)
 
@@ -279,7 +285,7 @@ class _Bar(_Lines):
 
 
 def _plan_line(facts: dict[str, Any]) -> str:
-    """What is planned, for people."""
+    """Formats the facts about a plan, for people."""
     amount = f"{duration(3600 * facts['hours'])} of audio, {size(facts['bytes'])} in {_count(facts['shards'], 'shard')}"
     line = f"planned: {_count(facts['clips'], 'clip')}, {amount}"
     if not facts["exact"]:
@@ -307,7 +313,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time, for people.
+    """Formats a time in seconds, for people.
 
     Example:
         >>> duration(42), duration(750), duration(11880)
@@ -319,7 +325,7 @@ def duration(seconds: float) -> str:
 
 
 def size(n_bytes: float) -> str:
-    """A number of bytes, for people.
+    """Formats a number of bytes, for people.
 
     Example:
         >>> size(999), size(25_600_000), size(3e15)
@@ -335,7 +341,7 @@ def size(n_bytes: float) -> str:
 
 
 def _strict(value: Any) -> Any:
-    """A value as strict JSON has it: without NaN and infinities, and numbers of NumPy as plain ones."""
+    """Converts a value for strict JSON. NaN and infinities become None, and NumPy numbers become plain ones."""
     if isinstance(value, dict):
         return {str(name): _strict(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Records of a shard that are kept when only the clips that failed are tried again."""
+"""Records that a shard keeps when only its failed clips are tried again."""
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
@@ -14,14 +14,14 @@ from audiopipe.transform.segments import parse_id
 
 
 class KeptRecords:
-    """The records of the clips of a shard that did not fail, in their order.
+    """Records of the clips of a shard that did not fail, in the order of the shard.
 
     Args:
-        path: Local path of the shard, None where there is nothing to keep.
-        failed: Ids of the clips of the input that failed, in whole or in part.
-        segmented: Whether the shard holds segments of recordings.
-        samples: Samples that each record was computed from.
-        max_error: Greatest error of their storage.
+        path: Local path of the shard. None if there is nothing to keep.
+        failed: Ids of the input clips that failed, in whole or in part.
+        segmented: Whether the shard contains segments of recordings.
+        samples: Number of samples that each record was computed from.
+        max_error: Largest difference between a stored value and the computed one.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class KeptRecords:
         self.max_error = max_error
         self._failed = failed
         self._segmented = segmented
-        self._there = path is not None
+        self._has_shard = path is not None
         read = () if path is None else tf.data.TFRecordDataset(path).as_numpy_iterator()
         self._records = zip(read, samples, strict=True)
         self._next: tuple[bytes, int] | None = None
@@ -43,7 +43,10 @@ class KeptRecords:
     @classmethod
     @contextlib.contextmanager
     def of_shard(cls, part: Part) -> Iterator["KeptRecords"]:
-        """What can be kept of a shard: nothing, unless its failures are tried again and it is there undamaged."""
+        """Opens the records that a shard can keep.
+
+        There are none unless the failures of the shard are tried again and its file is undamaged.
+        """
         before = finished_shards.previous(part.plan, part.shard)
         path = files.join(part.plan.output, part.plan.shard_name(part.shard))
         if before is None or not files.exists(path) or sha256(path) != before["sha256"]:
@@ -56,13 +59,13 @@ class KeptRecords:
             yield cls(local, failed, part.plan.segments is not None, before["samples"], before["max_error"])
 
     def has(self, clip_id: str) -> bool:
-        """Whether the records of a clip are kept."""
-        return self._there and clip_id not in self._failed
+        """Returns whether the records of a clip are kept."""
+        return self._has_shard and clip_id not in self._failed
 
     def take(self, clip_id: str) -> Iterator[tuple[bytes, int]]:
-        """The records of a clip, with the samples that each was computed from.
+        """Yields the records of a clip, each with the number of samples that it was computed from.
 
-        Clips must be asked for in the order of the shard.
+        Clips must be requested in the order of the shard.
         """
         found = False
         for record, samples in self._remaining():

@@ -1,4 +1,4 @@
-"""Compute the features of one shard, and write it."""
+"""Writer of one shard: it reads the clips, computes their features and stores them."""
 
 import contextlib
 import functools
@@ -25,14 +25,14 @@ from audiopipe.transform.transform import Transform
 
 
 def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
-    """Read, transform and write the clips of one shard, then its sidecar; nothing at all if the shard is finished.
+    """Computes and writes one shard and then its sidecar. Does nothing if the shard is finished.
 
-    A clip that fails becomes a line among the failures; the others are not touched by it. The shard is written to a
-    temporary file of this attempt and published whole, so that attempts which run at once, or one after the other,
-    or are killed, never leave anything but a whole shard with the same bytes.
+    A clip that fails is added to the failures and does not affect other clips. Each attempt writes to a temporary file
+    of its own and publishes it whole. Attempts that run at the same time, are repeated or are killed therefore never
+    leave a partial shard, and all of them write the same bytes.
 
     Args:
-        clips_file: Path of the file of the plan that holds the shard's clips.
+        clips_file: Path of the clips file that contains the shard's clips.
         shard: Number of the shard.
 
     Returns:
@@ -79,10 +79,13 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[None]:
-    """Say which file could not be written, and why.
+    """Turns errors of a block that writes a file into an error that names the file.
+
+    Args:
+        path: Path of the file.
 
     Raises:
-        OutputError: In place of an error of the system or of TensorFlow.
+        OutputError: If the block raises an error of the operating system or of TensorFlow.
     """
     try:
         yield
@@ -92,7 +95,7 @@ def writing(path: str) -> Iterator[None]:
 
 
 class _Recording:
-    """The blocks of a recording, with what was read of it and how long that took."""
+    """Iterable over the blocks of a recording. It counts the samples and measures how long reading takes."""
 
     def __init__(self, clip: Listed, transform: Transform):
         self._clip = clip
@@ -106,8 +109,8 @@ class _Recording:
         difference = listings.changed(self._clip)
         if difference is not None:
             raise AudioError(
-                f"{self._clip.source.path!r} is not what was listed: the file {difference}. Keep the input as it is "
-                "while a job runs, then run it with --retry-failures.",
+                f"{self._clip.source.path!r} has changed since it was listed: the file {difference}. Do not change the "
+                "input while a job runs. Run it again with --retry-failures.",
                 stage="read",
             )
         for block in self._transform.read_blocks(self._clip.source.open()):
@@ -119,7 +122,7 @@ class _Recording:
 
 
 class _Writer:
-    """Writes the records of one shard, and counts."""
+    """Writer of the records of one shard. It collects the facts for the sidecar."""
 
     def __init__(self, part: Part, file: tf.io.TFRecordWriter, kept: KeptRecords):
         self._plan = part.plan
@@ -127,14 +130,14 @@ class _Writer:
         self._file = file
         self._kept = kept
         self._transform = _transform(part.plan.config)
-        self.samples: list[int] = []  # of each record
+        self.samples: list[int] = []  # number of samples behind each record
         self.frames = 0
         self.max_error = kept.max_error
         self.seconds_spent = {"read": 0.0, "feature": 0.0, "record": 0.0}
         self.failures: list[dict[str, Any]] = []
 
     def add(self, clip: Listed) -> None:
-        """Write the record of a clip, or those of its segments."""
+        """Writes the record of a clip, or the records of its segments."""
         if self._kept.has(clip.source.id):
             for record, n_samples in self._kept.take(clip.source.id):
                 moved, frames = records.moved(record, (self._shard, len(self.samples)))
@@ -167,7 +170,7 @@ class _Writer:
             place,
             self._plan.set_id,
         )
-        del feature  # of a long recording it is as great as all else together
+        del feature  # for a long recording, it takes as much memory as everything else together
         n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
         self._write(record, frames, n_samples)
         self.max_error = max(self.max_error, error)
@@ -182,7 +185,7 @@ class _Writer:
 
     @contextlib.contextmanager
     def _failing(self, clip: Source, recording: _Recording) -> Iterator[None]:
-        """Make whatever a damaged file provokes this clip's failure and no other's."""
+        """Records any error as a failure of this clip alone, because a damaged file can cause any exception."""
         try:
             yield
         except OutputError:
@@ -196,11 +199,11 @@ class _Writer:
 
 @functools.cache
 def _machine() -> dict[str, Any]:
-    """What is recorded about the machine, looked up once a process: on many cores Linux tells much, and slowly."""
+    """Returns facts about the machine, once per process: they are slow to read on Linux with many cores."""
     return machine_facts.machine()
 
 
 @functools.lru_cache(maxsize=4)
 def _transform(config: Config) -> Transform:
-    """One compiled transform a process, whatever the number of shards."""
+    """Returns the transform of a config, compiled once per process for all shards."""
     return Transform(config)

@@ -1,7 +1,7 @@
 """A worker process of a job on one machine: `python -m audiopipe.precompute.worker`.
 
-It is Apache Beam's worker, which ends as soon as the process that started it is gone, however that went: Beam's own
-would go on with its shard.
+It runs Apache Beam's worker, but ends as soon as the process that started it has ended for any reason. Beam's own
+worker would continue with its shard.
 """
 
 import os
@@ -14,8 +14,8 @@ POLL_SECONDS = 0.2
 
 
 def main() -> None:
-    """Run until the job is done."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the job itself says when to end
+    """Runs until the job is done."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, but the job decides when to end
     threading.Thread(target=_follow, args=[os.getppid()], daemon=True).start()
     from apache_beam.runners.worker import sdk_worker_main
 

@@ -1,7 +1,7 @@
-"""A guard for processes that are forked after TensorFlow has run: its next operation there would wait for ever.
+"""Guard against computing in a process that was forked after TensorFlow had run.
 
-TensorFlow's threads do not live on in a fork, and what they would do is waited for. A fork alone harms nobody, so a
-process is only marked when it is forked; what computes with TensorFlow asks `check` first.
+TensorFlow's threads do not exist in a fork, so its next operation there would wait for them forever. A fork that does
+not compute is harmless. A forked process is therefore only marked, and code that computes calls `check` first.
 """
 
 import os
@@ -13,7 +13,7 @@ _parent_that_computed: int | None = None
 
 
 def tensorflow_has_run() -> bool:
-    """Whether TensorFlow has computed anything in this process, and so has threads that a fork would not have.
+    """Returns whether TensorFlow has computed anything in this process, and so has threads that a fork would lack.
 
     Example:
         >>> tensorflow_has_run() in (True, False)
@@ -24,14 +24,14 @@ def tensorflow_has_run() -> bool:
 
 
 def check() -> None:
-    """Refuse to compute where TensorFlow would wait for ever.
+    """Raises an error if TensorFlow would hang in this process.
 
     Raises:
-        ForkError: If this process, or one that it comes from, was forked after TensorFlow had run.
+        ForkError: If this process, or one of its ancestors, was forked after TensorFlow had run.
     """
     if _parent_that_computed is not None:
         raise ForkError(
-            f"A process that is forked after TensorFlow has run cannot compute features: it would wait for ever. "
+            f"A process that is forked after TensorFlow has run cannot compute features: it would wait forever. "
             f"Received: process {os.getpid()}, forked from {_parent_that_computed}. Use audiopipe.hf.map(dataset, "
             "transform, num_proc=...) or `with audiopipe.hf.spawned(): dataset.map(...)`; give a torch DataLoader "
             "multiprocessing_context='forkserver'; or start the processes before TensorFlow runs."

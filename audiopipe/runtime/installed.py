@@ -1,8 +1,8 @@
-"""Entry points of installed distributions, and of nothing else.
+"""Entry points of installed distributions only.
 
-`importlib.metadata` finds distributions in every folder of `sys.path`, which may hold the working directory or a folder
-of downloaded data. Only the folders that package managers install to count here, so a file that lies beside data never
-decides which code runs.
+`importlib.metadata` finds distributions in every folder of `sys.path`, which may include the working directory or a
+folder of downloaded data. This module searches only the folders that package managers install to, so a file beside data
+never decides which code runs.
 """
 
 import importlib.metadata
@@ -21,13 +21,13 @@ from audiopipe.errors import ForeignCodeError
 
 
 def entry_points(group: str) -> list[EntryPoint]:
-    """Return the entry points of a group that installed distributions declare.
+    """Returns the entry points of a group that installed distributions declare.
 
     Args:
         group: Name of the group, for example `"audiopipe.configs"`.
 
     Returns:
-        The entry points. Where a distribution is installed twice, the one that comes first on `sys.path` counts.
+        The entry points. If a distribution is installed twice, the first one on `sys.path` counts.
 
     Example:
         >>> [entry_point.value for entry_point in entry_points("console_scripts") if entry_point.name == "audiopipe"]
@@ -45,14 +45,14 @@ def entry_points(group: str) -> list[EntryPoint]:
 
 
 def load(entry_point: EntryPoint) -> Any:
-    """Import the module of an entry point and return the object that it names.
+    """Imports the module of an entry point and returns the object that it names.
 
     Args:
         entry_point: An entry point that `entry_points` returned.
 
     Raises:
-        ForeignCodeError: If Python would import the module from a folder that nothing is installed to.
-        Exception: Whatever the import raises.
+        ForeignCodeError: If Python would import the module from a folder that package managers do not install to.
+        Exception: Any error that the import raises.
     """
     top = entry_point.module.partition(".")[0]
     spec = importlib.util.find_spec(top)
@@ -73,7 +73,7 @@ def load(entry_point: EntryPoint) -> Any:
 
 
 def install_folders() -> list[str]:
-    """Return the folders of `sys.path` that package managers install to, in its order."""
+    """Returns the folders of `sys.path` that package managers install to, in the order of `sys.path`."""
     folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
     if site.ENABLE_USER_SITE:
         folders.add(site.getusersitepackages())
@@ -82,7 +82,7 @@ def install_folders() -> list[str]:
 
 
 def _editable_folder(distribution: Distribution | None) -> list[str]:
-    """The project folder of a distribution that was installed with `pip install --editable`, else nothing."""
+    """Returns the project folder of a distribution installed with `pip install --editable`, or an empty list."""
     text = None if distribution is None else distribution.read_text("direct_url.json")
     try:
         origin = json.loads(text or "{}")

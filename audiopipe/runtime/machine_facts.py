@@ -1,4 +1,4 @@
-"""What decides about float32 bits besides the config: versions, the CPU, and TensorFlow's settings."""
+"""Facts about a machine that affect float32 bits: library versions, the CPU, and TensorFlow's settings."""
 
 import importlib.metadata
 import os
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# What TensorFlow and oneDNN choose their kernels by: each rounds in its own way, or adds in another order.
+# TensorFlow and oneDNN choose their kernels by these. Each kernel rounds in its own way, or adds in another order.
 INSTRUCTION_SETS = (
     *("sse4_1", "avx", "avx2", "fma", "avx_vnni", "avx_vnni_int8", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
     *("avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16"),
@@ -17,15 +17,15 @@ UNKNOWN = "unknown"
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Returns the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine() -> dict[str, Any]:
-    """What is recorded about the machine that computes features.
+    """Returns the facts that are recorded about the machine that computes features.
 
     Returns:
-        `versions`, `cpu_family`, `instruction_sets`, whether `onednn` is on, and `onednn_max_isa`.
+        A dict with `versions`, `cpu_family`, `instruction_sets`, `onednn` and `onednn_max_isa`.
     """
     return {
         "versions": versions(),
@@ -37,7 +37,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of audiopipe and of the libraries that compute a feature."""
+    """Returns the versions of audiopipe, of Python, and of the libraries that compute a feature."""
     import keras
     import numpy
     import soundfile
@@ -57,16 +57,16 @@ def versions() -> dict[str, str]:
 
 
 def cpu_family() -> str:
-    """The CPU's architecture, vendor and family, for example `"x86_64 GenuineIntel 6"`."""
+    """Returns the architecture, vendor and family of the CPU, for example `"x86_64 GenuineIntel 6"`."""
     facts = _cpuinfo()
     known = [facts[name] for name in ("vendor_id", "cpu family") if name in facts]
     return " ".join([platform.machine(), *known])
 
 
 def instruction_sets() -> str:
-    """Those of the CPU's vector instruction sets that kernels are chosen by, for example `"sse4_1 avx avx2 fma"`.
+    """Returns the vector instruction sets of the CPU that affect bits, for example `"sse4_1 avx avx2 fma"`.
 
-    Where the system has no `/proc/cpuinfo`, what it calls its processor, or `"unknown"`.
+    On a system without `/proc/cpuinfo`, returns the name of its processor, or `"unknown"`.
     """
     facts = _cpuinfo()
     flags = facts.get("flags", facts.get("Features", "")).split()
@@ -75,7 +75,7 @@ def instruction_sets() -> str:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """What Linux says of the first processor; nothing elsewhere."""
+    """Returns the facts that Linux reports about the first processor, or an empty dict on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -89,33 +89,33 @@ def _cpuinfo() -> dict[str, str]:
 
 
 def onednn_enabled() -> bool:
-    """Whether TensorFlow's oneDNN operations are on (the default); float32 results differ between on and off.
+    """Returns whether TensorFlow's oneDNN operations are on, which is the default and changes float32 results.
 
-    TensorFlow is asked where it is imported. What it would do stands in an environment variable.
+    Asks TensorFlow if it has been imported. Otherwise reads the environment variable that TensorFlow would read.
     """
     if "tensorflow" in sys.modules:
         try:
             from tensorflow.python.util import _pywrap_util_port
         except ImportError:
-            pass  # it is no public module, and another release may have another
+            pass  # the module is not public, and other releases may lack it
         else:
             return bool(_pywrap_util_port.IsMklEnabled())
     return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")
 
 
 def onednn_max_isa() -> str:
-    """What `ONEDNN_MAX_CPU_ISA` or `DNNL_MAX_CPU_ISA` holds oneDNN to, for example `"AVX2"`; `"ALL"` without them."""
+    """Returns the limit that `ONEDNN_MAX_CPU_ISA` or `DNNL_MAX_CPU_ISA` sets, for example `"AVX2"`, or `"ALL"`."""
     return (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "ALL").upper()
 
 
 def differences(machines: list[dict[str, Any]]) -> str:
-    """In which of the facts that change bits other machines differ from this one, and why that matters.
+    """Describes how other machines differ from this one in the facts that change bits.
 
     Args:
-        machines: What `machine` returned there.
+        machines: The results of `machine` on the other machines.
 
     Returns:
-        A sentence, or an empty string where nothing differs.
+        A description, or an empty string if nothing differs.
 
     Example:
         >>> differences([machine()])
@@ -134,9 +134,9 @@ def differences(machines: list[dict[str, Any]]) -> str:
 
 
 def _deciding(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts that change bits, by the name that people know them by; those that were not recorded are left out."""
+    """Returns the facts that change bits under readable names. Facts that were not recorded are left out."""
     named = {"TensorFlow": "tensorflow", "libsndfile": "libsndfile", "soxr": "soxr"}
     deciding = {name: facts["versions"].get(key) for name, key in named.items()}
     named = {"CPU": "cpu_family", "instruction sets": "instruction_sets"}
-    named |= {"oneDNN": "onednn", "oneDNN's greatest instruction set": "onednn_max_isa"}
+    named |= {"oneDNN": "onednn", "oneDNN's maximum instruction set": "onednn_max_isa"}
     return deciding | {name: facts[key] for name, key in named.items() if key in facts}

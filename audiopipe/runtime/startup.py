@@ -1,4 +1,4 @@
-"""Import heavy libraries without the notes that they print while they start."""
+"""Import of heavy libraries without the notes that they print."""
 
 import contextlib
 import logging
@@ -8,16 +8,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# What TensorFlow prints at every start: notes of level I, what goes on from them, and the line that introduces them.
+# TensorFlow prints these at every start: notes of level I, their second lines, and the line that introduces them.
 _NOTE = re.compile(rb"I\d{4} |To enable the following instructions|WARNING: All log messages before absl::Init")
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what is printed to standard error while libraries are imported, then pass on all but the notes.
+    """Drops the notes that libraries print to standard error inside a `with` block.
 
-    The libraries are written in C++ in part, so this works on the file descriptor. Warnings that Python libraries log
-    at import are dropped as well; errors are not.
+    All other lines are printed after the block. The libraries are partly written in C++, so this redirects the file
+    descriptor. Warnings that Python libraries log are dropped too, but errors are not.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()

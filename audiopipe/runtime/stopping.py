@@ -1,18 +1,18 @@
-"""Jobs of this process that are to stop: what writes a shard looks here after each clip."""
+"""Requests to stop jobs of this process. The code that writes a shard checks them after each clip."""
 
 _stopped: set[str] = set()
 
 
 def stop(output: str) -> None:
-    """Make the shards of a folder that this process is writing end after their current clip, unfinished."""
+    """Stops this process from writing shards to a folder after the current clip. The shards stay unfinished."""
     _stopped.add(output)
 
 
 def allow(output: str) -> None:
-    """Take back `stop`."""
+    """Cancels `stop`."""
     _stopped.discard(output)
 
 
 def is_stopped(output: str) -> bool:
-    """Whether nothing more is to be written to a folder."""
+    """Returns whether writing to a folder has to stop."""
     return output in _stopped

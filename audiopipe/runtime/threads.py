@@ -1,4 +1,4 @@
-"""Several rows at once, in the threads of one process."""
+"""Map over several values at once, in the threads of one process."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,23 +11,22 @@ from audiopipe.runtime import machine_facts
 Value = TypeVar("Value")
 Result = TypeVar("Result")
 
-MOST_THREADS = 8  # Python's own part of a row, about a tenth, is done one at a time
+MOST_THREADS = 8  # about a tenth of the work per row holds Python's lock, so more threads would not help
 
 
 def map_in_order(function: Callable[[Value], Result], values: Iterable[Value]) -> list[Result]:
-    """What a function makes of each value, in their order.
+    """Applies a function to each value and returns the results in order.
 
-    libsndfile, soxr and TensorFlow do their work without Python's lock, so there is a thread for each processor, or as
-    many as TensorFlow is held to with `tf.config.threading.set_intra_op_parallelism_threads`. The threads end with the
-    call: none is left to be lost in a fork.
+    libsndfile, soxr and TensorFlow release Python's lock, so there is one thread per processor, or the number set with
+    `tf.config.threading.set_intra_op_parallelism_threads`. The threads end with the call, so a later fork loses none.
 
     Args:
-        function: What to compute.
-        values: What to compute it of.
+        function: The function to apply.
+        values: The values.
 
     Raises:
-        Exception: What the function raised, for the first value for which it did so. Values behind that one are left,
-            unless a thread has begun with them.
+        Exception: The error that the function raised for the first value that failed. Later values are skipped unless
+            a thread has already started on them.
 
     Example:
         >>> map_in_order(abs, [-3, 2, -1])

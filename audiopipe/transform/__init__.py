@@ -1,4 +1,4 @@
-"""The one path from samples to features."""
+"""The single path from samples to features."""
 
 import lazy_loader
 

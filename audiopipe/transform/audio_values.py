@@ -1,6 +1,6 @@
-"""Rows and batches of Hugging Face `datasets`: how to tell them from other mappings, and what audio they hold.
+"""Recognition and reading of audio values in rows of Hugging Face `datasets`.
 
-Everything is recognised by its form, so that `datasets` and torchcodec need not be installed.
+Values are recognised by their form, so `datasets` and torchcodec need not be installed.
 """
 
 import operator
@@ -17,28 +17,28 @@ from audiopipe.transform import waveforms
 
 
 def path_of(value: Any) -> str | None:
-    """The path that an audio value of a row names, for errors."""
+    """Returns the path of an audio value for error messages, or None if it has none."""
     value = getattr(value, "_hf_encoded", value)
     path = value.get("path") if isinstance(value, Mapping) else value
     return str(path) if isinstance(path, (str, os.PathLike)) else None
 
 
 def is_encoded(value: Any) -> bool:
-    """Whether this is audio as a row of `datasets` holds it: not numbers, but a form that says what they mean."""
+    """Returns whether a value is audio in a form of `datasets`: a dict, path, bytes or decoder, not plain numbers."""
     if isinstance(value, Mapping):
         return "bytes" in value or "path" in value or "array" in value
     return isinstance(value, (str, bytes, os.PathLike)) or _is_decoder(value)
 
 
 def is_batch_of_encoded(value: Any) -> bool:
-    """Whether this is a list of audio values, of which some may be missing."""
+    """Returns whether a value is a list of audio values, some of which may be None."""
     is_list = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object)
     present = [item for item in value if item is not None] if is_list else []
     return bool(present) and all(map(is_encoded, present))
 
 
 def is_ready(value: Any, sample_rate: int) -> bool:
-    """Whether this is samples at a rate, so that to read it takes no time."""
+    """Returns whether a value holds samples at `sample_rate`, which need no decoding or resampling."""
     if isinstance(value, Mapping):
         encoded = value.get("bytes") is not None or value.get("path") is not None
         return not encoded and value.get("sampling_rate") == sample_rate
@@ -46,7 +46,7 @@ def is_ready(value: Any, sample_rate: int) -> bool:
 
 
 def read(value: Any, config: Config, *, strict: bool = False) -> np.ndarray:
-    """Read one clip from an audio value of a row, see `read_blocks`.
+    """Reads one clip from an audio value of a row. See `read_blocks` for the arguments and errors.
 
     Returns:
         float32 `[time, channels]` at the config's sample rate.
@@ -55,21 +55,21 @@ def read(value: Any, config: Config, *, strict: bool = False) -> np.ndarray:
 
 
 def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator[np.ndarray]:
-    """Read one clip from an audio value of a row, in blocks.
+    """Reads one clip from an audio value of a row, in blocks.
 
     Args:
-        value: A dict with `bytes` or `path`, a dict with `array` (`[time]`, or `[channels, time]` as `datasets` has it)
-            and `sampling_rate`, a decoder object, a path, the bytes of an audio file, an open binary file, or an array
+        value: A dict with `bytes` or `path`, a dict with `sampling_rate` and `array` (`[time]`, or `[channels, time]`
+            as in `datasets`), a decoder object, a path, the bytes of an audio file, an open binary file, or an array
             of samples (`[time]` or `[time, channels]`) at the config's rate.
-        config: The config that names sample rate, channels and resampler.
-        strict: Whether samples that something else decoded are refused.
+        config: The config, which sets sample rate, channels and resampler.
+        strict: Whether to refuse samples that were not decoded by audiopipe.
 
     Yields:
         float32 `[time, channels]` at the config's sample rate: consecutive blocks of the clip, at least one.
 
     Raises:
-        AudioError: If it cannot be read, when the iteration comes to what is wrong.
-        ArgumentError: If it has none of these forms, or holds samples alone and `strict` is set.
+        AudioError: If the audio cannot be read. It is raised when the iteration reaches the fault.
+        ArgumentError: If the value has none of these forms, or `strict` is set and it holds only decoded samples.
     """
     arguments: dict[str, Any] = {
         "sample_rate": config.sample_rate,
@@ -78,7 +78,7 @@ def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator
     }
     value = _as_stored(value)
     if isinstance(value, Mapping) and value.get("bytes") is not None:
-        # The stored bytes first: they are what every door decodes, with one decoder.
+        # The stored bytes come first, because every door decodes them, with the same decoder.
         try:
             yield from audio.read_blocks(value["bytes"], **arguments)
         except AudioError as error:
@@ -95,16 +95,16 @@ def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator
         raise AudioError("The row holds no audio. Filter such rows out before the map.", stage="read")
     if strict:
         raise ArgumentError(
-            f"strict=True takes audio that audiopipe decodes itself. Received: {type(value).__name__} with samples "
-            "that are decoded already, and neither bytes nor a path. Give the column its files or their bytes, or use "
+            f"strict=True requires audio that audiopipe decodes itself. Received: {type(value).__name__} with samples "
+            "that are already decoded, and neither bytes nor a path. Store files or their bytes in the column, or use "
             "Transform(..., strict=False)."
         )
     yield from audio.convert_blocks([_decoded(value, config.sample_rate)], **arguments)
 
 
 def _as_stored(value: Any) -> Any:
-    """An audio value without what a decoder or a format has put around it."""
-    encoded = getattr(value, "_hf_encoded", None)  # a decoder object of `datasets` keeps what it would decode
+    """Unwraps an audio value from a decoder object or from the types of a format."""
+    encoded = getattr(value, "_hf_encoded", None)  # a decoder object of `datasets` keeps the encoded audio here
     if isinstance(encoded, Mapping) and (encoded.get("bytes") is not None or encoded.get("path") is not None):
         value = encoded
     if isinstance(value, Mapping):
@@ -116,7 +116,7 @@ def _as_stored(value: Any) -> Any:
 
 
 def _without_format(value: Any) -> Any:
-    """A text or bytes that a format made a scalar array or tensor of, as it was; anything else as it is."""
+    """Returns the text or bytes that a format wrapped in a scalar array or tensor. Other values stay unchanged."""
     if getattr(value, "shape", None) == () and getattr(value, "dtype", None) is not None:
         value = value.numpy() if hasattr(value, "numpy") else value
         return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
@@ -124,13 +124,13 @@ def _without_format(value: Any) -> Any:
 
 
 def _decoded(value: Any, sample_rate: int) -> tuple[np.ndarray, int]:
-    """The samples `[time, channels]` of a value that holds nothing else, and their rate."""
+    """Returns the samples `[time, channels]` of a value that holds only decoded samples, and their rate."""
     if _is_decoder(value):
         try:
             made = value.get_all_samples()
         except (RuntimeError, ValueError, OSError) as error:
             raise AudioError(f"{type(value).__name__} could not decode the row's audio: {error}", "decode") from error
-        return waveforms.samples(np.asarray(made.data)).T, int(made.sample_rate)  # torchcodec has the channels first
+        return waveforms.samples(np.asarray(made.data)).T, int(made.sample_rate)  # torchcodec returns channels first
     if isinstance(value, Mapping):
         try:
             rate = operator.index(value["sampling_rate"])
@@ -138,8 +138,8 @@ def _decoded(value: Any, sample_rate: int) -> tuple[np.ndarray, int]:
             rate = 0
         if rate < 1:
             raise ArgumentError(
-                "A dict with an array must say its rate. Received: sampling_rate="
-                f"{value.get('sampling_rate')!r}. Add the key 'sampling_rate', in hertz."
+                "A dict with an array must have the key 'sampling_rate', an integer in hertz. Received: sampling_rate="
+                f"{value.get('sampling_rate')!r}. Add the rate of the samples."
             )
         return _time_first(waveforms.samples(value["array"])), rate
     clip = waveforms.samples(value)
@@ -152,10 +152,10 @@ def _decoded(value: Any, sample_rate: int) -> tuple[np.ndarray, int]:
 
 
 def _time_first(clip: np.ndarray) -> np.ndarray:
-    """`[time, channels]` of an array that `datasets` decoded, which has the channels first."""
+    """Returns an array of `datasets`, which normally has the channels first, as `[time, channels]`."""
     return clip if clip.shape[1] <= MAX_CHANNELS < clip.shape[0] or clip.shape[1] == 1 else clip.T
 
 
 def _is_decoder(value: Any) -> bool:
-    """Whether this is an audio decoder of torchcodec, which decodes on demand."""
+    """Returns whether a value is an audio decoder of torchcodec, which decodes on demand."""
     return hasattr(value, "get_all_samples")

@@ -1,7 +1,7 @@
-"""A stream of samples, cut anew: into segments, or into pieces that hold whole frames.
+"""Functions that cut a stream of samples into segments, or into pieces that hold whole frames.
 
-A stream is an iterator of consecutive blocks, float32 `[time, channels]`, of any lengths. No more of it is held than
-one piece and one block.
+A stream is an iterator of consecutive blocks, float32 `[time, channels]`, of any lengths. At most one piece and one
+block are in memory at once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,19 +13,19 @@ from audiopipe.signal.framing import Framing
 
 
 def cut(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndarray]:
-    """Cut a stream into pieces that begin every `hop` samples, until one reaches the end.
+    """Cuts a stream into pieces that begin every `hop` samples, until one reaches the end.
 
     Args:
         blocks: The stream.
-        length: Samples of a piece.
-        hop: Samples between the starts of neighbouring pieces. Pieces overlap, or leave samples out, where it is not
-            `length`.
+        length: Number of samples per piece.
+        hop: Number of samples between the starts of neighbouring pieces. Pieces overlap if it is less than `length`,
+            and samples are left out if it is more.
 
     Yields:
-        float32 `[length, channels]`; the last one may be shorter.
+        float32 `[length, channels]`. The last piece may be shorter.
 
     Raises:
-        ArgumentError: If a length or a hop is less than one sample: the pieces would never end.
+        ArgumentError: If `length` or `hop` is less than one sample.
 
     Example:
         >>> [piece[:, 0].tolist() for piece in cut([np.arange(7.0)[:, None]], length=4, hop=2)]
@@ -33,9 +33,9 @@ def cut(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndar
     """
     checks.integer("length", length, minimum=1)
     checks.integer("hop", hop, minimum=1)
-    held: list[np.ndarray] = []  # what has come of the next piece
+    held: list[np.ndarray] = []  # blocks of the next piece
     size = skipped = 0
-    told = 0  # samples at the beginning of what is held that a piece had already
+    repeated = 0  # samples at the start of `held` that the previous piece contained
     for block in blocks:
         dropped = min(skipped, len(block))
         skipped -= dropped
@@ -48,23 +48,23 @@ def cut(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndar
             yield whole[:length]
             skipped = max(0, hop - len(whole))
             whole = whole[hop:]
-            told = max(0, length - hop)
-        held, size = [whole.copy()], len(whole)  # a copy, that the rest of a long array need not stay
-    if size > told:
+            repeated = max(0, length - hop)
+        held, size = [whole.copy()], len(whole)  # a view would keep the whole array in memory
+    if size > repeated:
         yield np.concatenate(held)
 
 
 def whole_frames(blocks: Iterable[np.ndarray], framing: Framing, frames: int) -> Iterator[np.ndarray]:
-    """Cut a stream into pieces that hold whole frames and all the samples of these, with the zeros of padding.
+    """Cuts a padded stream into pieces that hold all samples of whole frames.
 
     Args:
-        blocks: The stream, of at least one block.
-        framing: How the waveform is cut into frames.
-        frames: Frames of a piece.
+        blocks: The stream, with at least one block and without padding.
+        framing: The framing of the waveform, which also sets the zeros that are padded.
+        frames: Number of frames per piece.
 
     Yields:
-        float32 `[(frames - 1) * hop_length + win_length, channels]`; the last one may hold fewer
-        frames, but at least one, and samples that no frame needs.
+        float32 `[(frames - 1) * hop_length + win_length, channels]`. The last piece may have fewer frames, but at least
+        one, and may end with samples that belong to no frame.
 
     Example:
         >>> framing = Framing.resolve(n_fft=4, hop_length=2, pad_begin=True)
@@ -77,7 +77,7 @@ def whole_frames(blocks: Iterable[np.ndarray], framing: Framing, frames: int) ->
 
 
 def _padded(blocks: Iterable[np.ndarray], framing: Framing) -> Iterator[np.ndarray]:
-    """The stream between the zeros that its framing puts around it."""
+    """Yields the stream, with the zeros that its framing adds before and after it."""
     n_samples, begun = 0, False
     for block in blocks:
         if not begun:

@@ -1,7 +1,7 @@
-"""What a transform was called with.
+"""Classification of the inputs of a transform.
 
-`classify` looks at an input once and returns one of five types: a clip, a padded batch, an element of `tf.data`, a row
-of `datasets`, or a batch of rows. Nothing behind it asks again.
+`classify` inspects an input once and returns one of five types: a clip, a padded batch, an element of `tf.data`, a row
+of `datasets`, or a batch of rows. Later code relies on the type and does not inspect the input again.
 """
 
 import os
@@ -23,7 +23,7 @@ class Clip:
 
     Args:
         samples: float32 tensor `[time, channels]`.
-        as_numpy: Whether the feature is returned as a NumPy array.
+        as_numpy: Whether to return the feature as a NumPy array.
     """
 
     samples: tf.Tensor
@@ -32,12 +32,12 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class PaddedBatch:
-    """Clips of one batch.
+    """Batch of padded clips.
 
     Args:
         samples: float32 tensor `[batch, time, channels]`.
-        lengths: Number of samples of each clip, `[batch]`, not checked yet. None if every sample counts.
-        as_numpy: Whether the features are returned as a NumPy array.
+        lengths: Number of samples of each clip, `[batch]`, not validated yet. None if there is no padding.
+        as_numpy: Whether to return the features as a NumPy array.
     """
 
     samples: tf.Tensor
@@ -47,11 +47,11 @@ class PaddedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A mapping that holds a waveform, as the elements of a `tf.data.Dataset` do.
+    """Mapping with a waveform, like an element of a `tf.data.Dataset`.
 
     Args:
         waveform: The waveform.
-        others: The other entries.
+        others: The other entries of the mapping.
     """
 
     waveform: Clip | PaddedBatch
@@ -60,10 +60,10 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of `datasets`.
+    """Row of `datasets`.
 
     Args:
-        value: Its audio, in any form that `audio_values.read_blocks` takes.
+        value: The audio of the row, in any form that `audio_values.read_blocks` takes.
     """
 
     value: Any
@@ -71,11 +71,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RowBatch:
-    """A batch of rows of `datasets`.
+    """Batch of rows of `datasets`.
 
     Args:
         values: The audio of each row.
-        writable: Whether the caller may change the features in place. `datasets` copies them into a table.
+        writable: Whether to return arrays that the caller can change. `datasets` itself copies them into a table.
     """
 
     values: Any
@@ -85,17 +85,17 @@ class RowBatch:
 def classify(
     value: Any, lengths: Any, config: Config, audio_key: str, feature_key: str
 ) -> Clip | PaddedBatch | Element | Row | RowBatch:
-    """Find out what a transform was called with.
+    """Determines which of the five types an input has.
 
     Args:
         value: A waveform or a mapping.
         lengths: Number of samples of each clip of a batch, or None.
         config: The config of the feature.
         audio_key: Key of the audio in a mapping.
-        feature_key: Key that the feature will have in a mapping.
+        feature_key: Key of the feature in the result for a mapping.
 
     Raises:
-        ArgumentError: If the input has none of the forms, or its form is ambiguous.
+        ArgumentError: If the input has none of the five forms, or its form is ambiguous.
     """
     if isinstance(value, Mapping):
         return _of_mapping(value, config, audio_key, feature_key)
@@ -103,12 +103,12 @@ def classify(
 
 
 def classify_waveform(waveform: Any, lengths: Any, config: Config) -> Clip | PaddedBatch:
-    """Tell a clip from a batch; arguments and errors are those of `classify`."""
+    """Determines whether a waveform is a clip or a batch. See `classify` for the arguments and errors."""
     as_numpy = not tf.is_tensor(waveform)
     if as_numpy:
         if isinstance(waveform, (str, bytes, os.PathLike)) or hasattr(waveform, "read"):
             raise ArgumentError(
-                f"A transform is called with samples. Received: {type(waveform).__name__}. Read a file first: "
+                f"A transform must be called with samples. Received: {type(waveform).__name__}. Read a file first: "
                 f"transform(transform.read(path))."
             )
         waveform = waveforms.numbers(waveform)
@@ -124,8 +124,8 @@ def _of_mapping(
 ) -> Element | Row | RowBatch:
     if audio_key not in mapping:
         raise ArgumentError(
-            f"There is no {audio_key!r} in the element. Received the keys: {', '.join(map(str, mapping))}. Name "
-            "the key that holds the audio: Transform(..., audio=...)."
+            f"The element must have the key {audio_key!r}. Received the keys: {', '.join(map(str, mapping))}. Name the "
+            "key that holds the audio: Transform(..., audio=...)."
         )
     rows = _lazy_rows(mapping, audio_key)
     if rows is not None:
@@ -139,10 +139,10 @@ def _of_mapping(
 
 
 def _lazy_rows(mapping: Mapping[str, Any], audio_key: str) -> Row | RowBatch | None:
-    """The audio of a lazy row or batch of `datasets`; None for any other mapping."""
+    """Returns the audio of a lazy row or batch of `datasets`, or None for any other mapping."""
     if "datasets" not in sys.modules:
         return None
-    from audiopipe.hf import lazy_rows  # what is known of these classes belongs to the door
+    from audiopipe.hf import lazy_rows  # knowledge of these classes belongs to the door
 
     if lazy_rows.is_batch(mapping):
         return RowBatch(lazy_rows.stored_audio(mapping, audio_key), writable=False)
@@ -156,16 +156,16 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
     value = value if tf.is_tensor(value) else waveforms.numbers(value)
     if not waveforms.is_symbolic(value) and value.ndim != 1:
         raise ArgumentError(
-            f"Numbers of rank {value.ndim} in a mapping outside of a tf.data map could be a clip with channels or "
-            f"a batch of clips. Received: {audio_key!r} of shape {tuple(value.shape)}. For a datasets.Dataset use "
-            f"audiopipe.hf.map(dataset, transform), which knows; else call the transform on the array itself."
+            f"Numbers in a mapping must have rank 1 outside of a tf.data map: rank {value.ndim} could be a clip with "
+            f"channels or a batch of clips. Received: {audio_key!r} of shape {tuple(value.shape)}. For a "
+            "datasets.Dataset use audiopipe.hf.map(dataset, transform), otherwise call the transform on the array."
         )
     others = {key: entry for key, entry in mapping.items() if key != audio_key}
     taken = sorted({feature_key, "n_frames"} & others.keys())
     if taken:
         raise ArgumentError(
             f"The element must not have entries with the names that the transform adds. Received: {', '.join(taken)}. "
-            f"Drop them, or give the feature another name: Transform(..., feature=...)."
+            f"Remove them, or give the feature another name: Transform(..., feature=...)."
         )
     is_batch = value.shape is not None and len(value.shape) == 3
     if is_batch and "n_channels" in mapping:
@@ -174,12 +174,12 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
 
 
 def _with_equal_channels(batch: tf.Tensor, n_channels: tf.Tensor) -> tf.Tensor:
-    """The batch, with a check in the graph that padding has not added channels."""
+    """Adds a check to the graph that padding has not added channels to a batch."""
     fits = tf.debugging.assert_equal(
         tf.cast(n_channels, tf.int32),
         tf.shape(batch)[2],
-        "All clips of a batch must have as many channels. Set channels in the config, or put clips with equal channels "
-        "into one batch.",
+        "All clips of a batch must have the same number of channels. Set channels in the config, or batch only clips "
+        "with equal numbers of channels.",
     )
     with tf.control_dependencies([fits]):
         return tf.identity(batch)

@@ -1,4 +1,4 @@
-"""A config compiled: the graphs that compute its feature."""
+"""TensorFlow graphs that compute the feature of a config."""
 
 import dataclasses
 import functools
@@ -14,14 +14,14 @@ from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
 from audiopipe.transform import block_cutting, waveforms
 
-GROUP = 8  # clips that one call computes: starting a graph takes as long as a second of sound
-AT_ONCE = 2  # of them: each keeps the results of its operations in memory
+GROUP = 8  # clips per call of a graph, as starting it takes as long as computing one second of audio
+AT_ONCE = 2  # clips of a group that are computed concurrently, as each keeps its intermediate results in memory
 
-BLOCK_VALUES = 1 << 20  # windowed samples of a channel in a block of frames: little enough for a processor's cache
+BLOCK_VALUES = 1 << 20  # windowed samples per channel in a block of frames, so that they fit a processor's cache
 
 
 class Kernel:
-    """The graphs of one config. Each is traced once and serves clips of every length.
+    """Graphs of one config. Each is traced once and computes clips of every length.
 
     Args:
         config: The feature.
@@ -29,28 +29,30 @@ class Kernel:
 
     def __init__(self, config: Config):
         self.config = config
-        with tf.init_scope():  # not inside the graph of a tf.data map that happens to come first
+        with tf.init_scope():  # the first use may be inside the graph of a tf.data map
             self.layer = config.layer()
         clip = tf.TensorSpec([None, None], tf.float32)
         batch = tf.TensorSpec([None, None, None], tf.float32)
-        # Partial objects, because TensorFlow would take the traces of one method of many kernels for retracing.
+        # With bound methods, TensorFlow would warn about retracing, as many kernels share one method.
         lengths = tf.TensorSpec([None], tf.int32)
         self._of_clip = tf.function(functools.partial(self._clip), input_signature=[clip])
         self.batch = tf.function(functools.partial(self._batch), input_signature=[batch, lengths])
 
     @functools.cached_property
     def clip(self) -> tf.types.experimental.ConcreteFunction:
-        """The feature of one clip, float32 `[time, channels]`.
+        """Traced function that computes the feature of one clip, float32 `[time, channels]`.
 
-        The traced function itself, as a `tf.function` looks for it at every call, which takes a tenth of a millisecond.
+        It is faster than the `tf.function`, which takes a tenth of a millisecond per call to look it up.
         """
         return self._of_clip.get_concrete_function()
 
     def clips(self, clips: Sequence[np.ndarray]) -> list[tf.Tensor]:
-        """The features of some clips of any lengths, with the bits of `clip`, which takes nearly twice as long.
+        """Computes the features of several clips of any lengths.
+
+        The bits are those of `clip`, which takes nearly twice as long.
 
         Args:
-            clips: At most `GROUP`, float32 `[time, channels]`, each with the config's channels if it names some.
+            clips: At most `GROUP` clips, float32 `[time, channels]`, with the config's number of channels if it is set.
         """
         if len(clips) < 2:
             return [self.clip(clip) for clip in clips]
@@ -58,14 +60,14 @@ class Kernel:
         return self._of_group(*clips, *[nothing] * (GROUP - len(clips)))[: len(clips)]
 
     def whole(self, batch: tf.Tensor) -> tf.Tensor | None:
-        """The features of clips without padding, as operations of the graph that is being traced.
+        """Computes the features of clips without padding in the graph that is being traced.
 
         Args:
             batch: float32 `[batch, time, channels]`.
 
         Returns:
-            The features with the bits of `batch`, or None where that is as good: where the graph does not know the
-            shape, and where channels are to be mixed.
+            The features with the bits of `self.batch`. None if there is nothing to gain over `self.batch`: in eager
+            mode, if the shape is not fully known, or if channels have to be mixed.
         """
         if tf.executing_eagerly() or not batch.shape.is_fully_defined() or 0 in batch.shape:
             return None
@@ -77,7 +79,7 @@ class Kernel:
 
     @functools.cached_property
     def _of_group(self) -> tf.types.experimental.ConcreteFunction:
-        """The features of `GROUP` clips. One waits for the one that is `AT_ONCE` before it."""
+        """Traced function that computes the features of `GROUP` clips, at most `AT_ONCE` of them concurrently."""
         signature = [tf.TensorSpec([None, self.config.channels], tf.float32)]
         feature = tf.function(functools.partial(self._clip), input_signature=signature)
 
@@ -91,9 +93,9 @@ class Kernel:
         return tf.function(compute, input_signature=signature * GROUP, autograph=False).get_concrete_function()
 
     def stream(self, blocks: Iterable[np.ndarray]) -> tf.Tensor:
-        """The feature of one clip that comes in blocks, with the bits of `clip`.
+        """Computes the feature of one clip that comes in blocks, with the bits of `clip`.
 
-        Samples are held a block at a time where the config has a `framing`, and joined where it has none.
+        Holds one block of samples at a time if the config has a `framing`. Joins all blocks if it has none.
 
         Args:
             blocks: Consecutive blocks of a clip, float32 `[time, channels]`, which together have at least one frame.
@@ -111,17 +113,17 @@ class Kernel:
 
     @functools.cached_property
     def _head_and_tail(self) -> tuple[list[AudioLayer], list[AudioLayer]]:
-        """The layers that work on blocks of frames, and those that work on the whole clip after them."""
+        """The layers that can compute blocks of frames, and the layers after them, which need the whole clip."""
         if self.config.framing is None:
             return [], []
-        # The padding stands in the blocks already.
+        # The blocks already contain the padding.
         layers = dataclasses.replace(self.config, pad_begin=False, pad_end=False).layer().layers  # type: ignore[call-arg]
         head = list(itertools.takewhile(lambda layer: getattr(layer, "frame_local", False), layers))
         return head, layers[len(head) :]
 
     @functools.cached_property
     def _head(self) -> tf.types.experimental.PolymorphicFunction:
-        """From the samples of some frames to what the first layers make of them."""
+        """Function from the samples of some frames to the output of the head layers."""
         head, _ = self._head_and_tail
 
         def compute(samples: tf.Tensor) -> tf.Tensor:
@@ -131,14 +133,14 @@ class Kernel:
 
     @functools.cached_property
     def _tail(self) -> tf.types.experimental.PolymorphicFunction:
-        """From that of all frames to the feature."""
+        """Function from the output of the head layers for all frames to the feature."""
         _, tail = self._head_and_tail
         dtype = self._head.get_concrete_function().structured_outputs.dtype
         signature = [tf.TensorSpec([None, None, None], dtype)]
         return tf.function(functools.partial(_through, tail), input_signature=signature)
 
     def _waveform(self, clip: tf.Tensor) -> tf.Tensor:
-        """The clip `[time, channels]` as the layers take it: with the config's channels, in the config's layout."""
+        """Converts a clip `[time, channels]` to the channels and the layout of the config."""
         required = self.config.channels
         found = tf.shape(clip)[1]
         tf.debugging.assert_less_equal(found, MAX_CHANNELS, waveforms.TOO_MANY_CHANNELS)
@@ -146,17 +148,17 @@ class Kernel:
             clip = ops.mix_down(clip)
         elif required is not None:
             fits = tf.debugging.assert_equal(found, required, f"The config requires {required} channels.")
-            with tf.control_dependencies([fits]):  # else ensure_shape may be first to fail, and says less
+            with tf.control_dependencies([fits]):  # ensure_shape could fail first, with a less helpful message
                 clip = tf.ensure_shape(clip, [None, required])
         return tf.transpose(clip) if self.config.input_data_format == "channels_first" else clip
 
     def _clip(self, clip: tf.Tensor) -> tf.Tensor:
-        """The feature of one clip `[time, channels]`: `[frames, bins, channels]`."""
+        """Computes the feature `[frames, bins, channels]` of one clip `[time, channels]`."""
         feature = self.layer(self._waveform(clip)[None])[0]
         return tf.ensure_shape(feature, self.config.feature_shape(None, self.config.channels))
 
     def _batch(self, batch: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """The features of padded clips `[batch, time, channels]`, each computed from its own samples alone."""
+        """Computes the features of padded clips `[batch, time, channels]`, each from its own samples alone."""
         samples = tf.shape(batch)[1]
         tf.debugging.assert_equal(tf.shape(lengths)[0], tf.shape(batch)[0], "There must be one length for each clip.")
         tf.debugging.assert_non_negative(lengths, "lengths must be at least 0.")
@@ -174,10 +176,10 @@ class Kernel:
 
 
 def _gathered(blocks: Iterable[np.ndarray], axis: int) -> np.ndarray:
-    """Blocks joined along an axis, in little more memory than the result takes.
+    """Joins blocks along an axis, in little more memory than the result takes.
 
-    Many small blocks that are kept until all are there would leave the heap full of holes. An array that grows in place
-    is moved by the operating system and not copied once it is large.
+    Keeping many small blocks until the end would fragment the heap. An array that grows in place is not copied once it
+    is large, because the operating system remaps its pages.
     """
     joined, size = np.empty(0, np.float32), 0
     for block in blocks:
@@ -193,7 +195,7 @@ def _gathered(blocks: Iterable[np.ndarray], axis: int) -> np.ndarray:
 
 
 def _through(layers: list[AudioLayer], values: tf.Tensor) -> tf.Tensor:
-    """What layers make of one clip."""
+    """Applies layers to one clip without a batch axis."""
     values = values[None]
     for layer in layers:
         values = layer(values)

@@ -1,4 +1,7 @@
-"""The features of rows: read in threads, computed some at a time, long recordings in blocks."""
+"""Computation of the features of rows.
+
+Rows are read in threads and computed in groups. Long recordings are computed in blocks.
+"""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +22,7 @@ LONG_SECONDS = 60  # longer clips are computed in blocks
 
 @dataclass(frozen=True, slots=True)
 class WholeClip:
-    """A clip that is in memory and has at least one frame.
+    """Clip that is in memory and has at least one frame.
 
     Args:
         samples: float32 `[time, channels]`.
@@ -30,7 +33,7 @@ class WholeClip:
 
 @dataclass(frozen=True, slots=True)
 class LongClip:
-    """A clip that was too long to hold, and so was computed block by block.
+    """Feature of a clip that was too long to hold in memory and was computed in blocks.
 
     Args:
         feature: float32 `[frames, bins, channels]`.
@@ -40,7 +43,7 @@ class LongClip:
 
 
 def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip | LongClip:
-    """Collect a clip, or compute its feature on the way if it is a long one.
+    """Joins the blocks of a clip, or computes its feature block by block if it is long.
 
     Args:
         blocks: Consecutive blocks of one clip, float32 `[time, channels]`.
@@ -71,12 +74,12 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
 def compute(
     values: Iterable[Any], kernel: Kernel, read_blocks: Callable[[Any], Iterator[np.ndarray]]
 ) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
-    """Compute the features of rows; see `Transform.rows`.
+    """Computes the features of rows. See `Transform.rows`.
 
     Args:
         values: The audio of each row.
         kernel: The kernel of the feature.
-        read_blocks: Reads the audio of a row as consecutive blocks, float32 `[time, channels]`.
+        read_blocks: Function that reads the audio of a row as consecutive blocks, float32 `[time, channels]`.
     """
     remaining = iter(values)
 
@@ -90,7 +93,7 @@ def compute(
             return error
 
     while group := list(itertools.islice(remaining, GROUP)):
-        # Where nothing has to be decoded, threads would take longer to start than to work.
+        # If nothing has to be decoded, starting threads takes longer than reading.
         ready = all(audio_values.is_ready(value, kernel.config.sample_rate) for value in group)
         begun = list(map(begin, group)) if ready else threads.map_in_order(begin, group)
         features = iter(kernel.clips([clip.samples for clip in begun if isinstance(clip, WholeClip)]))
@@ -104,7 +107,7 @@ def compute(
 
 
 def _as_row(feature: np.ndarray, config: Config) -> tuple[np.ndarray, int]:
-    """The feature as a row holds it, without the axis of a single channel, and its number of frames."""
+    """Returns the feature without the axis of a single channel, as in a row, and its number of frames."""
     channels_last = config.output_data_format == "channels_last"
     n_frames = feature.shape[0 if channels_last else 1]
     if config.feature_channels == 1:

@@ -1,4 +1,4 @@
-"""Recordings cut into segments, each of which is a clip of its own."""
+"""Segmentation of recordings: each segment is a clip of its own."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator
@@ -13,22 +13,23 @@ from audiopipe.inputs import Source
 from audiopipe.transform import block_cutting
 
 LAST = ("drop", "pad", "keep")
-START = "start"  # the metadata column that says where a segment begins, in seconds
+START = "start"  # metadata column with the start of a segment in seconds
 SEPARATOR = "#"
 MAX_SAMPLES = 2**31 - 1  # of a segment: lengths reach TensorFlow as int32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """How recordings are cut into segments, after they have been resampled whole.
+    """Settings for cutting recordings into segments.
 
-    Segments begin every `hop` seconds, rounded to samples, until one reaches the end of the recording.
+    A recording is cut after it has been resampled as a whole. Segments begin every `hop` seconds, rounded to samples,
+    until one reaches the end of the recording.
 
     Args:
         seconds: Length of a segment.
         hop: Seconds between the starts of neighbouring segments. None means `seconds`.
-        last: What becomes of a last segment that is not complete: `"drop"` leaves it out, `"pad"` fills it up with
-            zeros, `"keep"` takes it as it is, unless it is shorter than one frame.
+        last: What to do with an incomplete last segment. `"drop"` leaves it out, `"pad"` fills it up with zeros, and
+            `"keep"` keeps it as it is, unless it is shorter than one frame.
 
     Raises:
         ArgumentError: If a value is out of range.
@@ -49,14 +50,14 @@ class Segments:
         object.__setattr__(self, "last", checks.choice("last", self.last, LAST))
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON has them: `Segments(**settings)` makes them again."""
+        """Returns the settings as a dict for JSON. `Segments(**settings)` restores them."""
         return dataclasses.asdict(self)
 
     def sizes(self, config: Any) -> tuple[int, int]:
-        """Samples of a segment, and between the starts of two, at a config's sample rate.
+        """Returns the length of a segment and the hop in samples, at the sample rate of a config.
 
         Raises:
-            ArgumentError: If a segment has no frame, or one of the two is less than one sample or too long.
+            ArgumentError: If a segment has no frame, or if the length or the hop is less than one sample or too long.
         """
         length = _samples("seconds", self.seconds, config.sample_rate)
         hop = _samples("hop", self.hop, config.sample_rate)
@@ -68,7 +69,7 @@ class Segments:
         return length, hop
 
     def schema(self, types: dict[str, str]) -> dict[str, str]:
-        """The types of the segments' metadata columns: those of the recordings, and `start`.
+        """Returns the types of the metadata columns of segments: those of the recordings, and `start`.
 
         Raises:
             InputError: If the recordings have a column of that name.
@@ -76,27 +77,27 @@ class Segments:
         if START in types:
             raise InputError(
                 f"Segments get a metadata column {START!r}, so the input cannot have one. Received the columns: "
-                f"{', '.join(types)}. Rename it."
+                f"{', '.join(types)}. Rename the column."
             )
         return dict(sorted({**types, START: "float"}.items()))
 
     def clips(
         self, recording: Source, blocks: Iterable[np.ndarray], config: Any, only: Collection[int] | None = None
     ) -> Iterator[tuple[Source, np.ndarray]]:
-        """Cut a recording.
+        """Cuts a recording into segments.
 
         Args:
             recording: The recording.
-            blocks: Its samples, consecutive blocks `[time, channels]` at the config's sample rate.
+            blocks: Samples of the recording, consecutive blocks `[time, channels]` at the config's sample rate.
             config: The config of the feature.
-            only: Numbers of the segments that are wanted; nothing beyond the last of them is read. None means all.
+            only: Numbers of the wanted segments. Blocks after the last of them are not read. None means all segments.
 
         Yields:
-            Each segment with its samples. Its id is the recording's with `#` and the segment's number, and its
-            metadata has `start`, in seconds.
+            Each segment with its samples. Its id is that of the recording, followed by `#` and the number of the
+            segment. Its metadata has `start`, in seconds.
 
         Raises:
-            AudioError: If the recording has no segment, or not the last of those that are wanted.
+            AudioError: If the recording has no segment, or lacks the last of the wanted segments.
         """
         length, hop = self.sizes(config)
         needed = 0 if only is None else max(only)
@@ -117,14 +118,14 @@ class Segments:
         if number < needed:
             raise AudioError(
                 f"{recording.id!r} has no segment {needed}. Received: {number + 1} segments of {length} samples at "
-                f"{config.sample_rate} Hz, and {n_samples} samples in the last stretch. Use shorter segments, a longer "
-                "recording, or 'pad' for the last one.",
+                f"{config.sample_rate} Hz, and {n_samples} samples in the last piece. Use shorter segments, a longer "
+                "recording, or last='pad'.",
                 stage="feature",
             )
 
 
 def _samples(name: str, seconds: float | None, sample_rate: int) -> int:
-    """Samples of a length or a hop in seconds, checked."""
+    """Converts a length or a hop in seconds to samples, and checks its range."""
     exact = (seconds or 0.0) * sample_rate
     if exact > MAX_SAMPLES or round(exact) < 1:
         raise ArgumentError(
@@ -135,7 +136,7 @@ def _samples(name: str, seconds: float | None, sample_rate: int) -> int:
 
 
 def parse_id(clip_id: str) -> tuple[str, int]:
-    """The recording's id and the segment's number, from the id of a segment.
+    """Splits the id of a segment into the id of its recording and its number.
 
     Example:
         >>> parse_id("meeting#2.wav#00012")

@@ -1,4 +1,4 @@
-"""Transform: the one path from samples to features."""
+"""Compiled config that computes features from samples."""
 
 import os
 import threading
@@ -18,17 +18,17 @@ from audiopipe.transform.row_features import LongClip
 
 
 class Transform:
-    """A config compiled: computes the same feature with the same bits wherever it is called.
+    """Compiled config that computes the same feature with the same bits wherever it is called.
 
-    Give it to `tf.data.Dataset.map`, to `datasets.Dataset.map`, or call it. One graph serves clips of every length,
-    and a batch is computed clip by clip, so that a result depends on its own clip alone.
+    Pass it to `tf.data.Dataset.map` or `datasets.Dataset.map`, or call it. One graph computes clips of every length. A
+    batch is computed clip by clip, so each result depends only on its own clip.
 
     Args:
         config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
         audio: Key of the audio in elements and rows that are mappings.
         feature: Key of the feature in the result.
-        strict: Whether rows that hold samples which something else decoded are refused. Only where audiopipe decodes
-            the stored bytes itself do the bits agree with the other doors.
+        strict: Whether to refuse rows with samples that were not decoded by audiopipe. The bits agree with the other
+            doors only if audiopipe decodes the stored bytes itself.
 
     Example:
         >>> mel = Transform("speech-mel-80")
@@ -55,39 +55,40 @@ class Transform:
         self._compiled: Kernel | None = None
 
     def __call__(self, audio: Any, *rest: Any, lengths: Any = None, sample_rate: int | None = None) -> Any:
-        """Compute the feature.
+        """Computes the feature of a clip, a batch, an element or a row.
 
         Args:
             audio: One clip, `[time]` or `[time, channels]`; a batch of padded clips, always `[batch, time, channels]`;
-                a mapping with such an entry, as `tf.data` has it; or a row or batch of rows of `datasets`. Floating
-                point, full scale 1.0, at the config's sample rate.
-            *rest: The rest of a tuple element; it is passed through.
-            lengths: True number of samples of each clip of a batch, int `[batch]`. What lies beyond does not exist.
-                In a mapping the entry `n_samples` takes its place.
-            sample_rate: The samples' rate in hertz, if you want it checked. A rate other than the config's is refused.
+                a mapping with such an entry, like an element of `tf.data`; or a row or batch of rows of `datasets`.
+                Samples are floating point, with full scale 1.0, at the config's sample rate.
+            *rest: The other items of a tuple element, which are passed through.
+            lengths: Number of samples of each clip of a batch, int `[batch]`. Samples beyond it are ignored. In a
+                mapping, the entry `n_samples` is used instead.
+            sample_rate: Sample rate of `audio` in hertz, to be checked against that of the config. Optional.
 
         Returns:
-            For a clip float32 `[frames, bins, channels]`, for a batch `[batch, frames, bins, channels]` with zeros
-            beyond a clip's frames (with `channels_first` in the config, `[channels, frames, bins]`). A NumPy array for
-            NumPy input, a tensor for a tensor. For a tuple element a tuple. For a mapping its other entries with the
-            feature and `n_frames`; for rows of `datasets` the feature and `n_frames` alone, and without a channel
-            axis where the feature has one channel.
+            float32 `[frames, bins, channels]` for a clip, and `[batch, frames, bins, channels]` for a batch, with zeros
+            beyond the frames of each clip. If the config says `channels_first`, channels come before frames. NumPy
+            input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A mapping gives its
+            other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`, and
+            the feature lacks the channel axis if it has one channel.
 
         Raises:
-            ArgumentError: If the input has none of these forms.
+            ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
             AudioError: If a row's audio cannot be read.
             ForkError: If this process was forked after TensorFlow had run.
         """
         forks.check()
         if sample_rate is not None and sample_rate != self.config.sample_rate:
             raise ArgumentError(
-                f"The samples must have the config's rate. Received: sample_rate={sample_rate!r}, the config has "
-                f"{self.config.sample_rate}. Read files with transform.read(path), which resamples as the config says."
+                "sample_rate must be that of the config. Received: sample_rate="
+                f"{sample_rate!r}, the config has {self.config.sample_rate}. Read files with transform.read(path), "
+                "which resamples."
             )
         if isinstance(audio, Mapping) and (rest or lengths is not None):
             raise ArgumentError(
-                "A mapping must come alone: its lengths are its entry 'n_samples', and other values are its other "
-                f"entries. Received also: {rest or lengths!r}."
+                "A mapping must be the only argument. Received also: "
+                f"{rest or lengths!r}. Put lengths into the entry 'n_samples', and other values into other entries."
             )
         found = call_inputs.classify(audio, lengths, self.config, self.audio, self.feature)
         if isinstance(found, RowBatch):
@@ -102,7 +103,7 @@ class Transform:
         return (feature, *rest) if rest else feature
 
     def read(self, source: Any) -> np.ndarray:
-        """Read a clip at the config's sample rate and with its channels.
+        """Reads a clip at the sample rate and with the channels of the config.
 
         Args:
             source: A path, the bytes of an audio file, an open binary file, or an audio value of a `datasets` row.
@@ -111,12 +112,12 @@ class Transform:
             float32 `[time, channels]`.
 
         Raises:
-            AudioError: If it cannot be read or decoded. The message names the source.
+            AudioError: If the clip cannot be read or decoded. The message names the source.
         """
         return audio_values.read(source, self.config, strict=self.strict)
 
     def read_blocks(self, source: Any) -> Iterator[np.ndarray]:
-        """Read a clip as `read` does, in blocks of some seconds, so that a long one never stands in memory whole.
+        """Reads a clip like `read`, in blocks of a few seconds, so that a long clip need not fit into memory.
 
         Args:
             source: As in `read`.
@@ -125,7 +126,7 @@ class Transform:
             float32 `[time, channels]`: consecutive blocks, at least one.
 
         Raises:
-            AudioError: As in `read`, when the iteration comes to what is wrong.
+            AudioError: As in `read`, when the iteration reaches the fault.
 
         Example:
             >>> mel = Transform("speech-mel-80")
@@ -135,9 +136,9 @@ class Transform:
         return audio_values.read_blocks(source, self.config, strict=self.strict)
 
     def compute(self, clip: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
-        """The feature of one clip that is to become a record or a row, and so has to have at least one frame.
+        """Computes the feature of one clip, which must have at least one frame.
 
-        A clip of more than a minute is computed in blocks of frames, with the same bits.
+        Clips longer than a minute are computed in blocks of frames, with the same bits.
 
         Args:
             clip: float32 `[time, channels]`, as `read` returns it, or its blocks, as `read_blocks` yields them.
@@ -158,14 +159,15 @@ class Transform:
         return waveform_features.compute(waveform, self._kernel)
 
     def rows(self, values: Iterable[Any]) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
-        """What rows of `datasets` get for their audio. They are read in threads and computed some at a time.
+        """Computes the features of rows of `datasets`. Rows are read in threads and computed in groups.
 
         Args:
-            values: The rows' audio, each in any form that `read` takes.
+            values: The audio of each row, in any form that `read` takes.
 
         Yields:
-            For each row the feature, without a channel axis where it has one channel, and its frames; or why there is
-            none: it is of none of these forms, cannot be read, or is shorter than one frame. The arrays are read-only.
+            For each row, the feature (without the axis of a single channel) and its number of frames. If the audio has
+            none of these forms, cannot be read, or is shorter than one frame, the error instead. The arrays are
+            read-only.
 
         Raises:
             ForkError: If this process was forked after TensorFlow had run.
@@ -179,12 +181,19 @@ class Transform:
         return row_features.compute(values, self._kernel, self.read_blocks)
 
     def n_frames(self, lengths: Any) -> Any:
-        """Frames of clips of `lengths` samples: an int, a NumPy array (also for a list) or a tensor, as given."""
+        """Returns the number of frames of clips with `lengths` samples.
+
+        Args:
+            lengths: An int, a list, a NumPy array or a tensor.
+
+        Returns:
+            The same type as `lengths`, or a NumPy array for a list.
+        """
         return self.config.n_frames(np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths)
 
     def __reduce__(self):
-        # A pickle, and with it the fingerprint of a mapped dataset, holds no traced graph, which differs every time,
-        # but the kernel version: else an upgrade would be served features from before it.
+        # The cache of `datasets` is keyed by the pickle. Traced graphs differ in every process, so they are left out.
+        # The kernel version is included, so that features of an older version are not read after an upgrade.
         return _restore, (
             type(self),
             self.config,
@@ -220,7 +229,8 @@ def _restore(
 ) -> Transform:
     if kernel_version != config.kernel_version:
         raise ArgumentError(
-            f"This transform was pickled by an audiopipe whose {type(config).__name__} has kernel version "
-            f"{kernel_version}; here it has {config.kernel_version} and gives other bits. Use one version of audiopipe."
+            f"A pickled transform must have the kernel version of this audiopipe. Received: {type(config).__name__} "
+            f"with kernel version {kernel_version}; here it has {config.kernel_version} and gives other bits. Use one "
+            "version of audiopipe everywhere."
         )
     return cls(config, audio=audio, feature=feature, strict=strict)

@@ -1,4 +1,4 @@
-"""The features of waveforms that were classified: one clip, or a padded batch."""
+"""Computation of the features of a clip or a padded batch."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ from audiopipe.transform.kernel import Kernel
 
 
 def compute(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
-    """Compute the feature of a clip or a batch.
+    """Computes the feature of a clip or the features of a batch.
 
     Returns:
-        float32 `[frames, bins, channels]` or `[batch, frames, bins, channels]` (with `channels_first` in the config,
-        channels come before frames): a NumPy array if the waveform says so, else a tensor.
+        float32 `[frames, bins, channels]` or `[batch, frames, bins, channels]`. If the config says `channels_first`,
+        channels come before frames. A NumPy array if `waveform.as_numpy` is set, otherwise a tensor.
 
     Raises:
-        ArgumentError: If the lengths of a batch do not fit.
+        ArgumentError: If `waveform.lengths` are not valid for the batch.
     """
     feature = _of_clip(waveform, kernel) if isinstance(waveform, Clip) else _of_batch(waveform, kernel)
     return feature.numpy() if waveform.as_numpy else feature
 
 
 def n_frames(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
-    """Count the frames of a clip, or of each clip of a batch: an int, or an int64 tensor where the waveform is one."""
+    """Counts the frames of a clip, or of each clip of a batch, as an int or an int64 tensor."""
     shape = tf.shape(waveform.samples, out_type=tf.int64)
     if isinstance(waveform, Clip):
         lengths = shape[0]
@@ -79,5 +79,5 @@ def _checked_lengths(lengths: Any, samples: tf.Tensor) -> Any:
 
 
 def _channels(samples: tf.Tensor, kernel: Kernel) -> int | None:
-    """Channels of the clips once they are mixed down, as far as they are known."""
+    """Returns the number of channels after mixing down, or None if it is not known."""
     return samples.shape[-1] if kernel.config.channels is None else kernel.config.channels

@@ -1,4 +1,4 @@
-"""Checks of waveforms: floating-point samples of one clip or of a batch."""
+"""Checks and conversions of waveforms, the floating-point samples of a clip or a batch."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ TOO_MANY_CHANNELS = (
 
 
 def check(waveform: Any, lengths: Any, config: Config) -> None:
-    """Raise an error unless a config's feature can be computed from a waveform.
+    """Raises an error unless the feature of a config can be computed from a waveform.
 
     Args:
         waveform: Array or tensor.
@@ -23,8 +23,8 @@ def check(waveform: Any, lengths: Any, config: Config) -> None:
         config: The config.
 
     Raises:
-        ArgumentError: If the samples are not floating point, the rank is not 1, 2 or 3, one clip comes with lengths, or
-            the number of channels does not fit.
+        ArgumentError: If the samples are not floating point, the rank is not 1, 2 or 3, a single clip comes with
+            lengths, or the config does not accept the number of channels.
     """
     dtype = tf.as_dtype(waveform.dtype) if waveform.dtype != object else None
     if dtype is None or not dtype.is_floating:
@@ -41,8 +41,8 @@ def check(waveform: Any, lengths: Any, config: Config) -> None:
         )
     if shape.rank != 3 and lengths is not None:
         raise ArgumentError(
-            f"lengths belong to a batch, [batch, time, channels]. Received: lengths with shape={shape}, which is "
-            "one clip. Give mono clips a channel axis: batch[..., None]."
+            "lengths must come with a batch, [batch, time, channels]. Received: lengths with "
+            f"shape={shape}, which is one clip. Give mono clips a channel axis: batch[..., None]."
         )
     channels = shape[-1] if shape.rank > 1 else 1
     if channels is not None and not 1 <= channels <= MAX_CHANNELS:
@@ -55,13 +55,13 @@ def check(waveform: Any, lengths: Any, config: Config) -> None:
 
 
 def samples(values: Any) -> np.ndarray:
-    """Return the samples of one clip as float32 `[time, channels]`.
+    """Returns the samples of one clip as float32 `[time, channels]`.
 
     Args:
         values: Floating-point numbers, `[time]` or `[time, channels]`.
 
     Raises:
-        ArgumentError: If they are integers, or not of rank 1 or 2.
+        ArgumentError: If they are integers, are not of rank 1 or 2, or have too many channels.
     """
     array = numbers(values)
     if array.dtype == object or not np.issubdtype(array.dtype, np.floating):
@@ -73,12 +73,12 @@ def samples(values: Any) -> np.ndarray:
         raise ArgumentError(f"A clip must be [time] or [time, channels]. Received: shape={array.shape}.")
     array = array.astype(np.float32, copy=False)
     if array.ndim == 2 and min(array.shape) > MAX_CHANNELS:
-        raise ArgumentError(f"A clip has at most {MAX_CHANNELS} channels. Received: shape={array.shape}.")
+        raise ArgumentError(f"A clip must have at most {MAX_CHANNELS} channels. Received: shape={array.shape}.")
     return array[:, None] if array.ndim == 1 else array
 
 
 def numbers(values: Any) -> np.ndarray:
-    """Return nested lists, or anything else that NumPy takes for numbers, as an array.
+    """Converts nested lists of numbers, or anything else that NumPy accepts, to an array.
 
     Raises:
         ArgumentError: If the lists have unequal lengths.
@@ -92,5 +92,5 @@ def numbers(values: Any) -> np.ndarray:
 
 
 def is_symbolic(value: Any) -> bool:
-    """Return whether a value is a tensor of a graph, whose numbers are not known yet."""
+    """Returns whether a value is a tensor of a graph that is being traced, whose values are not known yet."""
     return tf.is_tensor(value) and not hasattr(value, "numpy")

@@ -1,4 +1,4 @@
-"""Recompute the features of a feature set from the audio and compare them."""
+"""Recomputation of a feature set from its audio, and comparison with the stored features."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""How the features that a door computes differ from the stored ones."""
+"""Comparison of the features that a door computes with the stored ones."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,16 @@ VALUES_AT_ONCE = 1 << 20
 
 @dataclass(kw_only=True)
 class Comparison:
-    """How the features that one door computes differ from the stored ones.
+    """Differences between the features that one door computes and the stored ones.
 
     Args:
-        door: The door, as people call it.
-        clips: Clips compared.
-        values: Values compared.
-        differing: Values whose bits differ.
-        max_difference: Greatest absolute difference; infinite where only one of two values is, or is NaN, and where a
-            feature has another shape.
+        door: Name of the door in reports.
+        clips: Number of compared clips.
+        values: Number of compared values.
+        differing: Number of values whose bits differ.
+        max_difference: Largest absolute difference. It is infinite if infinities, NaNs or shapes differ.
         mean_difference: Mean absolute difference.
-        worst_clip: Id of the clip with the greatest difference, or None where no bit differs.
+        worst_clip: Id of the clip with the largest difference, or None if no bit differs.
 
     Example:
         >>> comparison = Comparison(door="datasets")
@@ -37,12 +36,18 @@ class Comparison:
     worst_clip: str | None = None
 
     def add(self, clip_id: str, stored: np.ndarray, computed: np.ndarray) -> None:
-        """Compare one clip, float32 arrays."""
+        """Adds one clip to the comparison.
+
+        Args:
+            clip_id: Id of the clip.
+            stored: Stored feature, float32.
+            computed: Computed feature, float32.
+        """
         self.clips += 1
         total = self.mean_difference * self.values
         self.values += stored.size
         if stored.shape != computed.shape:
-            self._differs(clip_id, stored.size, np.inf)
+            self._add_differences(clip_id, stored.size, np.inf)
             total = np.inf
         else:
             flat_stored, flat_computed = np.ravel(stored), np.ravel(computed)
@@ -52,20 +57,20 @@ class Comparison:
         self.mean_difference = total / self.values if self.values else 0.0
 
     def _add_block(self, clip_id: str, stored: np.ndarray, computed: np.ndarray) -> float:
-        """Compare some values of a clip, and return the sum of their differences."""
+        """Compares some values of a clip and returns the sum of their differences."""
         differs = stored.view(np.uint32) != computed.view(np.uint32)
         if not differs.any():
             return 0.0
-        with np.errstate(invalid="ignore"):  # infinity minus itself, with another sign of NaN beside it
+        with np.errstate(invalid="ignore"):  # casting a signaling NaN
             difference = np.abs(stored[differs].astype(np.float64) - computed[differs])
-        # A NaN here is one that only one of the two has, or one with another sign or payload.
+        # A difference is NaN if only one value is NaN, or if two NaNs differ in sign or payload.
         difference = np.where(np.isnan(difference), np.inf, difference)
-        self._differs(clip_id, int(differs.sum()), float(difference.max()))
+        self._add_differences(clip_id, int(differs.sum()), float(difference.max()))
         return float(difference.sum())
 
-    def _differs(self, clip_id: str, count: int, greatest: float) -> None:
+    def _add_differences(self, clip_id: str, count: int, largest: float) -> None:
         self.differing += count
-        # Of zeros with different signs the bits differ by nothing.
-        if self.worst_clip is None or greatest > self.max_difference:
+        # The bits of 0.0 and -0.0 differ, but their difference is 0, which is not larger than `max_difference`.
+        if self.worst_clip is None or largest > self.max_difference:
             self.worst_clip = clip_id
-        self.max_difference = max(self.max_difference, greatest)
+        self.max_difference = max(self.max_difference, largest)

@@ -1,7 +1,7 @@
-"""Features of stored clips computed anew, through each door, in memory that does not grow with the recordings.
+"""Recomputation of stored features through each door, in memory that does not grow with the recordings.
 
-How long a clip is, its stored feature tells. Those that the precompute job computes in blocks are computed in blocks
-here as well, and only as many others stand in a batch as have few minutes together.
+The stored feature gives the length of each clip. Clips that the precompute job computes in blocks are computed in
+blocks here too. The other clips are computed in batches of a few minutes of audio at most.
 """
 
 import contextlib
@@ -22,19 +22,19 @@ from audiopipe.transform.row_features import LONG_SECONDS
 from audiopipe.transform.segments import Segments, parse_id
 from audiopipe.transform.transform import Transform
 
-PADDED_BATCH_SIZE = 17  # odd, and no power of two: clips stand at every place of a batch
+PADDED_BATCH_SIZE = 17  # odd and not a power of two, so that clips occur at every position of a batch
 ROWS_AT_ONCE = 64
 SECONDS_AT_ONCE = 600
 
 
 class Clips:
-    """The clips to compute: recordings, or segments of them.
+    """Clips to recompute: recordings or segments of recordings.
 
     Args:
-        sources: The recordings, by their ids.
-        frames: Frames of the stored feature of each clip, by its id, in the order of the clips.
-        segments: How recordings were cut into the clips, None where they are whole.
-        transform: What computes them.
+        sources: Recordings by id.
+        frames: Number of frames of each clip's stored feature, by clip id, in the order of the clips.
+        segments: How recordings were cut into clips. None if every clip is a whole recording.
+        transform: Transform that computes the features.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class Clips:
         self._budget = transform.config.n_frames(SECONDS_AT_ONCE * transform.config.sample_rate)
 
     def is_long(self, clip_id: str) -> bool:
-        """Whether a clip is computed in blocks."""
+        """Returns whether a clip is computed in blocks."""
         return self.frames[clip_id] > self._limit
 
     def short(self) -> list[str]:
-        """Ids of the clips that can stand in a batch."""
+        """Returns the ids of the clips that can be batched."""
         return [clip_id for clip_id in self.frames if not self.is_long(clip_id)]
 
     def dataset(self) -> tf.data.Dataset:
-        """The short clips as the door `tfdata` reads them."""
+        """Returns the short clips as the door `tfdata` reads them."""
         only = self._wanted(self.short())
         sources = [self._source(name) for name in only]
         if self._segments is None:
@@ -64,7 +64,7 @@ class Clips:
         return tfdata.from_sources(sources, self.transform, segments=self._segments, only=only)
 
     def long(self) -> Iterator[Iterator[np.ndarray] | np.ndarray]:
-        """Blocks, or samples, of the clips that are not short, in their order."""
+        """Yields the blocks or the samples of each long clip, in order."""
         for name, numbers in self._wanted(clip_id for clip_id in self.frames if self.is_long(clip_id)).items():
             blocks = self.transform.read_blocks(self._source(name).open())
             if self._segments is None:
@@ -74,7 +74,7 @@ class Clips:
                 yield from (samples for _, samples in cut)
 
     def encoded(self) -> Iterator[str | bytes]:
-        """All clips as a row of `datasets` holds them: a path, or the bytes of an audio file."""
+        """Yields each clip as a row of `datasets` contains it: a path, or the bytes of an audio file."""
         for name, numbers in self._wanted(self.frames).items():
             opened = self._source(name).open()
             if self._segments is None:
@@ -87,7 +87,11 @@ class Clips:
                 yield file.getvalue()
 
     def groups(self, clip_ids: Iterable[str], size: int) -> list[int]:
-        """Sizes of groups of consecutive clips: at most `size`, and few minutes when all are as long as the longest."""
+        """Splits consecutive clips into groups and returns the sizes of the groups.
+
+        A group has at most `size` clips. Padded to its longest clip, it has at most `SECONDS_AT_ONCE` seconds, unless
+        it is a single clip.
+        """
         sizes: list[int] = []
         longest = 0
         for clip_id in clip_ids:
@@ -100,7 +104,7 @@ class Clips:
         return sizes
 
     def _wanted(self, clip_ids: Iterable[str]) -> dict[str, set[int]]:
-        """Recordings, in their order, with the numbers of the segments of each."""
+        """Returns the ids of the recordings, in order, and the wanted segment numbers of each."""
         wanted: dict[str, set[int]] = {}
         for clip_id in clip_ids:
             name, number = (clip_id, 0) if self._segments is None else parse_id(clip_id)
@@ -108,14 +112,13 @@ class Clips:
         return wanted
 
     def _source(self, name: str) -> Source:
+        """Returns a recording without its metadata, which features do not depend on."""
         source = self._sources[name]
-        return Source(
-            id=source.id, path=source.path, row=source.row
-        )  # without metadata, of which text cannot be padded
+        return Source(id=source.id, path=source.path, row=source.row)
 
 
 def _is_text(path: str) -> bool:
-    """Whether a path can stand in a column of text: on Linux a name is bytes, and need not be UTF-8."""
+    """Returns whether a column of strings can hold a path. On Linux, a file name need not be valid UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -131,7 +134,7 @@ def _content(path: str) -> bytes:
 
 
 def by_clip(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
-    """Compute all clips, each by itself: the short ones through `tf.data`, the others in blocks."""
+    """Computes the clips one by one: short ones through `tf.data`, long ones in blocks."""
     transform = clips.transform
     short, long = iter(clips.dataset().map(transform)) if clips.short() else iter(()), clips.long()
     for clip_id in clips.frames:
@@ -142,12 +145,12 @@ def by_clip(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def by_batch(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
-    """Compute the short clips through `tf.data` in padded batches."""
+    """Computes the short clips through `tf.data` in padded batches."""
     transform, names = clips.transform, clips.short()
     if not names:
         return
     frame_axis = transform.config.feature_shape(None, 0).index(None)
-    # Where a config keeps the channels that there are, clips of unequal channels cannot stand in one batch.
+    # With channels=None, clips may have different numbers of channels, which a batch cannot hold.
     sizes = clips.groups(names, 1 if transform.config.channels is None else PADDED_BATCH_SIZE)
     numbers = tf.data.Dataset.from_tensor_slices(np.repeat(np.arange(len(sizes)), sizes))
     batches = tf.data.Dataset.zip(numbers, clips.dataset()).group_by_window(
@@ -162,7 +165,7 @@ def by_batch(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def by_row(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
-    """Compute all clips through `datasets`."""
+    """Computes all clips through `datasets`."""
     try:
         import datasets
 

@@ -1,6 +1,6 @@
-"""Recompute the features of a feature set from the audio, through every door, and compare bit by bit.
+"""Recomputation of a feature set from its audio through every door, and bit-by-bit comparison.
 
-Where features are stored as float16 or bfloat16, the recomputed ones are rounded to that before they are compared.
+If the features are stored as float16 or bfloat16, the recomputed ones are rounded to that dtype before the comparison.
 """
 
 import collections
@@ -30,19 +30,19 @@ from audiopipe.verification import recompute
 from audiopipe.verification.comparison import Comparison
 from audiopipe.verification.recompute import Clips
 
-SAMPLE_SEED = 0  # the same clips every time, so that two people who verify talk of the same
+SAMPLE_SEED = 0  # fixed, so that everyone who verifies a feature set compares the same clips
 
 
 @dataclass(kw_only=True)
 class Report:
-    """What `verify` found.
+    """Result of `verify`.
 
     Args:
         feature_set: The feature set.
-        comparisons: One for each door.
-        missing: Ids in the feature set that the input lacks.
-        unknown: Ids in the input that neither the feature set nor its failures know.
-        tolerance: Greatest absolute difference that is fine, or None where every bit has to agree.
+        comparisons: One comparison per door.
+        missing: Ids in the feature set that are not in the input.
+        unknown: Ids in the input that are neither in the feature set nor among its failures.
+        tolerance: Largest absolute difference that is accepted, or None if every bit must agree.
         machine: Why bits may differ on this machine, or an empty string.
     """
 
@@ -55,7 +55,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every bit agrees, or every difference is within the tolerance, and nothing is missing."""
+        """True if all bits agree, or all differences are within the tolerance, and no clip is missing or unknown."""
         if self.tolerance is None:
             agree = not any(comparison.differing for comparison in self.comparisons)
         else:
@@ -71,29 +71,31 @@ def verify(
     sample: int | None = None,
     tolerance: float | None = None,
 ) -> Report:
-    """Check the shards of a feature set, recompute its features from the audio, and compare.
+    """Checks the files of a feature set, recomputes its features from the audio, and compares them.
 
-    What is compared is what `load` gives: where features are stored as float16 or bfloat16, the recomputed values are
-    rounded to that first. What the rounding itself costs stands in `dataset.json`, as `max_error`.
+    The comparison uses the values that `load` returns. If features are stored as float16 or bfloat16, the recomputed
+    values are rounded to that dtype first. `max_error` in `dataset.json` gives the rounding error.
 
     Args:
         output: Folder of the feature set.
-        source: The input that it was made from.
-        door: `"tfdata"` (clip by clip, and in padded batches), `"hf"`, or `"both"`. Clips of more than a minute are
-            computed in blocks, as they were, and stand in no batch.
-        sample: Clips to recompute, spread over the feature set and the same ones every time. None means all. The shards
-            are checked whole in any case.
-        tolerance: Greatest absolute difference that is fine. None means that every bit has to agree.
+        source: Input that the feature set was computed from.
+        door: `"tfdata"` (clip by clip, and in padded batches), `"hf"`, or `"both"`. Clips longer than a minute are
+            computed in blocks, as in the precompute job, and are not batched.
+        sample: Number of clips to recompute, spread over the feature set. Every call chooses the same clips. None means
+            all clips. All shards are checked in any case.
+        tolerance: Largest absolute difference that is accepted. None means that every bit must agree.
 
     Returns:
         A `Report`.
 
     Raises:
-        CorruptFeatureSetError: If a shard is missing or damaged, or `dataset.json` was edited. The message names the
+        ArgumentError: If an argument is out of range.
+        IncompleteFeatureSetError: If there is no `dataset.json`.
+        CorruptFeatureSetError: If a file is missing or damaged, or `dataset.json` was edited. The message names the
             file.
-        ConfigMismatchError: If the features were computed under another kernel version than that of this release.
+        ConfigMismatchError: If the features have another kernel version than that of this release.
         InputError: If the input is missing, or has none of the feature set's clips.
-        FeatureSetError: If the audio of a stored clip cannot be read any more.
+        FeatureSetError: If the audio of a stored clip can no longer be read.
     """
     if door not in recompute.DOORS:
         raise ArgumentError(f"door must be one of {', '.join(recompute.DOORS)}. Received: door={door!r}.")
@@ -117,8 +119,8 @@ def verify(
     present = [clip_id for clip_id in stored if recordings[clip_id] in sources]
     if not present:
         raise InputError(
-            f"{os.fspath(source)!r} has none of the {len(stored)} clips of {os.fspath(output)!r}, of which the first "
-            f"is {next(iter(stored))!r}. Give the input that the feature set was made from."
+            f"{os.fspath(source)!r} has none of the {len(stored)} clips of {os.fspath(output)!r}, the first of which "
+            f"is {next(iter(stored))!r}. Pass the input that the feature set was computed from."
         )
     chosen = _spread(present, sample)
     frames = {clip_id: n_frames for clip_id, n_frames in stored.items() if clip_id in chosen}
@@ -133,7 +135,7 @@ def verify(
                 comparison.add(clip_id, feature, dtypes.as_loaded(computed, feature_set.dtype))
         except (tf.errors.OpError, AudioError) as error:
             raise FeatureSetError(
-                f"The audio of a stored clip cannot be read any more: {loading.cause(error)}"
+                f"The audio of a stored clip can no longer be read: {loading.cause(error)}"
             ) from error
         comparisons.append(comparison)
     return Report(
@@ -152,13 +154,13 @@ def _check_counts(feature_set: FeatureSet) -> None:
         found = records.count(name)
         if found != shard["records"]:
             raise CorruptFeatureSetError(
-                f"The shard {name!r} must have {shard['records']} records. Received: {found}. Copy it again, or make "
-                "the feature set anew."
+                f"The shard {name!r} must have {shard['records']} records. Received: {found}. Copy it again, or "
+                "recompute the feature set."
             )
 
 
 def _spread(ids: list[str], sample: int | None) -> set[str]:
-    """Ids of a sample: one at random from each of as many stretches of equal length."""
+    """Returns the ids of a sample: one random clip from each of `sample` stretches of equal length."""
     if sample is None or sample >= len(ids):
         return set(ids)
     edges = np.linspace(0, len(ids), sample + 1).astype(int)
@@ -171,7 +173,7 @@ def _stored(feature_set: FeatureSet) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _stored_frames(feature_set: FeatureSet) -> dict[str, int]:
-    """Frames of each clip, in the order of the records."""
+    """Returns the number of frames of each clip, in the order of the records."""
     try:
         found = [(_text(element["id"]), int(element["n_frames"])) for element in loading.elements(feature_set)]
     except tf.errors.OpError as error:
@@ -182,14 +184,17 @@ def _stored_frames(feature_set: FeatureSet) -> dict[str, int]:
     if len(frames) < len(found):
         twice = next(name for name, count in collections.Counter(name for name, _ in found).items() if count > 1)
         raise CorruptFeatureSetError(
-            f"The records of {feature_set.path!r} must be of different clips. Received twice: {twice!r}. Make the "
-            "feature set anew."
+            f"The records of {feature_set.path!r} must be of different clips. Received twice: {twice!r}. "
+            "Recompute the feature set."
         )
     return frames
 
 
 def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
-    """Compare the counts with what the records say; of the hours they tell the frames, but not every sample."""
+    """Raises an error unless the counts match the records.
+
+    The frames of a clip only bound its length, so the hours must be within a range.
+    """
     name, counts, rate = files.join(feature_set.path, DATASET_FILE), feature_set.counts, feature_set.config.sample_rate
     numbers = collections.Counter(frames)
     least, most = (
@@ -199,18 +204,19 @@ def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
         for more in (0, 1)
     )
     if counts["frames"] != sum(frames):
-        fault = f"frames {sum(frames)}. Received: {counts['frames']}"
+        fault = f"{sum(frames)} frames. Received: {counts['frames']}"
     elif not least * (1 - 1e-9) <= counts["hours"] <= most * (1 + 1e-9):
-        fault = f"hours between {least:g} and {most:g}. Received: {counts['hours']}"
+        fault = f"{least:g} to {most:g} hours. Received: {counts['hours']}"
     else:
         return
     raise CorruptFeatureSetError(
-        f"{name!r} was edited: by its records its counts must say {fault}. Copy it again, or make the feature set anew."
+        f"{name!r} was edited: its counts must match its records, which have {fault}. Copy it again, or recompute the "
+        "feature set."
     )
 
 
 def _recording(clip_id: str, feature_set: FeatureSet) -> str:
-    """Id of the recording that a stored clip is, or is a segment of."""
+    """Returns the id of the recording that a clip comes from."""
     return clip_id if feature_set.segments is None else parse_id(clip_id)[0]
 
 

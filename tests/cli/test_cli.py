@@ -1,4 +1,4 @@
-"""The command line."""
+"""Tests of the command line."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def config_file(tmp_path, config):
 # precompute
 
 
-def test_precompute_writes_a_feature_set_and_says_what_is_in_it(clips, tmp_path, config, config_file):
+def test_precompute_writes_a_feature_set_and_prints_a_summary(clips, tmp_path, config, config_file):
     result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--num-shards", 2)
     assert result.exit_code == 0
     assert len(list(load(tmp_path / "out", config=config))) == 4
@@ -58,7 +58,7 @@ def test_precompute_does_not_replace_a_feature_set_unless_asked(clips, feature_s
     assert run(*again, "--overwrite").exit_code == 0
 
 
-def test_options_of_beam_are_passed_on_and_a_typing_error_is_not(clips, tmp_path, config_file):
+def test_options_of_beam_are_passed_on_and_misspelled_options_are_refused(clips, tmp_path, config_file):
     command = ("precompute", clips, tmp_path / "out", "--config", config_file)
     result = run(*command, "--num-shard", 3)
     assert isinstance(result.exception, AudiopipeError)
@@ -68,13 +68,13 @@ def test_options_of_beam_are_passed_on_and_a_typing_error_is_not(clips, tmp_path
 
 
 @pytest.mark.parametrize("missing", [["a", "b"], ["a", "--config", "speech-mel-80"], ["--config", "speech-mel-80"]])
-def test_a_command_that_lacks_something_is_a_usage_error(missing):
+def test_missing_arguments_are_a_usage_error(missing):
     result = run("precompute", *missing)
     assert result.exit_code == 2
     assert "Missing" in result.stderr
 
 
-def test_a_dry_run_says_what_lies_ahead_and_writes_nothing(clips, tmp_path, config_file):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(clips, tmp_path, config_file):
     result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--dry-run")
     assert result.exit_code == 0
     assert re.search(
@@ -83,7 +83,7 @@ def test_a_dry_run_says_what_lies_ahead_and_writes_nothing(clips, tmp_path, conf
     assert not (tmp_path / "out").exists()
 
 
-def test_log_json_prints_an_object_a_line_and_nothing_else(clips, tmp_path, config_file):
+def test_log_json_prints_only_one_json_object_per_line(clips, tmp_path, config_file):
     result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--log-json")
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert [event["event"] for event in (events[0], events[-1])] == ["planned", "finished"]
@@ -91,15 +91,15 @@ def test_log_json_prints_an_object_a_line_and_nothing_else(clips, tmp_path, conf
     assert (events[-1]["clips"], events[-1]["failures"], events[-1]["output"]) == (4, 1, str(tmp_path / "out"))
 
 
-def test_features_stored_in_half_the_space_are_verified_as_they_are_stored(clips, tmp_path, config_file):
+def test_float16_features_are_verified_after_rounding(clips, tmp_path, config_file):
     result = run("precompute", clips, tmp_path / "out", "--config", config_file, "--dtype", "float16")
     assert re.search(r"stored as +│ float16, off by at most 0\.0\d+", result.output)
     result = run("verify", tmp_path / "out", "--input", clips, "--door", "tfdata")
     assert result.exit_code == 0
-    assert "features are stored as float16, and what was computed was rounded to that" in result.output
+    assert "features are stored as float16, so recomputed features were rounded to it" in result.output
 
 
-def test_too_many_failures_end_with_3(tmp_path, config_file):
+def test_too_many_failures_exit_with_3(tmp_path, config_file):
     (tmp_path / "clips").mkdir()
     for number in range(100):
         (tmp_path / "clips" / f"{number}.wav").write_text("no audio")
@@ -113,7 +113,7 @@ def test_too_many_failures_end_with_3(tmp_path, config_file):
 @pytest.mark.parametrize(
     "options", [["--segment-seconds", "1", "--segment-last", "cut"], ["--dtype", "int8"], ["--max-failure-ratio", "-1"]]
 )
-def test_a_value_that_an_option_cannot_have_is_a_wrong_command_line(clips, tmp_path, config_file, options):
+def test_an_invalid_value_of_an_option_is_a_usage_error(clips, tmp_path, config_file, options):
     assert run("precompute", clips, tmp_path / "out", "--config", config_file, *options).exit_code == 2
     assert not (tmp_path / "out").exists()
 
@@ -121,7 +121,7 @@ def test_a_value_that_an_option_cannot_have_is_a_wrong_command_line(clips, tmp_p
 # verify
 
 
-def test_verify_ends_with_0_when_every_bit_agrees(shared_feature_set, clips):
+def test_verify_exits_with_0_if_every_bit_agrees(shared_feature_set, clips):
     result = run("verify", shared_feature_set, "--input", clips / "manifest.jsonl", "--door", "tfdata")
     assert result.exit_code == 0
     assert "Every bit agrees." in result.stdout
@@ -129,7 +129,7 @@ def test_verify_ends_with_0_when_every_bit_agrees(shared_feature_set, clips):
     assert "datasets" not in result.stdout
 
 
-def test_verify_ends_with_1_and_names_the_clip_that_differs(feature_set, clips, tmp_path):
+def test_verify_exits_with_1_and_names_the_clip_that_differs(feature_set, clips, tmp_path):
     soundfile.write(tmp_path / "other.wav", 0.1 * np.random.default_rng(9).standard_normal(4000), 8000)
     rows = [json.loads(line) for line in (clips / "manifest.jsonl").read_text().splitlines()]
     for row in rows:
@@ -142,7 +142,7 @@ def test_verify_ends_with_1_and_names_the_clip_that_differs(feature_set, clips, 
     assert "mono" in by_clip
 
 
-def test_verify_ends_with_1_when_clips_are_missing_on_either_side(shared_feature_set, clips, tmp_path):
+def test_verify_exits_with_1_if_clips_are_missing_on_either_side(shared_feature_set, clips, tmp_path):
     rows = [json.loads(line) for line in (clips / "manifest.jsonl").read_text().splitlines()]
     kept = [{"id": row["id"], "path": str(clips / row["path"])} for row in rows if row["id"] != "quiet"]
     kept.append({"id": "later", "path": str(clips / "mono.wav")})
@@ -182,7 +182,7 @@ def test_configs_list_shows_every_name_with_its_fingerprint():
         assert f"{config.sample_rate} Hz" in line
 
 
-def test_configs_show_prints_json_that_config_takes(tmp_path):
+def test_configs_show_prints_json_that_can_be_resolved(tmp_path):
     result = run("configs", "show", "speech-mel-80")
     assert result.exit_code == 0
     (tmp_path / "mel.json").write_text(result.stdout)
@@ -190,7 +190,7 @@ def test_configs_show_prints_json_that_config_takes(tmp_path):
     assert registry.get("speech-mel-80").fingerprint in result.stderr
 
 
-def test_configs_diff_ends_with_0_for_the_same_feature_and_1_with_the_fields_for_another(tmp_path, config_file):
+def test_configs_diff_exits_with_1_and_prints_the_fields_that_differ(tmp_path, config_file):
     same = run("configs", "diff", "speech-mel-80", "speech-mel-80")
     assert (same.exit_code, "The same feature" in same.stdout) == (0, True)
     result = run("configs", "diff", "speech-mel-80", "music-mel-128")
@@ -203,7 +203,7 @@ def test_configs_diff_ends_with_0_for_the_same_feature_and_1_with_the_fields_for
 
 
 @pytest.mark.parametrize(("channels", "height"), [(1, 480), (3, 1200)])
-def test_plot_writes_an_image_with_a_panel_for_each_channel(tmp_path, config_file, channels, height):
+def test_plot_writes_an_image_with_one_panel_per_channel(tmp_path, config_file, channels, height):
     clip = np.random.default_rng(8).uniform(-0.5, 0.5, (4000, channels))
     soundfile.write(tmp_path / "clip.wav", clip, 8000)
     fields = json.loads(config_file.read_text())
@@ -230,21 +230,21 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_names_what_a_command_takes(command):
+def test_help_names_the_arguments_of_a_command(command):
     result = run(*command, "--help")
     assert result.exit_code == 0
     for word in COMMANDS[command]:
         assert word in result.stdout
 
 
-def test_every_command_is_in_the_list_of_those_whose_help_is_tested():
+def test_the_help_of_every_command_is_tested():
     group = typer.main.get_command(cli.app)
     found = {(name,) for name in group.commands} | {("configs", name) for name in group.commands["configs"].commands}
     assert found == COMMANDS.keys() - {()}
 
 
 @pytest.mark.parametrize("command", [["--help"], ["precompute", "--help"], ["configs", "show", "speech-mel-80"]])
-def test_light_commands_import_no_heavy_library(command):
+def test_light_commands_do_not_import_heavy_libraries(command):
     script = (
         "import sys; from audiopipe import cli; cli.app(sys.argv[1:], standalone_mode=False); "
         "print('HEAVY', {'tensorflow', 'keras', 'apache_beam', 'datasets', 'matplotlib'} & sys.modules.keys())"
@@ -253,7 +253,7 @@ def test_light_commands_import_no_heavy_library(command):
     assert done.stdout.splitlines()[-1] == "HEAVY set()"
 
 
-def test_main_ends_with_1_and_the_message_alone_on_an_error_of_audiopipe(monkeypatch, capsys):
+def test_main_exits_with_1_and_prints_only_the_message_of_an_audiopipe_error(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["audiopipe", "configs", "show", "nobody"])
     with pytest.raises(SystemExit) as caught:
         cli.main()
@@ -283,7 +283,7 @@ def test_exit_codes_and_messages_of_a_process(arguments, code, words):
     assert "Traceback" not in done.stderr
 
 
-def test_precompute_in_a_process_prints_no_notes_of_libraries(clips, tmp_path, config_file, config):
+def test_precompute_prints_no_notes_of_libraries(clips, tmp_path, config_file, config):
     done = in_a_process("precompute", clips / "mono.wav", tmp_path / "out", "--config", config_file)
     assert done.returncode == 0
     assert "oneDNN" not in done.stderr

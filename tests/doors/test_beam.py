@@ -1,4 +1,4 @@
-"""Door 3: jobs that precompute features."""
+"""Tests of the Apache Beam door: jobs that precompute features."""
 
 import dataclasses
 import json
@@ -25,11 +25,11 @@ from audiopipe.errors import (
 )
 from audiopipe.precompute import completion, plan, shard_writer
 
-TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+TOLERANCE = 1e-2  # decibels: float32 is coarse in bands that resampling has almost emptied
 
 
 def contents(folder):
-    """Every file below a folder, with its bytes."""
+    """Returns the bytes of every file below a folder."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -43,7 +43,7 @@ def failures(folder):
 
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory, clips):
-    """A folder of good files among all kinds of damaged ones."""
+    """A folder of good files and files with different kinds of damage."""
     folder = tmp_path_factory.mktemp("damaged")
     for name in ("mono.wav", "stereo.flac", "resampled.wav"):
         (folder / name).write_bytes((clips / name).read_bytes())
@@ -52,11 +52,11 @@ def damaged(tmp_path_factory, clips):
     (folder / "cut.flac").write_bytes(content[: len(content) // 2])
     (folder / "nothing.wav").write_bytes(b"")
     soundfile.write(folder / "short.wav", np.zeros(100), 8000)
-    (folder / "notes.txt").write_text("not audio, and not looked at")
+    (folder / "notes.txt").write_text("not audio, and ignored")
     return folder
 
 
-def test_damaged_files_are_failures_in_the_inputs_order_and_good_ones_are_right(
+def test_damaged_files_are_failures_in_the_order_of_the_input_and_good_ones_are_right(
     damaged, tmp_path, config, samples, reference
 ):
     feature_set = beam.precompute(damaged, tmp_path / "out", config, num_shards=3)
@@ -91,20 +91,20 @@ def test_a_missing_file_of_a_manifest_is_a_failure(clips, tmp_path, config):
     assert [element["id"].numpy() for element in load(tmp_path / "out")] == [b"found"]
 
 
-def test_metadata_of_a_manifest_arrives(shared_feature_set, metadata):
+def test_metadata_of_a_manifest_is_in_the_feature_set(shared_feature_set, metadata):
     for element in load(shared_feature_set).as_numpy_iterator():
         known = metadata[element["id"].decode()]
         assert (element["speaker"].decode(), element["take"]) == (known["speaker"], known["take"])
 
 
 @pytest.mark.parametrize(("asked", "made"), [(1, 1), (3, 3), (99, 5), (None, 1)])
-def test_the_number_of_shards_is_at_most_that_of_the_clips(clips, tmp_path, config, asked, made):
+def test_there_are_at_most_as_many_shards_as_clips(clips, tmp_path, config, asked, made):
     beam.precompute(clips, tmp_path / "out", config, num_shards=asked)
     names = [f"features-{number:05d}-of-{made:05d}.tfrecord" for number in range(made)]
     assert sorted(shard_bytes(tmp_path / "out")) == names
 
 
-def test_no_shards_are_refused(clips, tmp_path, config):
+def test_zero_shards_are_refused(clips, tmp_path, config):
     with pytest.raises(ArgumentError, match=r"num_shards must be at least 1\. Received: num_shards=0"):
         beam.precompute(clips, tmp_path / "out", config, num_shards=0)
     assert not (tmp_path / "out").exists()
@@ -117,16 +117,16 @@ def test_a_second_run_writes_the_same_bytes(clips, shared_feature_set, tmp_path,
     assert (tmp_path / "out" / "failures.jsonl").read_bytes() == (shared_feature_set / "failures.jsonl").read_bytes()
 
 
-def test_features_of_another_config_are_refused_and_left_untouched(clips, feature_set, config):
+def test_a_feature_set_of_another_config_is_refused_and_left_untouched(clips, feature_set, config):
     before = contents(feature_set)
     with pytest.raises(ConfigMismatchError, match="hop_length: 80 != 100"):
         beam.precompute(clips, feature_set, dataclasses.replace(config, hop_length=80))
     assert contents(feature_set) == before
 
 
-def test_a_complete_feature_set_is_only_replaced_if_asked(clips, feature_set, config):
+def test_a_complete_feature_set_is_only_replaced_with_overwrite(clips, feature_set, config):
     before = contents(feature_set)
-    with pytest.raises(InputChangedError, match=r"was begun with (another input|other settings).*--overwrite"):
+    with pytest.raises(InputChangedError, match=r"was started with (another input|other settings).*--overwrite"):
         beam.precompute(clips, feature_set, config)
     assert contents(feature_set) == before
     other = dataclasses.replace(config, hop_length=80)
@@ -136,20 +136,20 @@ def test_a_complete_feature_set_is_only_replaced_if_asked(clips, feature_set, co
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_with_strange_files_is_refused_and_left_untouched(clips, tmp_path, config, overwrite):
+def test_a_folder_with_foreign_files_is_refused_and_left_untouched(clips, tmp_path, config, overwrite):
     (tmp_path / "thesis.tex").write_text("years of work")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "features-notes.txt").write_text("more")
     before = contents(tmp_path)
-    with pytest.raises(FeatureSetError, match=r"must be a new or empty folder.*holds '(sub/features-notes|thesis)"):
+    with pytest.raises(FeatureSetError, match=r"must be a new or empty folder.*contains '(sub/features-notes|thesis)"):
         beam.precompute(clips, tmp_path, config, overwrite=overwrite)
     assert contents(tmp_path) == before
 
 
-def test_a_strange_file_within_a_feature_set_keeps_it_from_being_overwritten(clips, feature_set, config):
+def test_a_feature_set_with_a_foreign_file_is_not_overwritten(clips, feature_set, config):
     (feature_set / "notes.txt").write_text("mine")
     before = contents(feature_set)
-    with pytest.raises(FeatureSetError, match=r"holds 'notes\.txt'"):
+    with pytest.raises(FeatureSetError, match=r"contains 'notes\.txt'"):
         beam.precompute(clips, feature_set, config, overwrite=True)
     assert contents(feature_set) == before
 
@@ -161,13 +161,13 @@ def test_a_file_as_output_is_refused(clips, tmp_path, config):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(clips, tmp_path, config):
+def test_a_folder_that_cannot_be_created_is_an_error(clips, tmp_path, config):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(FeatureSetError, match=r"Could not make the folder '.*below': Not a directory"):
+    with pytest.raises(FeatureSetError, match=r"Could not create the folder '.*below': Not a directory"):
         beam.precompute(clips, tmp_path / "file" / "below", config)
 
 
-def test_a_wrong_input_leaves_the_output_alone(tmp_path, feature_set, config):
+def test_a_missing_input_leaves_the_output_untouched(tmp_path, feature_set, config):
     before = contents(feature_set)
     with pytest.raises(InputError, match=r"There is no '.*nowhere'"):
         beam.precompute(tmp_path / "nowhere", feature_set, config, overwrite=True)
@@ -194,13 +194,13 @@ def test_there_is_no_feature_set_when_every_clip_failed(tmp_path, config):
         (["--runner=FnApiRunner", "stray"], "stray"),
     ],
 )
-def test_unknown_options_are_refused_before_anything_is_made(clips, tmp_path, config, options, named):
+def test_unknown_options_are_refused_before_anything_is_written(clips, tmp_path, config, options, named):
     with pytest.raises(ArgumentError, match=rf"Neither audiopipe nor Apache Beam has the option {named}"):
         beam.precompute(clips, tmp_path / "out", config, beam_options=options)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_runner_can_be_named(clips, shared_feature_set, tmp_path, config):
+def test_a_runner_can_be_given_by_the_path_of_its_class(clips, shared_feature_set, tmp_path, config):
     options = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--job_name=features"]
     beam.precompute(clips / "manifest.jsonl", tmp_path / "out", config, num_shards=2, beam_options=options)
     assert shard_bytes(tmp_path / "out") == shard_bytes(shared_feature_set)
@@ -208,6 +208,7 @@ def test_a_runner_can_be_named(clips, shared_feature_set, tmp_path, config):
 
 @pytest.fixture
 def planned(tmp_path, clips, config, shared_feature_set):
+    """A plan of the clips of the shared feature set."""
     sources = [clip for shard in range(2) for clip in clips_of(plan.read(str(shared_feature_set)), shard)]
     output = tmp_path / "out"
     output.mkdir()
@@ -231,7 +232,7 @@ def test_a_hand_written_pipeline_counts_clips_and_failures(planned, tmp_path, sh
     assert shard_bytes(tmp_path / "out") == shard_bytes(shared_feature_set)
 
 
-def test_the_parts_of_a_pipeline_give_small_summaries(planned, tmp_path):
+def test_the_pipeline_passes_on_small_summaries(planned, tmp_path):
     summaries = tmp_path / "summaries"
     with apache_beam.Pipeline(runner=FnApiRunner()) as pipeline:
         elements = pipeline | beam.ReadPlan(planned.output)
@@ -264,7 +265,7 @@ def test_audio_in_parquet_is_read_with_its_metadata(clips, tmp_path, config, sam
     assert (failure["id"], failure["path"], failure["row"]) == ("bad", str(tmp_path / "rows.parquet"), 1)
 
 
-def test_without_beam_the_error_says_what_to_install(monkeypatch):
+def test_an_import_without_apache_beam_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     monkeypatch.delitem(sys.modules, "audiopipe.beam")
     with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[beam\]"'):
@@ -272,7 +273,7 @@ def test_without_beam_the_error_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["plan/thesis.txt", "features-mine.npy", "dataset.json.bak", "sub/dataset.json"])
-def test_overwrite_removes_nothing_but_the_files_of_a_feature_set(feature_set, clips, config, name):
+def test_overwrite_refuses_a_folder_with_files_that_a_job_does_not_write(feature_set, clips, config, name):
     own = feature_set / name
     own.parent.mkdir(exist_ok=True)
     own.write_text("not to be lost")
@@ -287,10 +288,10 @@ def test_overwrite_removes_nothing_but_the_files_of_a_feature_set(feature_set, c
     [
         (['{"path": "a.wav", "label": 1}', '{"path": "b.wav", "label": "x"}'], [], "must have one type"),
         (['{"path": "a.wav"}'], ["--runner=Foo"], "--runner must name a runner of Apache Beam. Received: 'Foo'"),
-        (['{"path": "a.wav"}'], ["--direct_running_mode=bogus"], "does not take these options"),
+        (['{"path": "a.wav"}'], ["--direct_running_mode=bogus"], "Apache Beam rejected these options"),
     ],
 )
-def test_overwrite_leaves_the_old_set_alone_when_the_job_cannot_begin(
+def test_overwrite_keeps_the_old_feature_set_when_the_job_cannot_start(
     feature_set, config, tmp_path, lines, options, message
 ):
     manifest = tmp_path / "clips.jsonl"
@@ -301,16 +302,14 @@ def test_overwrite_leaves_the_old_set_alone_when_the_job_cannot_begin(
     assert contents(feature_set) == before
 
 
-def test_a_plan_means_the_same_in_every_working_folder(clips, tmp_path, config, monkeypatch):
+def test_a_plan_does_not_depend_on_the_working_directory(clips, tmp_path, config, monkeypatch):
     monkeypatch.chdir(clips)
     work = written(str(tmp_path), config, inputs.scan("."), 1)
     monkeypatch.chdir(tmp_path)
     assert write_shard(work, 0)["records"] > 0
 
 
-def test_an_error_that_says_what_is_wrong_is_printed_without_beams_traceback(
-    clips, tmp_path, config, monkeypatch, caplog
-):
+def test_an_error_of_audiopipe_is_logged_without_a_traceback_of_beam(clips, tmp_path, config, monkeypatch, caplog):
     def fail(*arguments):
         raise OutputError("Could not write 'x': No space left on device.")
 

@@ -1,4 +1,4 @@
-"""Door 1: audio files as a `tf.data.Dataset`."""
+"""The door `tfdata`: audio files as a `tf.data.Dataset`."""
 
 import dataclasses
 
@@ -10,14 +10,14 @@ from audiopipe import Transform, configs, tfdata
 from audiopipe.errors import InputError
 
 GOOD = ["mono.wav", "quiet.wav", "resampled.wav", "stereo.flac"]
-TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+TOLERANCE = 1e-2  # decibels; float32 is inaccurate in bands that resampling almost emptied
 
 
 def paths(clips, names=GOOD):
     return [clips / name for name in names]
 
 
-def test_clips_come_in_order_at_the_configs_rate(clips, samples, config):
+def test_clips_are_in_order_and_at_the_sample_rate_of_the_config(clips, samples, config):
     elements = list(tfdata.from_audio(paths(clips), config).as_numpy_iterator())
     assert [element["id"].decode() for element in elements] == [str(path) for path in paths(clips)]
     for name, element in zip(GOOD, elements, strict=True):
@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_read_raises_with_its_name(clips, config):
         list(dataset)
 
 
-def test_features_of_single_clips_and_of_padded_batches_are_the_references(clips, samples, config, reference):
+def test_features_of_single_clips_and_of_padded_batches_equal_the_reference(clips, samples, config, reference):
     mel = Transform(config)
     dataset = tfdata.from_audio(paths(clips), config)
     assert dataset.map(mel).element_spec["feature"].shape == (None, 129, 1)
@@ -95,11 +95,11 @@ def test_a_missing_input_is_refused_at_once(tmp_path, config):
         tfdata.from_audio(tmp_path / "nowhere", config)
 
 
-def test_a_batch_in_which_padding_would_make_up_channels_is_refused(clips, config):
+def test_a_batch_of_clips_with_different_channels_is_refused(clips, config):
     keep = Transform(dataclasses.replace(config, channels=None))
     mixed = tfdata.from_audio([clips / "mono.wav", clips / "stereo.flac"], keep)
     assert [int(element["n_channels"]) for element in mixed] == [1, 2]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="must have as many channels"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must have the same number of channels"):
         list(mixed.padded_batch(2).map(keep))
     alone = [element["feature"].numpy() for element in mixed.map(keep)]
     for batch, feature in zip(mixed.padded_batch(1).map(keep), alone, strict=True):

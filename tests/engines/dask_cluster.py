@@ -1,4 +1,4 @@
-"""A Dask cluster of two worker processes. Its address is written to a file. It ends with standard input."""
+"""A Dask cluster with two worker processes. It writes its address to a file and ends when standard input closes."""
 
 import os
 import sys
@@ -12,5 +12,5 @@ if __name__ == "__main__":
         temporary = f"{sys.argv[1]}.tmp"
         with open(temporary, "w") as file:
             file.write(cluster.scheduler_address)
-        os.replace(temporary, sys.argv[1])  # whoever waits for it never reads half of it
+        os.replace(temporary, sys.argv[1])  # atomic, so that no reader sees a partial address
         sys.stdin.read()

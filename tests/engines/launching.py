@@ -1,4 +1,4 @@
-"""Start jobs, servers and clusters as processes of their own, with a time limit, and leave none of them behind."""
+"""Jobs, servers and clusters in processes of their own, with time limits. No process outlives its test."""
 
 import contextlib
 import subprocess
@@ -12,8 +12,8 @@ import process_groups
 
 @contextlib.contextmanager
 def started(command: list, log: Path) -> Iterator[subprocess.Popen]:
-    """A process that runs a Python module or script, and ends with the block together with all that it started."""
-    with log.open("wb") as output:  # a pipe would stay open for as long as any process that inherited it
+    """Starts a Python module or script. When the context ends, the process and all that it started are killed."""
+    with log.open("wb") as output:  # a pipe would stay open as long as any process that inherited it
         process = process_groups.start(
             [sys.executable, *command], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
         )
@@ -25,7 +25,7 @@ def started(command: list, log: Path) -> Iterator[subprocess.Popen]:
 
 
 def precompute(source: Path, output: Path, config: Path, *options: str, code: int = 0, seconds: float = 150) -> str:
-    """Run `audiopipe precompute`, and return what it printed. It must end with an exit code within some seconds."""
+    """Runs `audiopipe precompute` and returns its output. Fails unless it ends with `code` within `seconds`."""
     log = output.with_suffix(".log")
     command = ["-m", "audiopipe", "precompute", source, output, "--config", config, "--num-shards", "6", *options]
     with started(command, log) as process:
@@ -39,10 +39,10 @@ def precompute(source: Path, output: Path, config: Path, *options: str, code: in
 
 
 def wait_for(path: Path, process: subprocess.Popen, log: Path, seconds: float = 60) -> str:
-    """The content of a file that a process is to write."""
+    """Waits until a process has written a file, and returns the content of the file."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         if path.exists():
             return path.read_text()
         time.sleep(0.05)
-    raise AssertionError(f"It did not start:\n{log.read_text(errors='replace')}")
+    raise AssertionError(f"The process did not write {path}:\n{log.read_text(errors='replace')}")

@@ -1,4 +1,4 @@
-"""The SDK container cannot be built without a registry of images; what it is made of can be checked."""
+"""Tests of the Dockerfile of the SDK container. Building it needs a registry of images, so only its text is checked."""
 
 import re
 import tomllib
@@ -7,21 +7,21 @@ from packaging.specifiers import SpecifierSet
 from process_groups import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# A line that ends with a backslash goes on in the next one.
+# A line that ends with a backslash continues on the next line.
 LINES = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
 
 
 def instructions(name):
-    """What follows each instruction of a name."""
+    """Returns the arguments of each instruction with this name."""
     return [line.removeprefix(f"{name} ") for line in LINES if line.startswith(f"{name} ")]
 
 
 def copied():
-    """Paths that are copied into the container."""
+    """Returns the paths that are copied into the container."""
     return [path for arguments in instructions("COPY") for path in arguments.split()[:-1]]
 
 
-def test_beam_is_the_version_that_is_pinned_and_python_one_that_is_supported():
+def test_the_base_image_has_the_pinned_version_of_beam_and_a_supported_python():
     [image] = instructions("FROM")
     python, beam = re.fullmatch(r"apache/beam_python(\d+\.\d+)_sdk:(.+)", image).groups()
     pins = dict(line.split("==", 1) for line in (ROOT / "constraints.txt").read_text().splitlines())
@@ -35,7 +35,7 @@ def test_the_entry_point_of_the_base_image_is_kept():
     assert not instructions("CMD")
 
 
-def test_all_that_the_package_is_built_from_is_copied_and_not_ignored():
+def test_all_files_that_the_build_needs_are_copied_and_not_ignored():
     needed = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "constraints.txt", "audiopipe"}
     assert set(copied()) == needed
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
@@ -44,7 +44,7 @@ def test_all_that_the_package_is_built_from_is_copied_and_not_ignored():
     assert all((ROOT / path).exists() for path in needed)
 
 
-def test_the_package_is_installed_with_pins_and_extras_that_it_has():
+def test_the_package_is_installed_with_pinned_versions_and_existing_extras():
     [command] = [command for command in instructions("RUN") if "pip install" in command]
     assert "--constraint /tmp/audiopipe/constraints.txt" in command
     [extras] = re.findall(r'"/tmp/audiopipe\[(.+?)\]"', command)

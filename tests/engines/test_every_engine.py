@@ -1,4 +1,4 @@
-"""The same job on every engine that can be had here: the same bytes."""
+"""Tests that every engine available here writes the same bytes for the same job."""
 
 import json
 import time
@@ -17,7 +17,7 @@ DASK_RUNNER = "--runner=DaskRunner"
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """24 clips of two formats, rates and numbers of channels, and a damaged one."""
+    """24 clips with two formats, sample rates and numbers of channels, and a damaged one."""
     folder = tmp_path_factory.mktemp("clips")
     noise = np.random.default_rng(5)
     for number in range(24):
@@ -37,7 +37,7 @@ def config_file(tmp_path_factory, config):
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory, source, config):
-    """What the runner in this process writes."""
+    """Bytes of the files that the runner in this process writes."""
     output = tmp_path_factory.mktemp("expected") / "features"
     feature_set = beam.precompute(source, output, config, num_shards=6, workers=1)
     assert (feature_set.counts["clips"], feature_set.counts["failures"]) == (24, 1)
@@ -47,13 +47,13 @@ def expected(tmp_path_factory, source, config):
 
 
 def published(output):
-    """Shards, failures and `dataset.json`, which holds no times, with every byte."""
+    """Returns the bytes of the shards, `failures.jsonl` and `dataset.json`. None of these files contains times."""
     return {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()}
 
 
 @pytest.fixture
 def same_on(source, config_file, expected, tmp_path):
-    """A function that runs the job with some options and compares what it writes."""
+    """Returns a function that runs the job with some options and compares the bytes that it writes."""
 
     def run(*options):
         output = tmp_path / "features"
@@ -70,15 +70,15 @@ def same_on(source, config_file, expected, tmp_path):
 
 @pytest.fixture
 def stops_on(source, config, config_file, expected, tmp_path):
-    """A function that runs the job with some options where a shard cannot be written, and goes on in this process."""
+    """Returns a function that runs the job while one shard cannot be written, and then resumes it in this process."""
 
-    def run(*options, before_going_on=lambda: None):
+    def run(*options, before_resume=lambda: None):
         output = tmp_path / "features"
         blocked = output / "features-00003-of-00006.tfrecord"
         blocked.mkdir(parents=True)
         printed = precompute(source, output, config_file, *options, code=1)
         assert f"The job stopped: Could not write '{blocked}': Is a directory. Run the same command again" in printed
-        before_going_on()
+        before_resume()
         blocked.rmdir()
         beam.precompute(source, output, config, num_shards=6, workers=1)
         assert published(output) == expected
@@ -86,7 +86,7 @@ def stops_on(source, config, config_file, expected, tmp_path):
     return run
 
 
-def test_worker_processes_write_the_same_bytes_and_print_nothing_of_beam(same_on):
+def test_worker_processes_write_the_same_bytes_without_messages_of_beam(same_on):
     printed = same_on("--workers", "2")
     for noise in ("apache_beam", "sdk_worker", "absl", "oneDNN", "Traceback"):
         assert noise not in printed
@@ -94,13 +94,13 @@ def test_worker_processes_write_the_same_bytes_and_print_nothing_of_beam(same_on
 
 @pytest.mark.faults
 @pytest.mark.parametrize("mode", ["multi_threading", "multi_processing"])
-def test_beams_own_ways_to_run_in_parallel_write_the_same_bytes(same_on, mode):
+def test_parallel_modes_of_the_beam_runner_write_the_same_bytes(same_on, mode):
     same_on("--runner=FnApiRunner", f"--direct_running_mode={mode}", "--direct_num_workers=2")
 
 
 @pytest.fixture
 def job_service(tmp_path):
-    """Address and log of Apache Beam's job service."""
+    """Address and log file of a running Apache Beam job service."""
     port, log = tmp_path / "port", tmp_path / "service.log"
     command = ["-m", "apache_beam.runners.portability.local_job_service_main", "-p", "0", "--port_file", port]
     with started(command, log) as process:
@@ -115,13 +115,13 @@ def test_a_job_service_writes_the_same_bytes(same_on, job_service):
 
 
 @pytest.mark.faults
-def test_what_stops_a_job_at_a_job_service_is_told_and_another_engine_goes_on(stops_on, job_service):
+def test_a_job_that_fails_on_a_job_service_reports_the_cause_and_another_engine_resumes_it(stops_on, job_service):
     stops_on("--runner=PortableRunner", f"--job_endpoint={job_service[0]}", "--environment_type=LOOPBACK")
 
 
 @pytest.fixture
 def dask_cluster(tmp_path):
-    """Address of a Dask cluster of two processes."""
+    """Address of a running Dask cluster with two worker processes."""
     address, log = tmp_path / "address", tmp_path / "cluster.log"
     with started([ROOT / "tests/engines/dask_cluster.py", address], log) as process:
         yield wait_for(address, process, log)
@@ -133,18 +133,18 @@ def dask_cluster(tmp_path):
 def test_both_processes_of_a_dask_cluster_work_and_write_the_same_bytes(same_on, dask_cluster):
     same_on(DASK_RUNNER, f"--dask_client_address={dask_cluster}", "--dask_partition_size=1")
     with distributed.Client(dask_cluster) as client:
-        # A worker imports this module with its first shard.
+        # A worker imports this module when it writes its first shard.
         worked = client.run(eval, "'audiopipe.precompute.shard_writer' in __import__('sys').modules")
     assert list(worked.values()) == [True, True]
 
 
 @pytest.mark.faults
-def test_what_stops_a_job_on_dask_is_told_and_another_engine_goes_on(stops_on, dask_cluster):
+def test_a_job_that_fails_on_dask_reports_the_cause_and_another_engine_resumes_it(stops_on, dask_cluster):
     def until_idle():
-        # The job is over, but a shard that the other process was writing is not.
+        # The job has ended, but the other process may still be writing a shard.
         with distributed.Client(dask_cluster) as client:
             end = time.monotonic() + 60
             while any(client.processing().values()) and time.monotonic() < end:
                 time.sleep(0.1)
 
-    stops_on(DASK_RUNNER, f"--dask_client_address={dask_cluster}", before_going_on=until_idle)
+    stops_on(DASK_RUNNER, f"--dask_client_address={dask_cluster}", before_resume=until_idle)

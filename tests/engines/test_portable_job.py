@@ -1,4 +1,4 @@
-"""What is sent to a cluster: the container image, and functions that a worker can unpickle."""
+"""Tests of the pipeline that is sent to a cluster: its container image, and functions that a worker can unpickle."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ CONTAINER = ["--environment_type=DOCKER", f"--environment_config={IMAGE}"]
 
 @pytest.fixture
 def planned(shared_feature_set, tmp_path):
-    """A folder that holds a plan and no finished shard."""
+    """A folder with a plan and no finished shards."""
     folder = tmp_path / "planned"
     (folder / "plan").mkdir(parents=True)
     for path in (shared_feature_set / "plan").iterdir():
@@ -38,13 +38,13 @@ def pipeline_of(output, options):
 
 
 def proto_of(output, *flags):
-    """The proto that is sent for a launch with some options of Apache Beam."""
+    """Returns the proto that is sent to a cluster with some flags of Apache Beam."""
     options, _ = engines.parse_options(list(flags))
     return PortableRunner.get_proto_pipeline(pipeline_of(output, options), options)
 
 
 def images(proto):
-    """Container images of the environments that the functions of a pipeline run in."""
+    """Returns the container images in which the functions of a pipeline run."""
     used = {transform.environment_id for transform in proto.components.transforms.values()} - {""}
     found = [proto.components.environments[name] for name in used]
     assert {environment.urn for environment in found} == {DOCKER}
@@ -56,14 +56,14 @@ def test_flink_and_spark_run_every_function_in_the_image(planned, runner):
     assert images(proto_of(planned, *runner, *CONTAINER)) == {IMAGE}
 
 
-def test_the_image_of_dataflow_is_no_other_runners(planned):
-    """Why `flink.sh` and `spark.sh` name the image by another option than `dataflow.sh`."""
+def test_other_runners_ignore_the_image_option_of_dataflow(planned):
+    """Shows why `flink.sh` and `spark.sh` name the image with another option than `dataflow.sh`."""
     assert images(proto_of(planned, *SPARK, f"--sdk_container_image={IMAGE}")) != {IMAGE}
 
 
 @pytest.mark.faults
 def test_dataflow_runs_every_function_in_the_image(planned):
-    """Needs the packages of Google Cloud, as a launch does, but no account: a dry run sends nothing."""
+    """Needs the Google Cloud packages but no account, because a dry run sends nothing."""
     pytest.importorskip("apitools", reason='needs pip install "apache-beam[gcp]"')
     options, _ = engines.parse_options(
         [
@@ -85,7 +85,7 @@ def test_dataflow_runs_every_function_in_the_image(planned):
     assert images(runner.proto_pipeline) == {IMAGE}
 
 
-def test_a_worker_that_has_audiopipe_alone_unpickles_every_function(planned, tmp_path):
+def test_a_worker_with_only_audiopipe_installed_unpickles_every_function(planned, tmp_path):
     proto = tmp_path / "pipeline.pb"
     proto.write_bytes(proto_of(planned, *FLINK, *CONTAINER).SerializeToString())
     run = subprocess.run(
@@ -100,7 +100,7 @@ def test_a_worker_that_has_audiopipe_alone_unpickles_every_function(planned, tmp
     ours = [function for function in functions if function["class"].startswith("audiopipe.")]
     assert [function["class"] for function in ours] == ["audiopipe.precompute.pipeline._WriteShard"]
     assert all(function["class"].startswith(("audiopipe.", "apache_beam.")) for function in functions)
-    # No `__main__`, no module of a test, nothing of TensorFlow: a worker has to import what these name.
+    # A worker imports every module that a pickle names, so there must be no `__main__`, test module or TensorFlow.
     for function in ours:
         assert {name.partition(".")[0] for name in function["modules"]} <= {"audiopipe", "apache_beam", "builtins"}
         assert function["bytes"] < 2000

@@ -1,9 +1,9 @@
-"""Unpickle the functions of a pipeline where nothing but audiopipe is at hand, as a worker of a cluster does.
+"""Program that unpickles the functions of a pipeline as a worker of a cluster does, with only audiopipe installed.
 
     python unpickle.py PROTO
 
-PROTO is the pipeline's portable proto. Printed is a line of JSON for each function: its class, the bytes of its pickle,
-and the modules that the pickle names.
+PROTO is the pipeline's portable proto. The program prints one line of JSON per function: its class, the size of its
+pickle in bytes, and the modules that the pickle names.
 """
 
 import base64
@@ -17,19 +17,19 @@ from apache_beam.portability.api import beam_runner_api_pb2
 
 
 def modules(pickle: bytes) -> list[str]:
-    """Modules of all classes and functions that a pickle refers to."""
+    """Returns the modules of all classes and functions that a pickle refers to."""
     names, strings = set(), []
     for opcode, argument, _ in pickletools.genops(pickle):
         if isinstance(argument, str) and "UNICODE" in opcode.name:
             strings.append(argument)
         elif opcode.name == "GLOBAL":
             names.add(argument.split(" ")[0])
-    # The module of a STACK_GLOBAL may come out of the pickle's memo, so every text that is a module's name counts.
+    # STACK_GLOBAL may take its module from the pickle's memo, so every string that names a module counts.
     return sorted(names | {text for text in strings if text in sys.modules})
 
 
 def main(proto: str) -> None:
-    """Print what the functions of a pipeline are."""
+    """Prints facts about the functions of a pipeline."""
     with open(proto, "rb") as file:
         pipeline = beam_runner_api_pb2.Pipeline.FromString(file.read())
     for transform in pipeline.components.transforms.values():

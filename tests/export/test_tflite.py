@@ -1,4 +1,4 @@
-"""Composed layers under TFLite, with its built-in operators only."""
+"""Composed layers in TFLite with built-in operators only."""
 
 import keras
 import numpy as np
@@ -10,10 +10,10 @@ from audiopipe.errors import ArgumentError
 from audiopipe.export import to_tflite
 from audiopipe.signal import real_arithmetic
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow announces that tf.lite will move
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow warns that tf.lite will move
 
 TIME = 1500
-N_FFT = [512, 400, 255]  # a power of two, which TFLite transforms itself; even; odd
+N_FFT = [512, 400, 255]  # a power of two, which the Fourier transform of TFLite supports; even; odd
 SHAPES = [(1, 1), (4, 2)]
 FEATURES = {
     "stft magnitude": lambda n_fft: composed.get_stft_magnitude_layer(n_fft=n_fft, pad_begin=True, pad_end=True),
@@ -45,7 +45,7 @@ def waveforms(batch_size, channels, channels_first=False):
 
 
 def run(content, values):
-    """Outputs of a TFLite model, by an interpreter that has the built-in operators only."""
+    """Runs a TFLite model with built-in operators only and returns its outputs."""
     interpreter = tf.lite.Interpreter(
         model_content=content,
         experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -69,7 +69,7 @@ def test_a_converted_feature_agrees_with_the_layer(name, n_fft, batch_size, chan
 
 
 @pytest.mark.parametrize("arguments", WHISPER.values(), ids=WHISPER)
-def test_a_converted_feature_of_whisper_agrees_with_the_layer(arguments):
+def test_a_converted_whisper_feature_agrees_with_the_layer(arguments):
     layer, values = composed.get_whisper_log_mel_layer(**arguments), waveforms(2, 1)
     (converted,) = run(to_tflite(layer, values.shape[1:], 2), values)
     np.testing.assert_allclose(converted, layer(values), rtol=0, atol=1e-4)
@@ -86,7 +86,7 @@ def test_magnitude_and_phase_agree_up_to_whole_turns(n_fft, batch_size, channels
     found_magnitude, found_phase = np.split(converted, 2, axis=-1)
     np.testing.assert_allclose(found_magnitude, magnitude, rtol=0, atol=1e-3)
     turned = np.abs((found_phase - phase + np.pi) % (2 * np.pi) - np.pi)
-    # The angle of a value next to zero is that of rounding errors.
+    # Rounding errors determine the angle of a value near zero.
     assert turned[magnitude > 0.01 * magnitude.max()].max() < 1e-3
 
 
@@ -98,7 +98,7 @@ def test_a_complex_result_has_two_outputs(n_fft):
     expected = stft(values).numpy()
     assert len(parts) == 2
     found = {True: parts[0] + 1j * parts[1], False: parts[1] + 1j * parts[0]}
-    # TFLite orders outputs as it likes; only one order can be near.
+    # TFLite chooses the order of the outputs. Only one order can match.
     assert min(np.abs(values - expected).max() for values in found.values()) < 1e-3
 
 
@@ -112,7 +112,7 @@ def test_a_whole_model_converts_with_its_weights():
     np.testing.assert_allclose(converted, model(values), rtol=1e-3, atol=1e-3)
 
 
-def test_a_layer_of_keras_behind_a_composed_layers_own_converts():
+def test_a_composed_layer_with_an_added_keras_layer_converts():
     layer = composed.get_stft_magnitude_layer(n_fft=100)
     layer.add(keras.layers.Rescaling(2.0))
     values = waveforms(1, 1)

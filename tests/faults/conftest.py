@@ -1,4 +1,4 @@
-"""Recordings that take long enough to be disturbed, and what a job makes of them when it is left alone."""
+"""Jobs that run long enough to be disturbed, and the feature sets that they give when undisturbed."""
 
 from types import SimpleNamespace
 
@@ -9,7 +9,7 @@ from audiopipe import beam, configs
 
 
 def _work(folder, count, shards):
-    # Much work for few bytes: overlapping frames, few bins.
+    # Strongly overlapping frames and few bins take much work and few bytes.
     config = configs.MelSpectrogram(sample_rate=RATE, n_fft=2048, hop_length=40, n_mels=8)
     (folder / "config.json").write_text(config.to_json())
     source = recorded(folder / "clips", count, seconds=20)
@@ -26,7 +26,7 @@ def _work(folder, count, shards):
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory):
-    """60 clips, ten of them damaged, in 30 shards: some seconds of work."""
+    """60 clips, ten of them damaged, in 30 shards. They take a few seconds."""
     return _work(tmp_path_factory.mktemp("work"), 60, 30)
 
 

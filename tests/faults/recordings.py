@@ -8,7 +8,7 @@ RATE = 8000
 
 
 def recorded(folder, count, seconds):
-    """A folder of clips of noise, `0000.wav` and so on."""
+    """Writes clips of noise, `0000.wav` and so on, to a new folder and returns the folder."""
     folder.mkdir()
     noise = np.random.default_rng(0)
     for number in range(count):
@@ -18,15 +18,15 @@ def recorded(folder, count, seconds):
 
 
 def damaged(folder, numbers, left=()):
-    """Damage clips of a folder in the ten ways in turn.
+    """Damages clips of a folder, with the ten kinds of damage in turn.
 
     Args:
         folder: The folder.
-        numbers: Numbers of the clips, a multiple of ten of them.
-        left: Kinds of damage that are the caller's to do.
+        numbers: Numbers of the clips. Their count must be a multiple of ten.
+        left: Kinds of damage that are left to the caller.
 
     Returns:
-        The kind of each clip, by id, in the order of the input.
+        The kind of damage of each clip, by id, in the order of the input.
     """
     rng = np.random.default_rng(1)
     kinds = dict(zip((f"{number:04}.wav" for number in numbers), [*KINDS] * (len(numbers) // len(KINDS)), strict=True))

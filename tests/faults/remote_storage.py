@@ -1,4 +1,4 @@
-"""Remote storage in this process that can stop answering: the part of WebHDFS that reading needs."""
+"""A storage server in this process that can stop answering. It has the part of WebHDFS that reading needs."""
 
 import contextlib
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class WebHdfs:
-    """A server of the files in a folder.
+    """WebHDFS server for the files in a folder.
 
     Args:
         folder: The folder.
@@ -18,10 +18,10 @@ class WebHdfs:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._go_on = threading.Event()
-        self._go_on.set()
+        self._released = threading.Event()
+        self._released.set()
         self._number = -1
-        self.held = False  # whether a reader waits
+        self.held = False  # whether a reader has been held
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -31,32 +31,32 @@ class WebHdfs:
         return self
 
     def __exit__(self, *_) -> None:
-        self.let_go()
+        self.release()
         self._server.shutdown()
         self._server.server_close()
 
     def files(self) -> list[Path]:
-        """The files, sorted."""
+        """Returns the sorted paths of the files."""
         return sorted(self._folder.iterdir())
 
     def url(self, path: Path) -> str:
-        """Where a file is."""
+        """Returns the URL of a file."""
         return f"webhdfs://127.0.0.1:{self._server.server_port}/clips/{path.name}"
 
     def hold(self, number: int) -> None:
-        """Let readers of the file of this number wait."""
+        """Holds all readers of the file with this number."""
         self._number = number
-        self._go_on.clear()
+        self._released.clear()
 
-    def let_go(self) -> None:
-        """Answer from now on."""
-        self._go_on.set()
+    def release(self) -> None:
+        """Releases held readers and answers from now on."""
+        self._released.set()
 
     def read(self, path: Path, offset: int, length: int) -> bytes:
-        """A part of a file, which may take as long as `hold` says."""
-        if self._number >= 0 and path.name == self.files()[self._number].name and not self._go_on.is_set():
+        """Returns a part of a file. Waits first if the file is held."""
+        if self._number >= 0 and path.name == self.files()[self._number].name and not self._released.is_set():
             self.held = True
-            self._go_on.wait()
+            self._released.wait()
         return path.read_bytes()[offset : offset + length]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -77,7 +77,7 @@ class WebHdfs:
                     self._answer(json.dumps({"FileStatus": facts}).encode())
 
             def _answer(self, content):
-                with contextlib.suppress(ConnectionError):  # who asked may be gone
+                with contextlib.suppress(ConnectionError):  # the client may have ended
                     self.send_response(200)
                     self.send_header("Content-Length", str(len(content)))
                     self.end_headers()

@@ -1,4 +1,4 @@
-"""Run the command line as a process of its own, disturb it, and leave nothing of it behind."""
+"""Runs of the command line in a process of their own, which tests can disturb and which leave no process behind."""
 
 import contextlib
 import json
@@ -16,8 +16,8 @@ import process_groups
 
 from audiopipe import load
 
-MARK = "AUDIOPIPE_TEST_RUN"  # in the environment of a run and of all that it starts, whatever their command lines are
-# For root, permissions mean nothing unless these are given up.
+MARK = "AUDIOPIPE_TEST_RUN"  # environment variable that identifies all processes of a run
+# Root ignores permissions unless it drops these capabilities.
 AS_ANYBODY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 PERMISSIONS_HOLD = not AS_ANYBODY or shutil.which("setpriv") is not None
 
@@ -30,9 +30,9 @@ class Run:
         output: OUTPUT.
         config: Path of the config.
         options: Further options.
-        prefix: A command that runs the command.
-        file_size: Bytes that a file may have, as by `ulimit -f`; None sets no limit.
-        log: Folder for what the run prints; None takes that of the output.
+        prefix: Command that runs the command, such as `setpriv` with its options.
+        file_size: Maximum size of a file in bytes, as set by `ulimit -f`. None sets no limit.
+        log: Folder for the log of the run. None uses the parent folder of the output.
     """
 
     def __init__(self, source, output, config, *options, prefix=(), file_size=None, log=None):
@@ -61,7 +61,7 @@ class Run:
         self._log.close()
 
     def signal(self, number: int, everyone: bool = False) -> None:
-        """Send a signal to the process, or to its group, as a terminal does."""
+        """Sends a signal to the process or, with `everyone`, to its group, as a terminal does."""
         if everyone:
             process_groups.send(self.process, number)
             return
@@ -69,11 +69,11 @@ class Run:
             os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        """End all processes of the group at once, as when the machine dies."""
+        """Kills all processes of the group at once, as when the machine crashes."""
         process_groups.kill(self.process)
 
     def wait(self, seconds: float = 120) -> int:
-        """The exit code; it is an error if the process does not end in time."""
+        """Waits until the process ends and returns its exit code. Fails if it does not end in time."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -81,21 +81,21 @@ class Run:
 
     @property
     def printed(self) -> str:
-        """What stands on standard error so far."""
+        """Output on standard error so far."""
         return Path(self._log.name).read_text(errors="replace")
 
     def until(self, condition: Callable[[], object], seconds: float = 90) -> bool:
-        """Wait until a condition holds; False if the process ends before that."""
+        """Waits until a condition holds. Returns False if the process ends before that."""
         end = time.monotonic() + seconds
         while not condition():
             if self.process.poll() is not None:
                 return False
-            assert time.monotonic() < end, f"It did not come that far in {seconds} seconds:\n{self.printed}"
+            assert time.monotonic() < end, f"The condition did not hold within {seconds} seconds:\n{self.printed}"
             time.sleep(0.01)
         return True
 
     def processes(self, module: str = "") -> list[int]:
-        """Processes of this run that are alive, of a Python module of audiopipe or of all."""
+        """Returns the ids of all living processes of this run, or of those that run a Python module."""
         found = []
         for folder in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
@@ -109,22 +109,22 @@ class Run:
 
 
 def finished(output: Path) -> int:
-    """Shards that count, if their sidecars are those of the plan."""
+    """Returns the number of shards with a sidecar."""
     return len(list((output / "plan").glob("shard-*.json")))
 
 
 def temporaries(output: Path) -> list[Path]:
-    """Temporary files anywhere in an output."""
+    """Returns all temporary files in an output."""
     return list(output.rglob("*.tmp"))
 
 
 def contents(output: Path) -> dict[str, bytes]:
-    """The feature set's files with every byte: shards, failures and `dataset.json`, which holds no times."""
+    """Returns the bytes of the shards, `failures.jsonl` and `dataset.json`. None of these files contains times."""
     return {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()}
 
 
 def check_same(output: Path, clean: Path) -> None:
-    """Compare a feature set with one that was made without any disturbance, and look for what may be left over."""
+    """Checks that a feature set equals one of an undisturbed run, and has no temporary files or duplicate clips."""
     found, expected = contents(output), contents(clean)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
@@ -137,5 +137,5 @@ def check_same(output: Path, clean: Path) -> None:
 
 
 def failed_ids(output: Path) -> list[str]:
-    """Ids in `failures.jsonl`, in its order."""
+    """Returns the ids in `failures.jsonl`, in the order of the file."""
     return [json.loads(line)["id"] for line in (output / "failures.jsonl").read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""Clips damaged in ten ways among good ones: each is a failure of its stage, and no other clip or memory is touched."""
+"""Tests of clips with ten kinds of damage. Each fails at its stage, and neither other clips nor memory are affected."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ CONFIG = configs.MelSpectrogram(sample_rate=RATE, n_fft=512, hop_length=100, n_m
 
 
 def check(output, kinds, good):
-    """Every damaged clip failed at its stage, in the order of the input, and every good one has its feature."""
+    """Checks that each damaged clip failed at its stage and each good one has a feature. Returns the features by id."""
     failures = [json.loads(line) for line in (output / "failures.jsonl").read_text().splitlines()]
     assert [(failure["id"], failure["stage"]) for failure in failures] == [
         (name, KINDS[kind]) for name, kind in kinds.items()
@@ -36,7 +36,7 @@ def check(output, kinds, good):
     return {clip["id"]: clip["feature"].tobytes() for clip in clips}
 
 
-def test_ten_damaged_clips_among_fifty_good_ones_fail_and_no_other(tmp_path):
+def test_ten_damaged_clips_fail_and_fifty_good_ones_do_not(tmp_path):
     source = recorded(tmp_path / "clips", 60, seconds=0.3)
     kinds = damaged(source, range(3, 60, 6), left=["vanished"])
     vanishing = Vanishing([source / name for name, kind in kinds.items() if kind == "vanished"])
@@ -46,7 +46,7 @@ def test_ten_damaged_clips_among_fifty_good_ones_fail_and_no_other(tmp_path):
 
 @pytest.mark.faults
 @pytest.mark.skipif(not PERMISSIONS_HOLD, reason="root may read everything here")
-def test_thirty_damaged_clips_among_a_thousand_fail_and_memory_is_as_without_them(tmp_path):
+def test_thirty_damaged_clips_among_a_thousand_fail_without_using_more_memory(tmp_path):
     (tmp_path / "config.json").write_text(CONFIG.to_json())
     source = recorded(tmp_path / "clips", 1000, seconds=0.3)
     clean = shutil.copytree(source, tmp_path / "good")

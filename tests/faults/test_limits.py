@@ -1,4 +1,4 @@
-"""A full disk, folders that cannot be read or written, a second run, storage that does not answer."""
+"""Tests of full disks, folders without permissions, second runs, stalled workers and storage that does not answer."""
 
 import contextlib
 import json
@@ -20,11 +20,11 @@ def words(printed):
 
 @contextlib.contextmanager
 def small_disk(folder, size):
-    """A file system in memory of a size, mounted at a folder."""
+    """Mounts a file system in memory with a limited size at a new folder."""
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
     if mounted.returncode:
-        pytest.skip("no file system may be mounted here")
+        pytest.skip("mounting a file system is not permitted here")
     try:
         yield
     finally:
@@ -33,7 +33,7 @@ def small_disk(folder, size):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_ends_the_job_which_goes_on_when_there_is_space(work, tmp_path, workers):
+def test_a_full_disk_ends_the_job_and_it_resumes_when_there_is_space(work, tmp_path, workers):
     disk = tmp_path / "disk"
     with small_disk(disk, "700k"):
         output = disk / "out"
@@ -41,7 +41,7 @@ def test_a_full_disk_ends_the_job_which_goes_on_when_there_is_space(work, tmp_pa
             assert run.wait() == 1, run.printed
             assert f"Could not write '{output}/" in run.printed
             assert "No space left on device" in run.printed
-            assert "Run the same command again to go on: what is done is kept." in words(run.printed)
+            assert "Run the same command again to resume. Finished shards are kept." in words(run.printed)
             assert "Traceback" not in run.printed
         assert 0 < finished(output) < work.shards
         assert temporaries(output) == []
@@ -53,13 +53,13 @@ def test_a_full_disk_ends_the_job_which_goes_on_when_there_is_space(work, tmp_pa
         assert kept.items() <= contents(output).items()
 
 
-def test_a_limit_of_file_sizes_ends_the_job_with_the_file_and_the_reason(small_work, tmp_path):
+def test_a_limit_on_file_sizes_ends_the_job_with_an_error_that_names_the_file(small_work, tmp_path):
     output = tmp_path / "out"
     with Run(small_work.source, output, small_work.config, *small_work.options, file_size=60_000) as run:
         assert run.wait() == 1, run.printed
         assert f"Could not write '{output}/features-" in run.printed
         assert "File too large" in run.printed
-        assert "Run the same command again to go on: what is done is kept." in words(run.printed)
+        assert "Run the same command again to resume. Finished shards are kept." in words(run.printed)
         assert "Traceback" not in run.printed
     assert temporaries(output) == []
     beam.precompute(small_work.source, output, small_work.config, workers=1)
@@ -102,7 +102,7 @@ def test_an_output_that_cannot_be_written_is_refused(small_work, tmp_path, exist
 def test_a_second_run_is_refused_and_the_first_is_not_disturbed(small_work, tmp_path):
     output = tmp_path / "out"
     with Run(small_work.source, output, small_work.config, *small_work.options, "--workers=2") as first:
-        # The locking is what is looked at, so the first one waits in the middle of its work for the second.
+        # The first run is paused, so that it still has the lock when the second one starts.
         assert first.until(lambda: (output / "plan" / "plan.json").exists())
         first.signal(signal.SIGSTOP, everyone=True)
         with Run(small_work.source, output, small_work.config, *small_work.options, log=tmp_path) as second:
@@ -116,7 +116,7 @@ def test_a_second_run_is_refused_and_the_first_is_not_disturbed(small_work, tmp_
 
 
 @pytest.mark.faults
-def test_stopped_workers_are_a_stall_and_end_when_they_go_on(small_work, tmp_path):
+def test_paused_workers_are_a_stall_and_end_when_they_continue(small_work, tmp_path):
     output = tmp_path / "out"
     options = (*small_work.options, "--workers=2", "--stall-timeout=20")
     with Run(small_work.source, output, small_work.config, *options) as run:
@@ -142,7 +142,7 @@ def test_stopped_workers_are_a_stall_and_end_when_they_go_on(small_work, tmp_pat
 def test_storage_that_does_not_answer_ends_the_job_with_advice(small_work, tmp_path, workers):
     with WebHdfs(small_work.source) as storage:
         manifest = tmp_path / "clips.jsonl"
-        # With lengths, so that the first to read the files are the workers.
+        # The manifest has the lengths, so that only the workers read the files.
         clips = [{"id": path.name, "path": storage.url(path), "duration": 20.0} for path in storage.files()[:12]]
         manifest.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
         command = (manifest, tmp_path / "out", small_work.config, "--num-shards=12", f"--workers={workers}")
@@ -153,13 +153,13 @@ def test_storage_that_does_not_answer_ends_the_job_with_advice(small_work, tmp_p
             assert run.wait(90) == 1
             seconds = time.monotonic() - begin
             assert "No shard was finished for 20 s" in run.printed
-            assert "allow more with --stall-timeout" in words(run.printed)
+            assert "or increase --stall-timeout" in words(run.printed)
             assert "Traceback" not in run.printed
             assert run.processes() == []
         assert temporaries(tmp_path / "out") == []
         assert 0 < finished(tmp_path / "out") < 12
         assert seconds < 45
-        storage.let_go()
+        storage.release()
         with Run(*command) as run:
             assert run.wait() == 0, run.printed
         beam.precompute(manifest, tmp_path / "clean", small_work.config, num_shards=12, workers=1)
@@ -167,7 +167,7 @@ def test_storage_that_does_not_answer_ends_the_job_with_advice(small_work, tmp_p
 
 
 @pytest.mark.faults
-def test_a_pipe_that_nobody_writes_to_is_a_failure_and_no_stall(small_work, tmp_path):
+def test_a_named_pipe_in_the_input_is_a_failure_and_not_a_stall(small_work, tmp_path):
     source = tmp_path / "clips"
     source.mkdir()
     (source / "a.wav").symlink_to(small_work.source / "0000.wav")
@@ -178,7 +178,7 @@ def test_a_pipe_that_nobody_writes_to_is_a_failure_and_no_stall(small_work, tmp_
     (source / "b.wav").unlink()
     with Run(source, tmp_path / "out", small_work.config, log=tmp_path) as run:
         assert run.wait() == 1
-        assert "it had 2 clips then, and has 1 now" in words(run.printed)
+        assert "it had 2 clips then and has 1 now" in words(run.printed)
         assert "--overwrite" in run.printed
     with Run(source, tmp_path / "out", small_work.config, "--overwrite", log=tmp_path) as run:
         assert run.wait() == 0, run.printed

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the job ends soon, says how to go on, and leaves nothing half done."""
+"""Tests of Ctrl-C and SIGTERM. The job ends soon, says how to resume, and leaves no partial files."""
 
 import signal
 import time
@@ -12,14 +12,16 @@ from audiopipe import beam
 SECONDS = 15
 
 
-def stop_and_go_on(work, output, number, everyone, workers):
+def stop_and_resume(work, output, number, everyone, workers):
     with Run(work.source, output, work.config, *work.options, "--workers", workers) as run:
         assert run.until(lambda: finished(output))
         begin = time.monotonic()
         run.signal(number, everyone)
         assert run.wait(SECONDS) == 130, run.printed
         assert time.monotonic() - begin < SECONDS
-        assert "Stopped. Run the same command again to go on: what is done is kept." in " ".join(run.printed.split())
+        assert "Stopped. Run the same command again to resume. Finished shards are kept." in " ".join(
+            run.printed.split()
+        )
         assert "Traceback" not in run.printed
         assert run.processes() == []
     assert 0 < finished(output) < work.shards
@@ -29,8 +31,8 @@ def stop_and_go_on(work, output, number, everyone, workers):
     check_same(output, work.clean)
 
 
-def test_ctrl_c_ends_a_job_that_can_be_gone_on_with(small_work, tmp_path):
-    stop_and_go_on(small_work, tmp_path / "out", signal.SIGINT, True, 1)
+def test_ctrl_c_ends_a_job_that_can_be_resumed(small_work, tmp_path):
+    stop_and_resume(small_work, tmp_path / "out", signal.SIGINT, True, 1)
 
 
 @pytest.mark.faults
@@ -38,8 +40,8 @@ def test_ctrl_c_ends_a_job_that_can_be_gone_on_with(small_work, tmp_path):
     ("number", "everyone", "workers"),
     [(signal.SIGINT, True, 2), (signal.SIGTERM, False, 1), (signal.SIGTERM, False, 2), (signal.SIGTERM, True, 2)],
 )
-def test_a_signal_ends_a_job_that_can_be_gone_on_with(small_work, tmp_path, number, everyone, workers):
-    stop_and_go_on(small_work, tmp_path / "out", number, everyone, workers)
+def test_a_signal_ends_a_job_that_can_be_resumed(small_work, tmp_path, number, everyone, workers):
+    stop_and_resume(small_work, tmp_path / "out", number, everyone, workers)
 
 
 @pytest.mark.faults
@@ -47,7 +49,7 @@ def test_a_signal_ends_a_job_that_can_be_gone_on_with(small_work, tmp_path, numb
 def test_a_signal_while_the_job_starts_ends_it_without_a_traceback(small_work, tmp_path, number, codes):
     output = tmp_path / "out"
     with Run(small_work.source, output, small_work.config) as run:
-        # It imports its libraries: until it has a plan there is nothing to go on with, and so nothing to say.
+        # The process is importing its libraries and has no plan yet, so it prints no advice to resume.
         assert run.until(lambda: "numpy" in Path(f"/proc/{run.process.pid}/maps").read_text())
         run.signal(number, everyone=True)
         assert run.wait(SECONDS) in codes, run.printed

@@ -1,6 +1,6 @@
 """A job whose clips vanish after they were listed and before they are read.
 
-As a program, `python vanishing.py SOURCE OUTPUT CONFIG [CLIP ...]`, it prints the memory that the job took, in bytes.
+The program `python vanishing.py SOURCE OUTPUT CONFIG [CLIP ...]` runs the job and prints its peak memory in bytes.
 """
 
 import os
@@ -11,10 +11,10 @@ from audiopipe import beam
 
 
 class Vanishing(beam.Silent):
-    """Removes files when everything is planned.
+    """Reporter that removes files once the job is planned.
 
     Args:
-        paths: The files.
+        paths: Paths of the files.
     """
 
     def __init__(self, paths):

@@ -1,4 +1,4 @@
-"""`dataset.json`: what is in it, and what is refused."""
+"""Content and validation of `dataset.json` and `failures.jsonl`."""
 
 import dataclasses
 import hashlib
@@ -34,7 +34,7 @@ def edit(folder, change):
     path.write_text(json.dumps(content))
 
 
-def test_dataset_json_holds_what_the_design_lists(shared_feature_set, config, samples):
+def test_dataset_json_has_every_field(shared_feature_set, config, samples):
     content = json.loads((shared_feature_set / "dataset.json").read_text())
     frames = sum((len(clip) - 156) // 100 for clip in samples.values())
     (machine,), shards = content.pop("machines"), content.pop("shards")
@@ -99,7 +99,7 @@ def test_dataset_json_holds_what_the_design_lists(shared_feature_set, config, sa
     assert [shard["records"] for shard in shards] == [2, 2]
 
 
-def test_an_opened_feature_set_says_what_is_in_the_file(shared_feature_set, config):
+def test_open_reads_the_content_of_the_file(shared_feature_set, config):
     feature_set = FeatureSet.open(shared_feature_set)
     assert feature_set.config == config
     assert feature_set.fingerprint == config.fingerprint
@@ -116,7 +116,7 @@ def test_failures_are_read_with_their_cause(shared_feature_set, clips):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_the_storage_is_told_and_does_not_change_the_fingerprint(feature_set, config, dtype):
+def test_the_storage_dtype_is_recorded_and_does_not_change_the_fingerprint(feature_set, config, dtype):
     before = json.loads((feature_set / "dataset.json").read_text())
     written = damage.store_as(feature_set, dtype)
     content = json.loads((feature_set / "dataset.json").read_text())
@@ -127,7 +127,7 @@ def test_the_storage_is_told_and_does_not_change_the_fingerprint(feature_set, co
     assert FeatureSet.open(feature_set) == written
 
 
-def test_a_dataset_json_from_before_storage_dtypes_is_float32(feature_set):
+def test_a_dataset_json_without_a_storage_dtype_is_float32(feature_set):
     damage.edit(feature_set, lambda content: content.pop("storage"))
     assert FeatureSet.open(feature_set).dtype == "float32"
 
@@ -136,11 +136,11 @@ def test_an_unknown_storage_dtype_is_refused(feature_set):
     with pytest.raises(ArgumentError, match="Received: dtype='int8'"):
         dataclasses.replace(FeatureSet.open(feature_set), dtype="int8")
     damage.edit(feature_set, lambda content: content["storage"].update(dtype="int8"))
-    with pytest.raises(CorruptFeatureSetError, match=r"dataset\.json' is not what audiopipe writes.*dtype='int8'"):
+    with pytest.raises(CorruptFeatureSetError, match=r"is not a valid dataset\.json.*dtype='int8'"):
         FeatureSet.open(feature_set)
 
 
-def test_writing_what_was_opened_gives_the_same_bytes(feature_set):
+def test_writing_an_opened_feature_set_gives_the_same_bytes(feature_set):
     before = (feature_set / "dataset.json").read_bytes()
     FeatureSet.open(feature_set).write()
     assert (feature_set / "dataset.json").read_bytes() == before
@@ -176,20 +176,20 @@ def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}", '{"format_version": 1}', "\xff"])
-def test_what_is_no_dataset_json_is_refused(feature_set, text):
+def test_an_invalid_dataset_json_is_refused(feature_set, text):
     (feature_set / "dataset.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(CorruptFeatureSetError, match=r"dataset\.json' is not what audiopipe writes"):
+    with pytest.raises(CorruptFeatureSetError, match=r"dataset\.json' is not a valid dataset\.json"):
         FeatureSet.open(feature_set)
 
 
 @pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: None])
-def test_a_folder_without_the_file_or_no_folder_is_incomplete(tmp_path, make):
+def test_a_folder_without_dataset_json_and_a_missing_folder_are_incomplete(tmp_path, make):
     make(tmp_path / "empty")
     with pytest.raises(IncompleteFeatureSetError, match=r"no dataset\.json in '.*empty'.*audiopipe precompute"):
         FeatureSet.open(tmp_path / "empty")
 
 
-def test_features_of_an_earlier_kernel_are_refused(feature_set, config, monkeypatch):
+def test_features_of_an_earlier_kernel_version_are_refused(feature_set, config, monkeypatch):
     before = config.kernel_version
     monkeypatch.setattr(type(config), "kernel_version", before + 1)
     found = FeatureSet.open(feature_set)
@@ -199,7 +199,7 @@ def test_features_of_an_earlier_kernel_are_refused(feature_set, config, monkeypa
         found.expect(later)
 
 
-def test_the_checksum_is_that_of_the_whole_file(tmp_path):
+def test_sha256_covers_the_whole_file(tmp_path):
     content = np.random.default_rng(5).bytes(2_500_000)
     (tmp_path / "file").write_bytes(content)
     assert sha256(str(tmp_path / "file")) == hashlib.sha256(content).hexdigest()
@@ -207,16 +207,16 @@ def test_the_checksum_is_that_of_the_whole_file(tmp_path):
 
 FAULTS = {
     "missing": (None, "is missing"),
-    "no JSON": (b"this is no JSON\n", "is not what audiopipe writes"),
-    "no UTF-8": (b"\xff\xfe\n", "is not what audiopipe writes"),
-    "no objects": (b"[1, 2]\n", "is not what audiopipe writes"),
-    "other objects": (b'{"id": "a"}\n', "must say error, id, path, stage of each clip"),
-    "a line too few": (b"", r"must have 1 lines\. Received: 0"),
+    "invalid JSON": (b"this is no JSON\n", "is not valid"),
+    "invalid UTF-8": (b"\xff\xfe\n", "is not valid"),
+    "not an object": (b"[1, 2]\n", "is not valid"),
+    "missing fields": (b'{"id": "a"}\n', "must have the fields error, id, path, stage in each line"),
+    "missing line": (b"", r"must have 1 lines\. Received: 0"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_failures_that_are_lost_or_damaged_are_found(feature_set, fault):
+def test_a_missing_or_damaged_failures_file_is_found(feature_set, fault):
     content, message = FAULTS[fault]
     path = feature_set / "failures.jsonl"
     path.unlink() if content is None else path.write_bytes(content)
@@ -230,12 +230,12 @@ def test_failures_that_are_lost_or_damaged_are_found(feature_set, fault):
         load(feature_set, check=True)
 
 
-def test_a_dataset_json_from_before_failures_had_a_checksum_is_read(feature_set):
+def test_a_dataset_json_without_a_checksum_of_failures_is_read(feature_set):
     damage.edit(feature_set, lambda content: content.pop("failures_sha256"))
     FeatureSet.open(feature_set).check_files(checksums=True)
 
 
-def test_what_is_written_without_failures_has_no_checksum_of_them(feature_set):
+def test_a_feature_set_written_without_a_failures_file_has_no_checksum_of_it(feature_set):
     (feature_set / "failures.jsonl").unlink()
     FeatureSet.open(feature_set).write()
     assert "failures_sha256" not in json.loads((feature_set / "dataset.json").read_text())
@@ -260,9 +260,11 @@ def test_what_is_written_without_failures_has_no_checksum_of_them(feature_set):
         ),
     ],
 )
-def test_an_edited_config_is_told_by_its_fields_also_where_it_is_no_config(feature_set, config, change, difference):
+def test_edited_fields_of_the_config_are_listed_even_if_the_config_is_invalid(feature_set, config, change, difference):
     damage.edit(feature_set, change)
-    with pytest.raises(CorruptFeatureSetError, match=rf"dataset\.json' was edited: .*:\n{difference}\nMake") as caught:
+    with pytest.raises(
+        CorruptFeatureSetError, match=rf"dataset\.json' was edited: .*:\n{difference}\nRecompute"
+    ) as caught:
         FeatureSet.open(feature_set)
     content = json.loads((feature_set / "dataset.json").read_text())
     identity = {"config": content["config"], "kernel_version": content["kernel_version"]}
@@ -272,12 +274,12 @@ def test_an_edited_config_is_told_by_its_fields_also_where_it_is_no_config(featu
 
 
 @pytest.mark.parametrize("name", ["fingerprint", "fingerprinted"])
-def test_where_only_the_fingerprint_was_edited_that_is_said(feature_set, config, name):
+def test_an_edited_fingerprint_alone_is_reported(feature_set, config, name):
     def change(content):
         content[name] = "0" * 64 if name == "fingerprint" else content[name].replace('"n_fft":256', '"n_fft":512')
 
     damage.edit(feature_set, change)
-    with pytest.raises(CorruptFeatureSetError, match=rf"was edited: only the field {name} was"):
+    with pytest.raises(CorruptFeatureSetError, match=rf"was edited: only the field {name} was changed"):
         FeatureSet.open(feature_set)
 
 
@@ -285,21 +287,24 @@ def test_where_only_the_fingerprint_was_edited_that_is_said(feature_set, config,
     ("change", "message"),
     [
         (lambda content: content["counts"].update(clips=3), "Received: 4 records, 3 clips"),
-        (lambda content: content["counts"].update(clips="4"), "counts has no such clips: '4'"),
+        (lambda content: content["counts"].update(clips="4"), "'clips' of counts has the wrong type. Received: '4'"),
         (lambda content: content["counts"].pop("frames"), "KeyError: 'frames'"),
         (lambda content: content["shards"][0].update(records=1), "Received: 3 records, 4 clips"),
-        (lambda content: content["shards"][0].update(bytes=None), "a shard has no such bytes: None"),
+        (
+            lambda content: content["shards"][0].update(bytes=None),
+            "'bytes' of a shard has the wrong type. Received: None",
+        ),
         (lambda content: content["machines"][0].pop("versions"), "KeyError: 'versions'"),
         (lambda content: content.update(machines=7), "TypeError"),
     ],
 )
-def test_an_edit_with_a_checksum_that_fits_is_found_by_what_does_not_agree(feature_set, change, message):
+def test_an_edit_with_a_matching_checksum_is_found_by_its_inconsistency(feature_set, change, message):
     damage.edit(feature_set, change)
     with pytest.raises(CorruptFeatureSetError, match=rf"(?s)dataset\.json'.*{message}"):
         load(feature_set)
 
 
-def test_a_key_that_stands_twice_is_refused(feature_set):
+def test_a_duplicate_key_is_refused(feature_set):
     path = feature_set / "dataset.json"
     path.write_text(re.sub(r'("kernel_version": \d+,)', r"\1 \1", path.read_text()))
     with pytest.raises(CorruptFeatureSetError, match=r"each key once\. Received twice: kernel_version"):

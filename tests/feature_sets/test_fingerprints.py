@@ -1,4 +1,4 @@
-"""Which feature something was built for, and that readers refuse any other."""
+"""Identity of the feature that something was built for, and refusal of other features by readers."""
 
 import dataclasses
 import re
@@ -22,7 +22,7 @@ def other(config):
 
 
 def model_of(*used):
-    """A model with a layer of each config inside a model inside it."""
+    """Returns a model that contains, for each config, a model with the layer of that config."""
     inputs = keras.Input((None, 1))
     inner = [keras.Sequential([keras.Input((None, 1)), config.layer()])(inputs) for config in used]
     pooled = [keras.layers.GlobalAveragePooling2D()(feature) for feature in inner]
@@ -31,11 +31,11 @@ def model_of(*used):
 
 @keras.saving.register_keras_serializable("tests")
 class Subclass(keras.Model):
-    """A model whose layers stand in its code and not in its file, as people write them."""
+    """A subclassed model, whose layers are defined in its code and not in its file."""
 
     def __init__(self, config_json=None, **kwargs):
         super().__init__(**kwargs)
-        self.config_json = config_json  # of its own, and of no meaning to audiopipe
+        self.config_json = config_json  # the model's own attribute, which audiopipe must ignore
         self.front = configs.from_json(config_json).layer()
         self.dense = keras.layers.Dense(2)
 
@@ -48,7 +48,7 @@ class Subclass(keras.Model):
 
 @pytest.fixture(scope="module")
 def models(config, tmp_path_factory):
-    """The same model in each of its forms."""
+    """Returns the same model in each of its forms."""
     folder = tmp_path_factory.mktemp("models")
     model = model_of(config)
     subclass = Subclass(config.to_json())
@@ -77,7 +77,7 @@ ALL_FORMS = [*FORMS, "subclass", "subclass.keras", "loaded export", "loaded", "T
 
 
 @pytest.mark.parametrize("form", ALL_FORMS)
-def test_a_model_tells_its_feature_and_whether_it_is_frozen(models, config, form):
+def test_fingerprint_of_a_model_gives_its_feature_and_whether_it_is_frozen(models, config, form):
     identity = fingerprint_of(models[form])
     assert (identity.config, identity.fingerprint) == (config, config.fingerprint)
     assert identity.frozen == (form in FROZEN_FORMS)
@@ -85,7 +85,7 @@ def test_a_model_tells_its_feature_and_whether_it_is_frozen(models, config, form
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_load_takes_a_model_and_refuses_features_that_it_was_not_built_for(
+def test_load_accepts_a_model_and_refuses_features_of_another_config(
     models, shared_feature_set, config, other, form, tmp_path
 ):
     assert len(list(load(shared_feature_set, config=models[form]))) == 4
@@ -115,27 +115,28 @@ def test_only_frozen_numerics_keep_their_kernel_version(models, config, shared_f
             load(shared_feature_set, config=models[form])
 
 
-def test_a_model_that_is_loaded_and_exported_has_todays_kernel_version(models, config, monkeypatch, tmp_path):
+def test_a_model_that_is_loaded_and_exported_has_the_current_kernel_version(models, config, monkeypatch, tmp_path):
     monkeypatch.setitem(kernel_versions.VERSIONS, "StftMagnitude", 5)
     keras.saving.load_model(models[".keras"]).export(tmp_path / "later", verbose=False)
     assert fingerprint_of(tmp_path / "later").fingerprint == config.fingerprint_at(5)
 
 
-def test_every_config_class_has_its_kernel_version_where_layers_find_it():
+def test_kernel_versions_lists_every_config_class():
     classes = [getattr(configs, name) for name in configs.__all__ if name[0].isupper() and name != "Config"]
     concrete = {cls.__name__: cls.kernel_version for cls in classes if isinstance(cls, type)}
-    assert runpy.run_path(kernel_versions.__file__)["VERSIONS"] == concrete  # before any class has added its own
+    # A new copy of the module, because config classes add their versions to the imported one.
+    assert runpy.run_path(kernel_versions.__file__)["VERSIONS"] == concrete
 
 
 def test_a_saved_model_of_an_unknown_config_class_is_refused(config, monkeypatch, tmp_path):
     monkeypatch.delitem(kernel_versions.VERSIONS, "StftMagnitude")
     model_of(config).export(tmp_path / "model", verbose=False)
-    with pytest.raises(FingerprintError, match="does not say the kernel version"):
+    with pytest.raises(FingerprintError, match="does not contain the kernel version"):
         fingerprint_of(tmp_path / "model")
 
 
 @pytest.mark.parametrize("form", ["in memory", ".keras", "exported"])
-def test_several_configs_are_listed(config, other, form, tmp_path):
+def test_a_model_with_several_configs_is_refused_and_they_are_listed(config, other, form, tmp_path):
     model = model_of(config, other, config)
     if form == ".keras":
         model.save(tmp_path / "model.keras")
@@ -150,28 +151,28 @@ def test_several_configs_are_listed(config, other, form, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["in memory", ".keras", "exported"])
-def test_a_model_without_a_config_says_what_was_looked_at(form, tmp_path):
+def test_a_model_without_a_config_is_refused_with_what_was_searched(form, tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)], name="plain")
-    looked_at = {"in memory": "layers of <Sequential name=plain", ".keras": "assets of", "exported": "constants"}
+    searched = {"in memory": "layers of <Sequential name=plain", ".keras": "assets of", "exported": "constants"}
     if form == ".keras":
         model.save(tmp_path / "model.keras")
         model = tmp_path / "model.keras"
     elif form == "exported":
         model.export(tmp_path / "model", verbose=False)
         model = tmp_path / "model"
-    with pytest.raises(FingerprintError, match=f"No config was found. Looked at: .*{looked_at[form]}"):
+    with pytest.raises(FingerprintError, match=f"No config was found. Searched: .*{searched[form]}"):
         fingerprint_of(model)
 
 
-def test_what_holds_no_model_is_refused(tmp_path):
+def test_anything_but_a_model_is_refused(tmp_path):
     (tmp_path / "bad.keras").write_bytes(b"no zip")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "saved_model.pb").write_bytes(b"\xff\xff\xff")
     with zipfile.ZipFile(tmp_path / "empty.keras", "w") as archive:
         archive.writestr("metadata.json", "{}")
     for name, message in (
-        ("bad.keras", "is no file that Keras saved"),
-        ("empty.keras", "is no file that Keras saved"),
+        ("bad.keras", "is not a file that Keras saved"),
+        ("empty.keras", "is not a file that Keras saved"),
         ("bad", "is damaged"),
         ("nowhere", "There is no .keras file, SavedModel"),
     ):
@@ -181,13 +182,13 @@ def test_what_holds_no_model_is_refused(tmp_path):
         fingerprint_of(3)
 
 
-def test_a_feature_set_tells_its_feature(shared_feature_set, config):
+def test_fingerprint_of_a_feature_set_gives_its_feature(shared_feature_set, config):
     identity = fingerprint_of(str(shared_feature_set))
     assert (identity.config, identity.fingerprint, identity.frozen) == (config, config.fingerprint, True)
 
 
 @pytest.mark.parametrize("name", ["speech-mel-80", "speech-mel-80@"])
-def test_a_registered_name_goes_before_a_folder_of_that_name(models, name, monkeypatch, tmp_path):
+def test_a_registered_name_takes_precedence_over_a_folder_of_that_name(models, name, monkeypatch, tmp_path):
     registered = configs.MelSpectrogram(sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, return_decibel=True)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "speech-mel-80").symlink_to(models["exported"])
@@ -196,34 +197,34 @@ def test_a_registered_name_goes_before_a_folder_of_that_name(models, name, monke
 
 
 @pytest.mark.parametrize("changes", [{}, {"channels": 2}, {"channels": None}])
-def test_a_mapped_dataset_carries_its_feature_wherever_it_goes(clips, config, changes, tmp_path):
+def test_a_mapped_dataset_keeps_its_feature_when_saved_cached_and_mapped_again(clips, config, changes, tmp_path):
     config = dataclasses.replace(config, **changes)
     rows = datasets.Dataset.from_dict({"audio": [str(clips / "stereo.flac")] * 2, "label": [1, 2]})
     mapped = hf.map(rows, Transform(config))
     mapped.save_to_disk(tmp_path / "disk")
     mapped.to_parquet(tmp_path / "file.parquet")
-    travelled = {
+    copies = {
         "mapped": mapped,
         "served from the cache": hf.map(rows, Transform(config)),
         "mapped again": mapped.map(lambda row: {"more": 1}).rename_column("feature", "mel"),
         "disk": datasets.load_from_disk(tmp_path / "disk"),
         "Parquet": datasets.Dataset.from_parquet(str(tmp_path / "file.parquet"), cache_dir=str(tmp_path)),
     }
-    for dataset in travelled.values():
+    for dataset in copies.values():
         identity = fingerprint_of(dataset)
         assert (identity.config, identity.fingerprint, identity.frozen) == (config, config.fingerprint, True)
     with pytest.raises(FingerprintError, match=r"columns \['audio', 'label'\]"):
         fingerprint_of(rows)
 
 
-def test_datasets_of_different_features_do_not_mix(clips, config, other):
+def test_datasets_of_different_features_cannot_be_concatenated(clips, config, other):
     rows = datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})
     mapped = [hf.map(rows, Transform(each)) for each in (config, other)]
     with pytest.raises(ValueError, match="can't be aligned"):
         datasets.concatenate_datasets(mapped)
 
 
-def test_a_feature_set_and_a_mapped_dataset_say_which_features_are_expected(shared_feature_set, clips, config, other):
+def test_load_takes_a_feature_set_or_a_mapped_dataset_as_the_expected_config(shared_feature_set, clips, config, other):
     rows = datasets.DatasetDict({"train": datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})})
     for source in (shared_feature_set, str(shared_feature_set), hf.map(rows, Transform(config))):
         assert load(shared_feature_set, config=source).cardinality() == 4
@@ -231,7 +232,7 @@ def test_a_feature_set_and_a_mapped_dataset_say_which_features_are_expected(shar
         load(shared_feature_set, config=hf.map(rows, Transform(other))["train"])
 
 
-def test_all_splits_must_be_of_one_feature(clips, config, other):
+def test_all_splits_must_have_the_same_feature(clips, config, other):
     rows = datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})
     train, test, differs = (hf.map(rows, Transform(each)) for each in (config, config, other))
     identity = fingerprint_of(datasets.DatasetDict(train=train, test=test))
@@ -244,7 +245,7 @@ def test_all_splits_must_be_of_one_feature(clips, config, other):
 
 @keras.saving.register_keras_serializable("tests")
 class Foreign(keras.layers.Layer):
-    """Somebody else's layer, with an attribute of the name that composed layers have."""
+    """A layer of another package with an attribute that composed layers have too."""
 
     config_json = '{"model": "theirs"}'
 
@@ -259,7 +260,7 @@ class Foreign(keras.layers.Layer):
         return inputs
 
 
-def test_what_other_layers_call_config_json_is_not_looked_at(config, tmp_path):
+def test_config_json_of_other_layers_is_ignored(config, tmp_path):
     model = keras.Sequential([keras.Input((None, 1)), Foreign(), config.layer()])
     model.save(tmp_path / "model.keras")
     assert fingerprint_of(model).fingerprint == fingerprint_of(tmp_path / "model.keras").fingerprint
@@ -269,13 +270,13 @@ def test_what_other_layers_call_config_json_is_not_looked_at(config, tmp_path):
 
 @pytest.mark.parametrize("ask", [fingerprint_of, expected])
 @pytest.mark.parametrize("name", ["model.h5", "model.weights.h5", "model.hdf5"])
-def test_an_hdf5_file_is_refused_with_the_way_round(tmp_path, name, ask):
+def test_an_hdf5_file_is_refused_with_advice(tmp_path, name, ask):
     with pytest.raises(FingerprintError, match=r"An HDF5 file.*load_model\(path\)"):
         ask(str(tmp_path / name))
 
 
 def edited(path, folder, change):
-    """A copy of a `.keras` file with another config.json."""
+    """Writes a copy of a `.keras` file with a changed config.json and returns its path."""
     copy = folder / "edited.keras"
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as target:
         for name in archive.namelist():
@@ -292,7 +293,7 @@ def edited(path, folder, change):
     ],
     ids=["config", "layers"],
 )
-def test_a_keras_file_whose_config_is_not_that_of_its_layers_is_refused(models, config, change, tmp_path):
+def test_a_keras_file_whose_config_does_not_match_its_layers_is_refused(models, config, change, tmp_path):
     same = edited(models[".keras"], tmp_path, lambda text: text)
     assert fingerprint_of(same).fingerprint == fingerprint_of(keras.saving.load_model(same)).fingerprint
     path = edited(models[".keras"], tmp_path, change)
@@ -302,7 +303,7 @@ def test_a_keras_file_whose_config_is_not_that_of_its_layers_is_refused(models, 
         keras.saving.load_model(path)
 
 
-def test_a_keras_file_from_before_there_was_a_digest_is_read(models, config, tmp_path):
+def test_a_keras_file_without_a_digest_is_read(models, config, tmp_path):
     path = edited(models[".keras"], tmp_path, lambda text: re.sub(r', "config_sha256": "\w+"', "", text))
     assert "config_sha256" not in zipfile.ZipFile(path).read("config.json").decode()
     assert fingerprint_of(path).fingerprint == config.fingerprint

@@ -1,4 +1,4 @@
-"""Records, and `load`, which reads them."""
+"""Encoding of records, and reading them with `load`."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from audiopipe.errors import (
 from audiopipe.feature_sets import records
 
 NAMES = ["mono", "stereo", "resampled", "quiet"]
-TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+TOLERANCE = 1e-2  # decibels; float32 is inaccurate in bands that resampling almost emptied
 TYPES = {"age": "float", "clean": "bool", "gain": "float", "note": "string", "speaker": "string", "take": "int"}
 
 
@@ -31,7 +31,7 @@ def ids(dataset):
 
 
 def change_shard(folder, number, change):
-    """Change the bytes of a shard, and return its path."""
+    """Changes the bytes of a shard and returns its path."""
     path = sorted(folder.glob("*.tfrecord"))[number]
     path.write_bytes(change(path.read_bytes()))
     return path
@@ -40,7 +40,7 @@ def change_shard(folder, number, change):
 # Records
 
 
-def test_a_plain_example_holds_the_values(shared_feature_set, config, samples, metadata, reference):
+def test_a_record_is_a_plain_example_with_all_values(shared_feature_set, config, samples, metadata, reference):
     paths = [str(path) for path in sorted(shared_feature_set.glob("*.tfrecord"))]
     examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
     assert [example.features.feature["id"].bytes_list.value[0].decode() for example in examples] == NAMES
@@ -73,7 +73,7 @@ def test_equal_arguments_give_equal_bytes(config):
 
 
 @pytest.mark.parametrize("frames", [0, 1, 31, 127, 128, 4000])
-def test_a_record_is_what_protobuf_makes_of_its_entries(config, frames):
+def test_protobuf_parses_a_record_into_its_entries(config, frames):
     feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
     record = records.encode("clip", feature, config, {"gain": 0.5}, {"gain": "float"}, (3, 4))
     entries = tf.train.Example.FromString(record).features.feature
@@ -83,13 +83,15 @@ def test_a_record_is_what_protobuf_makes_of_its_entries(config, frames):
     assert parsed["feature"].numpy() == feature.tobytes()
 
 
-def test_a_record_beyond_protobufs_limit_is_refused_with_the_way_out(config, monkeypatch):
+def test_a_record_over_the_limit_of_protobuf_is_refused_with_advice(config, monkeypatch):
     feature = np.zeros((40, 129, 1), np.float32)
     size = len(records.encode("clip", feature, config, {}, {}, (0, 0)))
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", size)
     assert len(records.encode("clip", feature, config, {}, {}, (0, 0))) == size
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", size - 1)
-    with pytest.raises(AudioError, match=rf"shape \(40, 129, 1\).*have {size}\. Cut .*--segment-seconds") as caught:
+    with pytest.raises(
+        AudioError, match=rf"shape \(40, 129, 1\).*have {size} bytes\. Cut .*--segment-seconds"
+    ) as caught:
         records.encode("clip", feature, config, {}, {}, (0, 0))
     assert caught.value.stage == "feature"
 
@@ -100,22 +102,22 @@ def test_a_transposed_feature_is_written_in_c_order(config):
     assert np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").tolist() == [0, 2, 4, 1, 3, 5]
 
 
-def test_the_frames_of_channels_first_features_are_counted():
+def test_n_frames_of_a_channels_first_feature_is_its_number_of_frames():
     config = configs.StftMagnitude(channels=2, n_fft=256, output_data_format="channels_first")
     record = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, {}, (0, 0))
     entries = tf.train.Example.FromString(record).features.feature
     assert entries["n_frames"].int64_list.value == [7]
 
 
-def test_an_id_that_is_no_utf8_survives(config):
+def test_an_id_that_is_not_utf8_is_kept(config):
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
     entries = tf.train.Example.FromString(records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, {}, (0, 0)))
     assert entries.features.feature["id"].bytes_list.value[0] == b"caf\xe9.wav"
 
 
-def test_a_record_put_in_another_place_is_what_encoding_gives_there(config):
+def test_a_moved_record_equals_one_encoded_for_that_place(config):
     types = {"gain": "float", "note": "string"}
-    metadata = {"gain": 0.5, "note": "x" * 300}  # the entries take more than one byte to say how long they are
+    metadata = {"gain": 0.5, "note": "x" * 300}  # long, so that the length of the entries takes more than one byte
     for frames, dtype in ((0, "float32"), (40, "float32"), (7, "float16")):
         feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
         record, there = (
@@ -133,7 +135,7 @@ def test_a_record_put_in_another_place_is_what_encoding_gives_there(config):
 @pytest.mark.parametrize(
     ("dtype", "stored"), [("float16", np.dtype("<f2")), ("bfloat16", np.dtype(ml_dtypes.bfloat16))]
 )
-def test_a_record_of_another_dtype_holds_its_bytes_and_its_name(config, dtype, stored):
+def test_a_record_of_another_dtype_has_its_bytes_and_its_name(config, dtype, stored):
     feature = np.random.default_rng(3).uniform(-80, 0, (7, 129, 1)).astype(np.float32)
     record, error = records.encode_as(dtype, "clip", feature, config, {}, {}, (0, 0))
     assert record == records.encode("clip", feature, config, {}, {}, (0, 0), dtype=dtype)
@@ -144,15 +146,17 @@ def test_a_record_of_another_dtype_holds_its_bytes_and_its_name(config, dtype, s
     assert error == np.abs(np.frombuffer(data, stored).astype(np.float64).reshape(feature.shape) - feature).max() > 0
 
 
-def test_a_value_beyond_float16_is_refused(config):
+def test_a_value_out_of_the_range_of_float16_is_refused(config):
     feature = np.full((1, 129, 1), 1e5, np.float32)
     records.encode("clip", feature, config, {}, {}, (0, 0), dtype="bfloat16")
-    with pytest.raises(AudioError, match=r"float16 holds values up to 65504\. Received: a feature with 100000"):
+    with pytest.raises(
+        AudioError, match=r"float16 holds values up to 65504\. Received: a feature with values up to 100000"
+    ):
         records.encode("clip", feature, config, {}, {}, (0, 0), dtype="float16")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_stored_features_come_as_float32_within_the_measured_error(feature_set, dtype):
+def test_stored_features_load_as_float32_within_the_measured_error(feature_set, dtype):
     before = list(load(feature_set).as_numpy_iterator())
     spec = load(feature_set).element_spec
     written = store_as(feature_set, dtype)
@@ -167,7 +171,7 @@ def test_stored_features_come_as_float32_within_the_measured_error(feature_set, 
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_every_stored_value_is_read_as_numpy_reads_it(feature_set, dtype):
+def test_every_16_bit_value_loads_as_numpy_reads_it(feature_set, dtype):
     # All 65,536 values of 16 bits, in one clip.
     bits = np.resize(np.arange(2**16, dtype=np.uint16), (509, 129, 1))
     stored = store_as(feature_set, dtype)
@@ -186,7 +190,7 @@ def test_every_stored_value_is_read_as_numpy_reads_it(feature_set, dtype):
 
 @pytest.mark.parametrize("actual", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("claimed", ["float32", "float16", "bfloat16"])
-def test_a_dtype_that_is_not_that_of_the_records_is_found_with_the_shard(feature_set, actual, claimed):
+def test_a_wrong_storage_dtype_is_found_and_the_shard_named(feature_set, actual, claimed):
     store_as(feature_set, actual)
     edit(feature_set, lambda content: content["storage"].update(dtype=claimed))
     if actual == claimed:
@@ -212,7 +216,7 @@ def test_elements_have_fixed_types_and_shapes(shared_feature_set):
     assert dataset.cardinality() == 4
 
 
-def test_elements_come_in_the_inputs_order_with_their_values(shared_feature_set, config, samples, metadata, reference):
+def test_elements_have_the_order_and_the_values_of_the_input(shared_feature_set, config, samples, metadata, reference):
     elements = list(load(str(shared_feature_set), config=config).as_numpy_iterator())
     assert [element["id"].decode() for element in elements] == NAMES
     for name, element in zip(NAMES, elements, strict=True):
@@ -228,7 +232,7 @@ def test_elements_come_in_the_inputs_order_with_their_values(shared_feature_set,
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory, clips, config):
-    """A feature set of one clip under 24 names, in 3 shards."""
+    """Returns a feature set of one clip under 24 ids, in 3 shards."""
     folder = tmp_path_factory.mktemp("many")
     lines = [json.dumps({"id": f"{number:02d}", "path": str(clips / "quiet.wav")}) for number in range(24)]
     (folder / "manifest.jsonl").write_text("\n".join(lines))
@@ -244,7 +248,7 @@ def test_shuffling_changes_the_order_and_loses_nothing(many):
     assert sorted(shuffled) == order
 
 
-def test_shuffling_is_anew_in_every_iteration_and_reproducible_with_a_seed(many):
+def test_shuffling_differs_in_every_iteration_and_is_reproducible_with_a_seed(many):
     dataset = load(many, shuffle=True, seed=7)
     first, second = ids(dataset), ids(dataset)
     assert first != second
@@ -263,7 +267,7 @@ def test_an_empty_buffer_is_refused(shared_feature_set):
         load(shared_feature_set, buffer_size=0)
 
 
-def test_another_config_is_refused_with_what_differs(shared_feature_set, config):
+def test_another_config_is_refused_and_the_differences_are_listed(shared_feature_set, config):
     expected = dataclasses.replace(config, hop_length=99)
     with pytest.raises(ConfigMismatchError, match="hop_length: 99 != 100") as caught:
         load(shared_feature_set, config=expected)
@@ -311,11 +315,11 @@ def test_a_shard_of_another_config_under_the_right_name_is_found_while_reading(f
         for record in kept:
             writer.write(record.replace(mine, others))
     assert shard.stat().st_size == size
-    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"of the shard .*{shard.name} is of another config"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"of the shard .*{shard.name} belongs to another config"):
         ids(load(feature_set))
 
 
-def test_a_record_lost_from_a_shard_is_noticed(feature_set):
+def test_a_missing_record_is_found_while_reading(feature_set):
     shard = sorted(feature_set.glob("*.tfrecord"))[0]
     kept = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))][1:]
     with tf.io.TFRecordWriter(str(shard)) as writer:
@@ -323,7 +327,7 @@ def test_a_record_lost_from_a_shard_is_noticed(feature_set):
             writer.write(record)
     bless(feature_set)
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match=rf"Record 0 of the shard .*{shard.name} belongs to another"
+        tf.errors.InvalidArgumentError, match=rf"Record 0 of the shard .*{shard.name} belongs to another place"
     ):
         ids(load(feature_set))
 

@@ -1,4 +1,4 @@
-"""Arrays between Arrow and NumPy, compared with what `datasets` makes of the same."""
+"""Conversion of arrays between Arrow and NumPy, compared with that of `datasets`."""
 
 import datasets
 import numpy as np
@@ -25,7 +25,7 @@ def arrays_of(kind, lengths):
 
 @settings(deadline=None)
 @given(kind=st.sampled_from(sorted(TYPES)), lengths=st.lists(st.integers(1, 5), min_size=1, max_size=6), data=st.data())
-def test_rows_come_back_from_any_slice_of_what_datasets_writes(kind, lengths, data):
+def test_to_numpy_reads_any_slice_that_datasets_wrote(kind, lengths, data):
     arrays = arrays_of(kind, lengths)
     missing = data.draw(st.sets(st.integers(0, len(arrays) - 1)))
     values = [None if number in missing else array for number, array in enumerate(arrays)]
@@ -41,7 +41,7 @@ def test_rows_come_back_from_any_slice_of_what_datasets_writes(kind, lengths, da
 
 @settings(deadline=None)
 @given(kind=st.sampled_from(sorted(TYPES)), lengths=st.lists(st.integers(1, 5), min_size=1, max_size=6))
-def test_a_column_is_the_one_that_datasets_would_write(kind, lengths):
+def test_to_arrow_writes_the_same_column_as_datasets(kind, lengths):
     arrays = arrays_of(kind, lengths)
     features = datasets.Features(x=TYPES[kind])
     theirs = datasets.Dataset.from_dict({"x": arrays}, features=features).data.column("x").combine_chunks()
@@ -51,19 +51,19 @@ def test_a_column_is_the_one_that_datasets_would_write(kind, lengths):
     assert pa.array(ours.to_pylist()).equals(pa.array(theirs.to_pylist()))
 
 
-def test_a_rows_array_is_no_copy():
+def test_to_numpy_does_not_copy_the_values():
     values = pa.array(np.arange(6, dtype=np.float32))
     lists = pa.ListArray.from_arrays([0, 2], pa.ListArray.from_arrays([0, 3, 6], values))
     [array] = to_numpy(pa.chunked_array([lists]))
     assert np.shares_memory(array, values.to_numpy())
 
 
-def test_lists_of_unequal_lengths_are_no_array():
+def test_ragged_lists_are_refused():
     ragged = pa.chunked_array([[[[1, 2], [3, 4, 5]]]], pa.list_(pa.list_(pa.float32())))
-    with pytest.raises(ArgumentError, match=r"lists of 2 and of 3 items side by side"):
+    with pytest.raises(ArgumentError, match=r"lists of unequal lengths, 2 and 3"):
         to_numpy(ragged)
 
 
-def test_other_values_than_float32_are_refused():
+def test_values_other_than_float32_are_refused():
     with pytest.raises(ArgumentError, match=r"must be float32\. Received: values of type double"):
         to_numpy(pa.chunked_array([[[[1.0]]]], pa.list_(pa.list_(pa.float64()))))

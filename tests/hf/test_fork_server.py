@@ -1,4 +1,7 @@
-"""What `hf.spawned` changes, and that it changes it back. `tests/runtime/test_forks.py` runs its processes."""
+"""Replacement and restoration of the pool of `datasets` by `hf.spawned`.
+
+`tests/runtime/test_forks.py` runs the processes.
+"""
 
 import datasets.arrow_dataset
 import dill
@@ -8,7 +11,7 @@ import pytest
 from audiopipe import hf
 
 
-def test_the_pool_of_datasets_is_replaced_for_as_long_as_it_lasts():
+def test_spawned_replaces_the_pool_of_datasets_and_restores_it():
     with hf.spawned():
         assert datasets.arrow_dataset.mp is not multiprocess
         outer = datasets.arrow_dataset.mp
@@ -18,7 +21,7 @@ def test_the_pool_of_datasets_is_replaced_for_as_long_as_it_lasts():
     assert datasets.arrow_dataset.mp is multiprocess
 
 
-def test_an_error_restores_it_too():
+def test_spawned_restores_everything_after_an_error():
     recurse = dill.settings["recurse"]
     with pytest.raises(KeyError), hf.spawned():
         raise KeyError

@@ -1,4 +1,4 @@
-"""`hf.from_feature_set`: the records of a feature set as rows."""
+"""Tests of `hf.from_feature_set`, which loads a feature set as a dataset."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ def rows(shared_feature_set, tmp_path_factory):
 
 
 def same(found, expected):
-    """Whether values agree, also where both are NaN."""
+    """Returns whether two values are equal or both NaN."""
     return found == expected or (isinstance(found, float) and math.isnan(found) and math.isnan(expected))
 
 
@@ -48,7 +48,7 @@ def test_the_rows_are_the_records_bit_for_bit(rows, shared_feature_set, config):
             assert same(value, expected.decode() if isinstance(expected, bytes) else expected.item())
 
 
-def test_the_types_are_those_of_the_metadata(rows):
+def test_columns_have_the_types_of_the_metadata(rows):
     kinds = {name: kind.dtype for name, kind in rows.features.items() if name != "feature"}
     assert kinds == {
         "id": "string",
@@ -62,11 +62,11 @@ def test_the_types_are_those_of_the_metadata(rows):
     }
 
 
-def test_the_fingerprint_is_that_of_the_feature_set(rows, shared_feature_set):
+def test_rows_have_the_fingerprint_of_the_feature_set(rows, shared_feature_set):
     assert fingerprint_of(rows) == fingerprint_of(str(shared_feature_set))
 
 
-def test_there_and_back_gives_the_same_records(rows, shared_feature_set, tmp_path):
+def test_a_round_trip_gives_the_same_records(rows, shared_feature_set, tmp_path):
     hf.to_feature_set(rows, tmp_path / "features")
     pairs = zip(
         load(tmp_path / "features").as_numpy_iterator(), load(shared_feature_set).as_numpy_iterator(), strict=True
@@ -79,13 +79,13 @@ def test_there_and_back_gives_the_same_records(rows, shared_feature_set, tmp_pat
     assert again.features == rows.features
 
 
-def test_the_rows_stand_in_a_file_and_not_in_memory(rows):
+def test_the_rows_are_in_a_memory_mapped_file(rows):
     [file] = rows.cache_files
     assert Path(file["filename"]).stat().st_size > rows.data.nbytes // 2
     assert type(rows.data).__name__ == "MemoryMappedTable"
 
 
-def test_the_same_feature_set_is_converted_once_wherever_it_stands(feature_set, tmp_path, monkeypatch):
+def test_a_feature_set_is_converted_once_even_if_it_is_moved(feature_set, tmp_path, monkeypatch):
     calls = []
     elements = loading.elements
     monkeypatch.setattr(loading, "elements", lambda *given, **more: calls.append(given) or elements(*given, **more))
@@ -98,7 +98,7 @@ def test_the_same_feature_set_is_converted_once_wherever_it_stands(feature_set, 
     assert len(calls) == 2
 
 
-def test_another_feature_set_is_not_taken_for_the_one_before(clips, config, tmp_path):
+def test_a_feature_set_that_was_overwritten_is_converted_again(clips, config, tmp_path):
     for hop_length in (100, 50):
         changed = dataclasses.replace(config, hop_length=hop_length)
         beam.precompute(clips / "manifest.jsonl", tmp_path / "features", changed, overwrite=hop_length == 50)
@@ -107,7 +107,7 @@ def test_another_feature_set_is_not_taken_for_the_one_before(clips, config, tmp_
         assert rows["n_frames"][0] == changed.n_frames(4000)
 
 
-def test_no_more_than_a_block_is_in_memory_at_once(shared_feature_set, tmp_path, monkeypatch, rows):
+def test_records_are_written_in_blocks(shared_feature_set, tmp_path, monkeypatch, rows):
     monkeypatch.setattr(from_feature_sets, "BLOCK_BYTES", 1)
     blocks = hf.from_feature_set(shared_feature_set, cache_dir=tmp_path)
     assert [len(chunk) for chunk in blocks.data.column("id").chunks] == [1, 1, 1, 1]
@@ -124,7 +124,7 @@ def test_no_more_than_a_block_is_in_memory_at_once(shared_feature_set, tmp_path,
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_every_layout_and_dtype_has_the_types_and_values_of_a_map(config, clips, tmp_path, changes, dtype):
+def test_every_layout_and_dtype_has_the_types_and_values_of_hf_map(config, clips, tmp_path, changes, dtype):
     config = dataclasses.replace(config, **changes)
     beam.precompute([clips / "stereo.flac"], tmp_path / "features", config, dtype=dtype)
     rows = hf.from_feature_set(tmp_path / "features", cache_dir=tmp_path)
@@ -135,7 +135,7 @@ def test_every_layout_and_dtype_has_the_types_and_values_of_a_map(config, clips,
     np.testing.assert_allclose(np.asarray(rows.with_format("numpy")[0]["feature"]), expected, rtol=0, atol=tolerance)
 
 
-def test_what_was_expected_is_checked(shared_feature_set, config, tmp_path):
+def test_another_config_and_a_taken_feature_name_are_refused(shared_feature_set, config, tmp_path):
     hf.from_feature_set(shared_feature_set, config, cache_dir=tmp_path)
     with pytest.raises(ConfigMismatchError, match="hop_length"):
         hf.from_feature_set(shared_feature_set, dataclasses.replace(config, hop_length=7), cache_dir=tmp_path)
@@ -149,7 +149,7 @@ def test_an_unfinished_feature_set_is_refused(feature_set, tmp_path):
         hf.from_feature_set(feature_set, cache_dir=tmp_path)
 
 
-def test_a_damaged_shard_is_named_and_leaves_nothing_behind(feature_set, tmp_path):
+def test_a_damaged_shard_is_named_and_leaves_no_file_in_the_cache(feature_set, tmp_path):
     shard = sorted(feature_set.glob("*.tfrecord"))[1]
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 255
@@ -172,14 +172,14 @@ def test_an_edited_feature_set_is_refused(feature_set, tmp_path):
         hf.from_feature_set(feature_set, cache_dir=tmp_path)
 
 
-def test_features_of_another_machine_come_with_a_warning(feature_set, tmp_path):
+def test_features_of_another_machine_raise_a_warning(feature_set, tmp_path):
     damage.edit(feature_set, lambda content: content["machines"][0].update(onednn=None))
     with pytest.warns(MachineWarning, match="oneDNN None there") as caught:
         hf.from_feature_set(feature_set, cache_dir=tmp_path)
     assert caught[0].filename == __file__
 
 
-def test_a_cache_that_cannot_be_written_to_is_named(shared_feature_set, tmp_path):
+def test_a_cache_that_cannot_be_written_is_named(shared_feature_set, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"Could not write '.*features\.arrow': Not a directory"):
         hf.from_feature_set(shared_feature_set, cache_dir=tmp_path / "file")

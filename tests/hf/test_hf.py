@@ -1,4 +1,4 @@
-"""Door 2: features of Hugging Face `datasets`."""
+"""The door to Hugging Face `datasets`, compared with reference features."""
 
 import dataclasses
 import sys
@@ -14,7 +14,7 @@ from audiopipe import Transform, hf
 from audiopipe.errors import ArgumentError, AudioError, MissingDependencyError
 
 NAMES = ["mono", "stereo", "resampled", "quiet"]
-TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+TOLERANCE = 1e-2  # decibels: float32 is coarse in bands that resampling has almost emptied
 
 pytestmark = pytest.mark.usefixtures("quiet_bars")
 
@@ -36,7 +36,7 @@ def rows(values, features=None):
 
 
 def check(mapped, expected):
-    """Compare typed features with the reference, read in NumPy format."""
+    """Asserts that features read in NumPy format agree with the reference."""
     assert mapped.column_names == ["label", "feature", "n_frames"]
     assert mapped["label"][:] == list(range(len(expected)))
     assert mapped["n_frames"][:] == [len(feature) for feature in expected]
@@ -46,7 +46,7 @@ def check(mapped, expected):
 
 
 @pytest.mark.parametrize("form", ["path", "bytes", "path dict", "bytes dict", "Audio(decode=False)", "Audio()"])
-def test_every_form_of_audio_gives_the_references_values(mel, paths, expected, form):
+def test_every_form_of_audio_gives_the_values_of_the_reference(mel, paths, expected, form):
     contents = [Path(path).read_bytes() for path in paths]
     values = {
         "path": paths,
@@ -56,18 +56,18 @@ def test_every_form_of_audio_gives_the_references_values(mel, paths, expected, f
     }.get(form, paths)
     dataset = rows(values, ENCODED if form.endswith("dict") else None)
     if form.startswith("Audio"):
-        # A cast to Audio(), unlike building with it, needs no torchcodec.
+        # Unlike building with Audio(), a cast to it does not need torchcodec.
         dataset = dataset.cast_column("audio", Audio(decode=form == "Audio()"))
     mapped = hf.map(dataset, mel)
     assert mapped.features["feature"] == datasets.Array2D((None, 129), "float32", id=mel.config.stamp())
     check(mapped, expected)
 
 
-def test_arrays_at_the_configs_rate_are_clips(mel, samples, expected):
+def test_arrays_are_clips_at_the_sample_rate_of_the_config(mel, samples, expected):
     check(hf.map(rows([samples[name].astype(np.float32) for name in NAMES]), mel), expected)
 
 
-def test_the_values_are_those_of_the_transform_bit_for_bit(mel, paths):
+def test_features_have_the_bits_of_the_transform(mel, paths):
     for row, path in zip(hf.map(rows(paths), mel).with_format("numpy"), paths, strict=True):
         np.testing.assert_array_equal(row["feature"], mel(mel.read(path))[..., 0])
 
@@ -79,7 +79,7 @@ def test_each_split_of_a_dataset_dict_is_mapped(mel, paths, expected):
     check(mapped["test"], expected[:1])
 
 
-def test_the_names_of_the_columns_are_the_transforms(config, paths, expected):
+def test_the_transform_names_the_columns(config, paths, expected):
     mel = Transform(config, audio="speech", feature="stft")
     mapped = hf.map(Dataset.from_dict({"speech": paths, "audio": [1, 2, 3, 4]}), mel)
     assert set(mapped.column_names) == {"audio", "stft", "n_frames"}
@@ -95,7 +95,7 @@ def test_two_channels_give_a_typed_array_of_rank_3(clips, config, reference):
 
 
 @pytest.mark.parametrize("changes", [{"channels": None}, {"channels": 2, "output_data_format": "channels_first"}])
-def test_what_no_array_type_can_hold_is_a_list(clips, config, reference, changes):
+def test_features_that_no_array_type_can_hold_are_nested_lists(clips, config, reference, changes):
     config = dataclasses.replace(config, **changes)
     mapped = hf.map(rows([str(clips / "stereo.flac")]), Transform(config))
     value = Value("float32", id=config.stamp())
@@ -116,14 +116,14 @@ def test_datasets_own_map_gives_the_same_values(mel, paths, expected, batched):
 
 
 @pytest.mark.parametrize("batched", [True, False])
-def test_datasets_own_map_knows_a_stereo_row_from_a_batch(config, batched):
+def test_datasets_own_map_distinguishes_a_stereo_row_from_a_batch(config, batched):
     mel = Transform(dataclasses.replace(config, channels=None))
     clip = np.random.default_rng(6).uniform(-1, 1, (700, 2)).astype(np.float32)
     mapped = rows([clip.tolist()] * 2).map(mel, batched=batched)
     np.testing.assert_allclose(np.array(mapped[1]["feature"]), mel(clip), rtol=1e-5)
 
 
-def test_a_second_map_is_served_from_the_cache(paths, tmp_path, monkeypatch):
+def test_a_second_map_reads_the_cache(paths, tmp_path, monkeypatch):
     rows(paths).save_to_disk(tmp_path / "rows")
     calls = []
     read = Transform.read_blocks
@@ -144,12 +144,12 @@ def test_arguments_of_datasets_map_pass_through(mel, paths, expected):
     check(mapped, expected)
 
 
-def test_a_missing_column_is_named_with_those_that_are_there(mel):
-    with pytest.raises(ArgumentError, match=r"There is no column 'audio'\. Received: speech, label"):
+def test_a_missing_column_is_named_with_the_existing_ones(mel):
+    with pytest.raises(ArgumentError, match=r"must have the audio column 'audio'\. Received: speech, label"):
         hf.map(Dataset.from_dict({"speech": ["a.wav"], "label": [1]}), mel)
 
 
-def test_a_streaming_dataset_may_also_be_mapped_by_datasets_alone(mel, paths, expected):
+def test_datasets_own_map_takes_a_streaming_dataset(mel, paths, expected):
     streaming = rows(paths).cast_column("audio", Audio()).to_iterable_dataset()
     mapped = streaming.cast_column("audio", Audio(decode=False)).map(mel, batched=True)
     for row, feature in zip(mapped, expected, strict=True):
@@ -181,7 +181,7 @@ def test_without_datasets_the_error_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["numpy", "tensorflow", "arrow", "pandas"])
-def test_a_datasets_format_changes_no_bits_and_stays(mel, paths, expected, kind):
+def test_the_format_of_a_dataset_changes_no_bits_and_stays(mel, paths, expected, kind):
     encoded = Dataset.from_dict({"audio": paths, "label": [0, 1, 2, 3]}).cast_column("audio", Audio(decode=False))
     mapped = hf.map(encoded.with_format(kind), mel)
     assert mapped.format["type"] == kind
@@ -193,6 +193,6 @@ def test_a_column_that_the_map_would_replace_is_refused(mel, paths):
         hf.map(rows(paths).rename_column("label", "n_frames"), mel)
 
 
-def test_a_name_in_place_of_a_transform_is_refused(paths):
+def test_a_config_name_instead_of_a_transform_is_refused(paths):
     with pytest.raises(ArgumentError, match=r"transform must be a Transform. Received: 'speech-mel-80'"):
         hf.map(rows(paths), "speech-mel-80")

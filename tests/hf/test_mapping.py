@@ -1,4 +1,4 @@
-"""`hf.map`: kinds of datasets, what happens to rows that fail, which columns stay, and when the cache is hit."""
+"""Tests of `hf.map`: kinds of datasets, failing rows, kept columns, and cache hits."""
 
 import dataclasses
 import io
@@ -42,7 +42,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def expected(mel):
-    """What the transform itself makes of the rows that are good."""
+    """The features that the transform itself computes for the good rows."""
     return [mel(mel.read(KINDS[name]["bytes"]))[..., 0] for name in GOOD]
 
 
@@ -74,7 +74,7 @@ def check(mapped, expected):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_rows_that_fail_are_left_out_on_skip(mel, dataset, expected, form):
+def test_skip_leaves_out_the_rows_that_fail(mel, dataset, expected, form):
     mapped = hf.map(FORMS[form](dataset), mel, on_error="skip", batch_size=2)
     assert mapped.features == Features(
         label=Value("int64"), feature=hf.feature_type(mel.config), n_frames=Value("int64")
@@ -86,7 +86,7 @@ def test_rows_that_fail_are_left_out_on_skip(mel, dataset, expected, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_rows_that_fail_have_no_feature_and_a_reason_on_null(mel, dataset, expected, form):
+def test_null_gives_the_rows_that_fail_a_reason_and_no_feature(mel, dataset, expected, form):
     mapped = hf.map(FORMS[form](dataset), mel, on_error="null", batch_size=2).with_format(None)
     assert mapped.features["error"] == Value("string")
     rows = list(mapped)
@@ -95,7 +95,7 @@ def test_rows_that_fail_have_no_feature_and_a_reason_on_null(mel, dataset, expec
     assert [name for name, reason in reasons.items() if reason is None] == GOOD
     assert reasons["null"].startswith("The row holds no audio.")
     assert reasons["corrupt"].startswith("'corrupt.wav': Could not decode")
-    assert reasons["no samples"].startswith("'empty.wav': The audio holds no samples")
+    assert reasons["no samples"].startswith("'empty.wav': The audio has no samples")
     assert reasons["short"].startswith("'short.wav': The clip is shorter than one frame")
     for row in rows:
         assert (row["n_frames"] == 0) == (row["error"] is not None)
@@ -112,51 +112,51 @@ def test_a_missing_feature_is_null_in_arrow(mel, dataset):
     ("name", "message"), [("corrupt", r"Row 1: 'corrupt\.wav': Could not"), ("short", r"Row 1: 'short\.wav': The clip")]
 )
 @pytest.mark.parametrize("form", ["struct", "streaming"])
-def test_the_first_failure_names_row_and_file(mel, dataset, form, name, message):
+def test_raise_names_the_row_and_the_file_of_the_first_failure(mel, dataset, form, name, message):
     chosen = dataset.select([GOOD.index("8 kHz") * 3, list(KINDS).index(name)])
     with pytest.raises(AudioError, match=message):
         list(hf.map(FORMS[form](chosen), mel))
 
 
-def test_the_split_of_a_failure_is_named(mel, dataset):
+def test_a_failure_names_its_split(mel, dataset):
     with pytest.raises(AudioError, match=r"Split 'test': Row 0: The row holds no audio"):
         hf.map(DatasetDict(train=dataset.select([1]), test=dataset), mel)
 
 
-def test_nothing_is_left_of_rows_that_all_fail(mel, dataset):
+def test_skip_leaves_no_rows_if_all_fail(mel, dataset):
     assert len(hf.map(dataset.select([0, 2]), mel, on_error="skip")) == 0
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip", "null"])
-def test_a_dataset_without_rows_gets_the_columns_and_types(mel, dataset, on_error):
+def test_an_empty_dataset_gets_the_columns_and_types(mel, dataset, on_error):
     mapped = hf.map(dataset.select([]), mel, on_error=on_error)
     assert len(mapped) == 0
     assert mapped.features == hf.map(dataset.select([1]), mel, on_error=on_error).features
 
 
-def test_kept_columns_are_those_that_are_named(mel, dataset):
+def test_keep_columns_selects_the_columns_that_stay(mel, dataset):
     dataset = dataset.select([1, 3]).add_column("speaker", ["Bo", "Di"])
     assert hf.map(dataset, mel, keep_columns=["speaker"]).column_names == ["speaker", "feature", "n_frames"]
     assert hf.map(dataset, mel, keep_columns=[]).column_names == ["feature", "n_frames"]
 
 
 @pytest.mark.parametrize("form", ["struct", "Audio()", "Audio(decode=False)", "streaming", "streaming Audio()"])
-def test_the_audio_stays_as_it_was_stored_if_it_is_asked_for(mel, dataset, form):
+def test_keep_columns_can_keep_the_audio_as_it_is_stored(mel, dataset, form):
     given = FORMS[form](dataset)
     mapped = hf.map(given, mel, keep_columns=["audio"], on_error="skip")
     assert mapped.column_names == ["audio", "feature", "n_frames"]
     assert mapped.features["audio"] == given.features["audio"]
     if form.endswith("Audio()"):
-        mapped = mapped.cast_column("audio", Audio(decode=False))  # else it is decoded, which needs torchcodec
+        mapped = mapped.cast_column("audio", Audio(decode=False))  # decoding would need torchcodec
     assert [row["audio"] for row in mapped] == [KINDS[name] for name in GOOD]
 
 
-def test_a_column_in_the_way_may_be_left_out(mel, dataset):
+def test_keep_columns_can_drop_a_column_whose_name_is_taken(mel, dataset):
     mapped = hf.map(dataset.select([1]).rename_column("label", "n_frames"), mel, keep_columns=[])
     assert mapped[0]["n_frames"] != 1
 
 
-def test_streaming_rows_are_computed_when_they_are_asked_for(mel, dataset, monkeypatch):
+def test_streaming_rows_are_computed_when_they_are_read(mel, dataset, monkeypatch):
     calls = []
     read = Transform.read_blocks
     monkeypatch.setattr(Transform, "read_blocks", lambda self, source: calls.append(source) or read(self, source))
@@ -187,7 +187,7 @@ def test_remote_files_are_read(mel, expected):
     check(hf.map(Dataset.from_dict({"audio": paths}).cast_column("audio", Audio()), mel), expected)
 
 
-def test_decoded_samples_with_their_rates_are_resampled_and_refused_when_strict(mel, config, expected):
+def test_decoded_samples_are_resampled_and_refused_when_strict(mel, config, expected):
     decoded = []
     for name in GOOD:
         samples, rate = soundfile.read(io.BytesIO(KINDS[name]["bytes"]), dtype="float32")
@@ -197,12 +197,12 @@ def test_decoded_samples_with_their_rates_are_resampled_and_refused_when_strict(
     rows = Dataset.from_dict({"audio": decoded})
     check(hf.map(rows, mel), expected)
     with pytest.raises(
-        ArgumentError, match=r"Row 0: strict=True takes audio that audiopipe decodes itself\. Received: dict"
+        ArgumentError, match=r"Row 0: strict=True requires audio that audiopipe decodes itself\. Received: dict"
     ):
         hf.map(rows, Transform(config, strict=True), on_error="skip")
 
 
-def test_strict_takes_what_is_stored(config, dataset, expected):
+def test_strict_takes_stored_bytes(config, dataset, expected):
     check(hf.map(dataset, Transform(config, strict=True), on_error="skip"), expected)
 
 
@@ -238,24 +238,24 @@ def test_datasets_own_map_works_under_a_format(mel, dataset, expected, kind):
         ({"num_proc": 0}, r"num_proc must be at least 1, or None\. Received: num_proc=0"),
     ],
 )
-def test_arguments_that_cannot_be_meant_are_refused(mel, dataset, arguments, message):
+def test_wrong_arguments_are_refused(mel, dataset, arguments, message):
     with pytest.raises(ArgumentError, match=message):
         hf.map(dataset, mel, **arguments)
 
 
-def test_a_column_named_error_is_in_the_way_on_null_alone(mel, dataset):
+def test_a_column_named_error_is_refused_only_on_null(mel, dataset):
     dataset = dataset.select([1]).rename_column("label", "error")
     assert hf.map(dataset, mel, on_error="skip")[0]["error"] == 1
     with pytest.raises(ArgumentError, match=r"Received: error\. Rename"):
         hf.map(dataset, mel, on_error="null")
 
 
-def test_processes_of_a_streaming_dataset_are_refused(mel, dataset):
+def test_several_processes_for_a_streaming_dataset_are_refused(mel, dataset):
     with pytest.raises(ArgumentError, match=r"in one process\. Received: num_proc=2"):
         hf.map(dataset.to_iterable_dataset(), mel, num_proc=2)
 
 
-def test_what_is_no_dataset_is_refused(mel):
+def test_anything_but_a_dataset_is_refused(mel):
     with pytest.raises(ArgumentError, match="Received: list"):
         hf.map([1, 2], mel)
 
@@ -276,7 +276,7 @@ print(len(calls), "rows computed")
 """
 
 
-def test_another_process_finds_the_cache_and_another_config_or_kernel_version_does_not(
+def test_the_cache_is_found_by_another_process_but_not_for_another_config_or_kernel_version(
     dataset, config, tmp_path, monkeypatch
 ):
     dataset.save_to_disk(tmp_path / "rows")

@@ -1,4 +1,4 @@
-"""Features that are computed when rows are asked for, and the ways in which a mapped dataset is kept and read."""
+"""Features that are computed when rows are read, and ways to store, change and read a mapped dataset."""
 
 import pickle
 
@@ -22,7 +22,7 @@ def paths(clips):
 
 @pytest.fixture(scope="module")
 def expected(mel, paths):
-    """The bits of direct calls."""
+    """The features that direct calls of the transform compute."""
     return [mel(mel.read(path))[..., 0] for path in paths]
 
 
@@ -51,7 +51,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_rows_that_are_asked_for_have_the_bits_of_direct_calls(rows, mel, expected, form):
+def test_rows_have_the_bits_of_direct_calls(rows, mel, expected, form):
     fly = hf.with_transform(FORMS[form](rows), mel)
     check(fly, expected)
     assert list(fly[1]) == ["label", "name", "feature", "n_frames"]
@@ -61,7 +61,7 @@ def test_rows_that_are_asked_for_have_the_bits_of_direct_calls(rows, mel, expect
     np.testing.assert_array_equal(batch["feature"][1], expected[0])
 
 
-def test_nothing_is_computed_before_a_row_is_asked_for(rows, mel, monkeypatch):
+def test_nothing_is_computed_before_a_row_is_read(rows, mel, monkeypatch):
     calls = []
     read_blocks = Transform.read_blocks
     monkeypatch.setattr(Transform, "read_blocks", lambda self, value: calls.append(value) or read_blocks(self, value))
@@ -77,7 +77,7 @@ def test_arrays_are_clips(mel, samples):
     check(fly, [mel(clip)[..., 0], mel(clip[:999])[..., 0]])
 
 
-def test_kept_columns_are_those_that_are_named_and_not_removed(rows, mel, paths):
+def test_kept_columns_are_those_named_and_not_removed_later(rows, mel, paths):
     fly = hf.with_transform(rows, mel, keep_columns=["audio", "name"])
     assert list(fly[0]) == ["audio", "name", "feature", "n_frames"]
     assert fly[0]["audio"] == paths[0]
@@ -85,7 +85,7 @@ def test_kept_columns_are_those_that_are_named_and_not_removed(rows, mel, paths)
     assert list(fly.select_columns("name")[0]) == ["name"]
 
 
-def test_each_split_is_transformed_and_a_pickle_gives_the_same_bits(rows, mel, expected):
+def test_a_dict_of_splits_is_transformed_and_can_be_pickled(rows, mel, expected):
     fly = hf.with_transform(DatasetDict(test=rows), mel)
     check(pickle.loads(pickle.dumps(fly))["test"], expected)
 
@@ -99,12 +99,12 @@ def test_a_file_that_cannot_be_read_is_named(mel, paths):
         fly[2]
 
 
-def test_what_cannot_be_transformed_is_refused(rows, mel):
+def test_wrong_arguments_are_refused(rows, mel):
     with pytest.raises(ArgumentError, match=r"Received: IterableDataset\. A streaming dataset .* audiopipe\.hf\.map"):
         hf.with_transform(rows.to_iterable_dataset(), mel)
     with pytest.raises(ArgumentError, match=r"Received: 'speech-mel-80'\. Make one"):
         hf.with_transform(rows, "speech-mel-80")
-    with pytest.raises(ArgumentError, match=r"There is no column 'audio'"):
+    with pytest.raises(ArgumentError, match=r"must have the audio column 'audio'"):
         hf.with_transform(rows.remove_columns("audio"), mel)
 
 
@@ -118,7 +118,7 @@ def test_datasets_own_set_transform_gives_the_same_bits(rows, mel, expected):
     assert list(alone[0]) == ["feature", "n_frames"]
 
 
-def test_what_is_computed_on_the_fly_says_no_fingerprint(rows, mel):
+def test_rows_computed_on_the_fly_have_no_fingerprint(rows, mel):
     with pytest.raises(FingerprintError, match="No config was found"):
         fingerprint_of(hf.with_transform(rows, mel))
 
@@ -145,7 +145,7 @@ KEPT = {
 
 
 @pytest.mark.parametrize("way", KEPT)
-def test_what_was_kept_has_the_same_bits_types_and_fingerprint(mapped, mel, expected, tmp_path, way):
+def test_a_stored_dataset_has_the_same_bits_types_and_fingerprint(mapped, mel, expected, tmp_path, way):
     found = KEPT[way](mapped, tmp_path)
     assert found.features == mapped.features
     assert found.features["feature"].id == mapped.features["feature"].id
@@ -169,5 +169,5 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_fingerprint_stays_through(mapped, mel, change):
+def test_changes_of_the_dataset_keep_the_fingerprint(mapped, mel, change):
     assert fingerprint_of(CHANGES[change](mapped)).fingerprint == mel.config.fingerprint

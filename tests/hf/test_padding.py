@@ -1,4 +1,4 @@
-"""`hf.to_tf_dataset`: padded batches with the bits of the rows."""
+"""Tests of `hf.to_tf_dataset`, which makes padded batches of `tf.data`."""
 
 import dataclasses
 
@@ -40,7 +40,7 @@ def expected(paths, mel):
 
 
 def check(batches, expected, batch_size, numbers=range(5), padding_value=0.0):
-    """Compare batches, in NumPy format, of rows of these numbers."""
+    """Asserts that NumPy batches hold the expected rows, given by their numbers."""
     numbers = list(numbers)
     chunks = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
     for batch, chunk in zip(batches, chunks, strict=True):
@@ -54,21 +54,21 @@ def check(batches, expected, batch_size, numbers=range(5), padding_value=0.0):
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
-def test_batches_have_the_bits_the_order_and_the_lengths_of_the_rows(mapped, expected, batch_size, streaming):
+def test_batches_have_the_bits_order_and_lengths_of_the_rows(mapped, expected, batch_size, streaming):
     rows = mapped.to_iterable_dataset() if streaming else mapped
     batches = hf.to_tf_dataset(rows, batch_size=batch_size)
     check(batches.as_numpy_iterator(), expected, batch_size)
     check(batches.as_numpy_iterator(), expected, batch_size)
 
 
-def test_a_streaming_map_is_computed_and_padded_when_it_is_read(paths, mel, expected):
+def test_a_streaming_map_is_computed_when_its_batches_are_read(paths, mel, expected):
     rows = Dataset.from_dict({"audio": paths, "label": LABELS}).to_iterable_dataset()
     batches = hf.to_tf_dataset(hf.map(rows, mel, on_error="skip"), batch_size=3, columns=["label"])
     check(batches.as_numpy_iterator(), expected, 3, [0, 1, 3, 4])
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_other_columns_keep_their_values_and_what_is_missing_is_empty_or_not_a_number(mapped, streaming):
+def test_other_columns_keep_their_values_and_missing_ones_are_empty_or_nan(mapped, streaming):
     batches = hf.to_tf_dataset(mapped.to_iterable_dataset() if streaming else mapped)
     dtypes = {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in batches.element_spec.items()}
     assert dtypes == {
@@ -87,12 +87,12 @@ def test_other_columns_keep_their_values_and_what_is_missing_is_empty_or_not_a_n
     assert [bool(error) for error in batch["error"]] == [False, False, True, False, False]
 
 
-def test_selected_and_shuffled_rows_are_those_of_datasets(mapped, expected):
+def test_selected_rows_come_in_the_order_of_the_selection(mapped, expected):
     chosen = mapped.select([4, 0, 3, 3])
     check(hf.to_tf_dataset(chosen, batch_size=3).as_numpy_iterator(), expected, 3, [4, 0, 3, 3])
 
 
-def test_shuffling_draws_every_row_once_anew_and_a_seed_repeats_it(mapped, expected):
+def test_shuffling_changes_the_order_in_every_epoch_and_a_seed_repeats_it(mapped, expected):
     def drawn(batches):
         read = list(batches.as_numpy_iterator())
         numbers = [LABELS.index(label) for batch in read for label in batch["label"]]
@@ -109,7 +109,7 @@ def test_shuffling_draws_every_row_once_anew_and_a_seed_repeats_it(mapped, expec
     assert orders() == first
 
 
-def test_the_number_of_batches_is_known_and_the_rest_may_be_dropped(mapped):
+def test_the_number_of_batches_is_known_and_the_remainder_may_be_dropped(mapped):
     assert len(hf.to_tf_dataset(mapped, batch_size=2)) == 3
     whole = hf.to_tf_dataset(mapped, batch_size=2, drop_remainder=True)
     assert len(whole) == 2
@@ -118,11 +118,11 @@ def test_the_number_of_batches_is_known_and_the_rest_may_be_dropped(mapped):
     assert [len(batch["label"]) for batch in streamed.as_numpy_iterator()] == [2, 2]
 
 
-def test_the_padding_is_what_is_asked_for(mapped, expected):
+def test_padding_value_fills_the_frames_beyond_a_clip(mapped, expected):
     check(hf.to_tf_dataset(mapped, padding_value=-80.0).as_numpy_iterator(), expected, 16, padding_value=-80.0)
 
 
-def test_columns_are_those_that_are_named(mapped):
+def test_columns_selects_the_columns_of_a_batch(mapped):
     assert set(hf.to_tf_dataset(mapped, columns=["text"]).element_spec) == {"feature", "n_frames", "text"}
     assert set(hf.to_tf_dataset(mapped, columns=[]).element_spec) == {"feature", "n_frames"}
 
@@ -149,15 +149,15 @@ def test_several_channels_are_padded_along_the_frames(config, clips, changes):
     assert not beyond.any()
 
 
-def test_clips_of_unequal_channels_are_not_padded_with_channels(config, clips):
+def test_clips_with_unequal_channels_are_refused_in_one_batch(config, clips):
     kept = Transform(dataclasses.replace(config, channels=None))
     mapped = hf.map(Dataset.from_dict({"audio": [str(clips / "stereo.flac"), str(clips / "mono.wav")]}), kept)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="as many bins and channels"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="equal numbers of bins and channels"):
         list(hf.to_tf_dataset(mapped))
     assert [len(batch["feature"].shape) for batch in hf.to_tf_dataset(mapped, batch_size=1)] == [4, 4]
 
 
-def test_of_two_features_one_has_to_be_named(mapped, paths, config):
+def test_one_of_two_features_must_be_named(mapped, paths, config):
     other = Transform(dataclasses.replace(config, hop_length=50), feature="fine")
     both = mapped.select([0, 1]).add_column("audio", paths[:2]).remove_columns("n_frames")
     both = hf.map(both, other)
@@ -171,26 +171,26 @@ def test_of_two_features_one_has_to_be_named(mapped, paths, config):
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
-        (lambda rows: DatasetDict(a=rows), {}, r"Received: DatasetDict\. Of a dict of splits give one"),
+        (lambda rows: DatasetDict(a=rows), {}, r"Received: DatasetDict\. Select one split"),
         (lambda rows: rows.to_iterable_dataset(), {"shuffle": True}, r"dataset\.shuffle\(buffer_size=\.\.\.\)"),
         (lambda rows: rows, {"batch_size": 0}, "batch_size must be at least 1. Received: batch_size=0"),
         (lambda rows: rows, {"columns": ["lable"]}, r"Received: columns=\['lable'\]"),
         (lambda rows: rows, {"columns": "label"}, r"Received: columns='label'"),
-        (lambda rows: rows.remove_columns("feature"), {}, "One column must say which feature it holds"),
+        (lambda rows: rows.remove_columns("feature"), {}, "one column must say which feature it holds"),
         (lambda rows: rows.add_column("tokens", [[1]] * 5), {}, r"Received: 'tokens' of type list"),
     ],
 )
-def test_what_makes_no_batches_is_refused(mapped, change, arguments, message):
+def test_wrong_arguments_and_columns_are_refused(mapped, change, arguments, message):
     with pytest.raises((ArgumentError, FingerprintError), match=message):
         hf.to_tf_dataset(change(mapped), **arguments)
 
 
-def test_missing_integers_are_an_error_that_says_what_to_do(mapped):
+def test_missing_integers_are_refused(mapped):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"'count' with 2 nulls\. Fill them in"):
         list(hf.to_tf_dataset(mapped.add_column("count", [1, None, 2, None, 3])))
 
 
-def test_the_model_of_a_user_trains_on_the_batches(mapped):
+def test_a_keras_model_trains_on_the_batches(mapped):
     import keras
 
     inputs = keras.Input((None, 129))

@@ -1,4 +1,4 @@
-"""Scripts with a guard for `__main__` whose workers compute features: those of `hf.map` and of a torch `DataLoader`."""
+"""Scripts with a guard for `__main__` that compute features in workers of `hf.map` and of a torch `DataLoader`."""
 
 import json
 import subprocess
@@ -16,12 +16,12 @@ def values(mapped):
 
 def main():
     datasets.disable_progress_bars()
-    mel, told = Transform("speech-mel-80"), {}
+    mel, report = Transform("speech-mel-80"), {}
     rows = datasets.Dataset.from_dict({"audio": ["examples/audio/speech.flac", "examples/audio/chirp.wav"]})
     one = values(hf.map(rows, mel, keep_in_memory=True))
-    told["same"] = values(hf.map(rows, mel, num_proc=2)) == one
-    told["restored"] = __file__.endswith("script.py") and __spec__ is None
-    json.dump(told, open(sys.argv[1], "w"))
+    report["same"] = values(hf.map(rows, mel, num_proc=2)) == one
+    report["restored"] = __file__.endswith("script.py") and __spec__ is None
+    json.dump(report, open(sys.argv[1], "w"))
 
 if __name__ == "__main__":
     main()
@@ -38,7 +38,7 @@ def loaded(rows, **arguments):
 
 def main():
     datasets.disable_progress_bars()
-    mel, told = Transform("speech-mel-80"), {}
+    mel, report = Transform("speech-mel-80"), {}
     rows = datasets.Dataset.from_dict({"audio": ["examples/audio/speech.flac", "examples/audio/chirp.wav"]})
     fly, mapped = hf.with_transform(rows, mel), hf.map(rows, mel).with_format("torch")
     expected = [row["feature"].tobytes().hex() for row in fly]
@@ -46,12 +46,12 @@ def main():
     try:
         loaded(fly, multiprocessing_context="fork")
     except Exception as error:
-        told["fork"] = f"{type(error).__name__}: {error}"
-    told["fork took"] = time.monotonic() - began
+        report["fork"] = f"{type(error).__name__}: {error}"
+    report["fork took"] = time.monotonic() - began
     for context in ("spawn", "forkserver"):
-        told[context] = loaded(fly, multiprocessing_context=context) == expected
-    told["mapped"] = loaded(mapped, multiprocessing_context="fork") == expected
-    json.dump(told, open(sys.argv[1], "w"))
+        report[context] = loaded(fly, multiprocessing_context=context) == expected
+    report["mapped"] = loaded(mapped, multiprocessing_context="fork") == expected
+    json.dump(report, open(sys.argv[1], "w"))
 
 if __name__ == "__main__":
     main()
@@ -59,35 +59,35 @@ if __name__ == "__main__":
 
 
 def run(script, folder):
-    """What a script tells, which has to end in time."""
+    """Runs a script, which has to end in time, and returns the report that it writes."""
     (folder / "script.py").write_text(script)
-    command = [sys.executable, str(folder / "script.py"), str(folder / "told.json")]
+    command = [sys.executable, str(folder / "script.py"), str(folder / "report.json")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    return json.loads((folder / "told.json").read_text())
+    return json.loads((folder / "report.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def report(tmp_path_factory):
     pytest.importorskip("torch")
     return run(LOADER, tmp_path_factory.mktemp("loader"))
 
 
 @pytest.mark.faults
-def test_a_map_in_several_processes_works_with_a_guard_as_well(tmp_path):
+def test_a_map_in_several_processes_works_in_a_script_with_a_guard(tmp_path):
     assert run(MAP, tmp_path) == {"same": True, "restored": True}
 
 
-def test_workers_that_a_loader_forks_stop_at_once_and_are_told_what_to_do(told):
-    assert told["fork"].startswith("ForkError: ")
-    assert "give a torch DataLoader multiprocessing_context='forkserver'" in told["fork"]
-    assert told["fork took"] < 2
+def test_workers_that_a_loader_forks_fail_at_once_with_advice(report):
+    assert report["fork"].startswith("ForkError: ")
+    assert "give a torch DataLoader multiprocessing_context='forkserver'" in report["fork"]
+    assert report["fork took"] < 2
 
 
 @pytest.mark.parametrize("context", ["spawn", "forkserver"])
-def test_workers_of_a_loader_that_start_anew_compute_the_same_bits(told, context):
-    assert told[context]
+def test_workers_of_a_loader_that_are_not_forked_compute_the_same_bits(report, context):
+    assert report[context]
 
 
-def test_forked_workers_read_features_that_are_computed(told):
-    assert told["mapped"]
+def test_forked_workers_can_read_computed_features(report):
+    assert report["mapped"]

@@ -1,4 +1,4 @@
-"""`hf.to_feature_set`: what was mapped as a feature set that `load` and `verify` take for one of precompute."""
+"""Tests of `hf.to_feature_set`: `load` and `verify` take its output like that of precompute."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ FILES = ["mono.wav", "stereo.flac", "resampled.wav", "quiet.wav"]
 
 @pytest.fixture(scope="module")
 def rows(clips, metadata):
-    """The clips of the manifest, the broken one among them, as rows with its metadata."""
+    """The clips of the manifest, including the broken one, as rows with its metadata."""
     lines = [json.loads(line) for line in (clips / "manifest.jsonl").read_text().splitlines()]
     columns = {name: [line[name] for line in lines] for name in lines[0]}
     paths = [str(clips / path) for path in columns.pop("path")]
@@ -54,7 +54,7 @@ def elements(path, **arguments):
     return list(load(path, **arguments).as_numpy_iterator())
 
 
-def test_it_holds_what_precompute_makes_of_the_same_clips(written, shared_feature_set, config):
+def test_it_writes_the_records_that_precompute_writes(written, shared_feature_set, config):
     ours, theirs = elements(written, config=config, check=True), elements(shared_feature_set)
     for found, expected in zip(ours, theirs, strict=True):
         assert found.keys() == expected.keys()
@@ -69,24 +69,24 @@ def test_it_holds_what_precompute_makes_of_the_same_clips(written, shared_featur
     assert (found.machines, found.max_error) == ([], 0.0)
 
 
-def test_it_is_verified_against_the_audio(written, clips):
+def test_verify_compares_it_with_the_audio(written, clips):
     report = set_check.verify(written, clips / "manifest.jsonl")
     assert report.ok
     assert [comparison.clips for comparison in report.comparisons] == [4, 4, 4]
 
 
-def test_its_fingerprint_is_that_of_the_rows(written, mapped, config):
+def test_it_has_the_fingerprint_of_the_rows(written, mapped, config):
     assert fingerprint_of(str(written)) == fingerprint_of(mapped)
     assert fingerprint_of(str(written)).fingerprint == config.fingerprint
 
 
-def test_rows_without_a_feature_are_failures_with_their_reason(written, clips):
+def test_rows_without_a_feature_become_failures_with_their_reason(written, clips):
     [failure] = FeatureSet.open(written).failures()
     assert (failure["id"], failure["row"], failure["stage"]) == ("broken", 4, "map")
     assert failure["error"].startswith(f"Could not decode '{clips / 'broken.wav'}'")
 
 
-def test_clips_without_ids_are_called_by_their_rows_as_in_a_table(rows, mapped, tmp_path, clips):
+def test_clips_without_ids_are_named_by_their_row_numbers(rows, mapped, tmp_path, clips):
     table = rows.select(range(4)).cast_column("audio", datasets.Audio(decode=False)).remove_columns("id")
     table.to_parquet(tmp_path / "rows.parquet")
     hf.to_feature_set(mapped.select(range(4)).remove_columns("id"), tmp_path / "features")
@@ -94,12 +94,12 @@ def test_clips_without_ids_are_called_by_their_rows_as_in_a_table(rows, mapped, 
     assert set_check.verify(tmp_path / "features", tmp_path / "rows.parquet", door="tfdata").ok
 
 
-def test_metadata_is_what_is_named(mapped, tmp_path):
+def test_columns_selects_the_metadata(mapped, tmp_path):
     feature_set = hf.to_feature_set(mapped, tmp_path / "features", columns=["take", "error"])
     assert feature_set.schema == {"take": "int", "error": "string"}
 
 
-def test_large_rows_go_into_shards_of_like_size_in_their_order(mel, tmp_path, monkeypatch):
+def test_many_rows_go_into_shards_of_similar_size_in_order(mel, tmp_path, monkeypatch):
     monkeypatch.setattr(planning, "SMALLEST_SHARD", 100_000)
     clip = np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)
     mapped = hf.map(Dataset.from_dict({"audio": [clip[: 1500 + 10 * row] for row in range(150)]}), mel)
@@ -116,7 +116,7 @@ def test_large_rows_go_into_shards_of_like_size_in_their_order(mel, tmp_path, mo
         np.testing.assert_array_equal(element["feature"][..., 0], row["feature"])
 
 
-def test_equal_rows_give_equal_bytes_and_others_another_set(mapped, written, tmp_path):
+def test_equal_rows_give_equal_bytes_and_other_rows_another_set_id(mapped, written, tmp_path):
     hf.to_feature_set(mapped.with_format("numpy"), tmp_path / "again")
     for file in written.iterdir():
         if file.is_file():
@@ -126,17 +126,17 @@ def test_equal_rows_give_equal_bytes_and_others_another_set(mapped, written, tmp
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_features_are_stored_as_what_is_asked_for(mapped, written, tmp_path, dtype):
+def test_features_are_stored_in_the_given_dtype(mapped, written, tmp_path, dtype):
     feature_set = hf.to_feature_set(mapped, tmp_path / "features", dtype=dtype)
-    greatest = max(
+    largest = max(
         np.abs(found["feature"] - exact["feature"]).max()
         for found, exact in zip(elements(tmp_path / "features"), elements(written), strict=True)
     )
     assert feature_set.dtype == dtype
-    assert 0 < greatest == feature_set.max_error
+    assert 0 < largest == feature_set.max_error
 
 
-def test_a_value_beyond_the_dtype_is_a_failure_of_its_row(config, tmp_path):
+def test_a_row_with_values_beyond_the_dtype_becomes_a_failure(config, tmp_path):
     types = datasets.Features(feature=hf.feature_type(config))
     rows = Dataset.from_dict({"feature": [np.full((2, 129), 7e4, "float32"), np.ones((3, 129), "float32")]}, types)
     feature_set = hf.to_feature_set(rows, tmp_path / "features", dtype="float16")
@@ -148,7 +148,7 @@ def test_a_value_beyond_the_dtype_is_a_failure_of_its_row(config, tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"channels": 2}, {"channels": None}, {"channels": 1, "output_data_format": "channels_first"}]
 )
-def test_other_layouts_have_the_shape_of_precompute(config, clips, tmp_path, changes):
+def test_other_layouts_give_the_records_of_precompute(config, clips, tmp_path, changes):
     config = dataclasses.replace(config, **changes)
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "a.flac").symlink_to(clips / "stereo.flac")
@@ -159,7 +159,7 @@ def test_other_layouts_have_the_shape_of_precompute(config, clips, tmp_path, cha
     np.testing.assert_array_equal(found["feature"], expected["feature"], strict=True)
 
 
-def test_the_kernel_version_is_that_of_the_rows(mapped, tmp_path, monkeypatch, config):
+def test_it_has_the_kernel_version_of_the_rows(mapped, tmp_path, monkeypatch, config):
     version = config.kernel_version
     monkeypatch.setattr(type(config), "kernel_version", version + 1)
     feature_set = hf.to_feature_set(mapped, tmp_path / "features")
@@ -170,12 +170,12 @@ def test_the_kernel_version_is_that_of_the_rows(mapped, tmp_path, monkeypatch, c
     assert fingerprint_of(back) == expected
 
 
-def test_remote_storage_is_written_to(mapped, written):
+def test_it_writes_to_remote_storage(mapped, written):
     hf.to_feature_set(mapped, "memory://hf-to-sets/features")
     assert len(elements("memory://hf-to-sets/features", check=True)) == 4
 
 
-def test_what_is_there_is_kept_unless_it_may_go(mapped, tmp_path):
+def test_existing_files_are_kept_unless_overwrite_allows_to_replace_them(mapped, tmp_path):
     path = tmp_path / "features"
     hf.to_feature_set(mapped, path)
     before = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
@@ -189,12 +189,12 @@ def test_what_is_there_is_kept_unless_it_may_go(mapped, tmp_path):
         hf.to_feature_set(mapped, path, overwrite=True)
 
 
-def test_a_folder_that_a_job_holds_is_left_alone(mapped, tmp_path):
+def test_a_folder_that_a_job_has_locked_is_refused(mapped, tmp_path):
     with locks.held(str(tmp_path / "features")), pytest.raises(FeatureSetLockedError):
         hf.to_feature_set(mapped, tmp_path / "features")
 
 
-def test_nothing_stays_of_what_broke_off(mapped, tmp_path, monkeypatch):
+def test_an_interrupted_write_leaves_no_feature_set(mapped, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
@@ -211,19 +211,24 @@ def test_nothing_stays_of_what_broke_off(mapped, tmp_path, monkeypatch):
     ("change", "arguments", "error", "message"),
     [
         (lambda rows: DatasetDict(a=rows), {}, ArgumentError, "Received: DatasetDict"),
-        (lambda rows: rows.to_iterable_dataset(), {}, ArgumentError, "save what is streaming first"),
+        (lambda rows: rows.to_iterable_dataset(), {}, ArgumentError, "Save a streaming dataset first"),
         (lambda rows: rows, {"dtype": "int8"}, ArgumentError, "Received: dtype='int8'"),
         (lambda rows: rows, {"columns": ["takes"]}, ArgumentError, r"Received: columns=\['takes'\]"),
-        (lambda rows: rows.remove_columns("feature"), {}, FingerprintError, "One column must say"),
-        (lambda rows: rows.select([4]), {}, FeatureSetError, "None of the 1 rows has a feature"),
-        (lambda rows: rows.select([]), {}, FeatureSetError, "None of the 0 rows has a feature"),
+        (lambda rows: rows.remove_columns("feature"), {}, FingerprintError, "one column must say"),
+        (lambda rows: rows.select([4]), {}, FeatureSetError, "must have a feature. Received: 1 rows, none"),
+        (lambda rows: rows.select([]), {}, FeatureSetError, "must have a feature. Received: 0 rows, none"),
         (lambda rows: rows.select([0, 0]), {}, InputError, "Received twice: 'mono'"),
         (lambda rows: rows.select([0]).add_column("x", [[1]]), {}, InputError, r"Row 0: metadata must be text"),
-        (lambda rows: rows.select([0]).rename_column("take", "shape"), {}, InputError, "'shape' has a name that"),
-        (lambda rows: rows.select([0]).remove_columns("id").add_column("id", [""]), {}, InputError, "the id is empty"),
+        (lambda rows: rows.select([0]).rename_column("take", "shape"), {}, InputError, "'shape' is reserved"),
+        (
+            lambda rows: rows.select([0]).remove_columns("id").add_column("id", [""]),
+            {},
+            InputError,
+            "must not be empty",
+        ),
     ],
 )
-def test_what_cannot_be_a_feature_set_is_refused_before_the_folder_is_touched(
+def test_wrong_arguments_and_rows_are_refused_before_the_folder_is_touched(
     mapped, tmp_path, change, arguments, error, message
 ):
     with pytest.raises(error, match=message):

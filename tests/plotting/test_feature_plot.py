@@ -1,4 +1,4 @@
-"""Pictures of features: what is handed to matplotlib, and the file."""
+"""Figures of features: the calls of matplotlib, and the image file."""
 
 import sys
 
@@ -17,7 +17,7 @@ FEATURE = np.random.default_rng(4).uniform(0.1, 5, (12, 129, 3)).astype(np.float
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The images and axes that are drawn."""
+    """Returns the list of images that the test draws, each with its axes."""
     calls = []
     draw = matplotlib.axes.Axes.imshow
 
@@ -43,7 +43,7 @@ def test_decibels_are_drawn_as_they_are_over_time_and_frequency(drawn, tmp_path)
     assert matplotlib.image.imread(tmp_path / "feature.png").shape == (480, 1080, 4)
 
 
-def test_magnitudes_are_drawn_in_decibels_80_below_the_greatest(drawn, tmp_path):
+def test_magnitudes_are_drawn_in_decibels_down_to_80_below_the_maximum(drawn, tmp_path):
     silent = FEATURE[:, :, :1].copy()
     silent[0, 0] = 0
     plot_feature(silent, configs.StftMagnitude(**FIELDS), tmp_path / "feature.png")
@@ -66,7 +66,7 @@ def test_each_channel_has_a_panel(drawn, tmp_path, layout):
     assert matplotlib.image.imread(tmp_path / "feature.png").shape == (1200, 1080, 4)
 
 
-def test_phases_have_a_scale_of_their_own_and_no_decibels(drawn, tmp_path):
+def test_phases_have_their_own_scale_and_are_not_in_decibels(drawn, tmp_path):
     config = configs.StftMagPhase(**FIELDS, channels=2, return_decibel=True)
     levels, phases = FEATURE[:, :, :2] * 10, FEATURE[:, :, 1:] - 2
     plot_feature(np.concatenate([levels, phases], axis=-1), config, tmp_path / "feature.png")
@@ -82,7 +82,7 @@ def test_phases_have_a_scale_of_their_own_and_no_decibels(drawn, tmp_path):
     assert bars == ["dB", "phase (rad)"]
 
 
-def test_negative_parts_of_a_transform_are_drawn_by_their_size(drawn, tmp_path):
+def test_negative_parts_of_an_stft_are_drawn_by_their_absolute_value(drawn, tmp_path):
     feature = np.concatenate([FEATURE[:, :, :1], -FEATURE[:, :, 1:2]], axis=-1)
     plot_feature(feature, configs.Stft(**FIELDS), tmp_path / "feature.png")
     assert [axes.get_ylabel() for axes, _, _ in drawn] == [
@@ -93,13 +93,13 @@ def test_negative_parts_of_a_transform_are_drawn_by_their_size(drawn, tmp_path):
         np.testing.assert_allclose(values, 20 * np.log10(FEATURE[:, :, channel].T), rtol=1e-4, atol=1e-4)
 
 
-def test_powers_have_ten_decibels_a_decade(drawn, tmp_path):
+def test_powers_have_ten_decibels_per_decade(drawn, tmp_path):
     config = configs.KerasMelSpectrogram(sample_rate=8000, num_mel_bins=129, power_to_db=False)
     plot_feature(FEATURE[:, :, :1], config, tmp_path / "feature.png")
     np.testing.assert_allclose(drawn[0][1], 10 * np.log10(FEATURE[:, :, 0].T), rtol=1e-4, atol=1e-4)
 
 
-def test_ticks_say_the_frequencies_of_their_bins(drawn, tmp_path):
+def test_ticks_show_the_frequencies_of_their_bins(drawn, tmp_path):
     plot_feature(FEATURE, configs.StftMagnitude(**FIELDS, channels=3), tmp_path / "feature.png")
     axes = drawn[0][0]
     labels = [float(label.get_text()) for label in axes.get_yticklabels()]

@@ -1,4 +1,4 @@
-"""What runs the pipeline, and how it is chosen."""
+"""Tests of the engines and how a job chooses one."""
 
 import pytest
 from planning import written
@@ -24,32 +24,32 @@ def chosen(work, seconds, workers=None, flags=()):
     return engines.choose(work, seconds, workers, options, flags)
 
 
-def test_small_jobs_stay_in_this_process_and_large_ones_get_a_process_a_processor(work, monkeypatch):
+def test_small_jobs_run_in_this_process_and_large_ones_in_one_process_per_processor(work, monkeypatch):
     monkeypatch.setattr(machine_facts, "processors", lambda: 4)
     assert isinstance(chosen(work, 7 * HOUR), engines.PipelineThread)
     large = chosen(work, 8 * HOUR)
     assert (type(large), large.workers) == (Processes, 4)
 
 
-def test_the_number_of_processes_can_be_said_and_is_at_most_that_of_the_shards(work):
+def test_workers_sets_the_number_of_processes_up_to_the_number_of_shards(work):
     assert chosen(work, 1, workers=3).workers == 3
     assert chosen(work, 1, workers=100).workers == 9
     assert isinstance(chosen(work, 100 * HOUR, workers=1), engines.PipelineThread)
 
 
 @pytest.mark.parametrize("flag", ["--runner=FnApiRunner", "--direct_num_workers=2", "--direct-running-mode=in_memory"])
-def test_beams_own_options_choose_the_runner_and_exclude_workers(work, flag):
+def test_options_of_beam_choose_the_runner_and_exclude_workers(work, flag):
     assert isinstance(chosen(work, 100 * HOUR, flags=[flag]), engines.PipelineThread)
-    with pytest.raises(ArgumentError, match=rf"--workers is for processes of this machine.*{flag}.*Leave out one"):
+    with pytest.raises(ArgumentError, match=rf"--workers cannot be combined.*Received: {flag}\. Leave out one"):
         chosen(work, 1, workers=2, flags=[flag])
 
 
-def test_no_workers_are_refused():
+def test_zero_workers_are_refused():
     with pytest.raises(ArgumentError, match=r"workers must be at least 1\. Received: workers=0"):
         engines.parse_options([], 0)
 
 
-def test_beams_options_may_be_typed_with_dashes():
+def test_options_of_beam_may_be_written_with_dashes():
     options, _ = engines.parse_options(["--direct-num-workers=2", "--direct-running-mode", "multi_threading"])
     assert options.get_all_options()["direct_num_workers"] == 2
     assert options.get_all_options()["direct_running_mode"] == "multi_threading"
@@ -66,5 +66,5 @@ def test_beams_options_may_be_typed_with_dashes():
         ("", "ValueError"),
     ],
 )
-def test_the_cause_of_an_error_is_found_in_what_beam_makes_of_it(message, cause):
+def test_the_cause_is_extracted_from_an_error_of_beam(message, cause):
     assert cause_of(ValueError(message)) == cause

@@ -1,4 +1,4 @@
-"""Lengths and sizes, before anything is decoded."""
+"""Tests of the estimates of lengths and sizes, which decode nothing."""
 
 import contextlib
 import dataclasses
@@ -36,7 +36,7 @@ def lengths(*clips):
 
 @pytest.fixture
 def headers(monkeypatch):
-    """Stands for the headers of files: paths that are read, and a function that tells the length of each."""
+    """Returns a function that fakes the lengths in file headers and returns the list of paths that are read."""
     read = []
 
     def pretend(seconds):
@@ -60,7 +60,7 @@ def headers(monkeypatch):
         ({"duration": 2.0, "num_samples": 8000, "sample_rate": 16000}, 2.0),
     ],
 )
-def test_lengths_stand_in_metadata(headers, metadata, seconds):
+def test_lengths_are_read_from_metadata(headers, metadata, seconds):
     read = headers(lambda path: pytest.fail("read a header"))
     found = lengths(clip(metadata))
     assert (found.exact, found.headers, read) == (True, 0, [])
@@ -93,20 +93,20 @@ def test_lengths_stand_in_metadata(headers, metadata, seconds):
         {"num_samples": 1e300, "sample_rate": 1e-300},
     ],
 )
-def test_nonsense_in_metadata_is_no_length(headers, metadata):
+def test_nonsense_in_metadata_is_ignored(headers, metadata):
     read = headers(lambda path: 4.0)
     found = lengths(clip(metadata))
     assert (found.exact, found.headers, read) == (False, 1, ["/clips/a.wav"])
     assert found.seconds(clip(metadata)) == 4.0
 
 
-def test_lengths_are_exact_only_if_all_clips_have_one(headers):
+def test_lengths_are_exact_only_if_the_metadata_of_all_clips_has_one(headers):
     headers(lambda path: 4.0)
     found = lengths(clip({"duration": 1.0}), clip({"duration": ""}, "/b.wav"))
     assert (found.exact, found.headers) == (False, 1)
 
 
-def test_sizes_tell_lengths_for_each_kind_of_file(headers):
+def test_lengths_are_estimated_from_file_sizes_per_extension(headers):
     headers(lambda path: 3.0 if path.lower().endswith(".wav") else 30.0)
     found = lengths(clip(size=1000), clip(path="/b.WAV", size=2000), clip(path="/c.mp3", size=1000))
     assert found.headers == 3
@@ -117,7 +117,7 @@ def test_sizes_tell_lengths_for_each_kind_of_file(headers):
     assert found.seconds(clip(path="/x.mp3", size=0)) == 0.0
 
 
-def test_a_file_that_is_gone_has_no_length_and_is_not_read(headers):
+def test_a_missing_file_has_length_zero_and_is_not_read(headers):
     read = headers(lambda path: 4.0)
     gone = clip(path="/gone.wav", size=None, version=None)
     found = lengths(clip(), gone)
@@ -125,12 +125,12 @@ def test_a_file_that_is_gone_has_no_length_and_is_not_read(headers):
     assert found.seconds(gone) == 0.0
 
 
-def test_headers_that_cannot_be_read_stop_nothing(headers):
+def test_headers_that_cannot_be_read_are_skipped(headers):
     def seconds(path):
         if path == "/bad.wav":
             raise AudioError("no audio", stage="decode")
         if path == "/worse.wav":
-            raise RuntimeError("unforeseen")
+            raise RuntimeError("unexpected")
         return 4.0
 
     headers(seconds)
@@ -141,7 +141,7 @@ def test_headers_that_cannot_be_read_stop_nothing(headers):
     assert lengths(clip(path="/bad.wav")).seconds(clip()) == 0.0
 
 
-def test_at_most_a_thousand_headers_are_read_spread_evenly_and_the_same_every_time(headers):
+def test_at_most_a_thousand_headers_are_read_evenly_spread_and_the_same_in_every_run(headers):
     read = headers(lambda path: 4.0)
     clips = [clip(path=f"/{number}.wav") for number in range(25_000)]
     assert lengths(*clips).headers == 1000
@@ -152,14 +152,14 @@ def test_at_most_a_thousand_headers_are_read_spread_evenly_and_the_same_every_ti
     assert sorted(int(path[1:-4]) for path in read) == first
 
 
-def test_kinds_of_files_that_take_turns_are_all_sampled(headers):
+def test_alternating_kinds_of_files_are_all_sampled(headers):
     headers(lambda path: 1.0 if path.endswith(".wav") else 10.0)
     clips = [clip(path=f"/{number}.{'wav' if number % 2 else 'mp3'}") for number in range(4000)]
     found = lengths(*clips)
     assert math.fsum(map(found.seconds, clips)) == pytest.approx(22_000)
 
 
-def test_few_rows_of_a_table_are_read(monkeypatch):
+def test_only_a_few_rows_of_a_table_are_read(monkeypatch):
     monkeypatch.setattr(audio, "duration", lambda content: float(len(content)))
     monkeypatch.setattr(Source, "open", lambda source: b"123")
     rows = [clip(path="/a.parquet", size=None, row=row) for row in range(4000)]
@@ -167,7 +167,7 @@ def test_few_rows_of_a_table_are_read(monkeypatch):
     assert (found.headers, found.seconds(rows[0])) == (estimate.TABLE_HEADERS, 3.0)
 
 
-def test_clips_are_looked_through_and_not_held(headers):
+def test_clips_may_come_from_a_generator(headers):
     headers(lambda path: 4.0)
     found = Lengths.of(lambda: (clip(path=f"/{number}.wav", size=100) for number in range(3000)), 3000)
     assert found.seconds(clip(size=50)) == pytest.approx(2.0)
@@ -178,7 +178,7 @@ LASTS = st.sampled_from(["drop", "pad", "keep"])
 
 @settings(deadline=None)
 @given(st.integers(0, 5000), st.integers(256, 2000), st.integers(1, 2500), LASTS)
-def test_segments_are_counted_as_they_are_cut(n_samples, length, hop, last):
+def test_the_estimate_counts_the_segments_that_are_really_cut(n_samples, length, hop, last):
     segments = Segments(seconds=length / 8000, hop=hop / 8000, last=last)
     recording, blocks, cut = Source(id="a", path="a"), [np.zeros((n_samples, 1), np.float32)], []
     with contextlib.suppress(AudioError):  # a recording without a segment
@@ -196,19 +196,19 @@ def test_a_clip_shorter_than_a_frame_takes_no_space():
 @pytest.mark.parametrize("itemsize", [2, 4])
 @pytest.mark.parametrize("channels", [None, 1, 2])
 @pytest.mark.parametrize("seconds", [0.1, 10.0, 1000.0])
-def test_the_size_of_a_record_is_about_that_of_the_real_one(itemsize, channels, seconds):
+def test_the_estimated_size_of_a_record_is_close_to_the_real_one(itemsize, channels, seconds):
     from audiopipe.feature_sets import records
 
     config = dataclasses.replace(CONFIG, channels=channels)
     n_frames = config.n_frames(round(seconds * 8000))
     feature = np.zeros(config.feature_shape(n_frames, channels or 1), np.float32)
     record = records.encode("speakers/0012/clip-0000012.wav", feature, config, {}, {}, (12, 345))
-    real = len(record) + 16 - feature.nbytes + feature.nbytes * itemsize // 4  # 16 bytes are TFRecord's own
+    real = len(record) + 16 - feature.nbytes + feature.nbytes * itemsize // 4  # TFRecord adds 16 bytes
     assert estimate.record_bytes(seconds, config, None, itemsize) == pytest.approx(real, rel=0.01, abs=50)
 
 
 @pytest.mark.parametrize("path", [*EXAMPLES, *SHARED], ids=lambda path: path.name)
-def test_headers_tell_about_what_is_decoded(path):
+def test_the_length_in_a_header_is_close_to_the_decoded_length(path):
     seconds = len(soundfile.read(path)[0]) / soundfile.info(path).samplerate
     for source in (str(path), path.read_bytes(), f"file://{path}"):
         assert audio.duration(source) == pytest.approx(seconds, rel=0.01)
@@ -222,16 +222,16 @@ def test_headers_without_a_length_or_with_an_absurd_one_are_refused(tmp_path, mo
         audio.duration(str(tmp_path / "gone.wav"))
     assert caught.value.stage == "read"
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
-    with pytest.raises(AudioError, match=r"empty\.wav' must tell a length. Received: 0 s in 44 bytes"):
+    with pytest.raises(AudioError, match=r"empty\.wav' must give a length. Received: 0 s in 44 bytes"):
         audio.duration(str(tmp_path / "empty.wav"))
     soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000)
-    monkeypatch.setattr(soundfile.SoundFile, "frames", 2**63 - 1)  # what libsndfile says of an unknown length
-    with pytest.raises(AudioError, match=r"must tell a length. Received: 1.15\d+e\+15 s in 16044 bytes"):
+    monkeypatch.setattr(soundfile.SoundFile, "frames", 2**63 - 1)  # libsndfile's value for an unknown length
+    with pytest.raises(AudioError, match=r"must give a length. Received: 1.15\d+e\+15 s in 16044 bytes"):
         audio.duration(str(tmp_path / "a.wav"))
 
 
 def _sizes(folder):
-    """Seconds and bytes that are estimated for a folder."""
+    """Returns the lengths, and the estimated seconds and bytes of a folder."""
     clips = list(listings.identify(inputs.scan(folder)))
     found = Lengths.of(lambda: clips, len(clips))
     seconds = [found.seconds(item) for item in clips]
@@ -239,9 +239,9 @@ def _sizes(folder):
 
 
 @pytest.mark.parametrize("paths", [EXAMPLES, SHARED], ids=["examples", "shared"])
-def test_estimates_are_about_what_is_precomputed(paths, tmp_path):
+def test_estimates_are_close_to_the_precomputed_feature_set(paths, tmp_path):
     if not paths:
-        pytest.skip("there is no such audio")
+        pytest.skip("the shared recordings are missing")
     beam = pytest.importorskip("audiopipe.beam")
     for path in paths:
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -263,7 +263,7 @@ def test_estimates_are_about_what_is_precomputed(paths, tmp_path):
         ("mp3", {}, 0.05),
     ],
 )
-def test_a_sample_tells_the_length_of_the_others(tmp_path, monkeypatch, extension, arguments, tolerance):
+def test_a_sample_of_headers_predicts_the_total_length(tmp_path, monkeypatch, extension, arguments, tolerance):
     monkeypatch.setattr(estimate, "HEADERS", 60)
     draw = np.random.default_rng(0)
     total = 0.0

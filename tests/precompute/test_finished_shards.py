@@ -1,4 +1,4 @@
-"""Which shards are finished: sidecars one by one and in batches, and what of them counts."""
+"""Tests of finished shards: single sidecars, batches of sidecars, and which of them count."""
 
 import os
 from pathlib import Path
@@ -17,13 +17,13 @@ CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format=
 
 @pytest.fixture
 def work(tmp_path):
-    """Ten shards of two clips each."""
+    """A plan with ten shards of two clips each."""
     sources = [Source(f"clip-{number}", f"/clips/{number}.wav") for number in range(20)]
     return written(str(tmp_path), CONFIG, sources, 10)
 
 
 def publish(work, shard, failures=(), **changes):
-    """Pretend to have finished a shard."""
+    """Writes a fake shard and publishes its sidecar."""
     name = work.shard_name(shard)
     Path(work.output, name).write_bytes(b"12345")
     sidecar = {
@@ -49,7 +49,7 @@ def plan_files(work, start):
     return sorted(name for name in os.listdir(Path(work.output, plan.FOLDER)) if name.startswith(start))
 
 
-def test_finished_shards_are_those_with_a_sidecar(work):
+def test_shards_with_a_sidecar_are_finished(work):
     assert look(work).missing() == list(range(10))
     publish(work, 2)
     publish(work, 0, [("clip-1", "bad")])
@@ -59,7 +59,7 @@ def test_finished_shards_are_those_with_a_sidecar(work):
     assert [sidecar["shard"] for sidecar in found.sidecars()] == [0, 2]
 
 
-def test_shards_that_are_finished_later_are_seen(work):
+def test_refresh_finds_shards_that_were_finished_later(work):
     found = look(work)
     publish(work, 4)
     found.refresh()
@@ -81,7 +81,7 @@ def test_a_damaged_sidecar_does_not_count_and_is_removed(work):
     assert plan_files(work, "shard-") == []
 
 
-def test_a_shard_that_is_gone_or_has_another_size_is_not_finished(work):
+def test_a_shard_that_is_missing_or_has_another_size_is_not_finished(work):
     for shard in range(4):
         publish(work, shard)
     Path(work.output, work.shard_name(1)).unlink()
@@ -92,17 +92,17 @@ def test_a_shard_that_is_gone_or_has_another_size_is_not_finished(work):
     assert look(work).missing() == found.missing()
 
 
-def test_many_sidecars_become_batches_and_count_as_before(work, monkeypatch):
+def test_many_sidecars_are_merged_into_batches_and_still_count(work, monkeypatch):
     monkeypatch.setattr(finished_shards, "SIDECARS_PER_BATCH", 4)
     sidecars = {shard: publish(work, shard, [(f"clip-{2 * shard}", "bad")]) for shard in (9, 3, 5, 7)}
     found = look(work)
     assert (len(plan_files(work, "shard-")), len(plan_files(work, "finished-"))) == (0, 1)
     sidecars[1] = publish(work, 1)
     found.refresh()
-    for seen in (found, look(work)):
-        assert seen.missing() == [0, 2, 4, 6, 8]
-        assert list(seen.sidecars()) == [sidecars[shard] for shard in (1, 3, 5, 7, 9)]
-        assert seen.done == Done(clips=10, failures=4, seconds=15.0, shards=5)
+    for view in (found, look(work)):
+        assert view.missing() == [0, 2, 4, 6, 8]
+        assert list(view.sidecars()) == [sidecars[shard] for shard in (1, 3, 5, 7, 9)]
+        assert view.done == Done(clips=10, failures=4, seconds=15.0, shards=5)
     assert finished_shards.find(work, 7, work.shards()[7].digest) == sidecars[7]
     assert finished_shards.find(work, 8, work.shards()[8].digest) is None
     for shard in (0, 2, 4):
@@ -112,7 +112,7 @@ def test_many_sidecars_become_batches_and_count_as_before(work, monkeypatch):
     assert found.done.shards == look(work).done.shards == 8
 
 
-def test_a_late_duplicate_of_a_shard_in_a_batch_counts_once(work, monkeypatch):
+def test_a_shard_that_is_published_again_after_its_batch_counts_once(work, monkeypatch):
     monkeypatch.setattr(finished_shards, "SIDECARS_PER_BATCH", 2)
     publish(work, 0)
     publish(work, 1)
@@ -123,7 +123,7 @@ def test_a_late_duplicate_of_a_shard_in_a_batch_counts_once(work, monkeypatch):
     assert len(list(found.sidecars())) == 2
 
 
-def test_a_shard_of_a_batch_can_be_taken_for_unfinished(work, monkeypatch):
+def test_a_shard_of_a_batch_can_be_marked_as_unfinished(work, monkeypatch):
     monkeypatch.setattr(finished_shards, "SIDECARS_PER_BATCH", 3)
     for shard in range(3):
         publish(work, shard)
@@ -143,7 +143,7 @@ def test_frequent_errors_are_counted_without_paths_and_numbers(work):
     ]
 
 
-def test_a_retry_takes_shards_with_failures_for_unfinished_and_keeps_their_sidecars(work):
+def test_a_retry_marks_shards_with_failures_as_unfinished_and_keeps_their_sidecars(work):
     publish(work, 0)
     failing = publish(work, 1, [("clip-3", "bad")])
     found = look(work)
@@ -152,12 +152,12 @@ def test_a_retry_takes_shards_with_failures_for_unfinished_and_keeps_their_sidec
     assert look(work).missing() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert finished_shards.previous(work, 1) == failing
     assert finished_shards.previous(work, 0) is None
-    assert look(work).failed() == {"clip-3"}  # also after a retry that was interrupted
+    assert look(work).failed() == {"clip-3"}  # as after an interrupted retry
     finished_shards.forget_previous(work, 1)
     assert look(work).failed() == set()
 
 
-def test_a_recording_fails_with_one_of_its_segments(tmp_path):
+def test_a_recording_counts_as_failed_if_one_of_its_segments_failed(tmp_path):
     work = written(str(tmp_path), CONFIG, [Source("a#1.wav", "/a"), Source("b", "/b")], 1, segments=Segments(seconds=1))
     publish(work, 0, [("a#1.wav#00002", "bad")])
     assert {"a#1.wav#00002", "a#1.wav"} <= look(work).failed()

@@ -1,4 +1,4 @@
-"""A job that is interrupted, run again, retried, watched and refused."""
+"""Tests of jobs: interruption and resume, retry, the watching of engines, and refused inputs and outputs."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ BAD = (3, 7)
 
 @pytest.fixture
 def recordings(tmp_path):
-    """A folder of clips, two of which are no audio."""
+    """A folder of clips, two of which are not audio."""
     folder = tmp_path / "clips"
     folder.mkdir()
     noise = np.random.default_rng(0)
@@ -47,14 +47,14 @@ def overwrite_start(path, start):
     path.write_bytes(start + path.read_bytes()[len(start) :])
 
 
-def mend(recordings):
+def repair(recordings):
     for number in BAD:
         overwrite_start(recordings / f"{number:02d}.wav", b"RIFF")
 
 
 @pytest.fixture
 def run(recordings, tmp_path, config):
-    """Run the job into a folder of a name, with six shards."""
+    """Returns a function that runs the job with six shards and writes to a folder of the given name."""
 
     def run(name="out", **keywords):
         return beam.precompute(recordings, tmp_path / name, config, **{"num_shards": 6, **keywords})
@@ -63,7 +63,7 @@ def run(recordings, tmp_path, config):
 
 
 def contents(folder):
-    """The feature set's files with their bytes, without the plan, whose sidecars tell times."""
+    """Returns the bytes of each file of the feature set, without the plan, whose sidecars contain times."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -73,7 +73,7 @@ def contents(folder):
 
 @pytest.fixture
 def written_shards(monkeypatch):
-    """Numbers of the shards that are written, as they come."""
+    """Numbers of the shards that are written, in the order of writing."""
     found = []
     write = shard_writer.write_shard
     monkeypatch.setattr(shard_writer, "write_shard", lambda *element: found.append(element[1]) or write(*element))
@@ -81,7 +81,7 @@ def written_shards(monkeypatch):
 
 
 def interrupted(run, monkeypatch, after, **keywords):
-    """Run the job, whose worker dies after some shards."""
+    """Runs a job whose worker dies after `after` shards, and returns the error message."""
     write, done = shard_writer.write_shard, []
 
     def die(*element):
@@ -98,11 +98,9 @@ def interrupted(run, monkeypatch, after, **keywords):
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
-def test_an_interrupted_job_goes_on_where_it_was_and_ends_with_the_same_bytes(
-    run, tmp_path, monkeypatch, written_shards, after
-):
+def test_an_interrupted_job_resumes_and_ends_with_the_same_bytes(run, tmp_path, monkeypatch, written_shards, after):
     message = interrupted(run, monkeypatch, after)
-    assert "The job stopped: the machine is gone Run the same command again" in message
+    assert "The job stopped: the machine is gone. Run the same command again" in message
     assert not (tmp_path / "out" / "dataset.json").exists()
     written_shards.clear()
     run()
@@ -111,7 +109,7 @@ def test_an_interrupted_job_goes_on_where_it_was_and_ends_with_the_same_bytes(
     assert contents(tmp_path / "out") == contents(tmp_path / "clean")
 
 
-def test_an_interrupted_job_removes_its_temporary_files_when_it_goes_on(run, tmp_path, monkeypatch):
+def test_a_resumed_job_removes_temporary_files_of_the_interrupted_run(run, tmp_path, monkeypatch):
     interrupted(run, monkeypatch, 2)
     out = tmp_path / "out"
     for name in (".features-00001-of-00006.tfrecord.abc.tmp", "plan/.shard-00001.json.x_1.tmp"):
@@ -120,13 +118,13 @@ def test_an_interrupted_job_removes_its_temporary_files_when_it_goes_on(run, tmp
     assert not [path for path in out.rglob("*") if path.name.endswith(".tmp")]
 
 
-def test_a_job_that_was_killed_before_its_plan_was_whole_begins_anew(run, tmp_path):
+def test_a_job_that_was_killed_while_it_wrote_its_plan_starts_from_scratch(run, tmp_path):
     (tmp_path / "out" / "plan").mkdir(parents=True)
     (tmp_path / "out" / "plan" / "clips-00000.jsonl").write_text("{}\n")
     assert run().counts["clips"] == CLIPS - 2
 
 
-def test_a_shard_that_was_damaged_meanwhile_is_written_again(run, tmp_path, monkeypatch, written_shards):
+def test_a_shard_that_was_damaged_after_the_interruption_is_written_again(run, tmp_path, monkeypatch, written_shards):
     interrupted(run, monkeypatch, 5)
     [first, *_] = sorted((tmp_path / "out").glob("*.tfrecord"))
     first.write_bytes(first.read_bytes()[:-1])
@@ -154,7 +152,7 @@ def test_a_complete_feature_set_is_returned_without_any_work(run, tmp_path, writ
         ({"segments": Segments(seconds=0.1)}, InputChangedError, "segments was None and is Segments"),
     ],
 )
-def test_other_settings_are_refused_and_leave_everything_as_it_is(
+def test_other_settings_are_refused_and_nothing_is_changed(
     run, tmp_path, monkeypatch, complete, change, error, message
 ):
     run() if complete else interrupted(run, monkeypatch, 3)
@@ -164,42 +162,42 @@ def test_other_settings_are_refused_and_leave_everything_as_it_is(
     assert contents(tmp_path / "out") == before
 
 
-def test_another_config_is_refused_with_the_field(run, recordings, tmp_path, config, monkeypatch):
+def test_another_config_is_refused_and_the_error_names_the_field(run, recordings, tmp_path, config, monkeypatch):
     interrupted(run, monkeypatch, 3)
     with pytest.raises(ConfigMismatchError, match=r"(?s)hop_length: 80 != 100.*--overwrite"):
         beam.precompute(recordings, tmp_path / "out", dataclasses.replace(config, hop_length=80))
 
 
-def test_the_number_of_shards_need_not_be_said_again(run, tmp_path, monkeypatch):
+def test_the_number_of_shards_need_not_be_given_again(run, tmp_path, monkeypatch):
     interrupted(run, monkeypatch, 3)
     assert len(run(num_shards=None).shards) == 6
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_changed_input_is_refused_with_the_clip_unless_it_shall_be_overwritten(
+def test_a_changed_input_is_refused_with_the_name_of_the_clip_unless_overwrite_is_given(
     run, recordings, tmp_path, monkeypatch, complete
 ):
     run() if complete else interrupted(run, monkeypatch, 3)
     soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    with pytest.raises(InputChangedError, match=r"the clip '05\.wav' was written anew \(\d+ bytes then, 1844 now\)"):
+    with pytest.raises(InputChangedError, match=r"the clip '05\.wav' was modified \(\d+ bytes then, 1844 now\)"):
         run()
     run(overwrite=True)
     run("clean")
     assert contents(tmp_path / "out") == contents(tmp_path / "clean")
 
 
-def test_failures_are_tried_again_and_nothing_else(run, recordings, tmp_path, monkeypatch):
+def test_a_retry_computes_only_the_clips_that_failed(run, recordings, tmp_path, monkeypatch):
     run()
     assert len((tmp_path / "out" / "failures.jsonl").read_text().splitlines()) == 2
-    mend(recordings)
-    with pytest.raises(InputChangedError, match=r"'03\.wav' was written anew.*--retry-failures"):
+    repair(recordings)
+    with pytest.raises(InputChangedError, match=r"'03\.wav' was modified.*--retry-failures"):
         run()
     read = []
-    compute = shard_writer.Transform.read_blocks
+    read_blocks = shard_writer.Transform.read_blocks
     monkeypatch.setattr(
         shard_writer.Transform,
         "read_blocks",
-        lambda self, source: read.append(Path(source).name) or compute(self, source),
+        lambda self, source: read.append(Path(source).name) or read_blocks(self, source),
     )
     assert run(retry_failures=True).counts == {**run("clean").counts}
     assert sorted(read[:2]) == ["03.wav", "07.wav"]
@@ -208,7 +206,7 @@ def test_failures_are_tried_again_and_nothing_else(run, recordings, tmp_path, mo
     assert not list((tmp_path / "out" / "plan").glob("retry-*"))
 
 
-def test_a_clip_that_is_still_bad_fails_once_more_without_duplicates(run, recordings, tmp_path):
+def test_a_clip_that_fails_again_in_a_retry_is_listed_once(run, recordings, tmp_path):
     run()
     before = contents(tmp_path / "out")
     run(retry_failures=True)
@@ -216,9 +214,9 @@ def test_a_clip_that_is_still_bad_fails_once_more_without_duplicates(run, record
 
 
 @pytest.mark.parametrize("after", [0, 1])
-def test_an_interrupted_retry_goes_on(run, recordings, tmp_path, monkeypatch, after):
+def test_an_interrupted_retry_resumes(run, recordings, tmp_path, monkeypatch, after):
     run()
-    mend(recordings)
+    repair(recordings)
     interrupted(run, monkeypatch, after, retry_failures=True)
     assert not (tmp_path / "out" / "dataset.json").exists()
     run()
@@ -226,27 +224,27 @@ def test_an_interrupted_retry_goes_on(run, recordings, tmp_path, monkeypatch, af
     assert contents(tmp_path / "out") == contents(tmp_path / "clean")
 
 
-def test_a_retry_refuses_an_input_in_which_other_clips_have_changed(run, recordings, tmp_path):
+def test_a_retry_refuses_an_input_with_changes_in_other_clips(run, recordings, tmp_path):
     run()
     before = contents(tmp_path / "out")
     soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    with pytest.raises(InputChangedError, match=r"Only clips that failed may differ.*'05\.wav' was written anew"):
+    with pytest.raises(InputChangedError, match=r"only clips that failed may have changed.*'05\.wav' was modified"):
         run(retry_failures=True)
     assert contents(tmp_path / "out") == before
 
 
-def test_a_retry_of_segments_gives_the_bytes_of_a_clean_run(run, recordings, tmp_path):
+def test_a_retry_of_segments_writes_the_bytes_of_a_clean_run(run, recordings, tmp_path):
     cut = {"segments": Segments(seconds=0.05, last="keep"), "num_shards": 3}
     run(**cut)
-    mend(recordings)
+    repair(recordings)
     run(retry_failures=True, **cut)
     run("clean", **cut)
     assert contents(tmp_path / "out") == contents(tmp_path / "clean")
 
 
-def test_a_retry_whose_old_shard_is_damaged_computes_it_whole(run, recordings, tmp_path):
+def test_a_retry_recomputes_a_whole_shard_if_its_file_is_damaged(run, recordings, tmp_path):
     run(num_shards=1)
-    mend(recordings)
+    repair(recordings)
     shard = tmp_path / "out" / "features-00000-of-00001.tfrecord"
     content = bytearray(shard.read_bytes())
     content[100] ^= 1
@@ -267,7 +265,7 @@ def mostly_bad(tmp_path):
     return folder
 
 
-def test_too_many_failures_end_the_job_with_the_most_frequent_errors_and_keep_what_is_done(
+def test_too_many_failures_end_the_job_with_the_most_frequent_errors_and_keep_finished_shards(
     mostly_bad, tmp_path, config
 ):
     with pytest.raises(
@@ -283,38 +281,38 @@ def test_too_many_failures_end_the_job_with_the_most_frequent_errors_and_keep_wh
 def test_too_many_failures_end_the_job_before_the_other_shards_are_written(mostly_bad, tmp_path, config, monkeypatch):
     monkeypatch.setattr(job, "FIRST_CLIPS", 10)
     monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
-    write, go_on = shard_writer.write_shard, threading.Event()
+    write, released = shard_writer.write_shard, threading.Event()
 
-    def slowly(*element):
-        if element[1] != beginning:
-            go_on.wait(20)
+    def write_first_only(*element):
+        if element[1] != first:
+            released.wait(20)
         return write(*element)
 
     with beam.Job(source=mostly_bad, output=str(tmp_path / "out"), config=config, num_shards=4).draft() as drafted:
-        beginning = pipeline.elements(drafted.write())[0][1]
-    monkeypatch.setattr(shard_writer, "write_shard", slowly)
+        first = pipeline.elements(drafted.write())[0][1]
+    monkeypatch.setattr(shard_writer, "write_shard", write_first_only)
     stop = stopping.stop
-    monkeypatch.setattr(stopping, "stop", lambda output: stop(output) or go_on.set())
+    monkeypatch.setattr(stopping, "stop", lambda output: stop(output) or released.set())
     with pytest.raises(TooManyFailuresError, match="6 of 30 clips failed"):
         beam.precompute(mostly_bad, tmp_path / "out", config)
     assert len(list((tmp_path / "out").glob("*.tfrecord"))) == 1
 
 
-def test_a_few_failures_among_few_clips_are_no_reason_to_end(run):
+def test_failures_among_fewer_than_100_clips_do_not_end_the_job(run):
     assert run(max_failure_ratio=0.0).counts["failures"] == 2
 
 
-def test_a_stall_ends_the_job_with_advice_and_can_be_gone_on_from(run, monkeypatch):
-    write, go_on = shard_writer.write_shard, threading.Event()
-    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: go_on.wait(20) and write(*element))
-    monkeypatch.setattr(stopping, "stop", lambda output: go_on.set())
+def test_a_stall_ends_the_job_with_advice_and_the_job_can_be_resumed(run, monkeypatch):
+    write, released = shard_writer.write_shard, threading.Event()
+    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: released.wait(20) and write(*element))
+    monkeypatch.setattr(stopping, "stop", lambda output: released.set())
     with pytest.raises(StalledError, match=r"No shard was finished for 0\.6 s; 0 of 6 are done.*--stall-timeout"):
         run(stall_timeout=0.6)
     monkeypatch.undo()
     assert run().counts["clips"] == CLIPS - 2
 
 
-def test_an_interrupt_stops_after_the_current_clip_and_keeps_finished_shards(run, tmp_path, monkeypatch):
+def test_ctrl_c_stops_after_the_current_clip_and_keeps_finished_shards(run, tmp_path, monkeypatch):
     class Interrupting(beam.Silent):
         def update(self, done, total_clips):
             if done.shards:
@@ -336,7 +334,7 @@ def test_an_interrupt_stops_after_the_current_clip_and_keeps_finished_shards(run
     assert contents(tmp_path / "out") == contents(tmp_path / "clean")
 
 
-def test_a_second_job_on_one_output_is_refused_and_touches_nothing(run, tmp_path):
+def test_a_second_job_on_the_same_output_is_refused_and_changes_nothing(run, tmp_path):
     run()
     before = contents(tmp_path / "out")
     with locks.held(str(tmp_path / "out")), pytest.raises(FeatureSetLockedError, match="Another run writes to"):
@@ -344,7 +342,7 @@ def test_a_second_job_on_one_output_is_refused_and_touches_nothing(run, tmp_path
     assert contents(tmp_path / "out") == before
 
 
-def test_what_is_planned_and_done_is_reported(run, tmp_path, monkeypatch):
+def test_the_plan_and_the_progress_are_reported(run, tmp_path, monkeypatch):
     class Recording(beam.Silent):
         def __init__(self):
             self.events = []
@@ -375,15 +373,15 @@ def test_finished_shards_of_an_older_plan_do_not_count(run, recordings, tmp_path
     assert contents(tmp_path / "out") == contents(tmp_path / "clean")
 
 
-def test_an_output_on_remote_storage_is_gone_on_with(run, recordings, config, tmp_path, monkeypatch):
+def test_a_job_on_remote_storage_resumes(run, recordings, config, tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "SETTLE_SECONDS", 0.0)
     remote = "memory://job-test/out"
 
-    def at_remote(**keywords):
+    def run_remote(**keywords):
         return beam.precompute(recordings, remote, config, num_shards=6, **keywords)
 
-    interrupted(at_remote, monkeypatch, 3)
-    at_remote()
+    interrupted(run_remote, monkeypatch, 3)
+    run_remote()
     run("clean")
     local = contents(tmp_path / "clean")
     for name, content in local.items():
@@ -392,14 +390,14 @@ def test_an_output_on_remote_storage_is_gone_on_with(run, recordings, config, tm
     assert {name for name in names if not name.startswith("plan/")} == set(local)
 
 
-def test_an_estimate_touches_nothing(recordings, config, tmp_path):
+def test_an_estimate_writes_nothing(recordings, config, tmp_path):
     before = sorted(os.listdir(tmp_path))
     estimated = beam.estimate(recordings, config)
     assert (estimated.n_clips, estimated.exact, estimated.headers) == (CLIPS, False, CLIPS - 2)
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_the_plan_stays_with_the_feature_set_and_is_not_taken_for_strange(run, tmp_path):
+def test_the_plan_is_kept_in_the_complete_feature_set(run, tmp_path):
     run()
     assert plan.exists(str(tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "dataset.json").read_text())["counts"]["clips"] == CLIPS - 2

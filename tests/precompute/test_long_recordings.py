@@ -1,4 +1,4 @@
-"""What two hours of 44.1 kHz stereo cost in memory: `make test-long`."""
+"""Tests of the memory that two hours of 44.1 kHz stereo take. Run them with `make test-long`."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Jobs and examples as people launch them."""
+"""Tests of the Beam job, the launch scripts and the examples, as people run them."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from audiopipe.runtime import machine_facts
 
 ROOT = Path(__file__).parents[2]
 
-# Variables of each launch script that starts a job elsewhere, and the options of Apache Beam that it gives.
+# Required variables of each launch script for a remote runner, and the Apache Beam options that it passes.
 LAUNCHES = {
     "dataflow.sh": (
         {"PROJECT": "project", "REGION": "europe-west4", "IMAGE": "reg/image:1", "TEMP_LOCATION": "gs://bucket/temp"},
@@ -57,7 +57,7 @@ OPTIONAL = {"MACHINE_TYPE", "MAX_WORKERS", "WORKERS", "OMP_NUM_THREADS", "OMP_TH
 ARGUMENTS = ["gs://bucket/my clips", "gs://bucket/features", "--config", "speech-mel-80"]
 
 
-def test_the_beam_job_takes_what_precompute_takes(clips, tmp_path, config, shared_feature_set):
+def test_the_beam_job_takes_the_arguments_of_precompute(clips, tmp_path, config, shared_feature_set):
     (tmp_path / "stft.json").write_text(config.to_json())
     command = ["-m", "pipelines.precompute", clips / "manifest.jsonl", tmp_path / "out"]
     options = ["--config", tmp_path / "stft.json", "--num-shards", "2", "--direct_num_workers=1"]
@@ -66,8 +66,8 @@ def test_the_beam_job_takes_what_precompute_takes(clips, tmp_path, config, share
         assert (tmp_path / "out" / shard.name).read_bytes() == shard.read_bytes()
 
 
-def test_the_demo_computes_verifies_and_plots_the_projects_clips_from_any_folder(tmp_path, monkeypatch, capsys):
-    (tmp_path / "mine").write_text("not the demo's to remove")
+def test_the_demo_computes_verifies_and_plots_the_example_clips_in_any_folder(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").write_text("the demo must not remove this")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["demo.py", "."])
     demo = runpy.run_path(str(ROOT / "examples" / "demo.py"))
@@ -85,7 +85,7 @@ def test_the_demo_computes_verifies_and_plots_the_projects_clips_from_any_folder
     assert loudest[-1] > loudest[0] + 60
 
 
-def test_the_example_of_hugging_face_maps_caches_trains_and_converts(tmp_path, monkeypatch, capsys):
+def test_the_hugging_face_example_maps_caches_trains_and_converts(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["huggingface.py", str(tmp_path)])
     example = runpy.run_path(str(ROOT / "examples" / "huggingface.py"))
     example["main"]()
@@ -102,7 +102,7 @@ def test_the_example_of_hugging_face_maps_caches_trains_and_converts(tmp_path, m
 
 @pytest.fixture
 def launch(tmp_path):
-    """A function that runs a launch script with some variables, beside a `python` that only prints its arguments."""
+    """Returns a function that runs a launch script. Its `python` is a stub that only prints its arguments."""
     stub = tmp_path / "python"
     stub.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n")
     stub.chmod(0o755)
@@ -118,7 +118,7 @@ def launch(tmp_path):
 
 
 @pytest.mark.parametrize("script", LAUNCHES)
-def test_a_launch_script_gives_options_that_audiopipe_takes(launch, script):
+def test_a_launch_script_passes_options_that_audiopipe_accepts(launch, script):
     variables, options = LAUNCHES[script]
     ran = launch(script, variables)
     assert ran.returncode == 0, ran.stderr
@@ -128,7 +128,7 @@ def test_a_launch_script_gives_options_that_audiopipe_takes(launch, script):
 
 @pytest.mark.parametrize(("script", "missing"), [(script, name) for script in LAUNCHES for name in LAUNCHES[script][0]])
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_launch_script_asks_for_what_it_lacks(launch, script, missing, value):
+def test_a_launch_script_names_a_missing_variable(launch, script, missing, value):
     variables = {name: given for name, given in LAUNCHES[script][0].items() if name != missing}
     ran = launch(script, variables if value is None else {**variables, missing: value})
     assert ran.returncode != 0
@@ -137,17 +137,17 @@ def test_a_launch_script_asks_for_what_it_lacks(launch, script, missing, value):
 
 
 @pytest.mark.parametrize("arguments", [["clips", "gs://bucket/features"], ["gs://bucket/clips", "/data/features"]])
-def test_dataflow_refuses_paths_that_its_workers_cannot_reach(launch, arguments):
+def test_dataflow_refuses_local_paths(launch, arguments):
     ran = launch("dataflow.sh", LAUNCHES["dataflow.sh"][0], arguments)
     assert ran.returncode == 2
-    assert "workers can only reach what is in Cloud Storage" in ran.stderr
+    assert "workers can only read and write paths in Cloud Storage" in ran.stderr
     assert not ran.stdout
 
 
 @pytest.mark.parametrize(
     ("variables", "workers"), [({}, None), ({"OMP_NUM_THREADS": "1"}, None), ({"WORKERS": "3"}, "3")]
 )
-def test_on_one_machine_there_is_a_process_for_each_processor_unless_told_otherwise(launch, variables, workers):
+def test_the_local_script_starts_one_process_per_processor_unless_workers_is_set(launch, variables, workers):
     ran = launch("local.sh", variables, ["clips", "features"])
     expected = ["-m", "audiopipe", "precompute", "clips", "features", "--workers"]
     assert ran.stdout.split("\0")[:-1] == [*expected, workers or str(machine_facts.processors())]

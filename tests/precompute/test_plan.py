@@ -1,4 +1,4 @@
-"""The plan as it stands in the folder of a feature set."""
+"""Tests of the plan in the folder of a feature set."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from audiopipe.transform.segments import Segments
 CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
 
 
-def test_a_plan_is_read_as_it_was_written(tmp_path):
+def test_a_plan_survives_writing_and_reading(tmp_path):
     sources = [
         Source(id="a", path="/a.wav", metadata={"speaker": "Zoë", "age": 31, "clean": True}),
         Source(id="b", path="/b.wav", metadata={"speaker": None, "age": None, "clean": False}),
@@ -30,7 +30,7 @@ def test_a_plan_is_read_as_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.wav"), "Zoë 歌.wav", "two\nlines\r\u2028.wav", '"\\.wav'])
-def test_ids_of_any_kind_survive(tmp_path, name):
+def test_ids_with_any_characters_survive_writing_and_reading(tmp_path, name):
     sources = [Source(id=name, path=f"/clips/{name}", metadata={"text": name}), Source(id="b", path="b")]
     work = written(str(tmp_path), CONFIG, sources, 2)
     assert clips_of(work, 0) == sources[:1]

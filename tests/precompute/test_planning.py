@@ -1,4 +1,4 @@
-"""A plan before it is written: what goes into which shard, and what has changed since."""
+"""Tests of drafts of plans: the assignment of clips to shards, and changes of the input."""
 
 import json
 import math
@@ -20,13 +20,13 @@ CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format=
 
 
 def sources(count, seconds=10.0):
-    """Clips that are not there, of a length that their metadata tells."""
+    """Returns clips without files, whose lengths are in their metadata."""
     return [Source(f"clip-{number}", f"/clips/{number}.wav", metadata={"duration": seconds}) for number in range(count)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=300), st.data())
-def test_every_clip_is_in_one_shard_and_no_shard_is_empty(sizes, data):
+def test_every_clip_is_in_exactly_one_shard_and_no_shard_is_empty(sizes, data):
     n_shards = data.draw(st.integers(1, len(sizes)))
     counts = planning.counts_of_equal_sizes(np.array(sizes), n_shards)
     assert (len(counts), counts.sum()) == (n_shards, len(sizes))
@@ -35,7 +35,7 @@ def test_every_clip_is_in_one_shard_and_no_shard_is_empty(sizes, data):
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(1, 2), min_size=50, max_size=300), st.integers(1, 10))
-def test_shards_are_of_equal_size_to_within_a_clip(sizes, n_shards):
+def test_sizes_of_shards_differ_from_their_mean_by_at_most_two_clips(sizes, n_shards):
     counts = planning.counts_of_equal_sizes(np.array(sizes), n_shards)
     ends = np.cumsum(counts)
     totals = [sum(sizes[end - count : end]) for count, end in zip(counts, ends, strict=True)]
@@ -46,11 +46,11 @@ def test_shards_are_of_equal_size_to_within_a_clip(sizes, n_shards):
     ("megabytes", "n_shards"),
     [(0.1, 1), (1.5, 2), (64, 64), (640, 64), (64 * 128, 64), (128_000, 1000)],
 )
-def test_shards_are_a_64th_of_the_output_but_of_1_to_128_mb(megabytes, n_shards):
+def test_a_shard_is_a_64th_of_the_output_limited_to_1_to_128_mb(megabytes, n_shards):
     assert planning.number_of_shards(megabytes * 1e6) == n_shards
 
 
-def test_shards_follow_the_estimated_size_and_their_number_can_be_forced(tmp_path):
+def test_the_number_of_shards_follows_the_estimated_size_unless_it_is_given(tmp_path):
     # 309 frames of 40 mels and 4 bytes: 20 clips of 50 kB make about 1 MB.
     work = written(str(tmp_path / "a"), CONFIG, sources(60))
     assert work.n_bytes == pytest.approx(60 * 309 * 40 * 4, rel=0.03)
@@ -60,13 +60,13 @@ def test_shards_follow_the_estimated_size_and_their_number_can_be_forced(tmp_pat
     assert work.shard_name(0) == f"features-00000-of-{work.n_shards:05d}.tfrecord"
 
 
-def test_half_the_bytes_a_value_are_half_the_output(tmp_path):
+def test_half_the_bytes_per_value_halve_the_output(tmp_path):
     whole = written(str(tmp_path / "a"), CONFIG, sources(60))
     half = written(str(tmp_path / "b"), CONFIG, sources(60), dtype="float16")
     assert half.n_bytes == pytest.approx(whole.n_bytes / 2, rel=0.02)
 
 
-def test_lengths_are_exact_with_a_duration_for_every_clip_and_else_estimated(tmp_path):
+def test_lengths_are_exact_if_every_clip_has_a_duration_and_estimated_otherwise(tmp_path):
     exact = written(str(tmp_path / "a"), CONFIG, sources(10, 3.5))
     assert (exact.exact, exact.headers, exact.seconds) == (True, 0, 35.0)
     for number in range(10):
@@ -76,7 +76,7 @@ def test_lengths_are_exact_with_a_duration_for_every_clip_and_else_estimated(tmp
     assert estimated.seconds == pytest.approx(55, rel=0.01)
 
 
-def test_a_long_recording_fills_a_shard_of_its_own(tmp_path):
+def test_a_long_recording_gets_a_shard_of_its_own(tmp_path):
     clips = sources(9, 1.0)
     clips[4] = Source("long", "/clips/long.wav", metadata={"duration": 3600.0})
     work = written(str(tmp_path), CONFIG, clips, 3)
@@ -96,7 +96,7 @@ def test_clips_keep_their_order_over_several_files(tmp_path, monkeypatch, clips_
     assert sorted(names) == [f"clips-{file:05d}.jsonl" for file in range(work.shards()[-1].file + 1)]
 
 
-def test_a_plan_is_there_once_its_header_is(tmp_path, monkeypatch):
+def test_a_plan_exists_once_its_header_is_written_last(tmp_path, monkeypatch):
     assert not plan.exists(str(tmp_path))
     write_bytes = planning.files.write_bytes
     names = []
@@ -112,13 +112,13 @@ def test_a_plan_is_there_once_its_header_is(tmp_path, monkeypatch):
     assert plan.exists(str(tmp_path))
 
 
-def test_no_clips_are_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(InputError, match="no clips to plan for"):
+def test_an_input_without_clips_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match=r"must contain at least one clip\. Received: no clips"):
         written(str(tmp_path), CONFIG, [])
     assert os.listdir(tmp_path) == []
 
 
-def test_metadata_of_two_types_is_refused_before_anything_is_written(tmp_path):
+def test_a_metadata_column_of_two_types_is_refused_before_anything_is_written(tmp_path):
     clips = [Source(id="a", path="a", metadata={"x": 1}), Source(id="b", path="b", metadata={"x": "one"})]
     with pytest.raises(InputError, match="'x' with int, string"):
         written(str(tmp_path), CONFIG, clips)
@@ -144,34 +144,34 @@ def test_an_unchanged_input_has_no_changed_clip(recordings, tmp_path):
     assert changed(work, recordings) is None
 
 
-def test_a_clip_that_was_written_anew_is_named_unless_it_may_be(recordings, tmp_path):
+def test_a_modified_clip_is_named_unless_it_is_allowed(recordings, tmp_path):
     work = written(str(tmp_path / "out"), CONFIG, scan(recordings))
     soundfile.write(recordings / "b.wav", np.zeros(8000), 16000)
-    assert changed(work, recordings) == "the clip 'b.wav' was written anew (32044 bytes then, 16044 now)"
+    assert changed(work, recordings) == "the clip 'b.wav' was modified (32044 bytes then, 16044 now)"
     assert changed(work, recordings, but={"b.wav"}) is None
 
 
-def test_a_touched_clip_is_a_changed_one(recordings, tmp_path):
+def test_a_clip_with_a_new_modification_time_is_modified(recordings, tmp_path):
     work = written(str(tmp_path / "out"), CONFIG, scan(recordings))
     os.utime(recordings / "c.wav", ns=(1, 1))
-    assert "'c.wav' was written anew" in changed(work, recordings)
+    assert "'c.wav' was modified" in changed(work, recordings)
 
 
 def test_added_and_removed_clips_are_named(recordings, tmp_path):
     work = written(str(tmp_path / "out"), CONFIG, scan(recordings))
     (recordings / "d.wav").write_bytes((recordings / "c.wav").read_bytes())
-    assert changed(work, recordings) == "it had 3 clips then, and has 4 now"
+    assert changed(work, recordings) == "it had 3 clips then and has 4 now"
     (recordings / "a.wav").unlink()
-    assert changed(work, recordings) == "where the clip 'a.wav' was, there is 'b.wav' now"
+    assert changed(work, recordings) == "the clip 'b.wav' is now in the place of 'a.wav'"
 
 
 def test_other_metadata_is_a_change(tmp_path):
     work = written(str(tmp_path), CONFIG, sources(2, 1.0))
     with planning.draft(str(tmp_path), CONFIG, sources(2, 2.0)) as now:
-        assert planning.changed_clip(work, now) == "the clip 'clip-0' has another path or other metadata"
+        assert planning.changed_clip(work, now) == "the clip 'clip-0' has another path or other metadata now"
 
 
-def test_clips_that_are_the_same_leave_the_digests_of_shards_as_they_were(recordings, tmp_path):
+def test_only_the_shard_of_a_modified_clip_gets_a_new_digest(recordings, tmp_path):
     work = written(str(tmp_path / "out"), CONFIG, scan(recordings), 3)
     before = work.shards()
     soundfile.write(recordings / "b.wav", np.zeros(8000), 16000)
@@ -181,7 +181,7 @@ def test_clips_that_are_the_same_leave_the_digests_of_shards_as_they_were(record
     assert same == [True, False, True]
 
 
-def test_a_digest_covers_what_decides_the_bytes_of_a_shard(tmp_path):
+def test_a_digest_covers_the_settings_that_determine_the_bytes_of_a_shard(tmp_path):
     changes = [{}, {"dtype": "float16"}, {"num_shards": 2}]
     digests = [written(str(tmp_path), CONFIG, sources(9), **change).shards()[0].digest for change in changes]
     other = configs.MelSpectrogram(sample_rate=16000, n_mels=41, input_data_format="channels_last")

@@ -1,4 +1,4 @@
-"""How a job shows itself."""
+"""Tests of the progress of a job: its speed, plain lines, JSON lines and the bar."""
 
 import datetime
 import io
@@ -43,7 +43,7 @@ def plan(reporter, clips=10000, done_before=0, exact=True):
 
 def events(captured):
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     return [json.loads(line, parse_constant=refuse) for line in captured.splitlines()]
 
@@ -51,7 +51,7 @@ def events(captured):
 # the speed
 
 
-def test_the_rate_of_a_resumed_job_leaves_out_what_was_done_before(clock):
+def test_the_rate_of_a_resumed_job_ignores_clips_of_earlier_runs(clock):
     speed = Speed(9000, clock)
     clock.now += 20
     speed.add(9400)
@@ -59,7 +59,7 @@ def test_the_rate_of_a_resumed_job_leaves_out_what_was_done_before(clock):
     assert speed.seconds_left(600) == pytest.approx(30)
 
 
-def test_the_start_of_the_workers_leaves_the_rate_once_it_is_older_than_the_window(clock):
+def test_the_start_of_the_workers_stops_lowering_the_rate_once_it_is_older_than_the_window(clock):
     speed = Speed(0, clock)
     clock.now += 15  # nothing is done while workers start
     speed.add(0)
@@ -72,7 +72,7 @@ def test_the_start_of_the_workers_leaves_the_rate_once_it_is_older_than_the_wind
     assert speed.seconds_left(5000) == pytest.approx(100)
 
 
-def test_a_change_of_speed_shows_within_the_window(clock):
+def test_the_rate_follows_a_change_of_speed_within_the_window(clock):
     speed = Speed(0, clock)
     clips = 0
     for rate in [100] * 300 + [20] * 60:
@@ -83,7 +83,7 @@ def test_a_change_of_speed_shows_within_the_window(clock):
 
 
 def test_shards_that_take_longer_than_the_window_give_a_steady_rate(clock):
-    # Two workers, each with a shard of 1,000 clips every 300 s, the second half a second behind the first.
+    # Two workers finish a shard of 1,000 clips every 300 s each, the second half a second after the first.
     speed, rates = Speed(0, clock), []
     for half_second in range(1, 4801):
         clock.now += 0.5
@@ -94,14 +94,14 @@ def test_shards_that_take_longer_than_the_window_give_a_steady_rate(clock):
     assert max(rates) <= 1.05 * 2000 / 300
 
 
-def test_the_rate_falls_when_nothing_is_finished_any_more(clock):
+def test_the_rate_falls_when_no_more_shards_are_finished(clock):
     speed = Speed(0, clock)
     for step in range(1, 101):
         clock.now += 1
         speed.add(10 * step)
     assert speed.rate() == pytest.approx(10)
     clock.now += 1
-    assert speed.rate() == pytest.approx(10)  # the next shard may be about to be finished
+    assert speed.rate() == pytest.approx(10)  # the next shard may be almost finished
     clock.now += 30
     assert speed.rate() == pytest.approx(5)
     clock.now += 100
@@ -109,7 +109,7 @@ def test_the_rate_falls_when_nothing_is_finished_any_more(clock):
     assert speed.seconds_left(1) is None
 
 
-def test_without_anything_done_there_is_no_rate_and_no_time_left(clock):
+def test_before_the_first_clips_are_done_there_is_no_rate_and_no_time_left(clock):
     speed = Speed(500, clock)
     clock.now += 100
     speed.add(500)
@@ -118,14 +118,14 @@ def test_without_anything_done_there_is_no_rate_and_no_time_left(clock):
     assert speed.seconds_left(0) == 0
 
 
-def test_what_is_done_at_the_moment_of_the_start_gives_no_rate(clock):
+def test_clips_done_at_the_moment_of_the_start_give_no_rate(clock):
     speed = Speed(0, clock)
     speed.add(10)
     assert speed.rate() is None
 
 
 @given(st.lists(st.tuples(st.floats(0, 1000), st.integers(0, 10**6)), max_size=60))
-def test_no_rate_is_negative_or_above_the_fastest_step(steps):
+def test_the_rate_is_never_negative_or_above_the_fastest_step(steps):
     clock = Clock()
     speed, clips, fastest = Speed(0, clock), 0, 0.0
     since = clock.now
@@ -144,7 +144,7 @@ def test_no_rate_is_negative_or_above_the_fastest_step(steps):
 # plain lines
 
 
-def test_plain_lines_are_held_back_and_the_last_is_always_shown(clock):
+def test_plain_lines_are_limited_to_one_per_interval_and_the_last_is_always_shown(clock):
     screen = console()
     shown = reporter(screen, log_json=False, clock=clock)
     plan(shown)
@@ -169,14 +169,14 @@ def test_the_last_line_is_not_shown_twice(clock):
     assert screen.file.getvalue() == "clips 1 of 1 (100 %), 10 s of audio, 0 failures, 0 s left\n"
 
 
-def test_a_plan_says_what_is_an_estimate_and_what_was_done_before(clock):
+def test_the_line_about_the_plan_says_what_is_estimated_and_what_was_done_before(clock):
     screen = console()
     plan(reporter(screen, log_json=False, clock=clock), clips=1, done_before=1, exact=False)
     line = "planned: 1 clip, 10 s of audio, 25.6 MB in 20 shards (estimated from 812 headers); 1 clip done before\n"
     assert screen.file.getvalue() == line
 
 
-def test_a_stop_shows_how_far_the_job_came_and_leaves_the_reason_to_the_error(clock):
+def test_a_stopped_job_shows_its_progress_and_leaves_the_reason_to_the_error(clock):
     screen = console()
     shown = reporter(screen, log_json=False, clock=clock)
     shown.update(done(1), 4)
@@ -196,7 +196,7 @@ def test_a_percentage_is_100_only_at_the_end(clock):
 
 
 @pytest.mark.parametrize("kind", ["lines", "bar", "json"])
-def test_nothing_is_raised_for_no_clips(clock, kind):
+def test_an_empty_job_raises_no_error(clock, kind):
     shown = reporter(console(terminal=kind == "bar"), log_json=kind == "json", clock=clock)
     plan(shown, clips=0)
     shown.update(done(0), 0)
@@ -208,14 +208,14 @@ def test_nothing_is_raised_for_no_clips(clock, kind):
 # JSON lines
 
 
-def test_json_lines_say_what_happens_and_when(clock, capsys):
+def test_json_lines_contain_each_event_with_its_facts_and_time(clock, capsys):
     screen = console()
     shown = reporter(screen, log_json=True, clock=clock)
     plan(shown, done_before=9000)
     clock.now += 5
     shown.update(Done(clips=9100, failures=3, seconds=91.5, shards=7), 10000)
     clock.now += 5
-    shown.update(Done(clips=9200, failures=4, seconds=92.5, shards=8), 10000)  # too early to be shown
+    shown.update(Done(clips=9200, failures=4, seconds=92.5, shards=8), 10000)  # not shown, too soon after the last
     clock.now += 5
     shown.update(Done(clips=9300, failures=5, seconds=93.5, shards=9), 10000)
     shown.finished({"clips": 9295, "worst": float("nan"), "path": "a\n\udcff", "sizes": (np.int64(2), np.float32(0.5))})
@@ -250,7 +250,7 @@ def test_json_lines_say_what_happens_and_when(clock, capsys):
     assert finished == {"event": "finished", "clips": 9295, "worst": None, "path": "a\n\udcff", "sizes": [2, 0.5]}
 
 
-def test_a_stop_is_an_event(clock, capsys):
+def test_a_stopped_job_prints_an_event_with_the_reason(clock, capsys):
     shown = reporter(console(), log_json=True, clock=clock)
     shown.update(done(1), 2)
     shown.stopped("the disk\nis full")
@@ -259,7 +259,7 @@ def test_a_stop_is_an_event(clock, capsys):
     assert (last["event"], last["reason"]) == ("stopped", "the disk\nis full")
 
 
-def test_a_line_is_out_as_soon_as_it_is_written(clock, monkeypatch):
+def test_json_lines_are_flushed_at_once(clock, monkeypatch):
     class Buffered(io.StringIO):
         seen = ""
 
@@ -276,7 +276,7 @@ numbers = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 
 
 @given(st.recursive(numbers, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10))
-def test_facts_come_back_as_they_were(value):
+def test_json_values_survive_printing_and_parsing(value):
     stream = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", stream)
@@ -301,7 +301,7 @@ def test_a_terminal_gets_a_bar_with_facts(clock):
     assert "2100/10000" in text
     assert "5.8 h of audio, 5 failures, 210 clips/s, 38 s left" in text
     assert "Ctrl-C" not in text
-    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden, and shown again
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden and then shown again
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One shard, and what makes finished shards a feature set."""
+"""Tests of writing one shard, and of completing a feature set from finished shards."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from audiopipe.precompute import completion, finished_shards, shard_writer
 from audiopipe.runtime import machine_facts, stopping
 from audiopipe.transform import kernel, row_features
 
-TOLERANCE = 1e-2  # decibels: float32 is coarse where resampling left next to nothing of a band
+TOLERANCE = 1e-2  # decibels: float32 is coarse in bands that resampling has almost emptied
 
 
 def make_plan(folder, config, paths, num_shards):
@@ -27,7 +27,7 @@ def make_plan(folder, config, paths, num_shards):
 
 
 def stored(work, shard):
-    """Id and feature of each record of a shard."""
+    """Returns the feature of each record of a shard, by id."""
     path = os.path.join(work.output, work.shard_name(shard))
     entries = [tf.train.Example.FromString(item.numpy()).features.feature for item in tf.data.TFRecordDataset(path)]
     return {
@@ -40,12 +40,12 @@ def stored(work, shard):
 
 @pytest.fixture
 def work(tmp_path, clips, config):
-    """A plan of the clips in two shards, of which the second holds the broken one."""
+    """A plan with two shards. The broken clip is in the second."""
     names = ["mono.wav", "stereo.flac", "quiet.wav", "broken.wav", "resampled.wav"]
     return make_plan(tmp_path / "features", config, [clips / name for name in names], 2)
 
 
-def test_a_shard_holds_its_clips_and_its_sidecar_tells_of_them(work, samples, config, reference):
+def test_a_shard_contains_its_clips_and_the_sidecar_describes_them(work, samples, config, reference):
     sidecar = write_shard(work, 0)
     features = stored(work, 0)
     assert list(features) == ["mono.wav", "stereo.flac"]
@@ -57,7 +57,7 @@ def test_a_shard_holds_its_clips_and_its_sidecar_tells_of_them(work, samples, co
     assert json.loads(Path(work.output, "plan", "shard-00000.json").read_text()) == sidecar
 
 
-def test_what_a_sidecar_says_of_the_machine_is_looked_up_once(work, monkeypatch):
+def test_the_facts_about_the_machine_are_looked_up_once(work, monkeypatch):
     asked = []
     monkeypatch.setattr(machine_facts, "machine", lambda: asked.append(None) or {"cpu_family": "68000"})
     shard_writer._machine.cache_clear()
@@ -67,7 +67,7 @@ def test_what_a_sidecar_says_of_the_machine_is_looked_up_once(work, monkeypatch)
     assert len(asked) == 1
 
 
-def test_a_bad_clip_is_a_failure_and_its_neighbours_are_right(work, samples, config, reference, clips):
+def test_a_bad_clip_is_a_failure_and_the_other_clips_are_right(work, samples, config, reference, clips):
     [failure] = write_shard(work, 1)["failures"]
     assert (failure["id"], failure["path"], failure["stage"]) == ("broken.wav", str(clips / "broken.wav"), "decode")
     features = stored(work, 1)
@@ -76,7 +76,7 @@ def test_a_bad_clip_is_a_failure_and_its_neighbours_are_right(work, samples, con
     np.testing.assert_allclose(features["resampled.wav"], reference(samples["resampled"], config), atol=TOLERANCE)
 
 
-def test_failures_say_the_stage(tmp_path, config, clips):
+def test_failures_name_the_stage_and_the_cause(tmp_path, config, clips):
     soundfile.write(tmp_path / "short.wav", np.zeros(255), 8000)
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
     soundfile.write(tmp_path / "nan.wav", np.full(500, np.nan), 8000, subtype="FLOAT")
@@ -94,7 +94,7 @@ def test_failures_say_the_stage(tmp_path, config, clips):
 
 
 @pytest.mark.parametrize(("broken", "stage"), [("read_blocks", "read"), ("compute", "feature")])
-def test_an_exception_that_nobody_foresaw_is_a_failure_with_its_class(work, monkeypatch, broken, stage):
+def test_an_unexpected_exception_is_a_failure_with_the_name_of_its_class(work, monkeypatch, broken, stage):
     def fail(*arguments):
         raise ZeroDivisionError("who knows")
 
@@ -104,7 +104,7 @@ def test_an_exception_that_nobody_foresaw_is_a_failure_with_its_class(work, monk
     assert {failure["stage"] for failure in failures} == {stage}
 
 
-def test_a_feature_that_no_record_holds_is_a_failure_that_advises_segments(work, monkeypatch):
+def test_a_feature_too_large_for_a_record_is_a_failure_that_advises_segments(work, monkeypatch):
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", 15000)
     sidecar = write_shard(work, 0)
     assert [(failure["id"], failure["stage"]) for failure in sidecar["failures"]] == [("mono.wav", "feature")]
@@ -112,7 +112,7 @@ def test_a_feature_that_no_record_holds_is_a_failure_that_advises_segments(work,
     assert list(stored(work, 0)) == ["stereo.flac"]
 
 
-def test_a_long_recording_is_computed_in_blocks_and_has_the_same_record(work, monkeypatch):
+def test_a_long_recording_is_computed_in_blocks_and_gives_the_same_record(work, monkeypatch):
     whole = write_shard(work, 0)
     monkeypatch.setattr(row_features, "LONG_SECONDS", 0.1)
     monkeypatch.setattr(kernel, "BLOCK_VALUES", 3 * 256)
@@ -122,7 +122,7 @@ def test_a_long_recording_is_computed_in_blocks_and_has_the_same_record(work, mo
     assert write_shard(work, 0)["sha256"] == whole["sha256"]
 
 
-def test_a_killed_worker_leaves_no_part_of_a_shard(work, monkeypatch):
+def test_a_killed_worker_leaves_no_partial_shard(work, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
@@ -133,7 +133,7 @@ def test_a_killed_worker_leaves_no_part_of_a_shard(work, monkeypatch):
     assert finished_shards.find(work, 0, work.shards()[0].digest) is None
 
 
-def test_a_shard_written_again_has_the_same_bytes(work):
+def test_a_shard_that_is_written_again_has_the_same_bytes(work):
     first = write_shard(work, 0)
     os.remove(work.path("shard-00000.json"))
     second = write_shard(work, 0)
@@ -146,7 +146,7 @@ def test_a_finished_shard_is_not_written_again(work, monkeypatch):
     assert write_shard(work, 0) == first
 
 
-def test_a_job_that_is_stopped_leaves_no_part_of_a_shard(work):
+def test_a_stopped_job_leaves_no_partial_shard(work):
     stopping.stop(work.output)
     try:
         with pytest.raises(StoppedError):
@@ -157,7 +157,7 @@ def test_a_job_that_is_stopped_leaves_no_part_of_a_shard(work):
     assert write_shard(work, 0)["records"] == 2
 
 
-def test_a_full_disk_is_an_error_of_the_job_and_not_a_failure_of_a_clip(work, monkeypatch):
+def test_a_full_disk_ends_the_job_and_is_not_a_failure_of_a_clip(work, monkeypatch):
     class Full(tf.io.TFRecordWriter):
         def write(self, record):
             raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
@@ -199,14 +199,14 @@ def test_features_are_stored_in_the_dtype_of_the_plan(tmp_path, config, clips, d
     assert 0 < sidecar["max_error"] < 0.5
 
 
-def test_an_unfinished_shard_keeps_the_feature_set_from_being_finished(work):
+def test_a_feature_set_with_an_unfinished_shard_cannot_be_completed(work):
     write_shard(work, 0)
-    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, the first is features-00001-of-00002"):
+    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, starting with features-00001-of-00002"):
         completion.finish(work)
     assert not Path(work.output, "dataset.json").exists()
 
 
-def test_finished_shards_become_a_feature_set_with_sums_and_failures_in_the_inputs_order(work):
+def test_a_complete_feature_set_has_the_sums_of_its_shards_and_failures_in_the_order_of_the_input(work):
     for shard in (1, 0):
         write_shard(work, shard)
     feature_set = completion.finish(work)

@@ -1,4 +1,4 @@
-"""What is recorded about a machine."""
+"""Tests of the facts that are recorded about a machine."""
 
 import importlib.metadata
 import platform
@@ -31,7 +31,7 @@ def test_cpu_family_is_that_of_the_first_processor(tmp_path, monkeypatch, cpuinf
     assert machine_facts.cpu_family() == platform.machine() + facts
 
 
-def test_cpu_family_is_the_architecture_where_linux_says_nothing(tmp_path, monkeypatch):
+def test_cpu_family_is_the_architecture_without_cpuinfo(tmp_path, monkeypatch):
     monkeypatch.setattr(machine_facts, "Path", lambda path: tmp_path / "gone")
     assert machine_facts.cpu_family() == platform.machine()
 
@@ -50,11 +50,11 @@ def test_onednn_is_on_unless_it_is_switched_off(monkeypatch, value, enabled):
 def test_differences_name_each_fact_with_both_values_once():
     here = machine_facts.machine()
     there = {**here, "versions": {**here["versions"], "tensorflow": "1.15.0", "keras": "0.1"}, "onednn": None}
-    said = machine_facts.differences([here, there, there])
-    assert said.count(f"TensorFlow 1.15.0 there, {here['versions']['tensorflow']} here") == 1
-    assert said.count(f"oneDNN None there, {here['onednn']} here") == 1
-    assert "eras" not in said  # Keras adds no arithmetic of its own
-    assert "CPU" not in said
+    text = machine_facts.differences([here, there, there])
+    assert text.count(f"TensorFlow 1.15.0 there, {here['versions']['tensorflow']} here") == 1
+    assert text.count(f"oneDNN None there, {here['onednn']} here") == 1
+    assert "eras" not in text  # Keras does no arithmetic of its own
+    assert "CPU" not in text
     assert machine_facts.differences([here]) == ""
 
 
@@ -74,9 +74,7 @@ def test_instruction_sets_are_those_that_kernels_are_chosen_by(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("processor", "found"), [("Intel64 Family 6 Model 158", "Intel64 Family 6 Model 158"), ("", "unknown")]
 )
-def test_instruction_sets_are_what_the_platform_tells_where_there_is_no_cpuinfo(
-    tmp_path, monkeypatch, processor, found
-):
+def test_instruction_sets_are_the_name_of_the_processor_without_cpuinfo(tmp_path, monkeypatch, processor, found):
     monkeypatch.setattr(machine_facts, "Path", lambda path: tmp_path / "gone")
     monkeypatch.setattr(platform, "processor", lambda: processor)
     assert machine_facts.instruction_sets() == found
@@ -91,7 +89,7 @@ def test_instruction_sets_are_what_the_platform_tells_where_there_is_no_cpuinfo(
         ({"ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "SSE41"}, "AVX2"),
     ],
 )
-def test_the_instruction_set_that_onednn_is_held_to_is_recorded(monkeypatch, variables, found):
+def test_the_maximum_instruction_set_of_onednn_is_recorded(monkeypatch, variables, found):
     for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -100,10 +98,10 @@ def test_the_instruction_set_that_onednn_is_held_to_is_recorded(monkeypatch, var
 
 
 @pytest.mark.parametrize("fact", ["instruction_sets", "onednn_max_isa"])
-def test_another_instruction_set_is_a_difference_and_one_that_was_not_recorded_is_none(fact):
+def test_another_instruction_set_is_a_difference_but_a_missing_record_is_not(fact):
     here = machine_facts.machine()
-    said = machine_facts.differences([{**here, fact: "SSE2"}])
-    assert f"SSE2 there, {here[fact]} here" in said
+    text = machine_facts.differences([{**here, fact: "SSE2"}])
+    assert f"SSE2 there, {here[fact]} here" in text
     assert machine_facts.differences([{name: value for name, value in here.items() if name != fact}]) == ""
 
 
@@ -112,5 +110,5 @@ def test_tensorflow_is_asked_whether_onednn_is_on(monkeypatch):
 
     answer = machine_facts.onednn_enabled()
     assert answer == _pywrap_util_port.IsMklEnabled()
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0" if answer else "1")  # too late: TensorFlow has looked at it
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0" if answer else "1")  # too late, because TensorFlow has read it
     assert machine_facts.onednn_enabled() == answer

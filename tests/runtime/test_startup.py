@@ -1,4 +1,4 @@
-"""`startup.quiet`: what is printed while libraries start."""
+"""Tests of `startup.quiet`, which drops the notes that libraries print at import."""
 
 import logging
 import os
@@ -15,13 +15,13 @@ NOTES = (
 OTHERS = b"E0000 00:00:1700000000.000000  1 cuda.cc:1] a real error\nUserWarning: look here\nno end of line"
 
 
-def test_notes_are_dropped_and_all_other_lines_pass(capfdbinary):
+def test_notes_are_dropped_and_all_other_lines_are_printed(capfdbinary):
     with startup.quiet():
         os.write(2, NOTES + OTHERS)
     assert capfdbinary.readouterr().err == OTHERS
 
 
-def test_lines_pass_when_the_body_raises(capfdbinary):
+def test_other_lines_are_printed_if_the_block_raises(capfdbinary):
     def fail():
         os.write(2, NOTES + OTHERS)
         raise KeyError("missing")

@@ -1,4 +1,4 @@
-"""Several rows at once."""
+"""Tests of the map over several values in threads."""
 
 import threading
 
@@ -13,7 +13,7 @@ def two_processors(monkeypatch):
     monkeypatch.setattr(machine_facts, "processors", lambda: 2)
 
 
-def test_results_come_in_the_order_of_the_values_and_not_in_that_in_which_they_are_ready(two_processors):
+def test_results_come_in_the_order_of_the_values(two_processors):
     second_is_ready = threading.Event()
 
     def slow_first(value):
@@ -24,7 +24,7 @@ def test_results_come_in_the_order_of_the_values_and_not_in_that_in_which_they_a
     assert threads.map_in_order(slow_first, range(5)) == [0, 10, 20, 30, 40]
 
 
-def test_the_first_value_that_fails_decides_what_is_raised(two_processors):
+def test_the_error_of_the_first_failing_value_is_raised(two_processors):
     third_has_failed = threading.Event()
 
     def failing(value):
@@ -41,16 +41,16 @@ def test_the_first_value_that_fails_decides_what_is_raised(two_processors):
 
 
 @pytest.mark.parametrize("values", [[], [7], iter([7, 8])])
-def test_values_of_any_number_and_kind_are_taken(two_processors, values):
+def test_any_number_of_values_in_any_iterable_is_accepted(two_processors, values):
     expected = [] if values == [] else [7] if values == [7] else [7, 8]
     assert threads.map_in_order(lambda value: value, values) == expected
 
 
-def test_no_thread_is_left_that_a_fork_would_lose(two_processors):
+def test_no_thread_is_left_after_the_call(two_processors):
     threads.map_in_order(abs, range(20))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("audiopipe-rows")]
 
 
-def test_whoever_holds_tensorflow_to_one_thread_gets_one(two_processors, monkeypatch):
+def test_one_thread_is_used_if_tensorflow_is_limited_to_one(two_processors, monkeypatch):
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 1)
     assert threads.map_in_order(lambda _: threading.current_thread(), range(3)) == 3 * [threading.current_thread()]

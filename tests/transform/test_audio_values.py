@@ -1,4 +1,4 @@
-"""Audio values of `datasets` rows, in every form."""
+"""Recognition and reading of audio values in rows of `datasets`, in every form."""
 
 import types
 
@@ -17,7 +17,7 @@ STEREO = np.random.default_rng(1).uniform(-0.9, 0.9, (700, 2)).astype(np.float32
 
 
 class Decoder:
-    """Looks like torchcodec's `AudioDecoder`: no dict, it decodes on demand, and has the channels first."""
+    """Stand-in for torchcodec's `AudioDecoder`, which decodes on demand and returns channels first."""
 
     def __init__(self, array, sample_rate):
         self._samples = types.SimpleNamespace(data=np.atleast_2d(array), sample_rate=sample_rate)
@@ -33,7 +33,7 @@ def path(tmp_path_factory):
     return name
 
 
-def test_encoded_forms_decode_to_the_files_samples(path):
+def test_every_encoded_form_decodes_to_the_samples_of_the_file(path):
     content = path.read_bytes()
     with path.open("rb") as file:
         forms = [
@@ -51,35 +51,35 @@ def test_encoded_forms_decode_to_the_files_samples(path):
             np.testing.assert_array_equal(clip, STEREO)
 
 
-def test_stored_bytes_win_over_the_path(path):
+def test_stored_bytes_take_precedence_over_the_path(path):
     np.testing.assert_array_equal(audio_values.read({"bytes": path.read_bytes(), "path": "gone.wav"}, CONFIG), STEREO)
 
 
-def test_bytes_win_over_an_array_that_another_decoder_made(path):
+def test_stored_bytes_take_precedence_over_a_decoded_array(path):
     row = {"bytes": path.read_bytes(), "array": np.zeros(5), "sampling_rate": 8000}
     np.testing.assert_array_equal(audio_values.read(row, CONFIG), STEREO)
 
 
-def test_a_decoder_is_read_through_what_it_would_decode(path):
+def test_the_encoded_audio_of_a_decoder_is_read(path):
     decoder = Decoder(np.zeros(10), 44100)
     decoder._hf_encoded = {"bytes": path.read_bytes(), "path": None}
     np.testing.assert_array_equal(audio_values.read(decoder, CONFIG), STEREO)
 
 
-def test_any_object_with_encoded_audio_is_read_through_it(path):
+def test_the_encoded_audio_of_any_object_is_read(path):
     value = types.SimpleNamespace(_hf_encoded={"bytes": None, "path": str(path)})
     np.testing.assert_array_equal(audio_values.read(value, CONFIG), STEREO)
 
 
 @pytest.mark.parametrize("make", [lambda array, rate: {"array": array, "sampling_rate": rate}, Decoder])
-def test_an_array_of_another_rate_is_resampled(make):
+def test_an_array_with_another_rate_is_resampled(make):
     array = np.sin(np.arange(1600) / 7).astype(np.float32)
     expected = soxr.resample(array, 16000, 8000, quality="HQ")
     np.testing.assert_array_equal(audio_values.read(make(array, 16000), MONO)[:, 0], expected)
 
 
 @pytest.mark.parametrize("array", [STEREO.T, STEREO, STEREO.T[:, :50]])
-def test_a_stereo_array_is_understood_with_the_channels_first_or_last(array):
+def test_a_stereo_array_may_have_the_channels_first_or_last(array):
     expected = STEREO[: array.size // 2]
     np.testing.assert_array_equal(audio_values.read({"array": array, "sampling_rate": 8000}, CONFIG), expected)
 
@@ -91,7 +91,7 @@ def test_a_stereo_array_is_mixed_down_before_it_is_resampled():
 
 
 @pytest.mark.parametrize("convert", [np.ndarray.tolist, np.asarray, lambda array: array.astype(np.float64)])
-def test_bare_numbers_have_the_configs_rate(convert):
+def test_plain_numbers_have_the_sample_rate_of_the_config(convert):
     np.testing.assert_array_equal(audio_values.read(convert(STEREO[:, 0]), CONFIG)[:, 0], STEREO[:, 0])
     np.testing.assert_array_equal(audio_values.read(convert(STEREO), CONFIG), STEREO)
 
@@ -118,13 +118,13 @@ def test_bytes_that_cannot_be_decoded_are_named_by_the_path_beside_them():
 
 
 @pytest.mark.parametrize("values", [np.arange(9), [1, 2, 3], {"array": np.zeros(9, np.int16), "sampling_rate": 8000}])
-def test_integers_are_refused_with_the_way_to_scale_them(values):
+def test_integers_are_refused_with_advice_to_scale_them(values):
     with pytest.raises(ArgumentError, match=r"dtype=int(16|64), shape=\(\d,\)\. Scale integers first"):
         audio_values.read(values, CONFIG)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4), ()])
-def test_another_rank_is_refused(shape):
+def test_other_ranks_are_refused(shape):
     with pytest.raises(ArgumentError, match=r"Received: shape=\("):
         audio_values.read(np.zeros(shape, np.float32), CONFIG)
 
@@ -149,7 +149,7 @@ def test_rows_of_unequal_lengths_are_refused():
         (None, False),
     ],
 )
-def test_encoded_audio_is_told_from_numbers(value, encoded):
+def test_encoded_audio_is_distinguished_from_numbers(value, encoded):
     assert audio_values.is_encoded(value) is encoded
 
 
@@ -165,27 +165,27 @@ def test_encoded_audio_is_told_from_numbers(value, encoded):
         ("a.wav", False),
     ],
 )
-def test_a_batch_of_encoded_audio_is_told_from_one_clip(value, is_batch):
+def test_a_batch_of_encoded_audio_is_distinguished_from_one_clip(value, is_batch):
     assert audio_values.is_batch_of_encoded(value) is is_batch
 
 
-def test_a_clip_with_its_channels_first_is_not_taken_for_thousands_of_channels():
+def test_a_plain_array_with_the_channels_first_is_refused():
     with pytest.raises(ArgumentError, match=r"at most 64 channels. Received: shape=\(2, 1600\)"):
         audio_values.read(np.zeros((2, 1600), np.float32), CONFIG)
 
 
 @pytest.mark.parametrize("rate", [None, "16000", 0, -8000])
 def test_an_array_without_its_rate_is_refused(rate):
-    with pytest.raises(ArgumentError, match="must say its rate"):
+    with pytest.raises(ArgumentError, match="must have the key 'sampling_rate'"):
         audio_values.read({"array": np.zeros(1600), "sampling_rate": rate}, CONFIG)
 
 
 @pytest.mark.parametrize("rate", [np.int64(8000), np.array(8000), np.int32(8000)])
-def test_a_rate_may_come_from_numpy(rate):
+def test_a_sampling_rate_may_be_a_numpy_integer(rate):
     np.testing.assert_array_equal(audio_values.read({"array": STEREO.T, "sampling_rate": rate}, CONFIG), STEREO)
 
 
-def test_what_a_tensor_format_makes_of_bytes_and_paths_is_read(path):
+def test_bytes_and_paths_in_tensors_are_read(path):
     tensor = pytest.importorskip("tensorflow").constant
     content = path.read_bytes()
     np.testing.assert_array_equal(
@@ -197,7 +197,7 @@ def test_what_a_tensor_format_makes_of_bytes_and_paths_is_read(path):
     )
 
 
-def test_a_decoder_that_fails_is_an_audio_error():
+def test_a_decoder_that_fails_raises_an_audio_error():
     class Broken:
         def get_all_samples(self):
             raise RuntimeError("Invalid data found")
@@ -207,7 +207,7 @@ def test_a_decoder_that_fails_is_an_audio_error():
     assert caught.value.stage == "decode"
 
 
-def test_a_decoder_that_keeps_nothing_to_decode_is_asked_for_its_samples():
+def test_a_decoder_without_encoded_audio_is_asked_for_its_samples():
     decoder = Decoder(STEREO.T, 8000)
     decoder._hf_encoded = {"bytes": None, "path": None}
     np.testing.assert_array_equal(audio_values.read(decoder, CONFIG), STEREO)
@@ -216,12 +216,12 @@ def test_a_decoder_that_keeps_nothing_to_decode_is_asked_for_its_samples():
 @pytest.mark.parametrize(
     "value", [Decoder(STEREO.T, 8000), {"array": STEREO.T, "sampling_rate": 8000}, STEREO, STEREO[:, 0].tolist()]
 )
-def test_samples_alone_are_refused_when_strict(value):
-    with pytest.raises(ArgumentError, match=r"Received: (Decoder|dict|ndarray|list) with samples that are decoded"):
+def test_strict_refuses_decoded_samples(value):
+    with pytest.raises(ArgumentError, match=r"Received: (Decoder|dict|ndarray|list) with samples that are already"):
         audio_values.read(value, CONFIG, strict=True)
 
 
-def test_strict_reads_whatever_audiopipe_decodes(path):
+def test_strict_reads_encoded_audio(path):
     for form in (path, str(path), path.read_bytes(), {"bytes": path.read_bytes(), "path": None}, {"path": str(path)}):
         np.testing.assert_array_equal(audio_values.read(form, CONFIG, strict=True), STEREO)
 
@@ -236,7 +236,7 @@ def test_strict_reads_whatever_audiopipe_decodes(path):
         (None, None),
     ],
 )
-def test_the_path_of_a_value_is_found_for_errors(value, expected):
+def test_path_of_returns_the_path_of_a_value(value, expected):
     assert audio_values.path_of(value) == expected
 
 
@@ -255,5 +255,5 @@ def test_the_path_of_a_value_is_found_for_errors(value, expected):
         (Decoder(STEREO.T, 8000), False),
     ],
 )
-def test_samples_at_the_rate_need_no_reading(value, ready):
+def test_only_samples_at_the_right_rate_are_ready(value, ready):
     assert audio_values.is_ready(value, 8000) == ready

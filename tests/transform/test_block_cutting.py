@@ -1,4 +1,4 @@
-"""A stream of samples, cut anew."""
+"""Functions that cut a stream of samples into pieces."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from audiopipe.transform import block_cutting
 
 
 def stream(values, sizes):
-    """The values in blocks of these sizes, over and over; a size may be 0."""
+    """Yields the values in blocks of these sizes, which are repeated and may be 0."""
     start, number = 0, 0
     while start < len(values) or number == 0:
         size = sizes[number % len(sizes)]
@@ -35,7 +35,7 @@ def test_pieces_begin_every_hop_until_one_reaches_the_end(n_samples, length, hop
     assert pieces == expected
 
 
-def test_a_piece_comes_as_soon_as_its_samples_are_there():
+def test_a_piece_comes_as_soon_as_its_samples_have_been_read():
     drawn = []
 
     def blocks():
@@ -78,7 +78,7 @@ def test_pieces_hold_the_frames_of_the_padded_waveform(
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_channels_stay_together(channels):
+def test_all_channels_are_cut_alike(channels):
     values = np.arange(20 * channels, dtype=np.float32).reshape(20, channels)
     framing = Framing.resolve(n_fft=4, hop_length=4)
     [piece] = block_cutting.whole_frames([values], framing, frames=5)
@@ -86,6 +86,6 @@ def test_channels_stay_together(channels):
 
 
 @pytest.mark.parametrize(("length", "hop"), [(0, 1), (1, 0), (-1, 1)])
-def test_pieces_that_would_never_end_are_refused(length, hop):
+def test_a_length_or_hop_below_one_sample_is_refused(length, hop):
     with pytest.raises(ArgumentError, match="must be at least 1"):
         next(block_cutting.cut([np.zeros((3, 1), np.float32)], length, hop))

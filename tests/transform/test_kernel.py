@@ -1,4 +1,4 @@
-"""The graphs of one config."""
+"""Tests of `Kernel`, the graphs of one config."""
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ def test_one_trace_serves_batches_of_every_size():
     assert mel.batch.experimental_get_tracing_count() == 1
 
 
-def test_unequal_clips_of_a_batch_have_the_values_of_the_reference(reference):
+def test_clips_of_unequal_lengths_in_a_batch_have_the_values_of_the_reference(reference):
     mel = kernel()
     batch = np.stack([NOISE[:, :1], NOISE[:, 1:2]])
     features = mel.batch(batch, [900, 500]).numpy()
@@ -42,7 +42,7 @@ def test_unequal_clips_of_a_batch_have_the_values_of_the_reference(reference):
 
 
 @pytest.mark.parametrize("formats", [("channels_first", "channels_last"), ("channels_last", "channels_first")])
-def test_a_clip_is_time_by_channels_whatever_the_layouts_of_the_config(formats, reference):
+def test_a_clip_is_time_by_channels_in_every_layout_of_the_config(formats, reference):
     mel = kernel(channels=3, input_data_format=formats[0], output_data_format=formats[1])
     feature = mel.clip(NOISE).numpy()
     batch = mel.batch(np.stack([NOISE, NOISE]), [900, 700]).numpy()
@@ -54,7 +54,7 @@ def test_a_clip_is_time_by_channels_whatever_the_layouts_of_the_config(formats, 
     np.testing.assert_array_equal(batch[1, 5:], 0.0)
 
 
-def test_the_global_policy_does_not_reach_the_feature(reference):
+def test_the_global_dtype_policy_does_not_change_the_feature(reference):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         mel = kernel()
@@ -65,12 +65,12 @@ def test_the_global_policy_does_not_reach_the_feature(reference):
     np.testing.assert_allclose(feature, reference(NOISE.mean(axis=1), mel.config), atol=1e-3)
 
 
-def test_more_than_64_channels_are_refused_where_only_the_graph_can_see_them():
+def test_more_than_64_channels_are_refused_in_the_graph():
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"batch\[\.\.\., None\]"):
         kernel().clip(np.zeros((300, 65), np.float32))
 
 
-def test_another_number_of_channels_than_required_is_refused_in_the_graph():
+def test_a_wrong_number_of_channels_is_refused_in_the_graph():
     with pytest.raises(tf.errors.InvalidArgumentError, match="requires 2 channels"):
         kernel(channels=2).clip(NOISE)
 
@@ -86,7 +86,7 @@ def test_wrong_lengths_are_refused_in_the_graph(lengths, message):
 
 @pytest.mark.parametrize("count", [0, 1, 2, GROUP - 1, GROUP])
 @pytest.mark.parametrize("channels", [1, 2, None])
-def test_clips_that_are_computed_together_have_the_bits_of_each_alone(count, channels):
+def test_clips_computed_in_a_group_have_the_bits_of_each_alone(count, channels):
     draw = np.random.default_rng(count)
     compiled = kernel(channels=channels)
     clips = [
@@ -99,7 +99,7 @@ def test_clips_that_are_computed_together_have_the_bits_of_each_alone(count, cha
         np.testing.assert_array_equal(feature, compiled.clip(clip))
 
 
-def test_whisper_clips_that_are_computed_together_have_the_bits_of_each_alone():
+def test_whisper_clips_computed_in_a_group_have_the_bits_of_each_alone():
     compiled = Kernel(registry.resolve("whisper-80"))
     draw = np.random.default_rng(0)
     clips = [draw.standard_normal((size, 1)).astype(np.float32) for size in (0, 1, 399, 16000, 480000, 500000)]

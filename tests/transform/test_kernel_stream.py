@@ -1,4 +1,4 @@
-"""A clip computed in blocks of frames has the bits of the whole clip."""
+"""Tests of `Kernel.stream`, which computes a clip in blocks of frames."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ CASES = {
 
 
 def clip(n_samples):
-    """A clip whose greatest value stands near its end, so that no block but that one knows the dynamic range."""
+    """Returns a clip with its maximum near the end, so that earlier blocks cannot know the dynamic range."""
     loudness = np.geomspace(1e-6, 1, n_samples)[:, None]
     return (loudness * np.random.default_rng(n_samples).uniform(-0.5, 0.5, (n_samples, 2))).astype(np.float32)
 
@@ -55,7 +55,7 @@ def test_blocks_of_any_size_give_the_bits_of_the_whole_clip(monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name].framing])
-def test_no_call_sees_more_frames_than_a_block_has(monkeypatch, name):
+def test_no_call_computes_more_frames_than_one_block(monkeypatch, name):
     streaming = Kernel(CASES[name])
     monkeypatch.setattr(kernel, "BLOCK_VALUES", 4 * streaming.config.n_fft)
     seen = []

@@ -1,4 +1,4 @@
-"""Recordings cut into segments, from the settings to the stored features."""
+"""Segmentation of recordings, from the settings to the stored features."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ TINY = configs.StftMagnitude(sample_rate=10, n_fft=4, hop_length=2, input_data_f
 
 
 def cut(segments, samples=RAMP, only=None):
-    """Number, start and samples of each segment of a recording at 10 Hz."""
+    """Returns id, start and samples of each segment of a recording at 10 Hz."""
     blocks = [samples[start : start + 4] for start in range(0, len(samples), 4)]
     found = segments.clips(Source(id="a", path="a.wav", metadata={"take": 3}), blocks, TINY, only)
     return [(clip.id, clip.metadata["start"], values[:, 0].tolist()) for clip, values in found]
@@ -40,12 +40,12 @@ def test_an_incomplete_last_segment_is_dropped_padded_or_kept(last, end):
 
 
 @pytest.mark.parametrize("last", ["drop", "pad", "keep"])
-def test_a_recording_that_ends_with_a_segment_has_no_further_one(last):
+def test_no_segment_begins_after_one_that_reaches_the_end(last):
     assert [start for _, start, _ in cut(Segments(seconds=1, last=last), RAMP[:20])] == [0.0, 1.0]
     assert [start for _, start, _ in cut(Segments(seconds=1, hop=0.5, last=last), RAMP[:20])] == [0.0, 0.5, 1.0]
 
 
-def test_overlapping_segments_end_with_the_first_that_reaches_the_end():
+def test_the_last_overlapping_segment_is_the_first_that_reaches_the_end():
     found = cut(Segments(seconds=1, hop=0.6, last="keep"))
     assert [(start, values[0], values[-1]) for _, start, values in found] == [
         (0.0, 0, 9),
@@ -66,12 +66,12 @@ def test_a_kept_segment_without_a_whole_frame_is_left_out():
 
 
 @pytest.mark.parametrize("last", ["drop", "keep"])
-def test_a_recording_without_a_segment_is_an_error(last):
+def test_a_recording_without_a_segment_raises_an_error(last):
     with pytest.raises(AudioError, match=r"'a' has no segment 0. Received: 0 segments of 10 samples at 10 Hz, and 3"):
         cut(Segments(seconds=1, last=last), RAMP[:3])
 
 
-def test_only_the_wanted_segments_come_and_nothing_behind_them_is_read():
+def test_only_the_wanted_segments_come_and_later_blocks_are_not_read():
     def blocks():
         yield RAMP[:20]
         raise AssertionError("read too far")
@@ -97,7 +97,7 @@ def test_wrong_settings_are_refused(settings, message):
         Segments(**settings)
 
 
-def test_segments_that_a_config_cannot_have_are_refused():
+def test_segments_without_a_frame_and_hops_below_one_sample_are_refused():
     with pytest.raises(ArgumentError, match=r"at least one frame\. Received: 0\.3 s, 3 samples at 10 Hz"):
         Segments(seconds=0.3).sizes(TINY)
     with pytest.raises(ArgumentError, match=r"hop must be at least one sample .* Received: hop=0\.01, 0\.1 samples"):
@@ -106,7 +106,7 @@ def test_segments_that_a_config_cannot_have_are_refused():
 
 @pytest.mark.parametrize("padding", [{}, {"pad_begin": True}, {"pad_end": True}])
 @pytest.mark.parametrize("settings", [{"seconds": 0.04}, {"seconds": 1e308}, {"seconds": 1, "hop": 1e308}])
-def test_segments_of_no_samples_or_of_more_than_there_can_be_are_refused(settings, padding):
+def test_segments_with_too_few_or_too_many_samples_are_refused(settings, padding):
     name = list(settings)[-1]
     with pytest.raises(ArgumentError, match=rf"{name} must be at least one sample and at most 2147483647\. .*{name}="):
         Segments(**settings).sizes(dataclasses.replace(TINY, **padding))
@@ -123,7 +123,7 @@ def test_settings_survive_json():
     assert Segments(**json.loads(json.dumps(segments.to_dict()))) == segments
 
 
-def test_ids_are_taken_apart_at_the_last_separator():
+def test_parse_id_splits_at_the_last_separator():
     assert parse_id("a#00001#123456") == ("a#00001", 123456)
 
 
@@ -136,7 +136,7 @@ def small_blocks():
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
-    """A stereo recording of 3.1 s at 44.1 kHz, one of 0.9 s, one that is too short, and half a FLAC file."""
+    """A stereo recording of 3.1 s at 44.1 kHz, one of 0.9 s, one that is too short, and two thirds of a FLAC file."""
     folder = tmp_path_factory.mktemp("recordings")
     noise = np.random.default_rng(0)
     soundfile.write(folder / "long.wav", 0.2 * noise.standard_normal((136711, 2)), 44100, subtype="FLOAT")
@@ -151,7 +151,7 @@ def recordings(tmp_path_factory):
 @pytest.mark.parametrize("settings", [
     {"seconds": 0.5}, {"seconds": 0.7, "hop": 0.3, "last": "pad"}, {"seconds": 1.0, "hop": 1.1, "last": "keep"},
 ])  # fmt: skip
-def test_stored_features_are_those_of_the_stretches_of_the_resampled_recording(recordings, config, tmp_path, settings):
+def test_stored_features_are_those_of_pieces_of_the_resampled_recording(recordings, config, tmp_path, settings):
     segments, transform = Segments(**settings), Transform(config)
     paths = [str(recordings / name) for name in ("long.wav", "medium.wav")]
     beam.precompute(str(recordings / "[lm]*.wav"), tmp_path / "features", config, segments=segments)
@@ -162,10 +162,10 @@ def test_stored_features_are_those_of_the_stretches_of_the_resampled_recording(r
         name, number = parse_id(element["id"].decode())
         start = round(element["start"] * RATE)
         assert start == number * round(segments.hop * RATE)
-        stretch = transform.read(recordings / name)[start : start + length]
+        piece = transform.read(recordings / name)[start : start + length]
         if segments.last == "pad":
-            stretch = np.pad(stretch, [(0, length - len(stretch)), (0, 0)])
-        np.testing.assert_array_equal(element["feature"], transform(stretch))
+            piece = np.pad(piece, [(0, length - len(piece)), (0, 0)])
+        np.testing.assert_array_equal(element["feature"], transform(piece))
     clips = tfdata.from_audio(paths, transform, segments=segments)
     for element, stored in zip(clips.map(transform).as_numpy_iterator(), found, strict=True):
         np.testing.assert_array_equal(element["feature"], stored["feature"])
@@ -179,7 +179,7 @@ def feature_set(recordings, config, tmp_path_factory, small_blocks):
     return folder
 
 
-def test_what_comes_before_a_fault_is_kept_and_the_fault_is_a_failure_of_the_recording(feature_set):
+def test_segments_before_a_fault_are_kept_and_the_fault_is_a_failure_of_the_recording(feature_set):
     opened = FeatureSet.open(feature_set)
     assert [(failure["id"], failure["stage"]) for failure in opened.failures()] == [
         ("half.flac", "decode"),
@@ -196,7 +196,7 @@ def test_what_comes_before_a_fault_is_kept_and_the_fault_is_a_failure_of_the_rec
     assert opened.counts["hours"] * 3600 == pytest.approx(3.1 + 0.9 + 0.5 * (len(ids) - 9), abs=1e-3)
 
 
-def test_settings_stand_in_dataset_json_and_plan_json_and_not_in_the_fingerprint(feature_set, config):
+def test_settings_are_in_dataset_json_and_plan_json_but_not_in_the_fingerprint(feature_set, config):
     settings = {"seconds": 0.5, "hop": 0.5, "last": "keep"}
     content = json.loads((feature_set / "dataset.json").read_text())
     assert content["segments"] == settings
@@ -217,7 +217,7 @@ def test_all_doors_agree_with_stored_segments(feature_set, recordings, sample):
     ]
 
 
-def test_another_recording_under_the_same_name_is_found(feature_set, recordings, tmp_path):
+def test_verify_finds_a_changed_recording_with_the_same_name(feature_set, recordings, tmp_path):
     for path in recordings.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     samples, rate = soundfile.read(tmp_path / "medium.wav", dtype="float32")
@@ -230,7 +230,7 @@ def test_another_recording_under_the_same_name_is_found(feature_set, recordings,
     assert report.unknown == []
 
 
-def test_a_column_of_the_name_start_is_refused(recordings, config, tmp_path):
+def test_a_metadata_column_named_start_is_refused(recordings, config, tmp_path):
     manifest = tmp_path / "manifest.jsonl"
     manifest.write_text(json.dumps({"path": str(recordings / "medium.wav"), "start": 1.5}))
     with pytest.raises(InputError, match="metadata column 'start', so the input cannot have one"):
@@ -240,7 +240,7 @@ def test_a_column_of_the_name_start_is_refused(recordings, config, tmp_path):
         tfdata.from_audio(manifest, config, segments=Segments(seconds=0.5))
 
 
-def test_metadata_and_channels_of_a_recording_are_those_of_its_segments(recordings, config, tmp_path):
+def test_segments_have_the_metadata_and_channels_of_their_recording(recordings, config, tmp_path):
     stereo = Transform(dataclasses.replace(config, channels=None))
     manifest = tmp_path / "manifest.jsonl"
     manifest.write_text(json.dumps({"id": "L", "path": str(recordings / "long.wav"), "speaker": "Zoë"}))

@@ -1,4 +1,4 @@
-"""How two features differ."""
+"""Comparison of computed and stored features."""
 
 import warnings
 
@@ -24,14 +24,14 @@ def compared(*pairs):
     return found
 
 
-def test_equal_bits_differ_nowhere():
+def test_equal_bits_do_not_differ():
     same = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40, 3.0]
     found = compared((same, same), ([], []))
     assert (found.clips, found.values, found.differing) == (2, 7, 0)
     assert (found.max_difference, found.mean_difference, found.worst_clip) == (0.0, 0.0, None)
 
 
-def test_differences_are_those_of_float64():
+def test_differences_are_computed_in_float64():
     noise = np.random.default_rng(0)
     pairs = [(noise.standard_normal((5, 4, 1)), noise.standard_normal((5, 4, 1))) for _ in range(3)]
     differences = [np.abs(one.astype(np.float32).astype(np.float64) - other.astype(np.float32)) for one, other in pairs]
@@ -42,7 +42,7 @@ def test_differences_are_those_of_float64():
     assert found.worst_clip == f"clip {np.argmax([difference.max() for difference in differences])}"
 
 
-def test_where_only_signs_of_zero_differ_the_first_such_clip_is_the_worst():
+def test_if_only_signs_of_zero_differ_the_first_such_clip_is_the_worst():
     found = compared(([1, 2, 3, 4], [1, 2, 3, 4]), ([1, 0, 3], [1, -0.0, 3]), ([0, 0, 0], [0, 0, -0.0]))
     assert (found.differing, found.max_difference, found.worst_clip) == (2, 0.0, "clip 1")
     found.add("later", np.float32([1]), np.float32([1.5]))
@@ -50,7 +50,7 @@ def test_where_only_signs_of_zero_differ_the_first_such_clip_is_the_worst():
 
 
 @pytest.mark.parametrize("other", [np.nan, -np.inf, 0.0, 3.4e38])
-def test_a_difference_to_infinity_is_infinite(other):
+def test_a_difference_from_infinity_is_infinite(other):
     found = compared(([0, 1, np.inf, 3], [0, 1, other, 3]))
     assert (found.differing, found.max_difference, found.mean_difference) == (1, np.inf, np.inf)
     assert found.worst_clip == "clip 0"

@@ -1,4 +1,4 @@
-"""Damage to a feature set is found: by `verify` with the file's name, and by `load` when the file is read."""
+"""Damage to a feature set: `verify` finds it and names the file, and `load` finds it while reading."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ def shards(folder):
 
 
 def regions(content):
-    """Where each part of each record of a shard stands: its name, first byte and end."""
+    """Returns the name, the start and the end of each part of each record of a shard."""
     found, start = [], 0
     while start < len(content):
         (length,) = struct.unpack_from("<Q", content, start)
@@ -44,7 +44,7 @@ def regions(content):
 
 @pytest.fixture(scope="module")
 def even(tmp_path_factory, clips, config):
-    """A feature set whose two shards have equal sizes, and its manifest."""
+    """Returns a folder with a manifest and a feature set whose two shards have equal sizes."""
     folder = tmp_path_factory.mktemp("even")
     names = ["a", "b", "c", "d"]
     lines = [json.dumps({"id": name, "path": str(clips / "quiet.wav")}) for name in names]
@@ -56,7 +56,7 @@ def even(tmp_path_factory, clips, config):
 
 @pytest.fixture
 def restored(even):
-    """The same, put back after the test."""
+    """Yields the feature set of `even` and restores it after the test."""
     paths = list((even / "features").iterdir())
     before = {path: path.read_bytes() for path in paths if path.is_file()}
     yield even / "features"
@@ -67,7 +67,7 @@ def restored(even):
 @pytest.mark.parametrize("region", REGIONS)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_one_flipped_bit_anywhere_is_found_with_its_file(restored, region, data):
+def test_one_flipped_bit_anywhere_is_found_and_the_file_named(restored, region, data):
     path = shards(restored)[data.draw(st.integers(0, 1))]
     content = path.read_bytes()
     parts = [(start, stop) for name, start, stop in regions(content) if name == region]
@@ -89,7 +89,7 @@ def test_one_flipped_bit_anywhere_is_found_with_its_file(restored, region, data)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_shards_renamed_among_themselves_are_found_while_reading(restored, shuffle):
+def test_swapped_shards_are_found_while_reading(restored, shuffle):
     first, second = shards(restored)
     one, other = first.read_bytes(), second.read_bytes()
     first.write_bytes(other)
@@ -109,7 +109,7 @@ def test_records_in_another_order_are_found_while_reading(restored):
         for record in reversed(kept):
             writer.write(record)
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match=rf"Record 0 of the shard .*{path.name} belongs to another"
+        tf.errors.InvalidArgumentError, match=rf"Record 0 of the shard .*{path.name} belongs to another place"
     ):
         read(restored)
 
@@ -119,12 +119,12 @@ def test_a_shard_of_another_config_under_the_right_name_is_found(restored, confi
     beam.precompute(restored.parent / "manifest.jsonl", tmp_path / "other", other, num_shards=2)
     path = shards(restored)[0]
     path.write_bytes((tmp_path / "other" / path.name).read_bytes())
-    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"the shard .*{path.name} is of another config"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"the shard .*{path.name} belongs to another config"):
         read(restored)
     with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' does not have the checksum"):
         verify(restored, restored.parent / "manifest.jsonl")
     bless(restored)
-    with pytest.raises(CorruptFeatureSetError, match=rf"the shard .*{path.name} is of another config"):
+    with pytest.raises(CorruptFeatureSetError, match=rf"the shard .*{path.name} belongs to another config"):
         verify(restored, restored.parent / "manifest.jsonl")
 
 
@@ -137,12 +137,14 @@ def test_a_shard_of_another_feature_set_of_the_same_config_is_found(tmp_path, co
         beam.precompute(tmp_path / part, tmp_path / f"{part}-features", config, num_shards=2)
     path = shards(tmp_path / "train-features")[1]
     path.write_bytes((tmp_path / "dev-features" / path.name).read_bytes())
-    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"the shard .*{path.name} is of another feature set"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=rf"the shard .*{path.name} belongs to another feature set"
+    ):
         read(tmp_path / "train-features")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
-def test_a_shard_that_was_lost_after_load_is_named_while_reading(restored, damage):
+def test_a_shard_that_is_cut_or_deleted_after_load_is_named_while_reading(restored, damage):
     path = shards(restored)[1]
     content = path.read_bytes()
     dataset = load(restored)
@@ -164,7 +166,7 @@ def test_a_folder_with_wildcards_in_its_name_is_read(even, tmp_path):
         folder.rename(even / "features")
 
 
-def test_a_record_too_many_is_found_by_verify(restored):
+def test_an_extra_record_is_found_by_verify(restored):
     path = shards(restored)[1]
     kept = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -177,7 +179,7 @@ def test_a_record_too_many_is_found_by_verify(restored):
 
 
 def leaves(value, path=()):
-    """The places of all values in nested JSON."""
+    """Returns the path of each value in nested JSON."""
     if isinstance(value, (dict, list)) and value:
         items = value.items() if isinstance(value, dict) else enumerate(value)
         return [leaf for key, inner in items for leaf in leaves(inner, (*path, key))]
@@ -209,7 +211,7 @@ def test_an_edited_config_is_refused_with_the_field_both_values_and_both_fingerp
     assert dataclasses.replace(config, hop_length=99).fingerprint in str(caught.value)
 
 
-def test_features_of_an_earlier_kernel_are_not_compared(restored, config, monkeypatch):
+def test_features_of_an_earlier_kernel_version_are_not_compared(restored, config, monkeypatch):
     before = config.kernel_version
     monkeypatch.setattr(type(config), "kernel_version", before + 1)
     with pytest.raises(ConfigMismatchError, match=f"kernel_version: {before + 1} != {before}"):
@@ -221,7 +223,7 @@ def elsewhere(content):
     content["machines"][0]["versions"]["tensorflow"] = "1.15.0"
 
 
-def test_load_warns_once_of_machines_that_may_give_other_bits(restored, recwarn):
+def test_load_warns_once_about_machines_that_may_compute_other_bits(restored, recwarn):
     edit(restored, elsewhere)
     with pytest.warns(MachineWarning) as caught:
         read(restored)
@@ -238,7 +240,7 @@ def test_load_warns_once_of_machines_that_may_give_other_bits(restored, recwarn)
     assert not [warning for warning in recwarn if warning.category is MachineWarning]
 
 
-def test_load_does_not_warn_on_the_machine_that_computed(even, recwarn):
+def test_load_does_not_warn_on_the_machine_that_computed_the_features(even, recwarn):
     read(even / "features")
     assert not [warning for warning in recwarn if warning.category is MachineWarning]
     assert machine_facts.differences([machine_facts.machine()]) == ""
@@ -254,22 +256,28 @@ def test_verify_says_why_bits_may_differ_here(restored):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: content["counts"].update(frames=31), r"counts must say frames 32\. Received: 31"),
-        (lambda content: content["counts"].update(hours=0.5), r"counts must say hours between .* Received: 0\.5"),
+        (
+            lambda content: content["counts"].update(frames=31),
+            r"must match its records, which have 32 frames\. Received: 31",
+        ),
+        (
+            lambda content: content["counts"].update(hours=0.5),
+            r"must match its records, which have .* hours\. Received: 0\.5",
+        ),
         (
             lambda content: content["counts"].update(hours=0.00012),
-            r"counts must say hours between .* Received: 0\.00012",
+            r"must match its records, which have .* hours\. Received: 0\.00012",
         ),
         (lambda content: content["counts"].update(failures=1), r"failures\.jsonl' must have 1 lines\. Received: 0"),
     ],
 )
-def test_counts_that_were_edited_with_a_checksum_that_fits_are_found_by_verify(restored, change, message):
+def test_edited_counts_with_a_matching_checksum_are_found_by_verify(restored, change, message):
     edit(restored, change)
     with pytest.raises(CorruptFeatureSetError, match=message):
         verify(restored, restored.parent / "manifest.jsonl", door="hf")
 
 
-def test_a_clip_that_stands_twice_is_found_by_verify(restored):
+def test_a_duplicate_clip_is_found_by_verify(restored):
     path = shards(restored)[0]
     examples = [tf.train.Example.FromString(item.numpy()) for item in tf.data.TFRecordDataset(str(path))]
     examples[1].features.feature["id"].bytes_list.value[0] = b"a"
@@ -281,8 +289,8 @@ def test_a_clip_that_stands_twice_is_found_by_verify(restored):
         verify(restored, restored.parent / "manifest.jsonl")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
-def test_a_clip_whose_name_is_no_utf_8_is_verified(clips, config, tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names that are not UTF-8")
+def test_a_clip_whose_name_is_not_utf_8_is_verified(clips, config, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / os.fsdecode(b"caf\xe9.wav")).write_bytes((clips / "quiet.wav").read_bytes())
     beam.precompute(tmp_path / "in", tmp_path / "features", config)

@@ -1,4 +1,4 @@
-"""Clips computed anew through each door, whatever their lengths."""
+"""Recomputation of clips of any length through each door."""
 
 import itertools
 import os
@@ -28,14 +28,14 @@ def transform(config):
 
 @pytest.fixture
 def second_is_long(monkeypatch):
-    """Clips of more than a second are computed in blocks, and not more than 4 s of others stand in a batch."""
+    """Computes clips longer than a second in blocks, and limits a batch of other clips to 4 seconds."""
     monkeypatch.setattr(recompute, "LONG_SECONDS", 1)
     monkeypatch.setattr(recompute, "SECONDS_AT_ONCE", 4)
 
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
-    """Nine clips of half a second to a second, and two of three seconds in between."""
+    """Returns a folder with nine clips of half a second to a second, and two of about three seconds among them."""
     folder, noise = tmp_path_factory.mktemp("recordings"), np.random.default_rng(0)
     for number, seconds in enumerate([0.5, 1, 3, 0.7, 0.9, 1, 0.6, 3.1, 0.8, 0.9, 0.5]):
         samples = 0.2 * noise.standard_normal(round(8000 * seconds))
@@ -54,7 +54,7 @@ def clips_of(sources, expected, transform, segments=None):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_clips_come_in_order_with_the_bits_of_a_call(second_is_long, recordings, transform, expected, door):
+def test_clips_are_in_order_and_bit_equal_to_a_direct_call(second_is_long, recordings, transform, expected, door):
     clips = clips_of(inputs.scan(recordings), expected, transform)
     found = list(DOORS[door](clips))
     names = [name for name in expected if door != "by batch" or name not in ("02.wav", "07.wav")]
@@ -63,7 +63,7 @@ def test_clips_come_in_order_with_the_bits_of_a_call(second_is_long, recordings,
         np.testing.assert_array_equal(feature, expected[name])
 
 
-def test_only_long_clips_are_read_in_blocks_and_none_of_them_stands_in_a_batch(
+def test_only_long_clips_are_read_in_blocks_and_none_of_them_is_batched(
     second_is_long, recordings, transform, expected, monkeypatch
 ):
     in_blocks, shapes = [], []
@@ -96,18 +96,18 @@ def test_groups_hold_consecutive_clips_within_the_budget(lengths, size, budget):
         group = lengths[start:stop]
         assert 1 <= len(group) <= size
         assert len(group) == 1 or len(group) * max(group) <= budget
-        if stop < len(lengths):  # no group ends before it has to
+        if stop < len(lengths):  # a group ends only if the next clip does not fit
             assert len(group) == size or (len(group) + 1) * max([*group, lengths[stop]]) > budget
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1.3])
 @pytest.mark.parametrize("door", DOORS)
-def test_segments_are_those_of_the_recording_however_long(second_is_long, recordings, transform, door, seconds):
+def test_segments_of_any_length_are_bit_equal_to_a_direct_call(second_is_long, recordings, transform, door, seconds):
     source = Source(id="07.wav", path=str(recordings / "07.wav"))
     samples, length = transform.read(source.path), round(seconds * 8000)
     starts = {f"07.wav#{number:05d}": number * length for number in range(-(-len(samples) // length))}
     expected = {name: transform(samples[start : start + length]) for name, start in starts.items()}
-    expected.pop("07.wav#00001")  # as if it were not in the sample
+    expected.pop("07.wav#00001")  # as if the sample did not contain it
     clips = clips_of([source], expected, transform, Segments(seconds=seconds, last="keep"))
     found = dict(DOORS[door](clips))
     assert list(found) == [name for name in expected if door != "by batch" or not clips.is_long(name)]
@@ -116,9 +116,9 @@ def test_segments_are_those_of_the_recording_however_long(second_is_long, record
     assert any(map(clips.is_long, expected)) == (seconds > 1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names that are not UTF-8")
 @pytest.mark.parametrize("door", DOORS)
-def test_a_name_that_is_no_utf_8_is_read_through_every_door(recordings, transform, expected, tmp_path, door):
+def test_a_file_whose_name_is_not_utf_8_is_read_through_every_door(recordings, transform, expected, tmp_path, door):
     name = os.fsdecode(b"caf\xe9.wav")
     (tmp_path / name).write_bytes((recordings / "03.wav").read_bytes())
     [(found, feature)] = DOORS[door](clips_of(inputs.scan(tmp_path), {name: expected["03.wav"]}, transform))
@@ -126,8 +126,8 @@ def test_a_name_that_is_no_utf_8_is_read_through_every_door(recordings, transfor
     np.testing.assert_array_equal(feature, expected["03.wav"])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
-def test_a_file_of_such_a_name_that_is_gone_is_an_audio_error(transform, expected, tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names that are not UTF-8")
+def test_a_missing_file_whose_name_is_not_utf_8_is_an_audio_error(transform, expected, tmp_path):
     name = os.fsdecode(b"caf\xe9.wav")
     source = Source(id=name, path=str(tmp_path / name))
     with pytest.raises(AudioError, match=r"Could not read .*No such file"):

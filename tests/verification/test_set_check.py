@@ -1,4 +1,4 @@
-"""Recompute and compare."""
+"""Recomputation and comparison of feature sets with `verify`."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ DOORS = ["tf.data", "tf.data, padded", "datasets"]
 
 
 def rewrite(folder, number, change):
-    """Change the records of a shard, and make dataset.json agree, as if somebody meant to."""
+    """Changes the records of a shard and makes `dataset.json` match, as a deliberate edit would."""
     path = sorted(folder.glob("*.tfrecord"))[number]
     examples = [tf.train.Example.FromString(item.numpy()) for item in tf.data.TFRecordDataset(str(path))]
     for example in examples:
@@ -35,7 +35,7 @@ def rewrite(folder, number, change):
 
 
 def change_values(clip, change):
-    """A change of the feature of one clip."""
+    """Returns a change of the feature of one clip, to be passed to `rewrite`."""
 
     def apply(entries):
         if entries["id"].bytes_list.value[0].decode() == clip:
@@ -48,7 +48,7 @@ def change_values(clip, change):
 
 @pytest.fixture
 def manifest(clips, tmp_path):
-    """A function that writes a manifest of some clips."""
+    """Returns a function that writes a manifest of some clips."""
 
     def write(*names, **others):
         kept = [json.loads(line) for line in (clips / "manifest.jsonl").read_text().splitlines()]
@@ -83,7 +83,7 @@ def test_an_unknown_door_is_refused(shared_feature_set, clips):
         verify(shared_feature_set, clips, door="beam")
 
 
-def test_one_changed_value_is_found_with_its_clip(feature_set, clips):
+def test_one_changed_value_is_found_and_its_clip_named(feature_set, clips):
     def change(values):
         values[7] += 0.5
 
@@ -99,7 +99,7 @@ def test_one_changed_value_is_found_with_its_clip(feature_set, clips):
     assert result.stdout.count("quiet") == len(DOORS)
 
 
-def test_the_least_bit_counts(feature_set, clips):
+def test_a_flip_of_the_lowest_bit_is_found(feature_set, clips):
     def change(values):
         values.view(np.uint32)[0] ^= 1
 
@@ -121,7 +121,7 @@ def test_a_feature_of_another_length_differs_in_every_value(feature_set, clips):
     assert by_clip.max_difference == float("inf")
 
 
-def test_a_flipped_byte_is_named_by_its_file(feature_set, clips):
+def test_a_flipped_byte_is_found_and_the_file_named(feature_set, clips):
     path = sorted(feature_set.glob("*.tfrecord"))[1]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -145,7 +145,7 @@ def test_a_clip_that_the_feature_set_lacks_is_reported(shared_feature_set, clips
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_stored_values_agree_once_the_computed_ones_are_rounded(feature_set, clips, dtype):
+def test_computed_values_are_rounded_to_the_storage_dtype_before_the_comparison(feature_set, clips, dtype):
     store_as(feature_set, dtype)
     report = verify(feature_set, clips / "manifest.jsonl")
     assert report.ok
@@ -154,7 +154,7 @@ def test_stored_values_agree_once_the_computed_ones_are_rounded(feature_set, cli
     def flip(entries):
         if entries["id"].bytes_list.value[0] == b"quiet":
             content = bytearray(entries["feature"].bytes_list.value[0])
-            content[6] ^= 1  # the least bit of the fourth value
+            content[6] ^= 1  # the lowest bit of the fourth value
             entries["feature"].bytes_list.value[0] = bytes(content)
 
     rewrite(feature_set, 1, flip)
@@ -170,9 +170,9 @@ def test_an_input_in_another_order_agrees(shared_feature_set, clips, tmp_path):
     assert verify(shared_feature_set, tmp_path / "manifest.jsonl").ok
 
 
-def test_an_input_with_nothing_in_common_is_refused(shared_feature_set, clips, manifest):
+def test_an_input_without_any_clip_of_the_feature_set_is_refused(shared_feature_set, clips, manifest):
     source = manifest(other=clips / "mono.wav")
-    with pytest.raises(InputError, match=r"has none of the 4 clips of '.*features', of which the first is 'mono'"):
+    with pytest.raises(InputError, match=r"has none of the 4 clips of '.*features', the first of which is 'mono'"):
         verify(shared_feature_set, source)
 
 
@@ -185,9 +185,9 @@ def test_audio_that_was_replaced_differs(shared_feature_set, clips, manifest):
 
 
 @pytest.mark.parametrize("door", ["tfdata", "hf"])
-def test_a_stored_clip_whose_audio_cannot_be_read_any_more_is_named(shared_feature_set, clips, manifest, door):
+def test_a_stored_clip_whose_audio_can_no_longer_be_read_is_named(shared_feature_set, clips, manifest, door):
     source = manifest("stereo", "resampled", "quiet", mono=clips / "broken.wav")
-    with pytest.raises(FeatureSetError, match=r"cannot be read any more: .*broken\.wav"):
+    with pytest.raises(FeatureSetError, match=r"can no longer be read: .*broken\.wav"):
         verify(shared_feature_set, source, door=door)
 
 
@@ -200,7 +200,7 @@ def nudge(values):
     values[0] += 0.25
 
 
-def test_differences_within_the_tolerance_are_fine_and_reported(feature_set, clips):
+def test_differences_within_the_tolerance_are_accepted_and_reported(feature_set, clips):
     rewrite(feature_set, 0, change_values("mono", nudge))
     for tolerance, ok in ((None, False), (0.0, False), (0.2, False), (0.26, True)):
         report = verify(feature_set, clips / "manifest.jsonl", door="hf", tolerance=tolerance)
@@ -208,7 +208,7 @@ def test_differences_within_the_tolerance_are_fine_and_reported(feature_set, cli
         assert report.comparisons[0].differing == 1
 
 
-def test_no_tolerance_covers_another_shape(feature_set, clips):
+def test_another_shape_exceeds_every_tolerance(feature_set, clips):
     def shorten(entries):
         entries["feature"].bytes_list.value[0] = entries["feature"].bytes_list.value[0][: 129 * 4]
         entries["shape"].int64_list.value[0] = 1
@@ -224,7 +224,7 @@ def test_a_sample_is_spread_over_the_set_and_the_same_every_time(clips, config, 
     beam.precompute(tmp_path / "manifest.jsonl", tmp_path / "features", config, num_shards=3)
 
     def nudge(entries):
-        # Each by another power of two, so that the sum of the differences says which clips were compared.
+        # Each clip differs by its own power of two, so the sum of the differences shows which clips were compared.
         number = int(entries["id"].bytes_list.value[0])
         change_values(names[number], lambda values: np.add(values[:1], 2.0**number, out=values[:1]))(entries)
 
@@ -241,13 +241,13 @@ def test_a_sample_is_spread_over_the_set_and_the_same_every_time(clips, config, 
 
 
 @pytest.mark.parametrize("sample", [4, 100])
-def test_a_sample_of_all_is_all(shared_feature_set, clips, sample):
+def test_a_sample_at_least_as_large_as_the_set_is_the_whole_set(shared_feature_set, clips, sample):
     [comparison] = verify(shared_feature_set, clips / "manifest.jsonl", door="hf", sample=sample).comparisons
     assert comparison.clips == 4
 
 
 @pytest.mark.parametrize("arguments", [{"sample": 0}, {"tolerance": -1.0}, {"tolerance": float("nan")}])
-def test_a_sample_or_tolerance_that_cannot_be_is_refused(shared_feature_set, clips, arguments):
+def test_an_invalid_sample_or_tolerance_is_refused(shared_feature_set, clips, arguments):
     [(name, value)] = arguments.items()
     with pytest.raises(ArgumentError, match=f"{name} must be .* Received: {name}={value}"):
         verify(shared_feature_set, clips / "manifest.jsonl", **arguments)
