@@ -5,11 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LOWEST := .venv-lowest
+TEST_TOOLS := hypothesis librosa pytest pytest-xdist scipy transformers
 JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test test-faults test-deep test-long lint docs bench constraints clean
+.PHONY: help demo test test-lowest test-faults test-deep test-long lint docs bench constraints clean
 
 help:
 	@echo "make demo         precompute, verify and plot features of examples/audio"
@@ -33,7 +35,21 @@ demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses $(JOBS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+
+# Packages without a wheel are left out: old ones may take an hour to build.
+$(LOWEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --only-binary :all: --no-annotate --no-header \
+		--extra beam --extra dask --extra hf --extra plot pyproject.toml --output-file $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --only-binary :all: \
+		--requirement $(LOWEST)/lowest.txt $(TEST_TOOLS)
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
+	touch $@
+
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest --numprocesses $(JOBS)
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/hf/test_processes_of_datasets.py
@@ -64,4 +80,4 @@ constraints:
 		--python-version 3.11 --all-extras pyproject.toml --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) demo docs/_build
+	rm -rf $(VENV) $(LOWEST) demo docs/_build

@@ -48,5 +48,5 @@ def of(hours: int, clips_per_second_and_core: float) -> Cost:
         core_hours=clips / clips_per_second_and_core / 3600,
         float32_bytes=float32,
         float16_bytes=float16,
-        shards=-(-float32 // planning.GREATEST_SHARD),
+        shards=-(-float32 // planning.MAX_SHARD),
     )

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 # The colours also differ in lightness, so that they are distinct in black and white and with colour blindness.
 STYLES = (("#0b5fa5", "o"), ("#e07b00", "s"), ("#7f7f7f", "^"))
-MOST_LOG_RATIO = 8  # largest ratio of values that a linear scale from zero shows well
+MAX_LINEAR_RATIO = 8  # largest ratio of values that a linear scale from zero shows well
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _scale(axes: Any, name: str, x: list[float]) -> None:
         FuncFormatter(lambda value, _: _duration(value) if name == "length" else f"{value:g}")
     )
     lines = [value for line in axes.lines for value in line.get_ydata()]
-    if min(lines) > 0 and max(lines) > MOST_LOG_RATIO * min(lines):
+    if min(lines) > 0 and max(lines) > MAX_LINEAR_RATIO * min(lines):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:

@@ -9,7 +9,7 @@ from typing import Any
 SAMPLE_SECONDS = 0.02  # per contender and round: a thousand times the error of the clock and the scheduler
 SETTLE_SECONDS = 0.25  # a longer call hardly depends on what ran before
 PAUSE_SECONDS = 0.15  # threads of NumPy's products spin for 0.1 s before they sleep, and those of torch for 5 ms
-LEAST_ROUNDS, MOST_ROUNDS = 5, 41
+MIN_ROUNDS, MAX_ROUNDS = 5, 41
 WARM_UPS = 2  # the first call traces and compiles, and the second reuses the memory of the first
 
 
@@ -39,8 +39,8 @@ def measure(
     times: dict[str, list[float]] = {name: [] for name in functions}
     names = list(functions)
     started = clock()
-    for number in range(MOST_ROUNDS):
-        if number >= LEAST_ROUNDS and (clock() - started) * (number + 1) / number > seconds:
+    for number in range(MAX_ROUNDS):
+        if number >= MIN_ROUNDS and (clock() - started) * (number + 1) / number > seconds:
             break
         first = number % len(names)
         for name in names[first:] + names[:first]:

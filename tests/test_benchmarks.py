@@ -63,7 +63,7 @@ def test_measured_times_do_not_include_warming_up():
 def test_short_calls_are_repeated_until_they_can_be_measured():
     clock = Clock()
     rounds.measure({"fast": clock.function("fast", 2**-10)}, 0.0, settle=False, clock=clock)
-    assert len(clock.calls) == rounds.WARM_UPS + 1 + rounds.LEAST_ROUNDS * 21  # 21 calls of 1/1024 s take 20 ms
+    assert len(clock.calls) == rounds.WARM_UPS + 1 + rounds.MIN_ROUNDS * 21  # 21 calls of 1/1024 s take 20 ms
 
 
 def test_every_round_starts_with_another_contender():
@@ -77,7 +77,7 @@ def test_every_round_starts_with_another_contender():
 def test_the_first_call_of_every_round_is_not_measured():
     clock = Clock()
     times = rounds.measure({"a": clock.function("a", 0.125, 0.125, 0.125, 3.0, 0.125)}, 0.0, clock=clock)
-    assert times == {"a": [0.125] * rounds.LEAST_ROUNDS}
+    assert times == {"a": [0.125] * rounds.MIN_ROUNDS}
 
 
 def test_a_pause_that_is_not_measured_follows_functions_with_busy_threads():
@@ -89,17 +89,17 @@ def test_a_pause_that_is_not_measured_follows_functions_with_busy_threads():
 
     functions = {name: clock.function(name, 1.0) for name in "abc"}
     times = rounds.measure(functions, 0.0, settle=False, clock=clock, busy_after=["b"], sleep=sleep)
-    assert slept == ["b"] * rounds.LEAST_ROUNDS
-    assert times == {name: [1.0] * rounds.LEAST_ROUNDS for name in "abc"}
+    assert slept == ["b"] * rounds.MIN_ROUNDS
+    assert times == {name: [1.0] * rounds.MIN_ROUNDS for name in "abc"}
 
 
 def test_every_long_call_is_measured():
     clock = Clock()
     rounds.measure({"a": clock.function("a", 0.5)}, 0.0, clock=clock)
-    assert len(clock.calls) == rounds.WARM_UPS + 1 + rounds.LEAST_ROUNDS
+    assert len(clock.calls) == rounds.WARM_UPS + 1 + rounds.MIN_ROUNDS
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0.0, rounds.LEAST_ROUNDS), (20.0, 10), (1e6, rounds.MOST_ROUNDS)])
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, rounds.MIN_ROUNDS), (20.0, 10), (1e6, rounds.MAX_ROUNDS)])
 def test_the_number_of_rounds_depends_on_the_available_time(seconds, expected):
     clock = Clock()
     functions = {name: clock.function(name, 1.0) for name in "ab"}

@@ -66,8 +66,8 @@ def assert_refused(done, folder, words="'lurking.Feature' is not known here"):
 
 def test_a_forged_dataset_json_is_refused_by_every_command(folder):
     forge_dataset_json(folder)
-    for command in (["inspect", "."], ["verify", ".", "--input", DATA / "clips"], ["configs", "show", "./config.json"]):
-        (folder / "config.json").write_text(json.dumps({"feature": CLASS}))
+    (folder / "config.json").write_text(json.dumps({"feature": CLASS}))
+    for command in (["inspect", "."], ["configs", "show", "./config.json"]):
         assert_refused(run(folder, "-m", "audiopipe", *command), folder)
 
 
@@ -158,8 +158,7 @@ def test_entry_points_of_a_distribution_beside_the_data_do_not_count(folder, in_
         "[audiopipe.config_classes]\nFeature = lurking:Feature\n\n[audiopipe.configs]\nlurking = lurking:MEL\n"
     )
     path = folder if in_path else None
-    assert_refused(run(folder, "-m", "audiopipe", "inspect", ".", path=path), folder)
-    assert_refused(run(folder, "-c", "from audiopipe import load; load('.')", path=path), folder)
+    assert_refused(run(folder, "-c", "from audiopipe import fingerprint_of; fingerprint_of('.')", path=path), folder)
     listed = run(folder, "-m", "audiopipe", "configs", "list", path=path)
     assert listed.returncode == 0, listed.stderr
     assert "lurking" not in listed.stdout
@@ -175,12 +174,11 @@ def test_modules_in_the_working_directory_that_have_the_names_of_libraries_do_no
     assert "MelSpectrogram" in done.stdout
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_no_process_of_a_job_runs_modules_of_the_working_directory(folder, tmp_path, workers):
+def test_no_process_of_a_job_runs_modules_of_the_working_directory(folder, tmp_path):
     for name in SHADOWED:
         (folder / f"{name}.py").write_text(CODE)
     command = ["precompute", DATA / "clips/manifest.jsonl", tmp_path / "out", "--config", "speech-mel-80"]
-    done = run(folder, "-m", "audiopipe", *command, "--workers", workers, "--num-shards", 2)
+    done = run(folder, "-m", "audiopipe", *command, "--workers=2", "--num-shards=2")
     assert not (folder / "ran").exists(), done.stderr
     assert done.returncode == 0, done.stderr
 
@@ -191,7 +189,7 @@ from team_feature import Halved
 from audiopipe import beam
 
 if __name__ == "__main__":
-    made = beam.precompute(sys.argv[1], sys.argv[2], Halved(sample_rate=8000), num_shards=2, workers=int(sys.argv[3]))
+    made = beam.precompute(sys.argv[1], sys.argv[2], Halved(sample_rate=8000), num_shards=2, workers=2)
     print(made.counts["clips"], made.config.to_dict()["feature"])
 """
 TEAM_FEATURE = """
@@ -204,12 +202,11 @@ class Halved(StftMagnitude):
 """
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_class_in_the_folder_of_a_script_reaches_the_workers(tmp_path, workers):
+def test_a_class_in_the_folder_of_a_script_reaches_the_workers(tmp_path):
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts/job.py").write_text(SCRIPT)
     (tmp_path / "scripts/team_feature.py").write_text(TEAM_FEATURE)
-    done = run(tmp_path, "scripts/job.py", DATA / "clips/manifest.jsonl", tmp_path / "out", workers)
+    done = run(tmp_path, "scripts/job.py", DATA / "clips/manifest.jsonl", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["3", "team_feature.Halved"]
     shown = run(tmp_path, "-m", "audiopipe", "inspect", tmp_path / "out")

@@ -12,7 +12,7 @@ BLOCK_SAMPLES = 1 << 20
 CACHED_SAMPLES = 1 << 16  # mixed down or resampled at once, so that they stay in the processor's cache
 # No recording exceeds these limits. A damaged header can, and would keep the resampler busy or fill the memory.
 HIGHEST_RATE = 10_000_000
-GREATEST_UPSAMPLING = 1000
+MAX_UPSAMPLING = 1000
 
 
 def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
@@ -148,9 +148,9 @@ def without_inaudible(samples: np.ndarray) -> np.ndarray:
 
 def _resampler(rate: int, sample_rate: int, channels: int, quality: str, where: str) -> soxr.ResampleStream:
     """Returns a resampler for blocks, whose output has the bits of `soxr.resample` over all samples at once."""
-    if rate * GREATEST_UPSAMPLING < sample_rate:
+    if rate * MAX_UPSAMPLING < sample_rate:
         raise AudioError(
-            f"{where}The sample rate must be at least 1/{GREATEST_UPSAMPLING} of the config's {sample_rate} Hz. "
+            f"{where}The sample rate must be at least 1/{MAX_UPSAMPLING} of the config's {sample_rate} Hz. "
             f"Received: {rate} Hz. The header is damaged, or the config is not meant for such recordings.",
             stage="resample",
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from audiopipe.cli.arguments import CONFIG_HELP, ImportOption
+from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import console, errors
 
 app = typer.Typer(no_args_is_help=True, help="List registered configs, show one, or compare two.")

@@ -1,6 +1,6 @@
 """The command `audiopipe inspect`."""
 
-from audiopipe.cli.arguments import ImportOption, OutputArgument
+from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import audio_duration, console, facts_table
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiopipe.cli.arguments import CONFIG_HELP, ImportOption
+from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import console
 from audiopipe.runtime import startup
 

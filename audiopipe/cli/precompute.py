@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from audiopipe.cli.arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument
+from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument
 from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, facts_table, print_fact
 from audiopipe.runtime import startup
 

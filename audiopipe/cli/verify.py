@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from audiopipe.cli.arguments import ImportOption, OutputArgument
+from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import console, errors, print_fact
 from audiopipe.runtime import startup
 

@@ -64,22 +64,16 @@ def spawned() -> Iterator[None]:
         >>> with hf.spawned():
         ...     rows.map(Transform("speech-mel-80"), batched=True, num_proc=2)  # doctest: +SKIP
     """
-    context = _Context()
-    # datasets before release 5 imports `Pool` itself instead of the module.
-    replacements = {"mp": context, "Pool": context.Pool}
-    home = datasets.arrow_dataset
+    home, context = datasets.arrow_dataset, _Context()
     with _REPLACING:
-        kept = {name: getattr(home, name) for name in replacements if hasattr(home, name)}
-        for name in kept:
-            setattr(home, name, replacements[name])
+        multiprocess_module, home.mp = home.mp, context
         recurse = dill.settings["recurse"]
         dill.settings["recurse"] = True  # pickle a function of the main module with the globals that it uses
         try:
             yield
         finally:
             dill.settings["recurse"] = recurse
-            for name, value in kept.items():
-                setattr(home, name, value)
+            home.mp = multiprocess_module
 
 
 def _begin(share: int, initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:

@@ -24,7 +24,7 @@ With fewer samples, starting the operations costs more than the cache saves. Mea
 docs/performance.md.
 """
 
-MOST_PIECES = 32
+MAX_PIECES = 32
 
 
 class _EagerGraph:
@@ -161,7 +161,7 @@ class ComposedLayer(keras.Sequential):
         if math.prod(feature) > math.prod(shape):  # joining such large pieces costs as much time as they save
             return []
         clip = max(1, math.prod(shape[1:]))
-        size = max(1, round(PIECE_SAMPLES / clip), math.ceil(shape[0] / MOST_PIECES))
+        size = max(1, round(PIECE_SAMPLES / clip), math.ceil(shape[0] / MAX_PIECES))
         whole, rest = divmod(shape[0], size)
         return [size] * whole + [rest] * (rest > 0)
 

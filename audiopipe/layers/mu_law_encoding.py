@@ -10,14 +10,14 @@ from audiopipe import checks
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
 
-GREATEST_QUANTIZATION_CHANNELS = 2**16  # steps of more codes would come close to the precision of float32
+MAX_QUANTIZATION_CHANNELS = 2**16  # steps of more codes would come close to the precision of float32
 
 
 def quantization_channels_of(value: Any) -> int:
     """Returns the number of codes of a mu-law layer, or raises an error if it is out of range."""
     value = checks.integer("quantization_channels", value, minimum=2)
-    if value > GREATEST_QUANTIZATION_CHANNELS:
-        raise checks.fail("quantization_channels", f"at most {GREATEST_QUANTIZATION_CHANNELS}", value)
+    if value > MAX_QUANTIZATION_CHANNELS:
+        raise checks.fail("quantization_channels", f"at most {MAX_QUANTIZATION_CHANNELS}", value)
     return value
 
 

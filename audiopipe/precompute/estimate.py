@@ -27,7 +27,7 @@ SAMPLES_COLUMNS = ("num_samples", "n_samples")
 RATE_COLUMNS = ("sample_rate", "sampling_rate")
 RECORD_OVERHEAD = 200  # bytes of a record besides the feature and its metadata, measured
 MIXED_CHANNELS = 1  # assumed if the feature has as many channels as each clip
-MOST_SAMPLES = 1 << 40  # more than any recording has: two years at 16 kHz
+MAX_SAMPLES = 1 << 40  # more than any recording has: two years at 16 kHz
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
 def fewest_samples(config: Config, n_frames: int) -> int:
     """Returns the smallest number of samples that gives at least `n_frames` frames.
 
-    If no clip has that many frames, as with padded chunks, the result is `MOST_SAMPLES`.
+    If no clip has that many frames, as with padded chunks, the result is `MAX_SAMPLES`.
 
     Example:
         >>> from audiopipe import configs
@@ -139,7 +139,7 @@ def fewest_samples(config: Config, n_frames: int) -> int:
     """
     least, most = 0, 1
     while config.n_frames(most) < n_frames:
-        if most >= MOST_SAMPLES:
+        if most >= MAX_SAMPLES:
             return most
         least, most = most, 2 * most
     return bisect.bisect_left(range(least, most), n_frames, key=config.n_frames) + least

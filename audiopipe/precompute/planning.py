@@ -24,8 +24,8 @@ from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
 SHARDS = 64
-SMALLEST_SHARD = 1_000_000  # bytes
-GREATEST_SHARD = 128_000_000
+MIN_SHARD = 1_000_000  # bytes
+MAX_SHARD = 128_000_000
 CLIPS_PER_FILE = 8192
 
 
@@ -198,7 +198,7 @@ def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
 
 def number_of_shards(size: float) -> int:
     """Returns the number of shards for records of `size` bytes in total."""
-    shard = min(max(size / SHARDS, SMALLEST_SHARD), GREATEST_SHARD)
+    shard = min(max(size / SHARDS, MIN_SHARD), MAX_SHARD)
     return max(1, int(np.ceil(size / shard)))
 
 

@@ -11,7 +11,7 @@ from audiopipe.runtime import machine_facts
 Value = TypeVar("Value")
 Result = TypeVar("Result")
 
-MOST_THREADS = 8  # about a tenth of the work per row holds Python's lock, so more threads would not help
+MAX_THREADS = 8  # about a tenth of the work per row holds Python's lock, so more threads would not help
 
 
 def map_in_order(function: Callable[[Value], Result], values: Iterable[Value]) -> list[Result]:
@@ -34,7 +34,7 @@ def map_in_order(function: Callable[[Value], Result], values: Iterable[Value]) -
     """
     values = list(values)
     available = tf.config.threading.get_intra_op_parallelism_threads() or machine_facts.processors()
-    threads = min(available, MOST_THREADS, len(values))
+    threads = min(available, MAX_THREADS, len(values))
     if threads < 2:
         return [function(value) for value in values]
     with ThreadPoolExecutor(threads, "audiopipe-rows") as pool:

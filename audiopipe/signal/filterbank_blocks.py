@@ -3,7 +3,7 @@
 import numpy as np
 
 WEIGHTS_OF_PART = 1 << 13  # weights of the whole filterbank per part; a smaller part saves no more than it costs
-FEWEST_BANDS = 24  # per part; processors multiply narrower matrices below full speed
+MIN_BANDS = 24  # per part; processors multiply narrower matrices below full speed
 
 
 def parts(filterbank: np.ndarray) -> list[tuple[int, np.ndarray]]:
@@ -25,7 +25,7 @@ def parts(filterbank: np.ndarray) -> list[tuple[int, np.ndarray]]:
         >>> [(first, weights.shape) for first, weights in parts(mel)]
         [(1, (64, 26)), (63, (73, 26)), (133, (138, 26)), (264, (263, 25)), (513, (511, 25))]
     """
-    count = min(filterbank.size // WEIGHTS_OF_PART, filterbank.shape[1] // FEWEST_BANDS)
+    count = min(filterbank.size // WEIGHTS_OF_PART, filterbank.shape[1] // MIN_BANDS)
     if count < 2:
         return [(0, filterbank)]
     blocks = [_without_zero_ends(bands) for bands in np.array_split(filterbank, count, axis=1)]

@@ -4,7 +4,6 @@ import functools
 import io
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -38,11 +37,9 @@ def test_every_kind_of_damage_fails_at_its_stage(tmp_path, kind, suffix):
         path.write_bytes(_file(SUFFIXES[suffix])[0])
         assert len(audio.read(path, sample_rate=RATE)) > 17000
         damage(kind, path, rng)
-        begin = time.perf_counter()
         with pytest.raises(AudioError, match=rf"{number}\.{suffix}") as caught:
             audio.read(path, sample_rate=RATE)
         assert caught.value.stage == KINDS[kind]
-        assert time.perf_counter() - begin < 0.5
 
 
 @pytest.mark.parametrize(

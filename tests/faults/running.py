@@ -33,9 +33,10 @@ class Run:
         prefix: Command that runs the command, such as `setpriv` with its options.
         file_size: Maximum size of a file in bytes, as set by `ulimit -f`. None sets no limit.
         log: Folder for the log of the run. None uses the parent folder of the output.
+        hold: Point at which its processes stop, see `Hold`. None lets them run.
     """
 
-    def __init__(self, source, output, config, *options, prefix=(), file_size=None, log=None):
+    def __init__(self, source, output, config, *options, prefix=(), file_size=None, log=None, hold=None):
         self.mark = f"{MARK}={output}-{time.monotonic_ns()}"
         log = Path(log or output.parent) / f"{time.monotonic_ns()}.log"
         self._log = log.open("wb")
@@ -43,7 +44,7 @@ class Run:
         limit = None if file_size is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size,) * 2)
         self.process = process_groups.start(
             [*prefix, *command],
-            {MARK: self.mark.partition("=")[2]},
+            {MARK: self.mark.partition("=")[2], **({} if hold is None else hold.environment())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,

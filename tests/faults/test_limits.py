@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from holding import Hold
 from remote_storage import WebHdfs
 from running import AS_ANYBODY, PERMISSIONS_HOLD, Run, check_same, contents, finished, temporaries
 
@@ -101,13 +102,13 @@ def test_an_output_that_cannot_be_written_is_refused(small_work, tmp_path, exist
 @pytest.mark.faults
 def test_a_second_run_is_refused_and_the_first_is_not_disturbed(small_work, tmp_path):
     output = tmp_path / "out"
-    with Run(small_work.source, output, small_work.config, *small_work.options, "--workers=2") as first:
-        # The first run is paused, so that it still has the lock when the second one starts.
-        assert first.until(lambda: (output / "plan" / "plan.json").exists())
-        first.signal(signal.SIGSTOP, everyone=True)
+    hold = Hold("published", r"/plan/plan\.json$")
+    with Run(small_work.source, output, small_work.config, *small_work.options, "--workers=2", hold=hold) as first:
+        # The first run is held, so that it still has the lock when the second one starts.
+        assert first.until(hold.reached)
         with Run(small_work.source, output, small_work.config, *small_work.options, log=tmp_path) as second:
             code = second.wait()
-        first.signal(signal.SIGCONT, everyone=True)
+        hold.release()
         assert code == 1, second.printed
         assert f"Another run writes to '{output}': process {first.process.pid} on host" in words(second.printed)
         assert "Traceback" not in second.printed
@@ -119,12 +120,14 @@ def test_a_second_run_is_refused_and_the_first_is_not_disturbed(small_work, tmp_
 def test_paused_workers_are_a_stall_and_end_when_they_continue(small_work, tmp_path):
     output = tmp_path / "out"
     options = (*small_work.options, "--workers=2", "--stall-timeout=20")
-    with Run(small_work.source, output, small_work.config, *options) as run:
-        assert run.until(lambda: finished(output))
+    hold = Hold("published", r"/plan/shard-\d+\.json$", 2)
+    with Run(small_work.source, output, small_work.config, *options, hold=hold) as run:
+        assert run.until(hold.reached)
         workers = run.processes("audiopipe.precompute.worker")
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)
-        assert run.wait(60) == 1
+        hold.release()
+        assert run.wait() == 1
         assert "No shard was finished for 20 s" in run.printed
         assert "Traceback" not in run.printed
         for pid in workers:

@@ -100,7 +100,7 @@ def test_columns_selects_the_metadata(mapped, tmp_path):
 
 
 def test_many_rows_go_into_shards_of_similar_size_in_order(mel, tmp_path, monkeypatch):
-    monkeypatch.setattr(planning, "SMALLEST_SHARD", 100_000)
+    monkeypatch.setattr(planning, "MIN_SHARD", 100_000)
     clip = np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)
     mapped = hf.map(Dataset.from_dict({"audio": [clip[: 1500 + 10 * row] for row in range(150)]}), mel)
     feature_set = hf.to_feature_set(mapped, tmp_path / "features")

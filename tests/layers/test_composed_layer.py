@@ -333,7 +333,7 @@ def test_a_batch_computed_in_pieces_has_the_same_bits_as_single_clips(monkeypatc
     layer, clips = small_mel(), waveforms(batch, 1000, channels)
     graph = tf.function(layer).get_concrete_function(tf.TensorSpec(clips.shape))
     assert sum(pieces_of(graph)) == batch
-    assert pieces_of(graph)[0] == max(round(3 / channels), math.ceil(batch / composed_layer.MOST_PIECES))
+    assert pieces_of(graph)[0] == max(round(3 / channels), math.ceil(batch / composed_layer.MAX_PIECES))
     alone = [layer(clip[None])[0] for clip in clips]
     np.testing.assert_array_equal(graph(tf.constant(clips)), alone)
 

@@ -40,7 +40,11 @@ def folder(request, tmp_path_factory):
     return request.param, folder
 
 
-@pytest.fixture(scope="module", params=[(name, decibel) for name in FEATURES for decibel in (False, True)], ids=str)
+# Decibels are computed from the magnitudes, so one feature without them is enough.
+CASES = [("stft", False), ("mel", True), ("log", True)]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
 def case(request, folder):
     """Folder of recordings, transform at their sample rate, and features by the layer on samples from soundfile."""
     rate, path = folder

@@ -24,7 +24,7 @@ def sources(count, seconds=10.0):
     return [Source(f"clip-{number}", f"/clips/{number}.wav", metadata={"duration": seconds}) for number in range(count)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=300), st.data())
 def test_every_clip_is_in_exactly_one_shard_and_no_shard_is_empty(sizes, data):
     n_shards = data.draw(st.integers(1, len(sizes)))
@@ -33,7 +33,7 @@ def test_every_clip_is_in_exactly_one_shard_and_no_shard_is_empty(sizes, data):
     assert counts.min() >= 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(1, 2), min_size=50, max_size=300), st.integers(1, 10))
 def test_sizes_of_shards_differ_from_their_mean_by_at_most_two_clips(sizes, n_shards):
     counts = planning.counts_of_equal_sizes(np.array(sizes), n_shards)

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-FEWEST_VALUES = 1 << 17  # smallest tensor worth compiling: about 6 seconds of audio at the usual settings
+MIN_VALUES = 1 << 17  # smallest tensor worth compiling: about 6 seconds of audio at the usual settings
 
 
 def is_worth_it(values: tf.Tensor) -> bool:
@@ -18,7 +18,7 @@ def is_worth_it(values: tf.Tensor) -> bool:
         not tf.executing_eagerly()
         and values.dtype == tf.complex64
         and values.shape.is_fully_defined()
-        and values.shape.num_elements() >= FEWEST_VALUES
+        and values.shape.num_elements() >= MIN_VALUES
         and agrees()
     )
 
