@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tensorflow.core.protobuf import saved_model_pb2
 
 from audiopipe.feature_sets import dataset_json
 
@@ -133,18 +134,15 @@ def test_a_forged_keras_file_is_refused(folder):
 
 
 def test_a_forged_saved_model_is_refused(folder):
-    stamp = {"config": {"feature": CLASS}, "kernel_version": 3}
-    program = (
-        "import tensorflow as tf\n"
-        "module = tf.Module()\n"
-        "@tf.function(input_signature=[tf.TensorSpec([], tf.float32)])\n"
-        "def serve(x):\n"
-        f"    tf.constant({json.dumps(json.dumps(stamp))}, name='audiopipe_config')\n"
-        "    return x\n"
-        "module.serve = serve\n"
-        "tf.saved_model.save(module, 'model')\n"
-    )
-    assert run(folder, "-c", program).returncode == 0
+    saved = saved_model_pb2.SavedModel.FromString((DATA / "saved_model/saved_model.pb").read_bytes())
+    functions = [function for graph in saved.meta_graphs for function in graph.graph_def.library.function]
+    nodes = [node for function in functions for node in function.node_def if "audiopipe_config" in node.name]
+    assert nodes
+    for node in nodes:
+        text = node.attr["value"].tensor.string_val[0].decode()
+        node.attr["value"].tensor.string_val[0] = text.replace('"MelSpectrogram"', f'"{CLASS}"').encode()
+    (folder / "model").mkdir()
+    (folder / "model/saved_model.pb").write_bytes(saved.SerializeToString())
     assert_refused(run(folder, "-c", "from audiopipe import fingerprint_of; fingerprint_of('model')"), folder)
 
 

@@ -86,6 +86,7 @@ def stops_on(source, config, config_file, expected, tmp_path):
     return run
 
 
+@pytest.mark.faults
 def test_worker_processes_write_the_same_bytes_without_messages_of_beam(same_on):
     printed = same_on("--workers", "2")
     for noise in ("apache_beam", "sdk_worker", "absl", "oneDNN", "Traceback"):

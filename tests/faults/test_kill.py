@@ -32,6 +32,7 @@ def kill_and_resume(work, output, holds, *options):
     return seen
 
 
+@pytest.mark.faults
 def test_a_job_that_is_killed_twice_ends_with_the_bytes_of_one_that_was_not(small_work, tmp_path):
     holds = [Hold("published", SIDECAR, 2), Hold("read", CLIP, 4)]
     seen = kill_and_resume(small_work, tmp_path / "out", holds, "--workers=1")

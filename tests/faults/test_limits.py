@@ -54,6 +54,7 @@ def test_a_full_disk_ends_the_job_and_it_resumes_when_there_is_space(work, tmp_p
         assert kept.items() <= contents(output).items()
 
 
+@pytest.mark.faults
 def test_a_limit_on_file_sizes_ends_the_job_with_an_error_that_names_the_file(small_work, tmp_path):
     output = tmp_path / "out"
     with Run(small_work.source, output, small_work.config, *small_work.options, file_size=60_000) as run:

@@ -30,34 +30,31 @@ FEATURES = {
 }
 
 
-@pytest.fixture(scope="module", params=RATES)
-def folder(request, tmp_path_factory):
-    """Sample rate, and a folder of links to all recordings at that rate."""
-    folder = tmp_path_factory.mktemp(f"rate-{request.param}")
-    for path in FILES:
-        if soundfile.info(path).samplerate == request.param:
-            (folder / path.name).symlink_to(path)
-    return request.param, folder
-
-
 # Decibels are computed from the magnitudes, so one feature without them is enough.
-CASES = [("stft", False), ("mel", True), ("log", True)]
+KINDS = [("stft", False), ("mel", True), ("log", True)]
+# Every kind at the most common rate, and each other rate with one of them.
+CASES = [(16000, *kind) for kind in KINDS] + [
+    (rate, *KINDS[number % len(KINDS)]) for number, rate in enumerate(rate for rate in RATES if rate != 16000)
+]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
-def case(request, folder):
+def case(request, tmp_path_factory):
     """Folder of recordings, transform at their sample rate, and features by the layer on samples from soundfile."""
-    rate, path = folder
-    name, decibel = request.param
+    rate, name, decibel = request.param
+    folder = tmp_path_factory.mktemp(f"rate-{rate}")
+    for file in FILES:
+        if soundfile.info(file).samplerate == rate:
+            (folder / file.name).symlink_to(file)
     cls, arguments = FEATURES[name]
     config = cls(sample_rate=rate, channels=None, return_decibel=decibel, **arguments)
     layer = config.layer()
     expected = {}
-    for file in sorted(path.iterdir()):
+    for file in sorted(folder.iterdir()):
         samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
         expected[file.name] = layer(samples[None]).numpy()[0]
         assert expected[file.name].shape[0] > 0
-    return path, Transform(config), expected
+    return folder, Transform(config), expected
 
 
 def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
@@ -84,7 +81,7 @@ def test_tf_data_one_by_one_equals_the_layer(case):
     assert_equal({element["id"].numpy().decode(): element["feature"].numpy() for element in elements}, expected)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 17])
+@pytest.mark.parametrize("batch_size", [2, 17])
 def test_tf_data_padded_batches_equal_the_layer(case, batch_size):
     path, transform, expected = case
     # All clips of a batch must have the same number of channels.
