@@ -62,7 +62,8 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
 def foreign(name: str, error: Exception) -> CorruptFeatureSetError:
     """Returns the error for a file that is not a valid `dataset.json`."""
     return CorruptFeatureSetError(
-        f"{name!r} is not a valid dataset.json: {type(error).__name__}: {error}. Recompute the feature set."
+        f"{name!r} is not a valid dataset.json: {type(error).__name__}: {str(error).rstrip('.')}. Recompute "
+        "the feature set."
     )
 
 

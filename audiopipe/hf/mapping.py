@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import datasets
 
+from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.fork_server import spawned
 from audiopipe.hf.types import feature_type
@@ -72,6 +73,7 @@ def map(
             "dataset must be a datasets.Dataset, IterableDataset, DatasetDict or IterableDatasetDict. Received: "
             f"{type(dataset).__name__}."
         )
+    batch_size = checks.integer("batch_size", batch_size, minimum=1)
     is_streaming = isinstance(dataset, _STREAMING)
     _check_arguments(transform, keep_columns, num_proc, on_error, is_streaming)
     if isinstance(dataset, dict):

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.types import feature_column, feature_shape
@@ -65,8 +66,7 @@ def to_tf_dataset(
             f"dataset must be a datasets.Dataset or IterableDataset. Received: {type(dataset).__name__}. Select one "
             "split of a dict of splits."
         )
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ArgumentError(f"batch_size must be at least 1. Received: batch_size={batch_size!r}.")
+    batch_size = checks.integer("batch_size", batch_size, minimum=1)
     if is_streaming and shuffle:
         raise ArgumentError(
             "shuffle must be False for a streaming dataset, which is read in order. Received: shuffle=True. Shuffle "

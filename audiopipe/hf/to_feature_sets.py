@@ -154,10 +154,8 @@ class _Rows:
         chosen = [name for name in dataset.column_names if name != "error"] if columns is None else columns
         self._metadata = [name for name in chosen if name not in (self._feature, "n_frames", "id")]
         reserved = [name for name in ("id", "error") if name in dataset.column_names]
-        self._error = "error" if "error" in reserved else None
         names = list(dict.fromkeys([self._feature, *self._metadata, *reserved]))
         self._rows = dataset.select_columns(names).with_format("arrow")
-        self._id = "id" if "id" in reserved else None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -233,8 +231,7 @@ def _check_folder(output: str, overwrite: bool) -> None:
     if strange or (there and not overwrite):
         advice = "Choose another folder." if strange else "Choose another folder, or pass overwrite=True."
         raise FeatureSetError(
-            f"path must be a new or empty folder. Received: {output!r}, which holds {(strange or there)[0]!r} and "
-            f"{len(there) - 1} more files. {advice}"
+            f"path must be a new or empty folder. Received: {output!r}, which holds {(strange or there)[0]!r}. {advice}"
         )
 
 

@@ -127,7 +127,7 @@ class Job:
         if foreign or (present and DATASET_FILE not in present and not planned and not all(map(_is_of_plan, present))):
             raise FeatureSetError(
                 f"OUTPUT must be a new or empty folder, or contain a feature set. Received: {self.output!r}, which "
-                f"contains {(foreign or present)[0]!r} and {len(present) - 1} more files. Choose another folder."
+                f"contains {(foreign or present)[0]!r}. Choose another folder."
             )
         if DATASET_FILE not in present:
             return None

@@ -29,7 +29,7 @@ def check(waveform: Any, lengths: Any, config: Config) -> None:
     dtype = tf.as_dtype(waveform.dtype) if waveform.dtype != object else None
     if dtype is None or not dtype.is_floating:
         raise ArgumentError(
-            f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype="
+            f"A waveform must have floating-point samples with full scale 1.0. Received: dtype="
             f"{waveform.dtype if dtype is None else dtype.name}. Scale integers first, 16 bits for example with "
             "waveform.astype('float32') / 32768. To read a file, use transform.read or audiopipe.tfdata.from_audio."
         )
@@ -66,7 +66,7 @@ def samples(values: Any) -> np.ndarray:
     array = numbers(values)
     if array.dtype == object or not np.issubdtype(array.dtype, np.floating):
         raise ArgumentError(
-            f"A waveform must hold floating-point samples with full scale 1.0. Received: dtype={array.dtype}, "
+            f"A waveform must have floating-point samples with full scale 1.0. Received: dtype={array.dtype}, "
             f"shape={array.shape}. Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
         )
     if array.ndim not in (1, 2):
