@@ -2,7 +2,7 @@
 
 `Hold` copies this file to a folder on PYTHONPATH as sitecustomize.py, which Python imports when a process starts. The
 environment variable AUDIOPIPE_TEST_HOLD says where to stop. A process that gets there creates the file `reached` and
-waits until the file `released` exists.
+waits until the file `released` exists or the job was asked to stop.
 """
 
 import json
@@ -17,6 +17,10 @@ def install(at, pattern, count, reached, released):
     passed = 0
     writing = False  # whether this process has created the temporary file of a shard and not published it yet
 
+    def asked_to_stop():
+        stopping = sys.modules.get("audiopipe.runtime.stopping")
+        return stopping is not None and bool(stopping._stopped)
+
     def stop(name):
         nonlocal passed
         if not re.search(pattern, name):
@@ -26,7 +30,7 @@ def install(at, pattern, count, reached, released):
             return
         with open(reached, "w"):
             pass
-        while not os.path.exists(released):
+        while not os.path.exists(released) and not asked_to_stop():
             time.sleep(0.01)
 
     replace, open_file = os.replace, os.open

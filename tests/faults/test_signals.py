@@ -15,8 +15,8 @@ def stop_and_resume(work, output, number, everyone, workers):
     hold = Hold("published", r"/plan/shard-\d+\.json$", 2)
     with Run(work.source, output, work.config, *work.options, "--workers", workers, hold=hold) as run:
         assert run.until(hold.reached)
+        # No process is released, so none can finish its shards before the job has seen the signal.
         run.signal(number, everyone)
-        hold.release()
         assert run.wait(SECONDS) == 130, run.printed
         assert "Stopped. Run the same command again to resume. Finished shards are kept." in " ".join(
             run.printed.split()
