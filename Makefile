@@ -52,7 +52,8 @@ test-lowest: $(LOWEST)/.installed
 	$(LOWEST)/bin/python -m pytest --numprocesses $(JOBS)
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/hf/test_processes_of_datasets.py
+	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/hf/test_processes_of_datasets.py tests/runtime/test_forks.py \
+		tests/test_no_code_from_data.py
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py tests/parity/test_thread_invariance.py

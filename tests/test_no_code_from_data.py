@@ -200,6 +200,7 @@ class Halved(StftMagnitude):
 """
 
 
+@pytest.mark.faults
 def test_a_class_in_the_folder_of_a_script_reaches_the_workers(tmp_path):
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts/job.py").write_text(SCRIPT)

@@ -81,8 +81,7 @@ def test_tf_data_one_by_one_equals_the_layer(case):
     assert_equal({element["id"].numpy().decode(): element["feature"].numpy() for element in elements}, expected)
 
 
-@pytest.mark.parametrize("batch_size", [2, 17])
-def test_tf_data_padded_batches_equal_the_layer(case, batch_size):
+def test_tf_data_padded_batches_equal_the_layer(case):
     path, transform, expected = case
     # All clips of a batch must have the same number of channels.
     for channels in {feature.shape[-1] for feature in expected.values()}:
@@ -91,7 +90,7 @@ def test_tf_data_padded_batches_equal_the_layer(case, batch_size):
         clips = clips.map(
             lambda clip, channels=channels: {**clip, "audio": tf.ensure_shape(clip["audio"], [None, channels])}
         )
-        batches = clips.repeat(4).padded_batch(batch_size).map(transform)
+        batches = clips.repeat(2).padded_batch(5).map(transform)
         for batch in batches:
             for clip_id, feature, n_frames in zip(batch["id"], batch["feature"], batch["n_frames"], strict=True):
                 name = Path(clip_id.numpy().decode()).name

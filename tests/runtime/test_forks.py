@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.faults
+
 SCRIPT = """
 import json, os, sys, time
 import datasets, numpy
