@@ -17,8 +17,8 @@ def steps() -> list[tuple[str, Any, str]]:
     import soundfile
     import tensorflow as tf
 
-    from audiopipe import Transform, audio
-    from audiopipe.audio import containers, opening
+    from audiopipe import Transform
+    from audiopipe.audio import containers, opening, reading
     from audiopipe.feature_sets import records
     from audiopipe.inputs import listings
     from audiopipe.precompute import shard_writer
@@ -31,9 +31,9 @@ def steps() -> list[tuple[str, Any, str]]:
         ("libsndfile's opening and closing", soundfile.SoundFile, "__init__"),
         ("libsndfile's opening and closing", soundfile.SoundFile, "close"),
         ("decoding", soundfile.SoundFile, "read"),
-        ("whether all samples are finite, and other steps of reading", audio, "convert_blocks"),
+        ("whether all samples are finite, and other steps of reading", reading, "convert_blocks"),
         (FEATURE, Transform, "compute"),
-        ("encoding the record", records, "encode_as"),
+        ("encoding the record", records, "encode"),
         ("TFRecordWriter", tf.io.TFRecordWriter, "write"),
         ("TFRecordWriter", tf.io.TFRecordWriter, "__exit__"),
         ("SHA-256 of the shard", shard_writer, "sha256"),

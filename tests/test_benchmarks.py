@@ -7,7 +7,9 @@ import types
 
 import numpy as np
 import pytest
+from planning import write_shard, written
 
+from audiopipe.inputs.source import Source
 from benchmarks import (
     decoding,
     definitions,
@@ -271,9 +273,15 @@ def test_a_stopwatch_continues_after_an_error():
     assert stopwatch.seconds == {"reading": 1.0, stages.REST: 2.0}
 
 
-def test_every_step_of_a_worker_exists():
-    for _, home, attribute in stages.steps():
-        assert callable(getattr(home, attribute))
+@pytest.mark.parametrize("step", stages.steps(), ids=lambda step: step[2])
+def test_a_worker_that_writes_a_shard_runs_every_step(step, clips, config, tmp_path):
+    source = Source(id="mono", path=str(clips / "mono.wav"))
+    work = written(str(tmp_path), config, [source], num_shards=1)
+    # Every look at the clock takes one second, so a step that runs takes time.
+    stopwatch = stages.Stages(itertools.count(1.0).__next__)
+    with stopwatch.measured([step]):
+        write_shard(work, 0)
+    assert stopwatch.seconds[step[0]] > 0
 
 
 @pytest.mark.parametrize("format", decoding.FORMATS)
