@@ -46,9 +46,7 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
             for number, clip in enumerate(clips_of_shard):
                 feature = noise.uniform(-80, 0, shape).astype(np.float32)
                 metadata = {"speaker": f"speaker {clip % 7}", "take": int(clip)}
-                record, error = records.encode_as(
-                    dtype, f"{clip}.wav", feature, CONFIG, metadata, TYPES, (shard, number)
-                )
+                record, error = records.encode(f"{clip}.wav", feature, CONFIG, metadata, TYPES, (shard, number), dtype)
                 writer.write(record)
                 max_error = max(max_error, error)
     FeatureSet(

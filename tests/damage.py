@@ -41,14 +41,14 @@ def store_as(folder, dtype):
         for place in range(shard["records"]):
             element = next(elements)
             values = {name: value.decode() if isinstance(value, bytes) else value for name, value in element.items()}
-            record, error = records.encode_as(
-                dtype,
+            record, error = records.encode(
                 values["id"],
                 element["feature"],
                 feature_set.config,
                 values,
                 feature_set.schema,
                 (number, place),
+                dtype,
                 feature_set.set_id,
             )
             encoded.append(record)

@@ -40,43 +40,24 @@ def encode(
     place: tuple[int, int],
     dtype: str = "float32",
     set_id: str = "",
-) -> bytes:
-    """Encodes a feature as a record.
-
-    The arguments and errors are those of `encode_as`.
-
-    Returns:
-        A serialized `tf.train.Example`, with equal bytes for equal arguments.
-    """
-    return encode_as(dtype, clip_id, feature, config, metadata, types, place, set_id)[0]
-
-
-def encode_as(
-    dtype: str,
-    clip_id: str,
-    feature: np.ndarray,
-    config: Config,
-    metadata: dict[str, Any],
-    types: dict[str, str],
-    place: tuple[int, int],
-    set_id: str = "",
     fingerprint: str | None = None,
 ) -> tuple[bytes, float]:
     """Encodes a feature as a record and measures the rounding error of its storage dtype.
 
     Args:
-        dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
         clip_id: Id of the clip.
         feature: float32 array of rank 3.
         config: Config of the feature.
         metadata: Metadata of the clip.
         types: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
         place: Number of the shard, and number of the record in the shard, both from 0.
+        dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
         set_id: Id that every record of the feature set contains, in hexadecimal.
         fingerprint: Fingerprint of the feature. None means that of the config in this release.
 
     Returns:
-        A serialized `tf.train.Example`, and the largest absolute difference between a stored and a computed value.
+        A serialized `tf.train.Example`, with equal bytes for equal arguments, and the largest absolute difference
+        between a stored and a computed value.
 
     Raises:
         ArgumentError: If features cannot be stored in `dtype`.

@@ -292,14 +292,14 @@ def _record(
 ) -> tuple[bytes, float]:
     if row.feature is None:
         raise AudioError(row.error or "The row has no feature.", STAGE)
-    return records.encode_as(
-        dtype,
+    return records.encode(
         row.clip_id,
         row.feature,
         identity.config,
         row.metadata,
         listing.schema,
         place,
+        dtype,
         listing.set_id,
         identity.fingerprint,
     )

@@ -160,14 +160,14 @@ class _Writer:
         computed, read = time.perf_counter(), recording.seconds - read_before
         place = (self._shard, len(self.samples))
         frames = feature.shape[self._plan.config.feature_shape(None, 0).index(None)]
-        record, error = records.encode_as(
-            self._plan.dtype,
+        record, error = records.encode(
             clip.id,
             feature,
             self._plan.config,
             clip.metadata,
             self._plan.schema,
             place,
+            self._plan.dtype,
             self._plan.set_id,
         )
         del feature  # for a long recording, it takes as much memory as everything else together

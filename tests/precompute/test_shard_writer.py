@@ -126,7 +126,7 @@ def test_a_killed_worker_leaves_no_partial_shard(work, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(records, "encode_as", interrupt)
+    monkeypatch.setattr(records, "encode", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_shard(work, 0)
     assert os.listdir(work.output) == ["plan"]
