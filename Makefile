@@ -1,4 +1,5 @@
-# Every target creates .venv and installs what it needs if they are missing. Only python3 and make are required.
+# Each target creates its environment (.venv or .venv-lowest) and installs what it needs. Only python3 and make are
+# required.
 # PYTHON=python3.12 selects another interpreter.
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ help:
 	@echo "make test-faults  kill and stop jobs, fill disks, and run jobs on every engine (15 minutes)"
 	@echo "make test-deep    compare the bits of thousands of random cases (15 minutes)"
 	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
-	@echo "make lint         check style, types and the order of imports"
+	@echo "make lint         check style, types and the imports between packages"
 	@echo "make docs         build the documentation and run its examples"
 	@echo "make bench        compare the speed with other libraries (less than 10 minutes)"
 	@echo "make constraints  update the versions in constraints.txt"

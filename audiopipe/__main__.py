@@ -1,4 +1,4 @@
-"""`python -m audiopipe` is `audiopipe`."""
+"""Entry point of `python -m audiopipe`, the same program as `audiopipe`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Kernel version of each kind of feature, which is raised when the same config would give other bits.
+"""Kernel version of each kind of feature, raised when the same config would produce different bits.
 
 This package is below the layers, because a model that is loaded from a file must be able to report its kernel version
 even if only the layers are imported. Config classes of other packages add their versions when they are defined.

@@ -1,7 +1,7 @@
 """Metadata columns: their names, types and missing values.
 
 A column has one of four types: `"string"`, `"int"`, `"float"` or `"bool"`. A missing string becomes an empty string. A
-missing number becomes NaN, and its column `"float"`.
+missing number becomes NaN, and the type of its column becomes `"float"`.
 """
 
 import math
