@@ -9,6 +9,7 @@ from typing import Any
 
 from audiopipe import checks
 from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.feature_sets.shard_names import is_shard_name, shard_name
 
 FORMAT_VERSION = 1
 
@@ -103,6 +104,9 @@ def _check_form(content: dict[str, Any], name: str) -> None:
     _check_types(content["counts"], _COUNTS, "counts")
     for shard in content["shards"]:
         _check_types(shard, _SHARD, "a shard")
+        # Another name could lead to a file outside the folder.
+        if not is_shard_name(shard["name"]):
+            raise ValueError(f"A shard must have a name like {shard_name(0, 1)!r}. Received: {shard['name']!r}")
     for machine in content["machines"]:
         _check_types(machine, {"versions": dict}, "a machine")
     if type(content["kernel_version"]) is not int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError
-from audiopipe.feature_sets import dtypes, records
+from audiopipe.feature_sets import dtypes, records, shard_names
 from audiopipe.feature_sets.feature_set import FeatureSet, sha256
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.hf.arrays import to_numpy
@@ -22,7 +22,6 @@ from audiopipe.inputs import metadata_types
 from audiopipe.inputs.duplicate_ids import Names
 from audiopipe.precompute import estimate, job
 from audiopipe.precompute.completion import write_failures
-from audiopipe.precompute.plan import shard_name
 from audiopipe.precompute.planning import counts_of_equal_sizes, number_of_shards
 from audiopipe.precompute.shard_writer import writing
 from audiopipe.storage import files, locks
@@ -242,7 +241,7 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSe
     ends = np.cumsum(counts_of_equal_sizes(sizes, n_shards)).tolist()
     shards, failures, n_frames, max_error = [], [], Counter[int](), 0.0
     for number, (start, stop) in enumerate(zip([0, *ends], ends, strict=False)):
-        name = shard_name(number, n_shards)
+        name = shard_names.shard_name(number, n_shards)
         path = files.join(output, name)
         n_records = 0
         with writing(path), files.temporary_file(path) as temporary:

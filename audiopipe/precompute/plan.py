@@ -16,6 +16,7 @@ from typing import Any
 from audiopipe import configs
 from audiopipe.configs.base import Config
 from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.feature_sets import shard_names
 from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
@@ -27,7 +28,7 @@ FORMAT_VERSION = 2
 
 # Files that a job writes before it completes the feature set, relative to the output folder.
 FILES = re.compile(
-    r"features-\d{5,}-of-\d{5,}\.tfrecord|"
+    rf"{shard_names.PATTERN}|"
     r"plan/(plan\.json|shards\.jsonl|lock|lease\.json|clips-\d{5,}\.jsonl|finished-[0-9a-f]+\.jsonl|"
     r"(shard|retry)-\d{5,}\.json)"
 )
@@ -91,7 +92,7 @@ class Plan:
 
     def shard_name(self, shard: int) -> str:
         """Returns the file name of a shard."""
-        return shard_name(shard, self.n_shards)
+        return shard_names.shard_name(shard, self.n_shards)
 
     def path(self, *parts: str) -> str:
         """Returns the path of a file of the plan."""
@@ -140,11 +141,6 @@ class Part:
     shard: int
     digest: str
     clips: list[Listed]
-
-
-def shard_name(shard: int, n_shards: int) -> str:
-    """Returns the file name of one of `n_shards` shards."""
-    return f"features-{shard:05d}-of-{n_shards:05d}.tfrecord"
 
 
 def exists(output: str) -> bool:

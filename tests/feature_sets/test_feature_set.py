@@ -140,6 +140,27 @@ def test_an_unknown_storage_dtype_is_refused(feature_set):
         FeatureSet.open(feature_set)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../other/features-00000-of-00002.tfrecord",
+        "{other}/features-00000-of-00002.tfrecord",
+        "features-00000-of-00002.tfrecord/../../other/features-00000-of-00002.tfrecord",
+        "features-00000-of-00002.tfrecord\n",
+        "dataset.json",
+        "",
+    ],
+)
+def test_a_shard_outside_the_folder_is_refused(feature_set, tmp_path, name):
+    other = tmp_path / "other"
+    other.mkdir()
+    (feature_set / "features-00000-of-00002.tfrecord").rename(other / "features-00000-of-00002.tfrecord")
+    damage.edit(feature_set, lambda content: content["shards"][0].update(name=name.format(other=other)))
+    message = r"A shard must have a name like 'features-00000-of-00001\.tfrecord'"
+    with pytest.raises(CorruptFeatureSetError, match=message):
+        FeatureSet.open(feature_set)
+
+
 def test_writing_an_opened_feature_set_gives_the_same_bytes(feature_set):
     before = (feature_set / "dataset.json").read_bytes()
     FeatureSet.open(feature_set).write()
