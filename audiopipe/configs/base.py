@@ -204,6 +204,16 @@ class Config:
             return n_frames, self.n_bins, channels
         return channels, n_frames, self.n_bins
 
+    @property
+    def frame_axis(self) -> int:
+        """Axis of the frames in the feature of one clip."""
+        return self.feature_shape(None, 0).index(None)
+
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the channels in the feature of one clip."""
+        return self.feature_shape(0, None).index(None)
+
     def frame_times(self, n_frames: int) -> np.ndarray:
         """Returns the start of each frame in seconds: float64 `[n_frames]`. It is negative in padding before a clip."""
         raise ConfigError(f"{type(self).__name__} must define `frame_times`, which returns the starts of frames.")

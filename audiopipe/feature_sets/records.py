@@ -64,11 +64,10 @@ def encode(
         AudioError: If the record would exceed the size limit of protobuf, or a value is out of the range of the dtype.
     """
     dtypes.check(dtype)
-    frame_axis = config.feature_shape(None, 0).index(None)
     entries = {
         "id": _bytes(clip_id.encode("utf-8", "surrogateescape")),
         "shape": _integers(feature.shape),
-        "n_frames": _integers([feature.shape[frame_axis]]),
+        "n_frames": _integers([feature.shape[config.frame_axis]]),
         "fingerprint": _bytes(short_fingerprint(fingerprint or config.fingerprint)),
         "record": _integers(place),
         "set_id": _bytes(bytes.fromhex(set_id)),

@@ -135,7 +135,7 @@ def _without_channel_axis(features: list[np.ndarray], feature_set: FeatureSet) -
     """Removes the channel axis from features with one channel, as rows do not have it."""
     if feature_set.config.feature_channels != 1:
         return features
-    axis = feature_set.config.feature_shape(0, None).index(None)
+    axis = feature_set.config.channel_axis
     return [np.squeeze(array, axis) for array in features]
 
 

@@ -132,7 +132,7 @@ class _Batches:
         self._feature, identity = feature_column(features, columns)
         self._padding_value = padding_value
         shape = feature_shape(identity.config)
-        self._frame_axis = identity.config.feature_shape(None, 0).index(None) if len(shape) == 3 else 0
+        self._frame_axis = identity.config.frame_axis if len(shape) == 3 else 0
         chosen = features if columns is None else columns
         others = [name for name in chosen if name not in (self._feature, "n_frames")]
         self.columns = [self._feature, *others]

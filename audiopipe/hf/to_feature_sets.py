@@ -162,15 +162,14 @@ class _Rows:
     def read(self, start: int, stop: int) -> Iterator[_Row]:
         """Yields the rows from `start` to before `stop`."""
         config = self.identity.config
-        frame_axis, channel_axis = config.feature_shape(None, 0).index(None), config.feature_shape(0, None).index(None)
         for first in range(start, stop, ROWS_AT_ONCE):
             table: pa.Table = self._rows[first : min(stop, first + ROWS_AT_ONCE)]
             others = table.drop_columns([self._feature]).to_pylist() if table.num_columns > 1 else None
             for place, array in enumerate(to_numpy(table[self._feature])):
                 row = {} if others is None else others[place]
                 if array is not None and array.ndim == 2:
-                    array = np.expand_dims(array, channel_axis)
-                n_frames = 0 if array is None else array.shape[frame_axis]
+                    array = np.expand_dims(array, config.channel_axis)
+                n_frames = 0 if array is None else array.shape[config.frame_axis]
                 yield _Row(
                     number=first + place,
                     clip_id=_clip_id(row.get("id"), first + place),

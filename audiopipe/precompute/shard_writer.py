@@ -159,7 +159,7 @@ class _Writer:
         feature = self._transform.compute(samples)
         computed, read = time.perf_counter(), recording.seconds - read_before
         place = (self._shard, len(self.samples))
-        frames = feature.shape[self._plan.config.feature_shape(None, 0).index(None)]
+        frames = feature.shape[self._plan.config.frame_axis]
         record, error = records.encode(
             clip.id,
             feature,

@@ -104,12 +104,8 @@ class Kernel:
         if framing is None or not head:
             return self.clip(audio.joined(blocks))
         pieces = block_cutting.whole_frames(blocks, framing, max(1, BLOCK_VALUES // framing.n_fft))
-        frames = tf.constant(_gathered((self._head(piece).numpy() for piece in pieces), self._frame_axis))
+        frames = tf.constant(_gathered((self._head(piece).numpy() for piece in pieces), self.config.frame_axis))
         return self._tail(frames) if tail else frames
-
-    @property
-    def _frame_axis(self) -> int:
-        return 0 if self.config.output_data_format == "channels_last" else 1
 
     @functools.cached_property
     def _head_and_tail(self) -> tuple[list[AudioLayer], list[AudioLayer]]:
@@ -168,8 +164,8 @@ class Kernel:
         def one(clip_and_length: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             clip, length = clip_and_length
             feature = self._clip(clip[:length])
-            missing = frames - tf.shape(feature)[self._frame_axis]
-            return tf.pad(feature, [[0, missing if axis == self._frame_axis else 0] for axis in range(3)])
+            missing = frames - tf.shape(feature)[self.config.frame_axis]
+            return tf.pad(feature, [[0, missing if axis == self.config.frame_axis else 0] for axis in range(3)])
 
         signature = tf.TensorSpec(self.config.feature_shape(None, self.config.channels), tf.float32)
         return tf.map_fn(one, (batch, lengths), fn_output_signature=signature)

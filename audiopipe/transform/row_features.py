@@ -108,8 +108,7 @@ def compute(
 
 def _as_row(feature: np.ndarray, config: Config) -> tuple[np.ndarray, int]:
     """Returns the feature without the axis of a single channel, as in a row, and its number of frames."""
-    channels_last = config.output_data_format == "channels_last"
-    n_frames = feature.shape[0 if channels_last else 1]
+    n_frames = feature.shape[config.frame_axis]
     if config.feature_channels == 1:
-        feature = np.squeeze(feature, axis=-1 if channels_last else 0)
+        feature = np.squeeze(feature, axis=config.channel_axis)
     return feature, n_frames

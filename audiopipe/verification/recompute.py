@@ -149,7 +149,7 @@ def by_batch(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
     transform, names = clips.transform, clips.short()
     if not names:
         return
-    frame_axis = transform.config.feature_shape(None, 0).index(None)
+    frame_axis = transform.config.frame_axis
     # With channels=None, clips may have different numbers of channels, which a batch cannot hold.
     sizes = clips.groups(names, 1 if transform.config.channels is None else PADDED_BATCH_SIZE)
     numbers = tf.data.Dataset.from_tensor_slices(np.repeat(np.arange(len(sizes)), sizes))
@@ -176,7 +176,7 @@ def by_row(clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
             "with --door tfdata."
         ) from error
     transform = clips.transform
-    channel_axis = transform.config.feature_shape(0, None).index(None)
+    channel_axis = transform.config.channel_axis
     encoded = datasets.Features(
         {transform.audio: {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}}
     )
