@@ -17,7 +17,6 @@ except ImportError as error:
 
 from audiopipe import checks, registry
 from audiopipe.configs.base import Config
-from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import dtypes
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.precompute import engines
@@ -148,6 +147,4 @@ def estimate(
 
 
 def _number_of_shards(num_shards: int | None) -> int | None:
-    if num_shards is not None and num_shards < 1:
-        raise ArgumentError(f"num_shards must be at least 1. Received: num_shards={num_shards}.")
-    return num_shards
+    return None if num_shards is None else checks.integer("num_shards", num_shards, minimum=1)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from audiopipe.errors import ArgumentError, AudioError, MachineWarning
+from audiopipe import checks
+from audiopipe.errors import AudioError, MachineWarning
 from audiopipe.feature_sets import fingerprints
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.records import short_fingerprint
@@ -53,7 +54,7 @@ def load(
         metadata (string, int64, float64 or bool).
 
     Raises:
-        ArgumentError: If `buffer_size` is less than 1.
+        ArgumentError: If `buffer_size` is not an integer of at least 1.
         IncompleteFeatureSetError: If there is no `dataset.json`.
         ConfigMismatchError: If the features have another config than the expected one.
         FingerprintError: If a model does not carry the config that it was built for.
@@ -66,8 +67,7 @@ def load(
         MachineWarning: Once per feature set, if its features were computed with another version of TensorFlow,
             libsndfile or soxr, with another oneDNN setting, or on another CPU family or other instruction sets.
     """
-    if buffer_size < 1:
-        raise ArgumentError(f"buffer_size must be at least 1. Received: buffer_size={buffer_size}.")
+    buffer_size = checks.integer("buffer_size", buffer_size, minimum=1)
     return elements(opened(path, config, check=check), shuffle=shuffle, seed=seed, buffer_size=buffer_size)
 
 

@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
+from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
 from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
@@ -143,8 +144,8 @@ def parse_options(flags: list[str], workers: int | None = None) -> tuple[Pipelin
     """
     # Our options have dashes and Beam's have underscores. Beam silently ignores an option with dashes.
     received, flags = flags, [_with_underscores(flag) for flag in flags]
-    if workers is not None and workers < 1:
-        raise ArgumentError(f"workers must be at least 1. Received: workers={workers}.")
+    if workers is not None:
+        workers = checks.integer("workers", workers, minimum=1)
     if workers is not None and (_names_processes(flags) or _given(flags, "--runner")):
         raise ArgumentError(
             "--workers cannot be combined with options that choose a runner or processes of Apache Beam. "

@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from audiopipe.precompute.plan import FOLDER, Plan, to_line
+from audiopipe.inputs.listings import Listed
+from audiopipe.precompute.plan import FOLDER, Plan, read_clips, to_line
 from audiopipe.precompute.progress import Done
 from audiopipe.storage import files
-from audiopipe.transform.segments import SEPARATOR
+from audiopipe.transform.segments import recording_of
 
 SIDECARS_PER_BATCH = 1000
 _SINGLE = re.compile(r"shard-(\d+)\.json")
@@ -118,7 +119,11 @@ class Finished:
         unfinished = (previous(self._plan, number) for number in self.missing())
         sidecars += [sidecar for sidecar in unfinished if sidecar is not None]
         ids = {failure["id"] for sidecar in sidecars for failure in sidecar["failures"]}
-        return ids | {name.rpartition(SEPARATOR)[0] for name in ids} if self._plan.segments else ids
+        if not self._plan.segments:
+            return ids
+        listed = (Listed.from_json(line).source.id for line in read_clips(self._plan))
+        recordings = {clip_id for clip_id in listed if clip_id in ids}
+        return ids | {recording_of(name, recordings) for name in ids}
 
     def begin_retry(self) -> None:
         """Marks shards with failures as unfinished, and keeps their sidecars for `previous`."""

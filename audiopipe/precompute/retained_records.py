@@ -10,7 +10,7 @@ from audiopipe.feature_sets.feature_set import sha256
 from audiopipe.precompute import finished_shards
 from audiopipe.precompute.plan import Part
 from audiopipe.storage import files
-from audiopipe.transform.segments import parse_id
+from audiopipe.transform.segments import parse_id, recording_of
 
 
 class KeptRecords:
@@ -54,7 +54,7 @@ class KeptRecords:
             return
         ids = {clip.source.id for clip in part.clips}
         failed = {failure["id"] for failure in before["failures"]}
-        failed = {name if name in ids else parse_id(name)[0] for name in failed}
+        failed = {recording_of(name, ids) for name in failed}
         with files.local_copy(path) as local:
             yield cls(local, failed, part.plan.segments is not None, before["samples"], before["max_error"])
 

@@ -1,6 +1,7 @@
 """Segmentation of recordings: each segment is a clip of its own."""
 
 import dataclasses
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from audiopipe.transform import block_cutting
 LAST = ("drop", "pad", "keep")
 START = "start"  # metadata column with the start of a segment in seconds
 SEPARATOR = "#"
+_SEGMENT = re.compile(rf".*{SEPARATOR}\d{{5,}}", re.DOTALL)
 MAX_SAMPLES = 2**31 - 1  # of a segment: lengths reach TensorFlow as int32
 
 
@@ -133,6 +135,21 @@ def _samples(name: str, seconds: float | None, sample_rate: int) -> int:
             f"samples at {sample_rate} Hz."
         )
     return round(exact)
+
+
+def recording_of(clip_id: str, recordings: Collection[str]) -> str:
+    """Returns the id of the recording that a clip comes from.
+
+    Args:
+        clip_id: Id of a segment, or of a whole recording that failed.
+        recordings: Ids of known recordings, which may look like ids of segments.
+
+    Example:
+        >>> recording_of("meeting#00012", {"meeting"}), recording_of("take#2", {"take", "take#2"})
+        ('meeting', 'take#2')
+    """
+    is_segment = clip_id not in recordings and _SEGMENT.fullmatch(clip_id)
+    return parse_id(clip_id)[0] if is_segment else clip_id
 
 
 def parse_id(clip_id: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import inputs
+from audiopipe import checks, inputs
 from audiopipe.errors import (
     ArgumentError,
     AudioError,
@@ -24,7 +24,7 @@ from audiopipe.feature_sets.feature_set import DATASET_FILE, FeatureSet
 from audiopipe.precompute import estimate
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
-from audiopipe.transform.segments import SEPARATOR, parse_id
+from audiopipe.transform.segments import parse_id, recording_of
 from audiopipe.transform.transform import Transform
 from audiopipe.verification import recompute
 from audiopipe.verification.comparison import Comparison
@@ -99,10 +99,8 @@ def verify(
     """
     if door not in recompute.DOORS:
         raise ArgumentError(f"door must be one of {', '.join(recompute.DOORS)}. Received: door={door!r}.")
-    if sample is not None and sample < 1:
-        raise ArgumentError(f"sample must be at least 1, or None for all clips. Received: sample={sample}.")
-    if tolerance is not None and not 0 <= tolerance < float("inf"):
-        raise ArgumentError(f"tolerance must be at least 0 and finite. Received: tolerance={tolerance}.")
+    sample = None if sample is None else checks.integer("sample", sample, minimum=1)
+    tolerance = None if tolerance is None else checks.real("tolerance", tolerance, minimum=0)
     feature_set = FeatureSet.open(output)
     feature_set.check_files(checksums=True)
     _check_counts(feature_set)
@@ -113,7 +111,7 @@ def verify(
     _check_content(feature_set, list(stored.values()))
     recordings = {clip_id: _recording(clip_id, feature_set) for clip_id in stored}
     failed = {failure["id"] for failure in failures}
-    failed |= {clip_id.rpartition(SEPARATOR)[0] for clip_id in failed if feature_set.segments}
+    failed |= {recording_of(clip_id, sources) for clip_id in failed if feature_set.segments}
     missing = [clip_id for clip_id in stored if recordings[clip_id] not in sources]
     unknown = sorted(sources.keys() - set(recordings.values()) - failed)
     present = [clip_id for clip_id in stored if recordings[clip_id] in sources]

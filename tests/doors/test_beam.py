@@ -104,9 +104,12 @@ def test_there_are_at_most_as_many_shards_as_clips(clips, tmp_path, config, aske
     assert sorted(shard_bytes(tmp_path / "out")) == names
 
 
-def test_zero_shards_are_refused(clips, tmp_path, config):
-    with pytest.raises(ArgumentError, match=r"num_shards must be at least 1\. Received: num_shards=0"):
-        beam.precompute(clips, tmp_path / "out", config, num_shards=0)
+@pytest.mark.parametrize(
+    ("num_shards", "expected"), [(0, "at least 1"), (-1, "at least 1"), (2.5, "an integer"), ("4", "an integer")]
+)
+def test_a_wrong_number_of_shards_is_refused(clips, tmp_path, config, num_shards, expected):
+    with pytest.raises(ArgumentError, match=rf"num_shards must be {expected}\. Received: num_shards={num_shards!r}"):
+        beam.precompute(clips, tmp_path / "out", config, num_shards=num_shards)
     assert not (tmp_path / "out").exists()
 
 

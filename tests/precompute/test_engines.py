@@ -45,6 +45,8 @@ def test_options_of_beam_choose_the_runner_and_exclude_workers(work, flag):
 
 
 def test_zero_workers_are_refused():
+    with pytest.raises(ArgumentError, match=r"workers must be an integer\. Received: workers=2\.5"):
+        engines.parse_options([], 2.5)
     with pytest.raises(ArgumentError, match=r"workers must be at least 1\. Received: workers=0"):
         engines.parse_options([], 0)
 

@@ -160,4 +160,12 @@ def test_a_retry_marks_shards_with_failures_as_unfinished_and_keeps_their_sideca
 def test_a_recording_counts_as_failed_if_one_of_its_segments_failed(tmp_path):
     work = written(str(tmp_path), CONFIG, [Source("a#1.wav", "/a"), Source("b", "/b")], 1, segments=Segments(seconds=1))
     publish(work, 0, [("a#1.wav#00002", "bad")])
-    assert {"a#1.wav#00002", "a#1.wav"} <= look(work).failed()
+    assert look(work).failed() == {"a#1.wav#00002", "a#1.wav"}
+
+
+@pytest.mark.parametrize("clip_id", ["take#2", "take#00002"])
+def test_a_failed_recording_whose_id_looks_like_that_of_a_segment_leaves_others_alone(tmp_path, clip_id):
+    sources = [Source("take", "/a"), Source(clip_id, "/b")]
+    work = written(str(tmp_path), CONFIG, sources, 1, segments=Segments(seconds=1))
+    publish(work, 0, [(clip_id, "bad")])
+    assert look(work).failed() == {clip_id}
