@@ -19,12 +19,11 @@ import os
 import re
 import threading
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 from audiopipe import checks, configs
 from audiopipe.configs.base import Config
 from audiopipe.configs.presets import presets
-from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
+from audiopipe.errors import ArgumentError, ConfigError, RegistryError
 from audiopipe.runtime import installed
 from audiopipe.storage import files
 
@@ -155,7 +154,7 @@ class Registry:
 
     def _load_file(self, path: str | os.PathLike[str], source: str) -> list[str]:
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=checks.unique_keys)
+            content = json.loads(files.read_bytes(os.fspath(path)), object_pairs_hook=checks.unique_keys)
             if content["format_version"] != FORMAT_VERSION:
                 raise RegistryError(
                     f"{source} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
@@ -217,13 +216,13 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
     Raises:
         ConfigError: If the file is missing or has no valid config.
         RegistryError: If the name is unknown.
-        AudiopipeError: If `config` is none of the three.
+        ArgumentError: If `config` is none of the three.
     """
     if isinstance(config, Config):
         return config
     if isinstance(config, os.PathLike) or (isinstance(config, str) and config.endswith(".json")):
         try:
-            text = Path(config).read_text(encoding="utf-8")
+            text = files.read_bytes(os.fspath(config)).decode()
         except (OSError, ValueError) as error:  # ValueError if the file is not UTF-8
             raise ConfigError(f"Could not read a config from {os.fspath(config)!r}: {error}.") from error
         try:
@@ -232,6 +231,6 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
             raise ConfigError(f"{os.fspath(config)!r}: {error}") from error
     if isinstance(config, str):
         return get(config)
-    raise AudiopipeError(
+    raise ArgumentError(
         f"config must be a config, a registered name, or the path of a JSON file. Received: {config!r}."
     )

@@ -10,6 +10,7 @@ from audiopipe import configs, registry
 from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
 from audiopipe.registry import Registry
 from audiopipe.runtime import installed
+from audiopipe.storage import files
 
 MEL = configs.MelSpectrogram(sample_rate=16000, n_mels=64)
 OTHER = configs.MelSpectrogram(sample_rate=16000, n_mels=40)
@@ -124,6 +125,16 @@ def test_saved_names_can_be_loaded_into_another_registry(names, tmp_path):
     elsewhere = Registry(environment=False)
     assert elsewhere.load(tmp_path / "configs.json") == sorted([*BUILT_IN, "team-mel"])
     assert elsewhere.get("team-mel") == MEL
+
+
+def test_names_and_configs_are_read_from_remote_storage(names):
+    names.register("team-mel", MEL)
+    names.save("memory://registry/configs.json")
+    elsewhere = Registry(environment=False)
+    elsewhere.load("memory://registry/configs.json")
+    assert elsewhere.get("team-mel") == MEL
+    files.write_bytes("memory://registry/mel.json", MEL.to_json().encode())
+    assert registry.resolve("memory://registry/mel.json") == MEL
 
 
 def test_a_file_with_a_conflict_registers_nothing(names, write):

@@ -6,7 +6,7 @@ Scanning gives the id, the location and the metadata of each clip. It decodes no
 import json
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from audiopipe.errors import InputError
 from audiopipe.inputs import duplicate_ids, manifests, metadata_types, tables
@@ -84,6 +84,20 @@ def _found(listed: str | list[str]) -> Iterator[Source]:
     return (Source(id=path, path=files.absolute(path)) for path in listed)
 
 
+def _refuse_splits(path: str) -> NoReturn:
+    """Raises the error for a folder that holds several splits of a dataset."""
+    name = files.join(path, "dataset_dict.json")
+    try:
+        splits = json.loads(files.read_bytes(name))["splits"]
+        listed, first = ", ".join(splits), files.join(path, splits[0])
+    except (ValueError, LookupError, TypeError) as error:
+        raise InputError(
+            f"{name!r} must name the splits of a DatasetDict. Received: {type(error).__name__}: {error}. Save the "
+            "dataset again, or pass the folder of a split."
+        ) from error
+    raise InputError(f"{path!r} contains a DatasetDict with the splits {listed}. Choose one, for example: {first}.")
+
+
 def _scan_one(path: str) -> Iterator[Source]:
     lower = path.lower()
     if not files.exists(path):
@@ -92,12 +106,7 @@ def _scan_one(path: str) -> Iterator[Source]:
         raise InputError(f"There is no {path!r}. Expected a folder, a glob, a manifest or an audio file.")
     if files.is_folder(path):
         if files.exists(files.join(path, "dataset_dict.json")):
-            with files.open_binary(files.join(path, "dataset_dict.json")) as file:
-                splits = json.load(file)["splits"]
-            raise InputError(
-                f"{path!r} contains a DatasetDict with the splits {', '.join(splits)}. Choose one, for example: "
-                f"{files.join(path, splits[0])}."
-            )
+            _refuse_splits(path)
         if files.exists(files.join(path, "state.json")) and files.exists(files.join(path, "dataset_info.json")):
             return _scan_rows(path)
         return _scan_folder(path)

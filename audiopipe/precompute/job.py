@@ -282,7 +282,7 @@ def is_ours(name: str) -> bool:
 
 def is_lock(name: str) -> bool:
     """Returns whether a file is the lock of a run: a local lock, or a lease on remote storage."""
-    return name in (f"{plan.FOLDER}/lock", f"{plan.FOLDER}/lease.json")
+    return name in (f"{locks.FOLDER}/{locks.LOCK_FILE}", f"{locks.FOLDER}/{locks.LEASE_FILE}")
 
 
 def clear(output: str) -> None:

@@ -5,6 +5,7 @@ The folder `plan` contains `plan.json` (the settings), `shards.jsonl` (one line 
 further line describes one clip, in the order of the input.
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -15,7 +16,7 @@ from typing import Any
 
 from audiopipe import configs
 from audiopipe.configs.base import Config
-from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.errors import AudiopipeError, CorruptFeatureSetError
 from audiopipe.feature_sets import shard_names
 from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files
@@ -103,9 +104,14 @@ class Plan:
         return self.path(f"clips-{file:05d}.jsonl")
 
     def shards(self) -> list[Shard]:
-        """Reads the plan of each shard, in the order of the shards."""
+        """Reads the plan of each shard, in the order of the shards.
+
+        Raises:
+            CorruptFeatureSetError: If the file is damaged.
+        """
         lines = files.read_bytes(self.path(TABLE)).splitlines()
-        return [Shard(number=number, **json.loads(line)) for number, line in enumerate(lines)]
+        with _undamaged(self.path(TABLE)):
+            return [Shard(number=number, **json.loads(line)) for number, line in enumerate(lines)]
 
     def header(self) -> dict[str, Any]:
         """Returns the content of `plan.json`."""
@@ -152,9 +158,11 @@ def read(output: str) -> Plan:
     """Reads the plan of a feature set.
 
     Raises:
-        CorruptFeatureSetError: If the plan was written by another version of audiopipe.
+        CorruptFeatureSetError: If the plan is damaged, or was written by another version of audiopipe.
     """
-    return _parse(output, files.read_bytes(files.join(output, FOLDER, HEADER)))
+    name = files.join(output, FOLDER, HEADER)
+    with _undamaged(name):
+        return _parse(output, files.read_bytes(name))
 
 
 @functools.lru_cache(maxsize=4)
@@ -172,17 +180,35 @@ def _parse(output: str, content: bytes) -> Plan:
     return Plan(**{**facts, "output": output, "config": config, "segments": segments})
 
 
+@contextlib.contextmanager
+def _undamaged(name: str) -> Iterator[None]:
+    """Raises an error if the content of a file of the plan turns out to be invalid."""
+    try:
+        yield
+    except AudiopipeError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise CorruptFeatureSetError(
+            f"{name!r} is damaged: {type(error).__name__}: {error}. Choose another folder, or pass --overwrite to "
+            "start from scratch."
+        ) from error
+
+
 def read_part(clips_file: str, shard: int) -> Part:
     """Reads the clips of one shard.
 
     Args:
         clips_file: Path of the clips file that contains them.
         shard: Number of the shard.
+
+    Raises:
+        CorruptFeatureSetError: If the plan or the file is damaged.
     """
     plan = read(clips_file[: clips_file.rindex(FOLDER) - 1])
     lines = files.read_bytes(clips_file).splitlines()
-    first, count, digest = json.loads(lines[0])[str(shard)]
-    clips = [Listed.from_json(line) for line in lines[1 + first : 1 + first + count]]
+    with _undamaged(clips_file):
+        first, count, digest = json.loads(lines[0])[str(shard)]
+        clips = [Listed.from_json(line) for line in lines[1 + first : 1 + first + count]]
     return Part(plan=plan, shard=shard, digest=digest, clips=clips)
 
 

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from audiopipe import inputs
 from audiopipe.errors import InputError
 from audiopipe.inputs import tables
 
@@ -114,3 +115,10 @@ def test_a_saved_dataset_keeps_its_selected_rows(tmp_path):
     rows = list(table.metadata())
     assert rows == [{"n": 4}, {"n": 2}]
     assert type(rows[0]["n"]) is int
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"splits": []}', '{"splits": 3}', '{"splits": [1]}'])
+def test_a_damaged_list_of_splits_is_an_error_that_names_the_file(tmp_path, content):
+    (tmp_path / "dataset_dict.json").write_text(content)
+    with pytest.raises(InputError, match=r"dataset_dict\.json' must name the splits of a DatasetDict\. Received"):
+        list(inputs.scan(tmp_path))

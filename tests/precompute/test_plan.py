@@ -46,6 +46,25 @@ def test_a_plan_of_another_version_is_refused(tmp_path, change):
         plan.read(str(tmp_path))
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff"])
+def test_a_damaged_plan_is_an_error_that_names_the_file(tmp_path, content):
+    written(str(tmp_path), CONFIG, [Source("a", "a")])
+    (tmp_path / "plan/plan.json").write_bytes(content)
+    with pytest.raises(CorruptFeatureSetError, match=r"plan\.json' is damaged: .*--overwrite"):
+        plan.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"file": 0}', b"\xff"])
+def test_damaged_files_of_shards_and_clips_are_errors_that_name_the_file(tmp_path, content):
+    work = written(str(tmp_path), CONFIG, [Source("a", "a")])
+    (tmp_path / "plan/shards.jsonl").write_bytes(content)
+    with pytest.raises(CorruptFeatureSetError, match=r"shards\.jsonl' is damaged"):
+        work.shards()
+    (tmp_path / "plan/clips-00000.jsonl").write_bytes(content)
+    with pytest.raises(CorruptFeatureSetError, match=r"clips-00000\.jsonl' is damaged"):
+        plan.read_part(work.clips_file(0), 0)
+
+
 def test_a_plan_of_another_kernel_version_is_refused(tmp_path, monkeypatch):
     written(str(tmp_path), CONFIG, [Source("a", "a")])
     monkeypatch.setattr(configs.MelSpectrogram, "kernel_version", 9)
