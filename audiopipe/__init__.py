@@ -11,7 +11,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from audiopipe import audio, beam, composed, configs, errors, export, hf, layers, plotting, registry, tfdata
+    from audiopipe import (
+        audio,
+        beam,
+        composed,
+        configs,
+        errors,
+        export,
+        feature_sets,
+        hf,
+        layers,
+        plotting,
+        registry,
+        tfdata,
+        verification,
+    )
     from audiopipe.errors import AudiopipeError
     from audiopipe.feature_sets import fingerprint_of, load
     from audiopipe.transform import Segments, Transform
@@ -26,6 +40,7 @@ __all__ = [
     "configs",
     "errors",
     "export",
+    "feature_sets",
     "fingerprint_of",
     "hf",
     "layers",
@@ -33,6 +48,7 @@ __all__ = [
     "plotting",
     "registry",
     "tfdata",
+    "verification",
 ]
 
 _HOMES = {

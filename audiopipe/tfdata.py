@@ -36,7 +36,7 @@ def from_audio(
             transform itself if you have it, so that reading and computing use the same config.
         num_parallel_calls: Number of clips to read at once.
         segments: How to cut recordings into segments, which are then the clips. None keeps recordings whole. Recordings
-            to cut are read one after another, a few seconds at a time.
+            to cut are read one after another, in blocks of bounded size.
 
     Returns:
         A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64), `n_channels`

@@ -69,7 +69,7 @@ def read_blocks(
         resampler_quality: As in `read`.
 
     Yields:
-        Consecutive blocks of a few seconds, float32 `[time, channels]`, in C order. Concatenated they are equal to the
+        Consecutive blocks of bounded size, float32 `[time, channels]`, in C order. Concatenated they are equal to the
         result of `read`.
 
     Raises:

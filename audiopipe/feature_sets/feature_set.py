@@ -54,7 +54,8 @@ class FeatureSet:
         path: Folder of the feature set.
         config: Config of the features.
         kernel_version: Kernel version that computed the features.
-        counts: Number of `clips`, `failures` and `frames`, and `hours` of audio.
+        counts: Number of `clips`, `failures` and `frames`, and `hours` of audio, which are those of all clips together.
+            Segments that overlap or are padded count with their full length.
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
         shards: `name`, `records`, `bytes` and `sha256` of each shard, in the order of the records.
         machines: Each kind of machine that computed features, as `audiopipe.runtime.machine_facts.machine` describes

@@ -50,8 +50,8 @@ def load(
         check: Whether to verify the checksum of every file before reading.
 
     Returns:
-        A dataset of dicts: `id` (string), `feature` (float32 `[frames, bins, channels]`), `n_frames` (int64) and the
-        metadata (string, int64, float64 or bool).
+        A dataset of dicts: `id` (string), `feature` (float32 `[frames, bins, channels]`, or `[channels, frames, bins]`
+        for `channels_first`), `n_frames` (int64) and the metadata (string, int64, float64 or bool).
 
     Raises:
         ArgumentError: If `buffer_size` is not an integer of at least 1.

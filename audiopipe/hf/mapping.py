@@ -155,7 +155,7 @@ def kept_columns(
     unknown = sorted(set(keep_columns or ()) - set(columns))
     if unknown:
         raise ArgumentError(
-            f"keep_columns must name columns of the dataset: {', '.join(columns)}. Received also: {', '.join(unknown)}."
+            f"keep_columns must name columns of the dataset: {', '.join(columns)}. Also received: {', '.join(unknown)}."
         )
     if keep_columns is None:
         kept = [name for name in columns if name != transform.audio]

@@ -229,7 +229,8 @@ def _check_folder(output: str, overwrite: bool) -> None:
     if strange or (there and not overwrite):
         advice = "Choose another folder." if strange else "Choose another folder, or pass overwrite=True."
         raise FeatureSetError(
-            f"path must be a new or empty folder. Received: {output!r}, which holds {(strange or there)[0]!r}. {advice}"
+            f"path must be a new or empty folder. Received: {output!r}, which contains "
+            f"{(strange or there)[0]!r}. {advice}"
         )
 
 

@@ -149,7 +149,7 @@ class Kernel:
         return tf.transpose(clip) if self.config.input_data_format == "channels_first" else clip
 
     def _clip(self, clip: tf.Tensor) -> tf.Tensor:
-        """Computes the feature `[frames, bins, channels]` of one clip `[time, channels]`."""
+        """Computes the feature of one clip `[time, channels]`, in the shape of `Config.feature_shape`."""
         feature = self.layer(self._waveform(clip)[None])[0]
         return tf.ensure_shape(feature, self.config.feature_shape(None, self.config.channels))
 

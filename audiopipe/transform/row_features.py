@@ -1,6 +1,7 @@
 """Computation of the features of rows.
 
-Rows are read in threads and computed in groups. Long recordings are computed in blocks.
+Rows are read in threads and computed in groups. Long recordings are computed on their own, from their
+blocks.
 """
 
 import itertools
@@ -33,10 +34,10 @@ class WholeClip:
 
 @dataclass(frozen=True, slots=True)
 class LongClip:
-    """Feature of a clip that was too long to hold in memory and was computed in blocks.
+    """Feature of a long clip, which was computed on its own.
 
     Args:
-        feature: float32 `[frames, bins, channels]`.
+        feature: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
     """
 
     feature: np.ndarray

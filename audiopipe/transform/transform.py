@@ -82,12 +82,12 @@ class Transform:
         if sample_rate is not None and sample_rate != self.config.sample_rate:
             raise ArgumentError(
                 "sample_rate must be that of the config. Received: sample_rate="
-                f"{sample_rate!r}, the config has {self.config.sample_rate}. Read files with transform.read(path), "
+                f"{sample_rate!r}. The config has {self.config.sample_rate}. Read files with transform.read(path), "
                 "which resamples."
             )
         if isinstance(audio, Mapping) and (rest or lengths is not None):
             raise ArgumentError(
-                "A mapping must be the only argument. Received also: "
+                "A mapping must be the only argument. Also received: "
                 f"{rest or lengths!r}. Put lengths into the entry 'n_samples', and other values into other entries."
             )
         found = call_inputs.classify(audio, lengths, self.config, self.audio, self.feature)
@@ -117,7 +117,7 @@ class Transform:
         return audio_values.read(source, self.config, strict=self.strict)
 
     def read_blocks(self, source: Any) -> Iterator[np.ndarray]:
-        """Reads a clip like `read`, in blocks of a few seconds, so that a long clip need not fit into memory.
+        """Reads a clip like `read`, in blocks of bounded size, so that a long clip need not fit into memory.
 
         Args:
             source: As in `read`.
@@ -138,13 +138,13 @@ class Transform:
     def compute(self, clip: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
         """Computes the feature of one clip, which must have at least one frame.
 
-        Clips longer than a minute are computed in blocks of frames, with the same bits.
+        Clips longer than a minute are computed in blocks of frames, with the same bits, if the config has a `framing`.
 
         Args:
             clip: float32 `[time, channels]`, as `read` returns it, or its blocks, as `read_blocks` yields them.
 
         Returns:
-            float32 `[frames, bins, channels]`.
+            float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
 
         Raises:
             AudioError: If the clip is shorter than one frame.

@@ -234,7 +234,7 @@ def test_datasets_own_map_works_under_a_format(mel, dataset, expected, kind):
     [
         ({"on_error": "ignore"}, r"on_error must be one of raise, skip, null\. Received: on_error='ignore'"),
         ({"keep_columns": "label"}, r"keep_columns must be a list of names\. Received: keep_columns='label'"),
-        ({"keep_columns": ["labels"]}, r"columns of the dataset: audio, label\. Received also: labels"),
+        ({"keep_columns": ["labels"]}, r"columns of the dataset: audio, label\. Also received: labels"),
         ({"num_proc": 0}, r"num_proc must be at least 1, or None\. Received: num_proc=0"),
         ({"batch_size": 0}, r"batch_size must be at least 1\. Received: batch_size=0"),
         ({"batch_size": 2.5}, r"batch_size must be an integer\. Received: batch_size=2\.5"),
