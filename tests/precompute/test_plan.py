@@ -10,6 +10,7 @@ from audiopipe import configs
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.inputs import Source
 from audiopipe.precompute import plan
+from audiopipe.storage import locks
 from audiopipe.transform.segments import Segments
 
 CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
@@ -71,3 +72,8 @@ def test_a_plan_of_another_kernel_version_is_refused(tmp_path, monkeypatch):
     plan._parse.cache_clear()
     with pytest.raises(CorruptFeatureSetError, match="another version of audiopipe"):
         plan.read(str(tmp_path))
+
+
+def test_the_plan_accepts_the_files_of_locks():
+    assert all(plan.FILES.fullmatch(f"plan/{name}") for name in (locks.LOCK_FILE, locks.LEASE_FILE))
+    assert locks.FOLDER == plan.FOLDER

@@ -17,7 +17,6 @@ import fsspec
 import pytest
 
 from audiopipe.errors import FeatureSetError, FeatureSetLockedError
-from audiopipe.precompute import plan
 from audiopipe.storage import locks
 
 OUTPUT = "memory://test-locks/features"
@@ -197,11 +196,6 @@ def test_the_lock_is_not_written_through_a_link(tmp_path):
     with pytest.raises(FeatureSetError, match="could not be created"), locks.held(str(tmp_path)):
         pass
     assert (tmp_path / "mine").read_bytes() == b"precious"
-
-
-def test_the_plan_accepts_the_files_of_locks():
-    assert all(plan.FILES.fullmatch(f"plan/{name}") for name in (locks.LOCK_FILE, locks.LEASE_FILE))
-    assert locks.FOLDER == plan.FOLDER
 
 
 # Leases
