@@ -101,3 +101,7 @@ class MissingDependencyError(AudiopipeError, ImportError):
 
 class MachineWarning(UserWarning):
     """Features from a machine that may give other bits than this one."""
+
+
+class AudioRemark(UserWarning):
+    """Clip that was read although something was wrong with it, such as a missing end."""

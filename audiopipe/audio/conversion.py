@@ -1,11 +1,12 @@
 """Conversion of decoded samples to a number of channels and a sample rate: mixdown, then resampling with soxr."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import soxr
 
 from audiopipe import checks
+from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.errors import AudioError
 
 BLOCK_SAMPLES = 1 << 20
@@ -13,6 +14,9 @@ CACHED_SAMPLES = 1 << 16  # mixed down or resampled at once, so that they stay i
 # No recording exceeds these limits. A damaged header can, and would keep the resampler busy or fill the memory.
 HIGHEST_RATE = 10_000_000
 MAX_UPSAMPLING = 1000
+
+SILENT_PEAK = 2**-15  # one step of 16 bits
+CANCELLED = 1e-3  # a mixdown that is 60 dB below its channels was audible before
 
 
 def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
@@ -28,6 +32,7 @@ def convert_blocks(
     channels: int | None,
     resampler_quality: str,
     name: str | None = None,
+    on_remark: Callable[[Remark], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Converts decoded blocks to a number of channels and a sample rate, as `read` does.
 
@@ -37,6 +42,7 @@ def convert_blocks(
         channels: As in `read`.
         resampler_quality: As in `read`.
         name: Name of the source in error messages. If None, they do not name it.
+        on_remark: As in `read`.
 
     Yields:
         As in `read_blocks`.
@@ -45,8 +51,10 @@ def convert_blocks(
         AudioError: As in `read_blocks`.
     """
     where = "" if name is None else f"{name}: "
+    on_remark = on_remark or warn_about(name)
     received = made = rate = 0
     resampler = None
+    mixed_peak = peak = 0.0
     for samples, rate in decoded:
         if rate > HIGHEST_RATE:
             raise AudioError(
@@ -55,7 +63,11 @@ def convert_blocks(
                 stage="decode",
             )
         if channels == 1:
-            samples = mix_down(samples)
+            separate, samples = samples, mix_down(samples)
+            # One audible block is enough, so most clips are examined for their first block only.
+            if separate.shape[1] > 1 and mixed_peak <= SILENT_PEAK:
+                mixed_peak = max(mixed_peak, _peak(samples))
+                peak = max(peak, _peak(separate))
         elif channels is not None and samples.shape[1] != channels:
             raise AudioError(
                 f"{where}The config requires {channels} channels. Received: {samples.shape[1]}. Set channels=1 in the "
@@ -84,6 +96,8 @@ def convert_blocks(
                 yield block
     if received == 0:
         raise AudioError(f"{where}The audio has no samples.", stage="decode")
+    if mixed_peak <= SILENT_PEAK and mixed_peak < CANCELLED * peak:
+        on_remark(Remark("decode", "the channels cancel each other, so the mixdown to one channel is silent"))
     if resampler is not None:
         block = resampler.resample_chunk(without_inaudible(samples[:0]), last=True)
         made += len(block)
@@ -95,6 +109,10 @@ def convert_blocks(
             f"{sample_rate} Hz.",
             stage="resample",
         )
+
+
+def _peak(samples: np.ndarray) -> float:
+    return float(max(samples.max(initial=0), -samples.min(initial=0)))
 
 
 def mix_down(samples: np.ndarray) -> np.ndarray:

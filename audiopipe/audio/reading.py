@@ -5,7 +5,7 @@ the channels are mixed down, then soxr resamples. Values above full scale are ke
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import soundfile
@@ -13,6 +13,7 @@ import soundfile
 from audiopipe.audio import conversion, opening
 from audiopipe.audio.conversion import convert_blocks, joined
 from audiopipe.audio.opening import AudioSource
+from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.errors import AudioError
 
 SYSTEM_ERROR = 2  # libsndfile's code for an error of the operating system
@@ -32,7 +33,13 @@ class _SequentialSoundFile(soundfile.SoundFile):
 
 
 def read(
-    source: AudioSource, *, sample_rate: int, channels: int | None = 1, resampler_quality: str = "HQ"
+    source: AudioSource,
+    *,
+    sample_rate: int,
+    channels: int | None = 1,
+    resampler_quality: str = "HQ",
+    accept_truncated: bool = False,
+    on_remark: Callable[[Remark], None] | None = None,
 ) -> np.ndarray:
     """Reads a clip: decodes it, mixes it down and resamples it.
 
@@ -42,6 +49,10 @@ def read(
         channels: If 1, all channels are mixed down to their mean. If larger, the audio must have this number of
             channels. If None, all channels are kept.
         resampler_quality: Quality of soxr: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
+        accept_truncated: Whether to read what is there of a damaged or truncated file, with a remark, instead of
+            raising an error.
+        on_remark: Function that receives remarks about the clip, such as a missing end. If None, each remark becomes a
+            warning of class `audiopipe.errors.AudioRemark`.
 
     Returns:
         float32 array of shape `[time, channels]`, in C order.
@@ -54,11 +65,26 @@ def read(
         >>> read("examples/audio/speech.flac", sample_rate=16000).shape
         (56216, 1)
     """
-    return joined(read_blocks(source, sample_rate=sample_rate, channels=channels, resampler_quality=resampler_quality))
+    return joined(
+        read_blocks(
+            source,
+            sample_rate=sample_rate,
+            channels=channels,
+            resampler_quality=resampler_quality,
+            accept_truncated=accept_truncated,
+            on_remark=on_remark,
+        )
+    )
 
 
 def read_blocks(
-    source: AudioSource, *, sample_rate: int, channels: int | None = 1, resampler_quality: str = "HQ"
+    source: AudioSource,
+    *,
+    sample_rate: int,
+    channels: int | None = 1,
+    resampler_quality: str = "HQ",
+    accept_truncated: bool = False,
+    on_remark: Callable[[Remark], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Reads a clip in blocks, so that a long clip is never in memory as a whole.
 
@@ -67,6 +93,8 @@ def read_blocks(
         sample_rate: As in `read`.
         channels: As in `read`.
         resampler_quality: As in `read`.
+        accept_truncated: As in `read`.
+        on_remark: As in `read`.
 
     Yields:
         Consecutive blocks of bounded size, float32 `[time, channels]`, in C order. Concatenated they are equal to the
@@ -80,12 +108,15 @@ def read_blocks(
         >>> sum(len(block) for block in blocks)
         56216
     """
+    name = opening.describe(source) if isinstance(source, (str, os.PathLike)) else None
+    on_remark = on_remark or warn_about(name)
     return convert_blocks(
-        _decode(source),
+        _decode(source, accept_truncated, on_remark),
         sample_rate=sample_rate,
         channels=channels,
         resampler_quality=resampler_quality,
-        name=opening.describe(source) if isinstance(source, (str, os.PathLike)) else None,
+        name=name,
+        on_remark=on_remark,
     )
 
 
@@ -119,7 +150,9 @@ def duration(source: str | os.PathLike[str] | bytes) -> float:
     return seconds
 
 
-def _decode(source: AudioSource) -> Iterator[tuple[np.ndarray, int]]:
+def _decode(
+    source: AudioSource, accept_truncated: bool, on_remark: Callable[[Remark], None]
+) -> Iterator[tuple[np.ndarray, int]]:
     """Yields all samples of a source in blocks, float32 `[time, channels]`, each with the sample rate in hertz.
 
     For a damaged file, it yields the blocks that libsndfile decodes and then raises an error.
@@ -143,11 +176,16 @@ def _decode(source: AudioSource) -> Iterator[tuple[np.ndarray, int]]:
                     lacking = f"the header says {sound.frames} samples, but the file has {received}"
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             file.check()
-            reason = getattr(error, "error_string", error)  # libsndfile's message without the path
+            reason = str(getattr(error, "error_string", error))  # libsndfile's message without the path
             if getattr(error, "code", None) == SYSTEM_ERROR:
                 raise AudioError(f"Could not read {file.name}: {reason}", stage="read") from error
+            if accept_truncated and received:
+                on_remark(Remark("decode", f"decoding stopped after {received} samples: {reason.rstrip('.')}"))
+                return
             cause = "" if lacking is None else f" The file is damaged: {lacking}. {ADVICE}"
             raise AudioError(f"Could not decode {file.name} as audio: {reason}{cause}", stage="decode") from error
         file.check_unchanged()
-        if lacking is not None:
+        if lacking is not None and accept_truncated and received:
+            on_remark(Remark("decode", lacking))
+        elif lacking is not None:
             raise AudioError(f"The audio in {file.name} is damaged: {lacking}. {ADVICE}", stage="decode")
