@@ -4,32 +4,20 @@ libsndfile decodes WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and more, of any subty
 the channels are mixed down, then soxr resamples. Values above full scale are kept.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import soundfile
 
-from audiopipe.audio import conversion, opening
-from audiopipe.audio.conversion import convert_blocks, joined
+from audiopipe.audio import conversion, layouts, opening
+from audiopipe.audio.completeness import Report
+from audiopipe.audio.conversion import joined
+from audiopipe.audio.decoding import PartDecoder, SequentialSoundFile
 from audiopipe.audio.opening import AudioSource
 from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.errors import AudioError
-
-SYSTEM_ERROR = 2  # libsndfile's code for an error of the operating system
-UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames if a FLAC header gives none
-ADVICE = "Download or record it again. To use the intact part, write it to a new file with soundfile."
-
-
-class _SequentialSoundFile(soundfile.SoundFile):
-    """Sound file that is only read forwards.
-
-    After every partial read, python-soundfile seeks to the position that it expects. Seeking in MP3, Opus and Vorbis is
-    not exact, so samples would be lost or repeated. python-soundfile does not seek in a file that is not seekable.
-    """
-
-    def seekable(self) -> bool:
-        return False
 
 
 def read(
@@ -110,7 +98,7 @@ def read_blocks(
     """
     name = opening.describe(source) if isinstance(source, (str, os.PathLike)) else None
     on_remark = on_remark or warn_about(name)
-    return convert_blocks(
+    return conversion.convert_parts(
         _decode(source, accept_truncated, on_remark),
         sample_rate=sample_rate,
         channels=channels,
@@ -135,13 +123,13 @@ def duration(source: str | os.PathLike[str] | bytes) -> float:
     """
     with opening.opened(source) as file:
         try:
-            with _SequentialSoundFile(file.handle) as sound:
+            with SequentialSoundFile(file.handle(None), closefd=False) as sound:
                 seconds = sound.frames / sound.samplerate
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             file.check()
             reason = getattr(error, "error_string", error)
             raise AudioError(f"Could not read the header of {file.name}: {reason}", stage="decode") from error
-        size = file.size()
+        size = file.size
     if not 0 < seconds <= size:  # less than one byte per second cannot be audio
         raise AudioError(
             f"The header of {opening.describe(source)} must give a length. Received: {seconds:g} s in {size} bytes.",
@@ -152,40 +140,21 @@ def duration(source: str | os.PathLike[str] | bytes) -> float:
 
 def _decode(
     source: AudioSource, accept_truncated: bool, on_remark: Callable[[Remark], None]
-) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields all samples of a source in blocks, float32 `[time, channels]`, each with the sample rate in hertz.
+) -> Iterator[Iterator[tuple[np.ndarray, int]]]:
+    """Yields the parts of a source, each as blocks, float32 `[time, channels]`, with the sample rate in hertz.
 
     For a damaged file, it yields the blocks that libsndfile decodes and then raises an error.
     """
-    received = 0
-    with opening.opened(source) as file:
-        lacking = file.lacking
-        try:
-            with _SequentialSoundFile(file.handle) as sound:
-                block_frames = max(1, conversion.BLOCK_SAMPLES // sound.channels)
-                # The number of frames in a header may be wrong and absurdly large, so read until no more come. The
-                # first read asks for one frame more than the header says: if it is right, no memory is wasted.
-                asked, whole = max(1, min(block_frames, sound.frames + 1)), False
-                while not whole:
-                    block = sound.read(asked, dtype="float32", always_2d=True)
-                    file.check()
-                    whole, asked = len(block) < asked, block_frames
-                    received += len(block)
-                    yield block, int(sound.samplerate)
-                if sound.format == "FLAC" and received < sound.frames < UNKNOWN_FRAMES:
-                    lacking = f"the header says {sound.frames} samples, but the file has {received}"
-        except (soundfile.SoundFileError, OSError, TypeError) as error:
-            file.check()
-            reason = str(getattr(error, "error_string", error))  # libsndfile's message without the path
-            if getattr(error, "code", None) == SYSTEM_ERROR:
-                raise AudioError(f"Could not read {file.name}: {reason}", stage="read") from error
-            if accept_truncated and received:
-                on_remark(Remark("decode", f"decoding stopped after {received} samples: {reason.rstrip('.')}"))
-                return
-            cause = "" if lacking is None else f" The file is damaged: {lacking}. {ADVICE}"
-            raise AudioError(f"Could not decode {file.name} as audio: {reason}{cause}", stage="decode") from error
-        file.check_unchanged()
-        if lacking is not None and accept_truncated and received:
-            on_remark(Remark("decode", lacking))
-        elif lacking is not None:
-            raise AudioError(f"The audio in {file.name} is damaged: {lacking}. {ADVICE}", stage="decode")
+    with opening.opened(source) as distant:
+        scanned = layouts.is_scanned(distant.at(0, 16))
+        with opening.near(distant) if scanned else contextlib.nullcontext(distant) as file:
+            report = Report(file.name, accept_truncated, on_remark)
+            parts, number, received = layouts.parts(file), 0, 0
+            while number < len(parts):
+                decoder = PartDecoder(file, parts[number], report, several=len(parts) > 1)
+                yield decoder.blocks()
+                number, received = number + 1, received + decoder.received
+                if decoder.following is not None:
+                    parts += layouts.parts(file, decoder.following)
+            distant.check_unchanged()
+            report.finish(received)

@@ -1,0 +1,71 @@
+"""Stated sizes of samples against the bytes that a file holds.
+
+A size may be a placeholder, wrong by the length of a header, or wrapped at 4 GiB. The rules here are the same for all
+formats whose header gives the size of the samples in bytes.
+"""
+
+import dataclasses
+
+from audiopipe.audio.parts import Loss
+
+STREAM_SLACK = 8192  # programs round placeholder sizes down to whole frames, or subtract the header
+# Programs that write into a pipe cannot correct the size afterwards. 0x7F000008 is SoX's size for AIFF.
+PLACEHOLDERS = (0x7F000008, 1 << 31, 1 << 32, 1 << 63, 1 << 64)
+LARGEST_HEADER = 44  # bytes of a WAV header, which careless writers count as samples
+WRAP = 1 << 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Size of the samples that is to be read.
+
+    Attributes:
+        size: The size in bytes.
+        losses: What is missing.
+        notes: Remarks about a wrong size.
+    """
+
+    size: int
+    losses: tuple[Loss, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def is_placeholder(size: int) -> bool:
+    """Returns whether a size, other than 0, means that the writer did not know it."""
+    return size < 0 or any(limit - STREAM_SLACK <= size <= limit for limit in PLACEHOLDERS)
+
+
+def of_samples(stated: int, there: int, header: int, name: str) -> Size:
+    """Compares a stated size with the bytes that follow the header.
+
+    Args:
+        stated: The size according to the header. It is not 0.
+        there: Number of bytes between the header and the end of the file.
+        header: Number of bytes before the samples.
+        name: Name of the samples in the format, such as `"data chunk"`.
+    """
+    if stated == there:
+        return Size(stated)
+    if is_placeholder(stated) and (stated < 0 or there != stated):
+        return Size(there)
+    surplus = stated - there
+    if surplus <= 0:
+        return Size(stated)
+    if there and (surplus <= LARGEST_HEADER or surplus == header):
+        note = f"the header gives the {name} {surplus} bytes more than its {there}, as writers do that count headers"
+        return Size(there, notes=(note,))
+    there = max(0, there)
+    return Size(there, losses=(Loss(f"the {name} has {there} of {stated} bytes", surplus, there),))
+
+
+def wrapped(stated: int, there: int) -> int | None:
+    """Returns the size that wraps at 4 GiB to the stated one, or None if the file is too small for any.
+
+    The largest size that fits is the most likely one: what follows the samples is rarely 4 GiB long.
+    """
+    return stated + (there - stated) // WRAP * WRAP if there - stated >= WRAP else None
+
+
+def wrap_note(stated: int, size: int) -> str:
+    """Returns the remark about a size that wrapped at 4 GiB."""
+    return f"the header gives {stated} bytes of samples because their size wrapped at 4 GiB, and all {size} were read"
