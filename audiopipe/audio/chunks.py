@@ -12,7 +12,7 @@ import struct
 
 from audiopipe.audio import aiff, sizes, wave
 from audiopipe.audio.magic import is_container
-from audiopipe.audio.opening import Opened
+from audiopipe.audio.opening import HEAD, Opened
 from audiopipe.audio.parts import Loss, Part
 
 MAX_CHUNKS = 1000  # a damaged file may consist of empty chunks only
@@ -81,6 +81,8 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
     if found is None:
         return None
     there, stated = end - found.samples, found.stated
+    if stated == there > 0 and start == 0:
+        return Part(0, end, frames=_frames(file, form, found, stated))
     notes: tuple[str, ...] = ()
     long = None
     if stated == 0:
@@ -118,10 +120,14 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
 def _find(file: Opened, start: int, end: int, form: _Style) -> _Found | None:
     position, header = start + form.first, form.header.size
     chunks: dict[bytes, tuple[int, int]] = {}
+    head = file.at(start, HEAD)
     for _ in range(MAX_CHUNKS):
         if position + header > end:
             return None
-        name, size = form.header.unpack(file.at(position, header))
+        if position - start + header <= len(head):
+            name, size = form.header.unpack_from(head, position - start)
+        else:
+            name, size = form.header.unpack(file.at(position, header))
         field, size = position + len(name), size - form.counted
         position += header
         if name == form.samples:

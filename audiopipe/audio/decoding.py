@@ -85,7 +85,7 @@ class PartDecoder:
         exact = form == "FLAC" and 0 < frames < UNKNOWN_FRAMES
         asked = max(1, min(block_frames, frames if exact else frames + 1))
         while asked:
-            block = sound.read(asked, dtype="float32", always_2d=True)
+            block = _read(sound, asked)
             self.file.check()
             self.received += len(block)
             yield block, self.rate
@@ -115,9 +115,9 @@ class PartDecoder:
             with self._opened() as sound:
                 step = max(1, conversion.BLOCK_SAMPLES // sound.channels)
                 while skipped < self.received:
-                    skipped += len(sound.read(min(step, self.received - skipped), dtype="float32", always_2d=True))
+                    skipped += len(_read(sound, min(step, self.received - skipped)))
                     self.file.check()
-                while len(block := sound.read(SMALL_STEP, dtype="float32", always_2d=True)):
+                while len(block := _read(sound, SMALL_STEP)):
                     self.file.check()
                     self.received += len(block)
                     yield block, self.rate
@@ -147,6 +147,12 @@ class PartDecoder:
             self.report.lose(Loss(text, lost, received), self.seconds)
         elif error is not None:
             self.report.lose(Loss(f"decoding stopped after {self.received} samples{reason}"), self.seconds)
+
+
+def _read(sound: soundfile.SoundFile, frames: int) -> np.ndarray:
+    """Returns the next frames, float32 `[time, channels]`, as `sound.read` does, but faster for short clips."""
+    block = np.empty((frames, sound.channels), np.float32)
+    return block[: sound.buffer_read_into(block, dtype="float32")]
 
 
 def _reason(error: Exception) -> str:

@@ -18,12 +18,11 @@ from audiopipe.audio.parts import Part
 TAIL = 1 << 14
 BLOCK = 1 << 20
 LARGEST_TAIL = 1 << 22  # two frames of 65,535 samples, 8 channels and 32 bits
-READ_AHEAD = 8192  # bytes in the buffer of libFLAC
+READ_AHEAD = 1 << 13  # bytes in the buffer of libFLAC
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _BITS = {1: 8, 2: 12, 4: 16, 5: 20, 6: 24, 7: 32}
 _RATES = {1: 88200, 2: 176400, 3: 192000, 4: 8000, 5: 16000, 6: 22050, 7: 24000, 8: 32000, 9: 44100, 10: 48000}
 _RATES |= {11: 96000}
-_CONTAINERS = (b"RIFF", b"RF64", b"FORM", b"caff", b".snd", b"OggS", b"NIST_1A", b"fLaC", b"riff", b"Creative Voice F")
 
 
 class _Stream:
@@ -56,9 +55,8 @@ def parts(file: Opened, start: int) -> list[Part]:
     stream = _stream(file, start)
     if stream is None:
         return []
-    last = _last_frame(file, start, file.size, stream)
-    if last == stream.total > 0 and not _begins(file.at(max(start + 8, file.size - TAIL), TAIL)):
-        return [_part(file, start, file.size, stream, last)]
+    if stream.total and _ends_as_announced(file, start, stream):
+        return [_part(file, start, file.size, stream, stream.total)]
     found = []
     begins = [start, *_markers(file, start + 8, file.size)]
     for begin, end in zip(begins, [*begins[1:], file.size], strict=True):
@@ -95,17 +93,19 @@ def _stream(file: Opened, start: int) -> _Stream | None:
     return _Stream(info) if len(info) == 34 else None
 
 
-def _begins(tail: bytes) -> bool:
-    return any(name in tail for name in _CONTAINERS) and next(_containers(tail), None) is not None
-
-
-def _containers(data: bytes, any_container: bool = True) -> Iterator[int]:
-    for name in _CONTAINERS if any_container else (b"fLaC",):
-        at = data.find(name)
-        while at >= 0:
-            if magic.is_container(data[at : at + 16]):
-                yield at
-            at = data.find(name, at + 1)
+def _ends_as_announced(file: Opened, start: int, stream: _Stream) -> bool:
+    """Returns whether the last frame ends with the announced sample, and no other file is in sight behind it."""
+    begin = max(start + 42, file.size - TAIL)
+    tail = file.at(begin, file.size - begin)
+    for sync in (b"\xff\xf8", b"\xff\xf9"):
+        place = tail.rfind(sync)
+        while place >= 0:
+            if stream.end_of_frame(tail[place : place + 16]) == stream.total:
+                # Another FLAC file has the last frame itself, and begins in front of it.
+                near = tail[-READ_AHEAD:place]
+                return b"fLaC" not in near and next(magic.positions(tail[place:]), None) is None
+            place = tail.rfind(sync, 0, place)
+    return False
 
 
 def _markers(file: Opened, start: int, end: int, any_container: bool = False) -> Iterator[int]:
@@ -113,8 +113,8 @@ def _markers(file: Opened, start: int, end: int, any_container: bool = False) ->
     position = start
     while position < end:
         data = file.at(position, min(BLOCK, end - position) + 15)
-        for at in sorted(_containers(data, any_container)):
-            if at < BLOCK and position + at < end:
+        for at in magic.positions(data):
+            if at < BLOCK and position + at < end and (any_container or data[at : at + 4] == b"fLaC"):
                 yield position + at
         position += BLOCK
 
@@ -125,7 +125,7 @@ def _last_frame(file: Opened, start: int, end: int, stream: _Stream) -> int | No
     while True:
         begin = max(start + 42, end - size)
         tail = file.at(begin, end - begin)
-        # A frame that ends at the right sample is believed. Any other one must have a neighbour.
+        # A frame that ends at the announced sample is believed. Any other one must have a neighbour.
         places = [match.start() for match in _SYNC.finditer(tail)]
         ends = [stream.end_of_frame(tail[place : place + 16]) for place in places]
         known = [samples for samples in ends if samples is not None]

@@ -12,7 +12,7 @@ more than a few of them.
 import dataclasses
 
 from audiopipe.audio import magic, tags
-from audiopipe.audio.mpeg_frames import INFO_MARKS, SYNC, Announcement, announcement, frame
+from audiopipe.audio.mpeg_frames import SYNC, Announcement, announcement, frame, place_of_announcement, sizes
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
 
@@ -91,6 +91,10 @@ def _belongs(run: _Run, before: _Run) -> bool:
     return run.frames == 1 and run.announced is None and before.is_full() and adjacent
 
 
+def _announces(data: bytes, offset: int) -> bool:
+    return announcement(data[offset : offset + 200]) is not None
+
+
 class _Scan:
     """Search for frames in a file, through a window that moves forwards."""
 
@@ -166,26 +170,26 @@ class _Scan:
         if announces:
             offset = self._offset(position)
             position = min(self.end, position + frame(self.data[offset : offset + 4]).size)
+        known, place = sizes(kind), place_of_announcement(kind)
         limit = run.announced.frames if run.announced is not None and run.announced.frames else 1 << 62
         while run.frames < limit and position + 4 <= self.end:
             offset = self._offset(position)
             data = self.data
             last = len(data) - 4 if self.base + len(data) == self.end else len(data) - LARGEST_FRAME
-            mark, count, started = self._mark(offset), run.frames, offset
+            started, before = offset, run.frames
+            count = before
             while offset <= last and count < limit:
-                found = frame(data[offset : offset + 4])
-                if found.kind != kind or offset + 42 > mark >= offset:
-                    if found.kind != kind:
-                        break
-                    if offset > started and announcement(data[offset : offset + 200]) is not None:
-                        break
-                    mark = self._mark(offset + 42)
-                offset += found.size
+                size = known[data[offset : offset + 4]]
+                if not size:
+                    break
+                letter = data[offset + place] if offset + place < len(data) else 0
+                if (letter == 73 or letter == 88) and (count or announces) and _announces(data, offset):  # I or X
+                    break
+                offset += size
                 count += 1
-            stuck = offset == started
             run.frames = count
             position = self.base + offset
-            if stuck or offset <= last:
+            if offset <= last or offset == started:
                 break
         if position > self.end:  # the last frame is incomplete
             size, position = position, self.end
@@ -202,11 +206,6 @@ class _Scan:
             if found.kind == run.kind and self.base + match.start() + found.size == end:
                 return found.size
         return end - self.end
-
-    def _mark(self, offset: int) -> int:
-        """Returns where the next announcement may be in the window."""
-        places = [place for name in INFO_MARKS if (place := self.data.find(name, offset)) >= 0]
-        return min(places, default=1 << 62)
 
     def _next(self, run: _Run, end: int) -> int | None:
         """Returns the position of the next frame behind `end`, or None. Notes bytes in between that are no tags."""

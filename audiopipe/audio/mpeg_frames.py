@@ -18,7 +18,6 @@ MPEG_2 = {
     3: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 SAMPLE_RATES = (44100, 48000, 32000)
-INFO_MARKS = (b"Xing", b"Info", b"VBRI")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,6 +56,32 @@ def frame(header: bytes) -> Frame:
     samples = 384 if layer == 1 else 576 if layer == 3 and not is_1 else 1152
     size = (12 * bits // sample_rate + padding) * 4 if layer == 1 else samples // 8 * bits // sample_rate + padding
     return Frame(size, (version, layer, rate, int(header[3] >> 6 == 3)), samples, sample_rate)
+
+
+class Sizes(dict[bytes, int]):
+    """Sizes of the frames of one kind by their headers. Other headers have the size 0."""
+
+    def __init__(self, kind: tuple[int, ...]):
+        super().__init__()
+        self.kind = kind
+
+    def __missing__(self, header: bytes) -> int:
+        found = frame(header)
+        if len(self) < 4096:
+            self[header] = found.size if found.kind == self.kind else 0
+        return found.size if found.kind == self.kind else 0
+
+
+@functools.lru_cache(64)
+def sizes(kind: tuple[int, ...]) -> Sizes:
+    """Returns the sizes of the frames of a kind."""
+    return Sizes(kind)
+
+
+def place_of_announcement(kind: tuple[int, ...]) -> int:
+    """Returns where a frame of a kind holds the letters of a Xing or Info header: behind the side information."""
+    is_1, mono = kind[0] == 3, kind[3]
+    return 4 + ((17 if mono else 32) if is_1 else (9 if mono else 17))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

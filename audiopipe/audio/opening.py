@@ -39,12 +39,12 @@ class Opened:
     distant: bool
     _at: Callable[[int, int], bytes]
     _version: Callable[[], Any] | None = None
+    _first_version: Any = None
     _head: bytes = b""
     _handle: Any = None
 
     def __post_init__(self) -> None:
-        self._first_version = self._version() if self._version else None
-        self._head = self._read(0, HEAD)
+        self._head = self._read(0, min(HEAD, self.size))
 
     def at(self, position: int, size: int) -> bytes:
         """Returns `size` bytes at a position, or fewer at the end of the file.
@@ -52,8 +52,8 @@ class Opened:
         Raises:
             AudioError: If they cannot be read. Its stage is `read`.
         """
-        end = position + size
-        return self._head[position:end] if end <= len(self._head) else self._read(position, size)
+        end = min(position + size, self.size)
+        return self._head[position:end] if end <= len(self._head) else self._read(position, max(0, end - position))
 
     def _read(self, position: int, size: int) -> bytes:
         try:
@@ -164,8 +164,11 @@ def _open(source: AudioSource, name: str, stack: contextlib.ExitStack) -> Opened
         return Opened(name, len(content), _Watched(file), False, lambda at, size: content[at : at + size])
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
-        opened_file = stack.enter_context(files.open_binary(path))
-        return _seekable(opened_file, name, 0) if files.is_remote(path) else _local(opened_file, name)
+        if files.is_remote(path):
+            return _seekable(stack.enter_context(files.open_binary(path)), name, 0)
+        descriptor = files.open_descriptor(path)
+        stack.callback(os.close, descriptor)
+        return _local(descriptor, name)
     if not hasattr(source, "read"):
         raise AudioError(
             f"Audio must be a path, bytes or an open binary file. Received: {type(source).__name__}.", stage="read"
@@ -175,9 +178,8 @@ def _open(source: AudioSource, name: str, stack: contextlib.ExitStack) -> Opened
     return _seekable(source, name, source.tell())
 
 
-def _local(file: Any, name: str) -> Opened:
+def _local(descriptor: int, name: str) -> Opened:
     """Returns a local file. Given its descriptor, libsndfile reads without calling Python for every piece."""
-    descriptor = file.fileno()
 
     def at(position: int, size: int) -> bytes:
         return os.pread(descriptor, size, position)
@@ -186,7 +188,8 @@ def _local(file: Any, name: str) -> Opened:
         status = os.fstat(descriptor)
         return status.st_size, status.st_mtime_ns
 
-    return Opened(name, os.fstat(descriptor).st_size, descriptor, False, at, version)
+    first = version()
+    return Opened(name, first[0], descriptor, False, at, version, first)
 
 
 def _seekable(file: Any, name: str, origin: int) -> Opened:
@@ -217,7 +220,7 @@ def _copied(file: Any, name: str, stack: contextlib.ExitStack) -> Opened:
     copy = stack.enter_context(tempfile.TemporaryFile(prefix="audiopipe-"))  # noqa: SIM115 (the stack closes it)
     shutil.copyfileobj(file, copy, 1 << 20)
     copy.flush()
-    return _local(copy, name)
+    return _local(copy.fileno(), name)
 
 
 def _unreadable(name: str, error: Exception) -> AudioError:
