@@ -90,6 +90,7 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
         if behind != found.samples or there <= 0:
             result = sizes.Size(0)
         else:
+            there = sizes.unknown(file, found.samples)
             note = f"the header says that there are no samples, and the {there} bytes behind it were read as samples"
             result = sizes.Size(there, notes=(note,))
     else:
@@ -97,10 +98,10 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
             long = _wrapped(file, form, found, end)
         if long is not None:
             result = sizes.Size(long, notes=(sizes.wrap_note(stated, long),))
-        elif sizes.is_placeholder(stated) and _behind(file, form, *_next(file, form, found, end)) == end:
+        elif 0 < stated < there and _behind(file, form, *_next(file, form, found, end)) == end:
             result = sizes.Size(stated)
         else:
-            result = sizes.of_samples(stated, there, found.samples - start, "data chunk")
+            result = sizes.of_samples(file, stated, found.samples, found.samples - start, "data chunk")
     losses, pieces, notes = result.losses, None, result.notes
     if result.size != stated:
         pieces = _corrected(file, start, end, form, found, result.size)

@@ -9,14 +9,12 @@ The format: https://www.rfc-editor.org/rfc/rfc9639
 
 import functools
 import re
-from collections.abc import Iterator
 
 from audiopipe.audio import magic
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Part
 
 TAIL = 1 << 14
-BLOCK = 1 << 20
 LARGEST_TAIL = 1 << 22  # two frames of 65,535 samples, 8 channels and 32 bits
 READ_AHEAD = 1 << 13  # bytes in the buffer of libFLAC
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
@@ -47,23 +45,18 @@ class _Stream:
         return (number if header[1] & 1 else number * self.block) + size
 
 
-def parts(file: Opened, start: int) -> list[Part]:
-    """Returns the FLAC files from `start` on, one after another.
+def parts(file: Opened, start: int) -> tuple[list[Part], int]:
+    """Returns the FLAC file from `start` on as a part, and the position behind it.
 
-    Usually that is one, and only its end is looked at. Others may follow behind it; see `following`.
+    Usually only its end is looked at, and another file may still follow behind its samples; see `following`.
     """
     stream = _stream(file, start)
     if stream is None:
-        return []
+        return [], start
     if stream.total and _ends_as_announced(file, start, stream):
-        return [_part(file, start, file.size, stream, stream.total)]
-    found = []
-    begins = [start, *_markers(file, start + 8, file.size)]
-    for begin, end in zip(begins, [*begins[1:], file.size], strict=True):
-        stream = _stream(file, begin)
-        if stream is not None:
-            found.append(_part(file, begin, end, stream, _last_frame(file, begin, end, stream)))
-    return found
+        return [_part(file, start, file.size, stream, stream.total)], file.size
+    end = next(magic.places(file.at, start + 8, file.size), file.size)
+    return [_part(file, start, end, stream, _last_frame(file, start, end, stream))], end
 
 
 def following(file: Opened, position: int, end: int) -> int | None:
@@ -74,7 +67,7 @@ def following(file: Opened, position: int, end: int) -> int | None:
         position: Position up to which libFLAC has read.
         end: Position behind the bytes that libFLAC may read.
     """
-    return next(_markers(file, max(0, position - READ_AHEAD), end, any_container=True), None)
+    return next(magic.places(file.at, max(0, position - READ_AHEAD), end), None)
 
 
 def _part(file: Opened, start: int, end: int, stream: _Stream, last: int | None) -> Part:
@@ -106,17 +99,6 @@ def _ends_as_announced(file: Opened, start: int, stream: _Stream) -> bool:
                 return b"fLaC" not in near and next(magic.positions(tail[place:]), None) is None
             place = tail.rfind(sync, 0, place)
     return False
-
-
-def _markers(file: Opened, start: int, end: int, any_container: bool = False) -> Iterator[int]:
-    """Yields the positions where a file begins."""
-    position = start
-    while position < end:
-        data = file.at(position, min(BLOCK, end - position) + 15)
-        for at in magic.positions(data):
-            if at < BLOCK and position + at < end and (any_container or data[at : at + 4] == b"fLaC"):
-                yield position + at
-        position += BLOCK
 
 
 def _last_frame(file: Opened, start: int, end: int, stream: _Stream) -> int | None:

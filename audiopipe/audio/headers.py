@@ -7,14 +7,12 @@ from audiopipe.audio import sizes
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
 
+SOUND_BLOCKS = (1, 2, 9)
+OTHER_BLOCKS = {3: 3, 4: 2, 6: 2, 7: 0, 8: 4}  # types and sizes of blocks without samples; text has any size
 MAX_BLOCKS = 100_000  # a damaged VOC file may consist of empty blocks only
 
-# Rare formats whose header gives a number of frames: magic, its position, size of the header, form and position of the
-# number. https://github.com/libsndfile/libsndfile: src/avr.c, src/wve.c
-RARE = (
-    (b"2BIT", 0, 128, ">I", 26),
-    (b"ALawSoundFile**\0", 0, 32, ">I", 18),
-)
+# First bytes of formats as libsndfile writes them: https://github.com/libsndfile/libsndfile, src/avr.c and others.
+AVR, MPC2K, WVE = b"2BIT", b"\x01\x04", b"ALawSoundFile**\0"
 
 
 def part(file: Opened, start: int, head: bytes) -> Part | None:
@@ -25,7 +23,7 @@ def part(file: Opened, start: int, head: bytes) -> Part | None:
         return _nist(file, start)
     if head == b"Creative Voice F":
         return _voc(file, start)
-    return None
+    return _rare(file, start, head)
 
 
 def _au(file: Opened, start: int) -> Part | None:
@@ -39,11 +37,13 @@ def _au(file: Opened, start: int) -> Part | None:
     if there < 0:
         return None
     if stated == 0 and there > 0:
-        result = sizes.Size(there)  # the specification has no empty files, and writers use 0 for an unknown size
+        result = sizes.Size(
+            sizes.unknown(file, samples)
+        )  # the specification has no empty files, and writers use 0 for an unknown size
     elif sizes.wrapped(stated, there) == there and not sizes.is_placeholder(stated):
         result = sizes.Size(there, notes=(sizes.wrap_note(stated, there),))
     else:
-        result = sizes.of_samples(stated, there, offset, "data chunk")
+        result = sizes.of_samples(file, stated, samples, offset, "data chunk")
     notes, end = result.notes, samples + result.size
     pieces: tuple[tuple[int, int] | bytes, ...] | None = None
     if result.size != stated:
@@ -66,11 +66,33 @@ def _nist(file: Opened, start: int) -> Part | None:
     except (KeyError, ValueError):
         return Part(start, file.size)
     samples = start + length
-    there = file.size - samples
-    result = sizes.of_samples(count * width, there, length, "stretch of samples")
+    result = sizes.of_samples(file, count * width, samples, length, "stretch of samples")
     end = samples + result.size
     pieces = None if (start, end) == (0, file.size) else ((start, end),)
     return Part(start, end, pieces, result.size // width if width else None, losses=result.losses, notes=result.notes)
+
+
+def _rare(file: Opened, start: int, head: bytes) -> Part | None:
+    """Returns the part of a format that is rare today, whose header gives a number of frames."""
+    if head.startswith(AVR):
+        size = 128
+        stereo, bits = struct.unpack(">HH", file.at(start + 12, 4))
+        frames, width = struct.unpack(">I", file.at(start + 26, 4))[0], (2 if stereo else 1) * bits // 8
+    elif start == 0 and head.startswith(MPC2K) and head[2:16].isascii():
+        size = 42
+        frames, width = struct.unpack("<I", file.at(start + 30, 4))[0], 4 if file.at(start + 21, 1) == b"\1" else 2
+    elif head == WVE:
+        size, frames, width = 32, struct.unpack(">I", file.at(start + 18, 4))[0], 1
+    else:
+        return None
+    stated = frames * width
+    if stated == 0:
+        result = sizes.Size(sizes.unknown(file, start + size))
+    else:
+        result = sizes.of_samples(file, stated, start + size, size, "stretch of samples")
+    end = start + size + result.size
+    pieces = None if (start, end) == (0, file.size) else ((start, end),)
+    return Part(start, end, pieces, losses=result.losses, notes=result.notes)
 
 
 def _voc(file: Opened, start: int) -> Part | None:
@@ -86,14 +108,13 @@ def _voc(file: Opened, start: int) -> Part | None:
             break
         size = int.from_bytes(header[1:], "little")
         there = file.size - position - 4
-        if header[0] in (1, 2, 3, 9):
-            sound += 1
+        is_sound = header[0] in SOUND_BLOCKS
+        if not is_sound and size != OTHER_BLOCKS.get(header[0], size if size <= there else -1):
+            break
+        sound += is_sound or header[0] == 3
         if size > there:
-            if header[0] in (1, 2, 9):
-                result = sizes.of_samples(size, there, position + 4 - start, "block of sound")
-                losses += [*result.losses]
-                if result.notes:
-                    losses.append(Loss(result.notes[0], size - there, there))
+            result = sizes.of_samples(file, size, position + 4, position + 4 - start, "block of sound")
+            losses += [*result.losses, *(Loss(note, size - there, there) for note in result.notes)]
             position = file.size
             break
         position += 4 + size

@@ -38,7 +38,8 @@ def parts(file: Opened, position: int = 0) -> list[Part]:
         found += following
         position = tags.behind_all(file, end)
     if not found or all(part.pieces == () for part in found):
-        return [Part(start, file.size, None if start == 0 else ((start, file.size),))]
+        losses = tuple(loss for part in found for loss in part.losses)
+        return [Part(start, file.size, None if start == 0 else ((start, file.size),), losses=losses)]
     if position < file.size:
         found[-1] = _with_rest(file, found[-1], position)
     return found
@@ -59,8 +60,7 @@ def _following(file: Opened, position: int) -> tuple[list[Part], int]:
     if head[:4] == b"OggS":
         return ogg.parts(file, position)
     if head[:4] == b"fLaC":
-        found = flac.parts(file, position)
-        return found, file.size
+        return flac.parts(file, position)
     begin = tags.behind(file, position) if head[:3] == b"ID3" else position
     if begin > position and begin < file.size and magic.is_container(file.at(begin, 16)):
         found, end = _following(file, begin)

@@ -67,7 +67,11 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
     runs, end = scan.runs(first)
     whole = len(runs) == 1 and not runs[0].gaps and start == 0 and end == scan.end
     found = [_part(run, None if whole else tuple(run.pieces)) for run in runs]
-    found[0] = dataclasses.replace(found[0], start=start)
+    losses = found[0].losses
+    if first > begin and file.at(begin, first - begin).strip(b"\0"):
+        text = f"{first - begin} bytes in front of the first MPEG frame are no frames"
+        losses += (Loss(text, first - begin, found[0].end - first),)
+    found[0] = dataclasses.replace(found[0], start=start, losses=losses)
     return found, file.size if end == scan.end else end
 
 

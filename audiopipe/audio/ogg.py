@@ -3,14 +3,15 @@
 libsndfile decodes the first stream of a file and stops at its end, so each stream becomes a part of its own. It cannot
 decode FLAC in Ogg as FFmpeg and flac write it, but the bodies of the pages, one after another, are a native FLAC file.
 
-All pages are visited, in blocks. Pages have checksums, but checking them takes longer than it is worth: libogg leaves
-out a damaged page, so the decoder yields fewer samples than the last page promises.
+All pages are visited, in blocks. Pages have checksums, but checking all of them takes longer than it is worth: libogg
+leaves out a damaged page, so the decoder yields fewer samples than the last page promises.
 
 The format: https://www.rfc-editor.org/rfc/rfc3533
 """
 
 import dataclasses
 import struct
+import zlib
 from collections.abc import Iterator
 
 from audiopipe.audio import magic
@@ -19,6 +20,7 @@ from audiopipe.audio.parts import Loss, Part
 
 BLOCK = 1 << 20
 LARGEST_PAGE = 27 + 255 + 255 * 255
+_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 FIRST, LAST = 2, 4
 _PAGE = struct.Struct("<4sBBqIIxxxxB")
 OPUS_RATE = 48000
@@ -50,6 +52,7 @@ class _Page:
     granule: int
     serial: int
     number: int
+    skipped: int  # bytes in front of the page that are no page
 
 
 @dataclasses.dataclass
@@ -77,7 +80,7 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
     """
     found: list[Part] = []
     link: dict[int, _Stream] = {}
-    only_firsts, strays, begin, end = True, 0, start, start
+    only_firsts, strays, skipped, begin, end = True, 0, 0, start, start
     incomplete = False
     for page in _pages(file, start):
         if page is None:
@@ -86,13 +89,16 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
         if page.flags & FIRST:
             if not only_firsts:
                 found += _link(file, link, begin, end, strays, last=False)
-                link, begin, strays = {}, page.start, 0
+                # Pages in front of the first stream are told with it.
+                link, begin, strays = {}, page.start, 0 if link else strays
             only_firsts = True
+            begin = page.start if not link else begin
             head = file.at(page.body, min(64, page.end - page.body))
             codec = next((name for magic_bytes, name in NAMES.items() if head.startswith(magic_bytes)), None)
             link[page.serial] = _Stream(page.serial, codec, head)
         else:
             only_firsts = False
+        skipped += page.skipped
         stream = link.get(page.serial)
         if stream is None:
             strays += 1
@@ -102,26 +108,32 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
                 stream.packet = _opus_packet(file.at(page.body, 2))
         end = page.end
     found += _link(file, link, begin, end, strays, last=True, incomplete=incomplete)
+    if skipped and found:
+        note = f"{skipped} bytes between the Ogg pages are no pages, so a part of the clip may be missing"
+        found[0] = dataclasses.replace(found[0], notes=(*found[0].notes, note))
     return found, file.size if incomplete else end
 
 
 def _pages(file: Opened, start: int) -> Iterator[_Page | None]:
     """Yields the pages of a file, and None at the end if the last one is incomplete."""
-    base, data, position = start, file.at(start, BLOCK), start
+    base, data, position, expected = start, file.at(start, BLOCK), start, start
     while position < file.size:
         offset = position - base
-        if offset + LARGEST_PAGE > len(data) and base + len(data) < file.size:
+        if offset + LARGEST_PAGE + 4 > len(data) and base + len(data) < file.size:
             base, data, offset = position, file.at(position, BLOCK), 0
         if data[offset : offset + 5] == b"OggS\0" and len(data) >= offset + 27:
             _, _, flags, granule, serial, number, segments = _PAGE.unpack_from(data, offset)
             body = offset + 27 + segments
             end = body + sum(data[offset + 27 : body])
-            if end <= len(data):
-                yield _Page(position, base + body, base + end, flags, granule, serial, number)
-                position = base + end
+            # A page that no other one follows may be the beginning of a page, or bytes that look like one.
+            follows = data[end : end + 4] in (b"OggS", b"") or _is_intact(data[offset:end])
+            if end <= len(data) and follows:
+                skipped = position - expected
+                yield _Page(position, base + body, base + end, flags, granule, serial, number, skipped)
+                position = expected = base + end
                 continue
             follower = data.find(b"OggS\0", offset + 4)
-            if follower < 0:
+            if follower < 0 and end > len(data):
                 yield None
                 return
         else:
@@ -138,6 +150,15 @@ def _pages(file: Opened, start: int) -> Iterator[_Page | None]:
             return
         else:
             position = base + follower
+
+
+def _is_intact(page: bytes) -> bool:
+    """Returns whether a page has the right checksum.
+
+    zlib's CRC has the same polynomial, with all bits reversed.
+    """
+    value = zlib.crc32((page[:22] + bytes(4) + page[26:]).translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{value:032b}"[::-1], 2) == int.from_bytes(page[22:26], "little")
 
 
 def _add(stream: _Stream, page: _Page) -> None:

@@ -6,6 +6,8 @@ formats whose header gives the size of the samples in bytes.
 
 import dataclasses
 
+from audiopipe.audio import magic
+from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss
 
 STREAM_SLACK = 8192  # programs round placeholder sizes down to whole frames, or subtract the header
@@ -35,19 +37,21 @@ def is_placeholder(size: int) -> bool:
     return size < 0 or any(limit - STREAM_SLACK <= size <= limit for limit in PLACEHOLDERS)
 
 
-def of_samples(stated: int, there: int, header: int, name: str) -> Size:
+def of_samples(file: Opened, stated: int, begin: int, header: int, name: str) -> Size:
     """Compares a stated size with the bytes that follow the header.
 
     Args:
+        file: The source.
         stated: The size according to the header. It is not 0.
-        there: Number of bytes between the header and the end of the file.
+        begin: Position of the samples.
         header: Number of bytes before the samples.
         name: Name of the samples in the format, such as `"data chunk"`.
     """
+    there = file.size - begin
     if stated == there:
         return Size(stated)
-    if is_placeholder(stated) and (stated < 0 or there != stated):
-        return Size(there)
+    if is_placeholder(stated):
+        return Size(unknown(file, begin))
     surplus = stated - there
     if surplus <= 0:
         return Size(stated)
@@ -56,6 +60,11 @@ def of_samples(stated: int, there: int, header: int, name: str) -> Size:
         return Size(there, notes=(note,))
     there = max(0, there)
     return Size(there, losses=(Loss(f"the {name} has {there} of {stated} bytes", surplus, there),))
+
+
+def unknown(file: Opened, begin: int) -> int:
+    """Returns the number of bytes from a position to the next file, or to the end if no other file follows."""
+    return max(0, next(magic.places(file.at, begin, file.size), file.size) - begin)
 
 
 def wrapped(stated: int, there: int) -> int | None:

@@ -36,7 +36,8 @@ class Spliced:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Moves to a position, as `io.IOBase.seek` does."""
-        self._position = max(0, offset + (0, self._position, self.size)[whence])
+        # Offsets come from damaged headers too, and libsndfile's positions have 64 bits.
+        self._position = min(max(0, offset + (0, self._position, self.size)[whence]), 1 << 62)
         return self._position
 
     def tell(self) -> int:
