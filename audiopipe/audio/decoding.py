@@ -101,7 +101,7 @@ class PartDecoder:
         if pieces is None or len(pieces) == 1:
             position = self.part.start + self.file.tell()
             if position < self.part.end:
-                self.following = flac.following(self.file, position, self.part.end)
+                self.following = flac.following(self.file, self.part.start, position, self.part.end)
                 rest = self.part.end - position
                 if self.following is None:
                     self.report.lose(
@@ -145,6 +145,8 @@ class PartDecoder:
         if lost is not None and lost > part.slack:
             text = f"{round(received)} of {promised} samples could be decoded{reason}"
             self.report.lose(Loss(text, lost, received), self.seconds)
+        elif error is not None and lost is not None:
+            self.report.note(f"decoding stopped less than a frame before the end{reason}")
         elif error is not None:
             self.report.lose(Loss(f"decoding stopped after {self.received} samples{reason}"), self.seconds)
 

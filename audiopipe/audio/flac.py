@@ -59,15 +59,16 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
     return [_part(file, start, end, stream, _last_frame(file, start, end, stream))], end
 
 
-def following(file: Opened, position: int, end: int) -> int | None:
+def following(file: Opened, start: int, position: int, end: int) -> int | None:
     """Returns where another file begins behind the frames that libFLAC has read, or None.
 
     Args:
         file: The source.
+        start: Position where the FLAC file begins.
         position: Position up to which libFLAC has read.
         end: Position behind the bytes that libFLAC may read.
     """
-    return next(magic.places(file.at, max(0, position - READ_AHEAD), end), None)
+    return next(magic.places(file.at, max(start + 8, position - READ_AHEAD), end), None)
 
 
 def _part(file: Opened, start: int, end: int, stream: _Stream, last: int | None) -> Part:

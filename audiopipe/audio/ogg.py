@@ -21,7 +21,7 @@ from audiopipe.audio.parts import Loss, Part
 BLOCK = 1 << 20
 LARGEST_PAGE = 27 + 255 + 255 * 255
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
-FIRST, LAST = 2, 4
+FIRST, LAST, FLAGS = 2, 4, 7
 _PAGE = struct.Struct("<4sBBqIIxxxxB")
 OPUS_RATE = 48000
 # Frames of a packet in units of 2.5 ms by the upper five bits of its first byte: RFC 6716, section 3.1.
@@ -121,7 +121,7 @@ def _pages(file: Opened, start: int) -> Iterator[_Page | None]:
         offset = position - base
         if offset + LARGEST_PAGE + 4 > len(data) and base + len(data) < file.size:
             base, data, offset = position, file.at(position, BLOCK), 0
-        if data[offset : offset + 5] == b"OggS\0" and len(data) >= offset + 27:
+        if data[offset : offset + 5] == b"OggS\0" and len(data) >= offset + 27 and data[offset + 5] <= FLAGS:
             _, _, flags, granule, serial, number, segments = _PAGE.unpack_from(data, offset)
             body = offset + 27 + segments
             end = body + sum(data[offset + 27 : body])

@@ -198,9 +198,8 @@ class _Counting(io.BytesIO):
         _wav(0xEE000000, 10**6),
         b"RIFF\xff\xff\xff\xffWAVE" + b"junk\0\0\0\0" * 10**5,
         b"ID3\x04\0\0\x7f\x7f\x7f\x7f" + bytes(10**6),
-        b"caff\0\1\0\0data" + bytes(10**6),
     ],
-    ids=["data", "chunks", "tag", "zeros"],
+    ids=["data", "chunks", "tag"],
 )
 def test_only_a_small_part_is_read_of_files_of_chunks(content):
     file = _Counting(content)
@@ -217,10 +216,11 @@ def test_only_a_small_part_is_read_of_files_of_chunks(content):
         b"\xff" * 3 * 10**6,
         b"fLaC\0\0\0\x22" + b"\xff\xf8" * 10**5,
         b"OggS\0" * 10**6,
+        b"caff\0\1\0\0data" + bytes(10**6),
     ],
-    ids=["pages", "headers", "bytes", "frames", "magic"],
+    ids=["pages", "headers", "bytes", "frames", "magic", "unknown size"],
 )
-def test_files_of_compressed_audio_are_read_a_few_times_at_most(content):
+def test_other_files_are_read_a_few_times_at_most(content):
     file = _Counting(content)
     _missing(file)
     assert file.taken < 8 * len(content)
