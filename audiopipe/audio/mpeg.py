@@ -178,19 +178,22 @@ class _Scan:
         limit = run.announced.frames if run.announced is not None and run.announced.frames else 1 << 62
         while run.frames < limit and position + 4 <= self.end:
             offset = self._offset(position)
-            data = self.data
-            last = len(data) - 4 if self.base + len(data) == self.end else len(data) - LARGEST_FRAME
-            started, before = offset, run.frames
-            count = before
-            while offset <= last and count < limit:
+            ends = self.base + len(self.data) == self.end
+            last = len(self.data) - (4 if ends else LARGEST_FRAME)
+            data = self.data + bytes(place)  # so that a letter can be looked for in every frame
+            started, count = offset, run.frames
+            for count in range(run.frames, limit):
+                if offset > last:
+                    break
                 size = known[data[offset : offset + 4]]
                 if not size:
                     break
-                letter = data[offset + place] if offset + place < len(data) else 0
+                letter = data[offset + place]
                 if (letter == 73 or letter == 88) and (count or announces) and _announces(data, offset):  # I or X
                     break
                 offset += size
-                count += 1
+            else:
+                count = limit
             run.frames = count
             position = self.base + offset
             if offset <= last or offset == started:
