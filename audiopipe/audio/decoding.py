@@ -1,5 +1,6 @@
 """Decoding of the parts of a file with libsndfile."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,8 +39,10 @@ class PartDecoder:
         following: Position at which another file begins behind the part, if that only showed while it was decoded.
     """
 
-    def __init__(self, file: Opened, part: Part, report: Report, *, several: bool):
-        self.file, self.part, self.report, self.several = file, part, report, several
+    def __init__(self, file: Opened, part: Part, report: Report, *, number: int, count: int):
+        """Creates the decoder of part `number`, counted from 1, of `count` parts."""
+        self.file, self.part, self.report, self.several = file, part, report, count > 1
+        self.where = f"part {number} of {count}: " if count > 1 else ""
         self.received = self.rate = 0
         self.promised: int | None = None  # by libsndfile
         self.following: int | None = None
@@ -104,9 +107,7 @@ class PartDecoder:
                 self.following = flac.following(self.file, self.part.start, position, self.part.end)
                 rest = self.part.end - position
                 if self.following is None:
-                    self.report.lose(
-                        Loss(f"at least {rest} bytes follow behind the last FLAC frame", rest, position), self.seconds
-                    )
+                    self._lose(Loss(f"at least {rest} bytes follow behind the last FLAC frame", rest, position))
 
     def _remaining(self) -> Iterator[tuple[np.ndarray, int]]:
         """Yields the samples between the last block and the damage."""
@@ -124,17 +125,19 @@ class PartDecoder:
         except (soundfile.SoundFileError, OSError, TypeError):
             self.file.check()
 
-    @property
-    def seconds(self) -> float:
-        """Duration of what was decoded so far."""
-        return self.received / self.rate if self.rate else 0.0
+    def _note(self, text: str) -> None:
+        self.report.note(self.where + text)
+
+    def _lose(self, loss: Loss) -> None:
+        seconds = self.received / self.rate if self.rate else 0.0
+        self.report.lose(dataclasses.replace(loss, text=self.where + loss.text), seconds)
 
     def _report(self, error: Exception | None) -> None:
         part, promised = self.part, self.promised
         for note in part.notes:
-            self.report.note(note)
+            self._note(note)
         for loss in part.losses:
-            self.report.lose(loss, self.seconds)
+            self._lose(loss)
         received: float = self.received
         if part.frames is not None:
             promised = part.frames
@@ -144,11 +147,11 @@ class PartDecoder:
         lost = None if promised is None else promised - received
         if lost is not None and lost > part.slack:
             text = f"{round(received)} of {promised} samples could be decoded{reason}"
-            self.report.lose(Loss(text, lost, received), self.seconds)
+            self._lose(Loss(text, lost, received))
         elif error is not None and lost is not None:
-            self.report.note(f"decoding stopped less than a frame before the end{reason}")
+            self._note(f"decoding stopped less than a frame before the end{reason}")
         elif error is not None:
-            self.report.lose(Loss(f"decoding stopped after {self.received} samples{reason}"), self.seconds)
+            self._lose(Loss(f"decoding stopped after {self.received} samples{reason}"))
 
 
 def _read(sound: soundfile.SoundFile, frames: int) -> np.ndarray:

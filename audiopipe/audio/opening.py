@@ -143,7 +143,10 @@ def near(file: Opened) -> Iterator[Opened]:
         return
     with contextlib.ExitStack() as stack:
         handle = file.handle(None)
-        copy = _copied(handle, file.name, stack)
+        try:
+            copy = _copied(handle, file.name, stack)
+        except OSError as error:  # such as a full disk
+            raise AudioError(f"Could not copy {file.name} into a temporary file: {error}.", stage="read") from error
         file.check()
         yield copy
 

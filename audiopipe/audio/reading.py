@@ -151,9 +151,10 @@ def _decode(
             report = Report(file.name, accept_truncated, on_remark)
             parts, number, received = layouts.parts(file), 0, 0
             while number < len(parts):
-                decoder = PartDecoder(file, parts[number], report, several=len(parts) > 1)
+                part, number = parts[number], number + 1
+                decoder = PartDecoder(file, part, report, number=number, count=len(parts))
                 yield decoder.blocks()
-                number, received = number + 1, received + decoder.received
+                received += decoder.received
                 if decoder.following is not None:
                     parts += layouts.parts(file, decoder.following)
             distant.check_unchanged()
