@@ -45,6 +45,7 @@ class PartDecoder:
         self.where = f"part {number} of {count}: " if count > 1 else ""
         self.received = self.rate = 0
         self.promised: int | None = None  # by libsndfile
+        self.form = ""
         self.following: int | None = None
 
     def blocks(self) -> Iterator[tuple[np.ndarray, int]]:
@@ -65,6 +66,9 @@ class PartDecoder:
                 self.file.check()
             if error is not None and self.rate:
                 yield from self._remaining()
+                if self.form == "FLAC" and self._is_stretch():
+                    start = self.part.start
+                    self.following = flac.following(self.file, start, start, self.part.end)
             if error is not None and not self.received and not self.several:
                 raise _refusal(self.file, self.part, error) from error
         self._report(error)
@@ -80,6 +84,7 @@ class PartDecoder:
         for exactly the frames of the header, because it fails at bytes that follow.
         """
         frames, form = sound.frames, sound.format
+        self.form = form
         if form in formats.REFUSED:
             raise AudioError(formats.refusal(self.file.name, form), stage="decode")
         block_frames = max(1, conversion.BLOCK_SAMPLES // sound.channels)
@@ -100,14 +105,17 @@ class PartDecoder:
 
     def _look_behind(self) -> None:
         """Finds another file behind the frames of a FLAC file, which ended before the bytes of its part."""
-        pieces = self.part.pieces
-        if pieces is None or len(pieces) == 1:
+        if self._is_stretch():
             position = self.part.start + self.file.tell()
             if position < self.part.end:
                 self.following = flac.following(self.file, self.part.start, position, self.part.end)
                 rest = self.part.end - position
                 if self.following is None:
                     self._lose(Loss(f"at least {rest} bytes follow behind the last FLAC frame", rest, position))
+
+    def _is_stretch(self) -> bool:
+        """Returns whether libsndfile reads bytes of the file in a row, so that its position tells where it is."""
+        return self.part.pieces is None or len(self.part.pieces) == 1
 
     def _remaining(self) -> Iterator[tuple[np.ndarray, int]]:
         """Yields the samples between the last block and the damage."""

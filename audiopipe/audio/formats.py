@@ -11,6 +11,7 @@ from audiopipe.audio.opening import Opened
 
 EDGE = 1 << 16  # where the names of codecs are looked for: an index may stand at either end
 TEXT = 1024
+SMALLEST = 12  # bytes of the shortest header of a container
 
 # Formats that libsndfile reads, but audiopipe does not.
 REFUSED = {
@@ -105,6 +106,8 @@ def found(file: Opened) -> str | None:
     """
     if file.size == 0:
         return "the file is empty. Download or record it again."
+    if file.size < SMALLEST:
+        return f"the file has only {file.size} bytes. Download or record it again."
     start = min(tags.behind(file, 0), file.size)
     head = file.at(start, TEXT)
     named = _media(file, start, head)

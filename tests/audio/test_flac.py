@@ -66,6 +66,16 @@ def test_a_truncated_file_is_read_up_to_the_last_complete_frame():
     assert len(remarks) == 1
 
 
+def test_a_whole_file_behind_a_cut_one_is_read_if_that_is_accepted():
+    content = _flac(20000)
+    joined = content[: len(content) // 2] + content
+    assert "of 20000 samples could be decoded" in refused(joined)
+    samples, remarks = heard(joined, accept_truncated=True)
+    assert len(samples) == 8192 + 20000
+    np.testing.assert_array_equal(samples[8192:], decoded(content))
+    assert len(remarks) == 1
+
+
 def test_damage_in_the_middle_is_told():
     content = bytearray(_flac(100_000))
     content[len(content) // 2] ^= 255

@@ -45,6 +45,7 @@ ZEROS = bytes(100)
         (gzip.compress(ZEROS), "it is gzip data. Unpack it: gunzip"),
         (b"PK\x03\x04" + ZEROS, "it is a ZIP archive. Unpack it"),
         (b"", "the file is empty"),
+        (b"RIFF", "the file has only 4 bytes"),
         (ZEROS, "all of its 100 bytes are zero"),
     ],
     ids=lambda value: value[:16] if isinstance(value, bytes) else "",
