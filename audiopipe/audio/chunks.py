@@ -37,7 +37,9 @@ class _Style:
     counted: int = 0
 
 
-_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"  # common end of the names of chunks in W64
+# Ends of the names of chunks in W64, which are GUIDs.
+_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_LIST_GUID = b"\x2f\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _RIFF = _Style(struct.Struct("<4sI"), 12, b"data")
 _RIFX = _Style(struct.Struct(">4sI"), 12, b"data")
 _AIFF = _Style(struct.Struct(">4sI"), 12, b"SSND")
@@ -113,7 +115,9 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
         position, repeated = _end(file, form, found, position, end)
         if repeated:
             losses = (*losses, Loss("the file has 2 chunks of samples, 1 read"))
-    if pieces is None and (start, position) != (0, end):
+    if pieces is None and form in (_W64, _SVX):
+        pieces = ((start, found.samples + result.size),)  # libsndfile takes all that follows for samples
+    elif pieces is None and (start, position) != (0, end):
         pieces = ((start, position),)
     return Part(start, position, pieces, _frames(file, form, found, result.size), losses=losses, notes=notes)
 
@@ -175,16 +179,13 @@ def _behind(file: Opened, form: _Style, position: int, end: int) -> int:
             return end if position >= end else position
         name, size = form.header.unpack(file.at(position, header))
         size -= form.counted
-        if not all(32 <= letter < 127 for letter in name[:4]) or (form is _W64 and name[4:] not in (_GUID, _LIST)):
+        if not all(32 <= letter < 127 for letter in name[:4]) or (form is _W64 and name[4:] not in (_GUID, _LIST_GUID)):
             return position
         behind = position + header + size
         if size < 0 or behind > end or is_container(file.at(position, 16)):
             return position
         position = behind + -size % form.alignment
     return position
-
-
-_LIST = b"\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 
 def _until_samples(file: Opened, form: _Style, position: int, end: int) -> tuple[int, bool]:

@@ -57,7 +57,7 @@ def _au(file: Opened, start: int) -> Part | None:
 def _nist(file: Opened, start: int) -> Part | None:
     match = re.match(rb"NIST_1A\n *(\d{1,7})\n", file.at(start, 16))
     if match is None:
-        return None
+        return Part(start, file.size, losses=(Loss("the NIST header does not give its own size"),))
     length = int(match[1])
     fields = dict(re.findall(rb"^(\w+) -\w+ (\S+)", file.at(start, length), re.MULTILINE))
     try:

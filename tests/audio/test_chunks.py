@@ -105,6 +105,22 @@ def test_joined_files_are_read_one_by_one(form):
     assert not remarks
 
 
+@pytest.mark.parametrize(
+    ("form", "chunk"),
+    [
+        ("W64", b"list\x2f\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00" + struct.pack("<q", 32) + bytes(8)),
+        ("SVX", b"ANNO\0\0\0\4abcd"),
+        ("AIFF", b"ANNO\0\0\0\4abcd"),
+        ("CAF", b"info\0\0\0\0\0\0\0\4abcd"),
+    ],
+)
+def test_chunks_behind_the_samples_are_not_heard(form, chunk):
+    content = written(noise(3000), format=form)
+    samples, remarks = heard(content + chunk)
+    np.testing.assert_array_equal(samples, decoded(content))
+    assert not remarks
+
+
 def test_a_second_chunk_of_samples_is_told():
     content = written(noise(3000), format="WAV")
     assert "2 chunks of samples, 1 read" in refused(content + b"data" + struct.pack("<I", 200) + bytes(200))
