@@ -31,6 +31,7 @@ def convert_blocks(
     sample_rate: int,
     channels: int | None,
     resampler_quality: str,
+    channel: int | None = None,
     name: str | None = None,
     on_remark: Callable[[Remark], None] | None = None,
 ) -> Iterator[np.ndarray]:
@@ -41,6 +42,7 @@ def convert_blocks(
         sample_rate: As in `read`.
         channels: As in `read`.
         resampler_quality: As in `read`.
+        channel: As in `read`.
         name: Name of the source in error messages. If None, they do not name it.
         on_remark: As in `read`.
 
@@ -49,7 +51,12 @@ def convert_blocks(
 
     Raises:
         AudioError: As in `read_blocks`.
+        ArgumentError: As in `read_blocks`.
     """
+    if channel is not None:
+        checks.integer("channel", channel, minimum=0)
+        if channels != 1:
+            raise checks.fail("channels", f"1 with channel={channel}, which leaves one channel", channels)
     where = "" if name is None else f"{name}: "
     on_remark = on_remark or warn_about(name)
     received = made = rate = 0
@@ -62,7 +69,9 @@ def convert_blocks(
                 "damaged.",
                 stage="decode",
             )
-        if channels == 1:
+        if channel is not None:
+            samples = pick_channel(samples, channel, where)
+        elif channels == 1:
             separate, samples = samples, mix_down(samples)
             # One audible block is enough, so most clips are examined for their first block only.
             if separate.shape[1] > 1 and mixed_peak <= SILENT_PEAK:
@@ -109,6 +118,27 @@ def convert_blocks(
             f"{sample_rate} Hz.",
             stage="resample",
         )
+
+
+def pick_channel(samples: np.ndarray, channel: int, where: str) -> np.ndarray:
+    """Returns one channel of decoded samples `[time, channels]` as float32 `[time, 1]`, in C order.
+
+    Args:
+        samples: float32 `[time, channels]`.
+        channel: Number of the channel, from 0.
+        where: Start of the error message, which names the source.
+
+    Raises:
+        AudioError: If there is no such channel. Its stage is `decode`.
+    """
+    found = samples.shape[1]
+    if channel >= found:
+        raise AudioError(
+            f"{where}The config picks channel {channel}, and channels count from 0. Received: {found} "
+            f"channel{'s' * (found != 1)}. Leave the recording out, or pick a channel that it has.",
+            stage="decode",
+        )
+    return np.ascontiguousarray(samples[:, channel : channel + 1])
 
 
 def _peak(samples: np.ndarray) -> float:

@@ -38,6 +38,7 @@ def read(
     sample_rate: int,
     channels: int | None = 1,
     resampler_quality: str = "HQ",
+    channel: int | None = None,
     accept_truncated: bool = False,
     on_remark: Callable[[Remark], None] | None = None,
 ) -> np.ndarray:
@@ -49,6 +50,8 @@ def read(
         channels: If 1, all channels are mixed down to their mean. If larger, the audio must have this number of
             channels. If None, all channels are kept.
         resampler_quality: Quality of soxr: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
+        channel: Number of the one channel to keep, from 0, instead of mixing down. `channels` must then be 1. It is
+            picked before resampling.
         accept_truncated: Whether to read what is there of a damaged or truncated file, with a remark, instead of
             raising an error.
         on_remark: Function that receives remarks about the clip, such as a missing end. If None, each remark becomes a
@@ -58,8 +61,9 @@ def read(
         float32 array of shape `[time, channels]`, in C order.
 
     Raises:
-        AudioError: If the source cannot be read or decoded, has no samples, has another number of channels, or has
-            samples that are not finite.
+        AudioError: If the source cannot be read or decoded, has no samples, has another number of channels, lacks the
+            channel, or has samples that are not finite.
+        ArgumentError: If `channel` is negative, or `channels` is not 1 with it.
 
     Example:
         >>> read("examples/audio/speech.flac", sample_rate=16000).shape
@@ -71,6 +75,7 @@ def read(
             sample_rate=sample_rate,
             channels=channels,
             resampler_quality=resampler_quality,
+            channel=channel,
             accept_truncated=accept_truncated,
             on_remark=on_remark,
         )
@@ -83,6 +88,7 @@ def read_blocks(
     sample_rate: int,
     channels: int | None = 1,
     resampler_quality: str = "HQ",
+    channel: int | None = None,
     accept_truncated: bool = False,
     on_remark: Callable[[Remark], None] | None = None,
 ) -> Iterator[np.ndarray]:
@@ -93,6 +99,7 @@ def read_blocks(
         sample_rate: As in `read`.
         channels: As in `read`.
         resampler_quality: As in `read`.
+        channel: As in `read`.
         accept_truncated: As in `read`.
         on_remark: As in `read`.
 
@@ -102,6 +109,7 @@ def read_blocks(
 
     Raises:
         AudioError: As in `read`, once the iteration reaches the error.
+        ArgumentError: As in `read`, when the iteration starts.
 
     Example:
         >>> blocks = read_blocks("examples/audio/speech.flac", sample_rate=16000)
@@ -115,6 +123,7 @@ def read_blocks(
         sample_rate=sample_rate,
         channels=channels,
         resampler_quality=resampler_quality,
+        channel=channel,
         name=name,
         on_remark=on_remark,
     )

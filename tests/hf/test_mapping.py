@@ -159,7 +159,9 @@ def test_keep_columns_can_drop_a_column_whose_name_is_taken(mel, dataset):
 def test_streaming_rows_are_computed_when_they_are_read(mel, dataset, monkeypatch):
     calls = []
     read = Transform.read_blocks
-    monkeypatch.setattr(Transform, "read_blocks", lambda self, source: calls.append(source) or read(self, source))
+    monkeypatch.setattr(
+        Transform, "read_blocks", lambda self, source, **options: calls.append(source) or read(self, source, **options)
+    )
     mapped = hf.map(dataset.select([1, 3, 5]).to_iterable_dataset(), mel, batch_size=1)
     assert calls == []
     next(iter(mapped))
@@ -267,7 +269,7 @@ import sys, datasets
 from audiopipe import Transform, hf, registry
 datasets.disable_progress_bars()
 calls, read_blocks = [], Transform.read_blocks
-Transform.read_blocks = lambda self, value: calls.append(value) or read_blocks(self, value)
+Transform.read_blocks = lambda self, value, **options: calls.append(value) or read_blocks(self, value, **options)
 mel, rows = Transform(sys.argv[2]), datasets.load_from_disk(sys.argv[1])
 for arguments in {}, {"on_error": "skip"}, {"on_error": "null"}, {"on_error": "skip", "keep_columns": ["audio"]}:
     if arguments:
@@ -304,7 +306,11 @@ def test_the_cache_is_found_by_another_process_but_not_for_another_config_or_ker
 
     calls = []
     read_blocks = Transform.read_blocks
-    monkeypatch.setattr(Transform, "read_blocks", lambda self, value: calls.append(value) or read_blocks(self, value))
+    monkeypatch.setattr(
+        Transform,
+        "read_blocks",
+        lambda self, value, **options: calls.append(value) or read_blocks(self, value, **options),
+    )
     hf.map(rows, Transform(path), on_error="skip")
     assert calls == []
     hf.map(rows, Transform(dataclasses.replace(config, hop_length=99)), on_error="skip")
