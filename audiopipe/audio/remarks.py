@@ -29,10 +29,12 @@ def warn_about(name: str | None) -> Callable[[Remark], None]:
     """
     where = "" if name is None else f"{name}: "
 
-    def warn(remark: Remark) -> None:
-        warnings.warn(f"{where}{remark.text}.", AudioRemark, stacklevel=_caller())
+    return lambda remark: warn(f"{where}{remark.text}.")
 
-    return warn
+
+def warn(text: str) -> None:
+    """Issues a warning of class `AudioRemark` that points to the first caller outside audiopipe."""
+    warnings.warn(text, AudioRemark, stacklevel=_caller())
 
 
 def _caller() -> int:

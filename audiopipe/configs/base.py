@@ -272,7 +272,7 @@ class Config:
         Example:
             >>> from audiopipe import configs
             >>> configs.StftMagnitude(sample_rate=16000).to_json()[:60]
-            '{"channels":1,"db_amin":1e-05,"db_dynamic_range":80.0,"db_re'
+            '{"channel":null,"channels":1,"db_amin":1e-05,"db_dynamic_ran'
         """
         return _canonical_json(self.to_dict())
 

@@ -6,7 +6,8 @@ from typing import Any
 import datasets
 
 from audiopipe.errors import ArgumentError, AudioError
-from audiopipe.hf.mapping import kept_columns, named
+from audiopipe.hf.mapping import kept_columns
+from audiopipe.hf.row_callable import named
 from audiopipe.transform.transform import Transform
 
 

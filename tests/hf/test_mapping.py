@@ -15,7 +15,10 @@ from datasets import Audio, Dataset, DatasetDict, Features, IterableDataset, Ite
 from audiopipe import Transform, hf
 from audiopipe.errors import ArgumentError, AudioError
 
-pytestmark = pytest.mark.usefixtures("quiet_bars")
+pytestmark = [
+    pytest.mark.usefixtures("quiet_bars"),
+    pytest.mark.filterwarnings("ignore::audiopipe.errors.AudioRemark"),  # tested in test_map_remarks.py
+]
 
 AUDIO = {"bytes": Value("binary"), "path": Value("string")}
 STRUCT = Features({"audio": AUDIO, "label": Value("int64")})
@@ -276,6 +279,7 @@ for arguments in {}, {"on_error": "skip"}, {"on_error": "null"}, {"on_error": "s
         hf.map(rows, mel, **arguments)
     else:
         hf.map(rows.select([1, 3, 5]), mel)
+hf.map(datasets.load_from_disk(sys.argv[3]), mel)
 print(len(calls), "rows computed")
 """
 
@@ -291,10 +295,13 @@ def test_the_cache_is_found_by_another_process_but_not_for_another_config_or_ker
     hf.map(rows, mel, on_error="skip")
     hf.map(rows, mel, on_error="null")
     hf.map(rows, mel, on_error="skip", keep_columns=["audio"])
+    (tmp_path / "high.wav").write_bytes(KINDS["96 kHz"]["bytes"])
+    Dataset.from_dict({"audio": [str(tmp_path / "high.wav")]}).save_to_disk(tmp_path / "paths")
+    hf.map(datasets.load_from_disk(tmp_path / "paths"), mel)
 
     def computed(path):
         done = subprocess.run(
-            [sys.executable, "-c", CACHED, str(tmp_path / "rows"), str(path)],
+            [sys.executable, "-c", CACHED, str(tmp_path / "rows"), str(path), str(tmp_path / "paths")],
             capture_output=True,
             text=True,
             timeout=90,
