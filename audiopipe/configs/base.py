@@ -232,7 +232,8 @@ class Config:
     def layer(self, name: str | None = None):
         """Returns a new composed layer that computes the feature in float32, whatever the dtype policy.
 
-        The layer keeps this config in every format that a model can be saved in.
+        The layer keeps this config in every format that a model can be saved in. It computes every channel of its
+        input: channels are mixed down or picked before the layer, by a `Transform` or `Transform.read`.
 
         Args:
             name: Name of the layer. None means a unique name that starts with the default of the composed function.

@@ -226,8 +226,13 @@ def kept_columns(
         kept = [name for name in columns if name != transform.audio]
     else:
         kept = [name for name in columns if name in keep_columns]
-    added = {transform.feature, "n_frames", *[ERROR] * (on_error == "null"), *[REMARK] * remarks}
-    taken = added & set(kept)
+    added = ["n_frames", *[ERROR] * (on_error == "null"), *[REMARK] * remarks]
+    if transform.feature in added:
+        raise ArgumentError(
+            f"The feature must not have the name of another column that the map adds: {', '.join(added)}. Received: "
+            f"feature={transform.feature!r}. Give it another name: Transform(..., feature=...)."
+        )
+    taken = {transform.feature, *added} & set(kept)
     if taken:
         raise ArgumentError(
             "The dataset must not have columns with the names that the map adds. Received: "

@@ -24,6 +24,9 @@ class Transform:
     Pass it to `tf.data.Dataset.map` or `datasets.Dataset.map`, or call it. One graph computes clips of every length. A
     batch is computed clip by clip, so each result depends only on its own clip.
 
+    The cache of `datasets.Dataset.map` knows paths but not the files behind them: after a file has changed, it still
+    returns the old feature. `audiopipe.hf.map` notices such changes of local files.
+
     Args:
         config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
         audio: Key of the audio in elements and rows that are mappings.
@@ -65,7 +68,8 @@ class Transform:
         Args:
             audio: One clip, `[time]` or `[time, channels]`; a batch of padded clips, always `[batch, time, channels]`;
                 a mapping with such an entry, like an element of `tf.data`; or a row or batch of rows of `datasets`.
-                Samples are floating point, with full scale 1.0, at the config's sample rate.
+                Samples are floating point, with full scale 1.0, at the config's sample rate. If the config picks a
+                channel, samples with one channel `[time, 1]`, as `read` returns them, count as that channel.
             *rest: The other items of a tuple element, which are passed through.
             lengths: Number of samples of each clip of a batch, int `[batch]`. Samples beyond it are ignored. In a
                 mapping, the entry `n_samples` is used instead.

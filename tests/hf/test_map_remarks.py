@@ -170,6 +170,20 @@ def test_a_column_named_remark_is_refused_if_remarks_are_wanted(mel, dataset):
     assert hf.map(taken, mel, remarks=True, keep_columns=[])["remark"][:] == [None]
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("remark", {"remarks": True}), ("error", {"on_error": "null"}), ("n_frames", {})]
+)
+def test_a_feature_with_the_name_of_another_added_column_is_refused(config, dataset, name, arguments):
+    with pytest.raises(ArgumentError, match=f"Received: feature='{name}'"):
+        hf.map(dataset, Transform(config, feature=name), **arguments)
+
+
+def test_the_feature_may_have_the_name_of_a_hidden_column(mel, dataset):
+    mapped = hf.map(dataset.select([0]), Transform(mel.config, feature="_remark"))
+    assert mapped.column_names == ["label", "_remark", "n_frames"]
+    assert mapped.features["_remark"] == hf.feature_type(mel.config)
+
+
 @pytest.mark.parametrize("name", ["remarks", "accept_truncated"])
 def test_settings_must_be_true_or_false(mel, dataset, name):
     with pytest.raises(ArgumentError, match=f"{name} must be True or False. Received: {name}=1"):
