@@ -1,7 +1,11 @@
+from .options import InputOptions as InputOptions
+from .scan_report import ScanReport as ScanReport
 from .scanning import scan as scan
 from .source import Source as Source
 
 __all__ = [
+    "InputOptions",
+    "ScanReport",
     "Source",
     "scan",
 ]

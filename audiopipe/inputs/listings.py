@@ -48,6 +48,8 @@ class Listed:
             "path": self.source.path,
             "row": self.source.row,
             "metadata": self.source.metadata or None,
+            "start": self.source.start,
+            "end": self.source.end,
             "size": self.size,
             "version": self.version,
         }
@@ -58,7 +60,14 @@ class Listed:
     def from_json(cls, line: bytes | str) -> "Listed":
         """Creates a clip from a line that `to_json` returned."""
         facts: dict[str, Any] = json.loads(line)
-        source = Source(facts["id"], facts["path"], facts.get("row"), facts.get("metadata", {}))
+        source = Source(
+            facts["id"],
+            facts["path"],
+            facts.get("row"),
+            facts.get("metadata", {}),
+            facts.get("start"),
+            facts.get("end"),
+        )
         return cls(source, facts.get("size"), facts.get("version"))
 
 

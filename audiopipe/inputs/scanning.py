@@ -9,35 +9,28 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from audiopipe.errors import InputError
-from audiopipe.inputs import duplicate_ids, manifests, metadata_types, tables
+from audiopipe.inputs import duplicate_ids, folders, manifests, metadata_types, tables
+from audiopipe.inputs.extensions import AUDIO_EXTENSIONS
 from audiopipe.inputs.manifests import MANIFEST_EXTENSIONS
+from audiopipe.inputs.options import InputOptions
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.storage import files
 
-AUDIO_EXTENSIONS = (
-    ".aif",
-    ".aifc",
-    ".aiff",
-    ".au",
-    ".caf",
-    ".flac",
-    ".mp3",
-    ".oga",
-    ".ogg",
-    ".opus",
-    ".rf64",
-    ".w64",
-    ".wav",
-)
 
-
-def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
+def scan(
+    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    options: InputOptions | None = None,
+    report: ScanReport | None = None,
+) -> Iterator[Source]:
     """Lists the clips of an input in a fixed order.
 
     Args:
         source: A folder (searched for audio files, sorted by path), a glob, a CSV or JSONL manifest (in its own order),
             a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote (in the order of the rows), one audio
             file, or a list of paths. All may be remote.
+        options: Options that decide what is read. None uses the defaults.
+        report: Gets what the scan notices beside the clips. It is complete after the last clip.
 
     Yields:
         A `Source` for each clip. In a folder, its id is the path relative to the folder, with forward slashes. For a
@@ -54,11 +47,12 @@ def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> I
     else:
         # A list, because the search for duplicate ids may repeat the scan.
         listed = [os.fspath(path) for path in source]
+    options, report = options or InputOptions(), report or ScanReport()
     ids = duplicate_ids.Names()
-    for clip in _found(listed):
+    for clip in _found(listed, options, report):
         ids.add(clip.id)
         yield clip
-    twice = ids.repeated(lambda: (clip.id for clip in _found(listed)))
+    twice = ids.repeated(lambda: (clip.id for clip in _found(listed, options, ScanReport())))
     if twice is not None:
         raise InputError(
             f"Two clips of {_name(source)} have the id {twice!r}. Every clip must have its own id. Give the manifest "
@@ -78,10 +72,10 @@ def _name(source: Any) -> str:
     return repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the list of paths"
 
 
-def _found(listed: str | list[str]) -> Iterator[Source]:
+def _found(listed: str | list[str], options: InputOptions, report: ScanReport) -> Iterator[Source]:
     if isinstance(listed, str):
-        return _scan_one(listed)
-    return (Source(id=path, path=files.absolute(path)) for path in listed)
+        return _scan_one(listed, options, report)
+    return (folders.source_of(files.absolute(path), path, options) for path in listed)
 
 
 def _refuse_splits(path: str) -> NoReturn:
@@ -98,45 +92,23 @@ def _refuse_splits(path: str) -> NoReturn:
     raise InputError(f"{path!r} contains a DatasetDict with the splits {listed}. Choose one, for example: {first}.")
 
 
-def _scan_one(path: str) -> Iterator[Source]:
+def _scan_one(path: str, options: InputOptions, report: ScanReport) -> Iterator[Source]:
     lower = path.lower()
     if not files.exists(path):
-        if any(character in path for character in "*?["):
-            return _scan_glob(path)
+        if folders.is_glob(path):
+            return folders.scan_glob(path, options, report)
         raise InputError(f"There is no {path!r}. Expected a folder, a glob, a manifest or an audio file.")
     if files.is_folder(path):
         if files.exists(files.join(path, "dataset_dict.json")):
             _refuse_splits(path)
         if files.exists(files.join(path, "state.json")) and files.exists(files.join(path, "dataset_info.json")):
             return _scan_rows(path)
-        return _scan_folder(path)
+        return folders.scan_folder(path, options, report)
     if lower.endswith(MANIFEST_EXTENSIONS):
         return manifests.scan_manifest(path)
     if lower.endswith(".parquet"):
         return _scan_rows(path)
-    return iter([Source(id=os.path.basename(path), path=path)])
-
-
-def _is_audio(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name.lower().endswith(AUDIO_EXTENSIONS) and not name.startswith(".")
-
-
-def _scan_folder(folder: str) -> Iterator[Source]:
-    try:
-        for below in files.walk(folder):
-            if _is_audio(below) and not any(part.startswith(".") for part in below.split("/")):
-                yield Source(id=below, path=files.join(folder, below))
-    except OSError as error:
-        raise InputError(f"Could not list {error.filename or folder!r}: {error.strerror or error}.") from error
-
-
-def _scan_glob(pattern: str) -> Iterator[Source]:
-    first = min(pattern.index(character) for character in "*?[" if character in pattern)
-    base = pattern[: pattern.rindex("/", 0, first) + 1]
-    for path in files.glob(pattern):
-        if _is_audio(path):
-            yield Source(id=path.removeprefix(base), path=path)
+    return iter([folders.source_of(path, os.path.basename(path), options)])
 
 
 def _scan_rows(path: str) -> Iterator[Source]:

@@ -15,16 +15,26 @@ class Source:
         path: The audio file, or the Parquet file or dataset folder that contains it.
         row: Row in the Parquet file or dataset folder. None for an audio file.
         metadata: Metadata of the clip by column name.
+        start: Where the clip starts in its recording, in seconds. None if the clip is the whole recording.
+        end: Where the clip ends in its recording, in seconds. None if it ends where the recording ends.
     """
 
     id: str
     path: str
     row: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    start: float | None = None
+    end: float | None = None
 
     def location(self) -> dict[str, Any]:
-        """Returns the path and, within a table, the row of the audio, for people to read."""
-        return {"path": self.path} if self.row is None else {"path": self.path, "row": self.row}
+        """Returns the path, the row within a table, and the stretch within a recording, for people to read.
+
+        Example:
+            >>> Source("a", "/calls/a.wav", start=2.0, end=3.5).location()
+            {'path': '/calls/a.wav', 'start': 2.0, 'end': 3.5}
+        """
+        facts = {"path": self.path, "row": self.row, "start": self.start, "end": self.end}
+        return {name: value for name, value in facts.items() if value is not None}
 
     def open(self) -> str | bytes:
         """Returns a path or the bytes of an audio file, as a source for `audiopipe.audio.read`.

@@ -13,7 +13,7 @@ import soundfile
 from audiopipe import audio, inputs
 from audiopipe.errors import AudioError, InputError
 from audiopipe.inputs import Source, duplicate_ids
-from audiopipe.inputs.scanning import AUDIO_EXTENSIONS
+from audiopipe.inputs.extensions import AUDIO_EXTENSIONS
 from audiopipe.storage import files
 
 NO_AUDIO = "There is no audio in '.*'. Expected files that end in .*"
