@@ -1,4 +1,6 @@
-"""Extensions of files that are taken as audio, and of files that look like audio or video but are not taken."""
+"""Extensions of audio files, manifests and tables, and of files that look like audio or video but are not taken."""
+
+from audiopipe.errors import InputError
 
 # Formats with a header that libsndfile reads. Formats without a header (.raw, .vox) could be anything, and MATLAB's
 # .mat files usually contain something else.
@@ -41,11 +43,25 @@ OTHER_EXTENSIONS = frozenset(
     """.split()  # noqa: SIM905 (a list would have a line for each)
 )
 COMPRESSED = (".bz2", ".gz", ".xz", ".z", ".zip", ".zst")  # of a file of its own, as in `a.wav.gz`
+MANIFEST_EXTENSIONS = (".csv", ".json", ".jsonl", ".tsv")
+MANIFESTS = (*MANIFEST_EXTENSIONS, *(f"{extension}.gz" for extension in MANIFEST_EXTENSIONS), ".scp")
+TABLE = ".parquet"
+CONVERT = "Convert audio to a format that can be read, for example: ffmpeg -i clip.m4a clip.flac"
+ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst")
+
+
+def kind(path: str) -> str | None:
+    """Returns what a file is by its extension: `"audio"`, `"manifest"`, `"table"`, or None for anything else."""
+    if is_audio(path):
+        return "audio"
+    if path.lower().endswith(MANIFESTS):
+        return "manifest"
+    return "table" if path.lower().endswith(TABLE) else None
 
 
 def is_audio(path: str) -> bool:
     """Returns whether a file is taken as audio, by its extension in upper or lower case."""
-    return path.lower().endswith(AUDIO_EXTENSIONS) and not _name(path).startswith(".")
+    return path.lower().endswith(AUDIO_EXTENSIONS)
 
 
 def looks_like_audio(path: str) -> str | None:
@@ -55,9 +71,7 @@ def looks_like_audio(path: str) -> str | None:
         >>> looks_like_audio("talks/Intro.M4A"), looks_like_audio("a.wav.gz"), looks_like_audio("notes.txt")
         ('.m4a', '.wav.gz', None)
     """
-    name = _name(path).lower()
-    if name.startswith("."):
-        return None
+    name = path.rpartition("/")[2].lower()
     stem, extension = _split(name)
     if extension in OTHER_EXTENSIONS:
         return extension
@@ -68,10 +82,23 @@ def looks_like_audio(path: str) -> str | None:
     return None
 
 
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
 def _split(name: str) -> tuple[str, str]:
     stem, dot, extension = name.rpartition(".")
     return (stem, dot + extension) if stem else (name, "")
+
+
+def missing(path: str) -> InputError:
+    """Returns the error for an input that does not exist."""
+    return InputError(f"There is no {path!r}. Expected a folder, a glob, a manifest or an audio file.")
+
+
+def refusal(path: str) -> InputError:
+    """Returns the error for a file that cannot be an input, with everything that can."""
+    if looks_like_audio(path):
+        how = f" {CONVERT}"
+    else:
+        how = " Unpack it, and pass the folder." if path.lower().endswith(ARCHIVES) else ""
+    return InputError(
+        f"{path!r} cannot be an input. Expected a folder or a glob; audio ({', '.join(AUDIO_EXTENSIONS)}); a manifest "
+        f"({', '.join(MANIFEST_EXTENSIONS)}, each also with .gz, or Kaldi's wav.scp); Parquet ({TABLE}).{how}"
+    )

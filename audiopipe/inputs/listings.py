@@ -50,6 +50,7 @@ class Listed:
             "metadata": self.source.metadata or None,
             "start": self.source.start,
             "end": self.source.end,
+            "column": self.source.column,
             "size": self.size,
             "version": self.version,
         }
@@ -67,6 +68,7 @@ class Listed:
             facts.get("metadata", {}),
             facts.get("start"),
             facts.get("end"),
+            facts.get("column"),
         )
         return cls(source, facts.get("size"), facts.get("version"))
 

@@ -31,7 +31,11 @@ class ScanReport:
 
 def left_out_line(left_out: Counter[str]) -> str:
     """Describes files that were left out, the most frequent extension first."""
-    total = left_out.total()
     kinds = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
-    files = f"{total:,} file{'s' if total > 1 else ''} left out"
-    return f"{files}: {', '.join(f'{count:,} {extension}' for extension, count in kinds)}"
+    counts = ", ".join(f"{count:,} {extension}" for extension, count in kinds)
+    return f"{count_of(left_out.total(), 'file')} left out: {counts}"
+
+
+def count_of(count: int, what: str) -> str:
+    """Returns a number with a noun, such as `"1 file"` or `"2,000 files"`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -17,6 +17,7 @@ class Source:
         metadata: Metadata of the clip by column name.
         start: Where the clip starts in its recording, in seconds. None if the clip is the whole recording.
         end: Where the clip ends in its recording, in seconds. None if it ends where the recording ends.
+        column: Column with the audio, in a table for which one was chosen. None finds it by its name or type.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Source:
     metadata: dict[str, Any] = field(default_factory=dict)
     start: float | None = None
     end: float | None = None
+    column: str | None = None
 
     def location(self) -> dict[str, Any]:
         """Returns the path, the row within a table, and the stretch within a recording, for people to read.
@@ -44,4 +46,4 @@ class Source:
         """
         if self.row is None:
             return self.path
-        return tables.open_table(self.path).audio(self.row)
+        return tables.open_table(self.path, self.column).audio(self.row)

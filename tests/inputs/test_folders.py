@@ -49,3 +49,11 @@ def test_a_label_is_the_name_of_the_folder_that_the_clip_is_in(tmp_path):
     assert _labels(f"{root}/owl/*.wav") == [("b.wav", {"label": "owl"})]
     assert _labels(root / "owl" / "b.wav") == [("b.wav", {"label": "owl"})]
     assert [clip.metadata for clip in inputs.scan(root)] == [{}, {}, {}]
+
+
+def test_globs_ignore_hidden_files_and_folders_unless_the_pattern_has_their_dot(tmp_path):
+    _touch(tmp_path, "a.wav", ".b.wav", ".cache/c.wav", "x/.d/e.wav", "x/f.wav")
+    found = [clip.id for clip in inputs.scan(f"{tmp_path}/**")]
+    assert found == ["a.wav", "x/f.wav"]
+    assert [clip.id for clip in inputs.scan(f"{tmp_path}/.cache/*.wav")] == ["c.wav"]
+    assert [clip.id for clip in inputs.scan(f"{tmp_path}/*/.d/*.wav")] == ["x/.d/e.wav"]

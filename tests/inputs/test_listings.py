@@ -163,6 +163,7 @@ CLIPS = st.builds(
         st.dictionaries(TEXT, VALUES, max_size=3),
         st.none() | st.floats(0, 1e9),
         st.none() | st.floats(0, 1e9),
+        st.none() | TEXT,
     ),
     st.none() | st.integers(0, 2**63),
     st.none() | TEXT,

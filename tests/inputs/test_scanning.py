@@ -167,9 +167,9 @@ def test_a_manifest_in_the_root_folder_is_read(monkeypatch):
     [
         ("a.csv", "path,age\na.wav,1\nb.wav\n", r"a\.csv', line 3: expected 2 values.* Received: \['b\.wav'\]"),
         ("a.csv", "path,age\na.wav,1,2\n", r"a\.csv', line 2: expected 2 values"),
-        ("a.csv", "file\na.wav\n", r"a\.csv', line 2: every clip needs a path. .*column or key 'path'"),
-        ("a.csv", 'path\n"a.wav\n', r"a\.csv' cannot be read as a manifest: .*end of data"),
-        ("a.csv", b"path\n\xff\xfe.wav\n", r"a\.csv' cannot be read as a manifest: .*utf-8.*Expected UTF-8 CSV"),
+        ("a.csv", "sound\na.wav\n", r"a\.csv', line 1: every clip needs a path. .*'sound'.*column or key 'path'"),
+        ("a.csv", 'path\n"a.wav\n', r"a\.csv', line 2: .*cannot be read as a row of a manifest: .*end of data"),
+        ("a.csv", b"path\n\xff\xfe.wav\n", r"a\.csv', line 2: expected UTF-8 text.*0xff in .*utf-8"),
         ("a.csv", "id,path\n,a.wav\n", r"a\.csv', line 2: the id is empty"),
         (
             "a.csv",
@@ -376,12 +376,15 @@ def test_a_folder_of_splits_is_refused_and_the_error_names_them(tmp_path):
     assert [clip.open() for clip in inputs.scan(tmp_path / "clips/train")] == ["a.wav"]
 
 
-def test_rows_need_the_package_datasets(tmp_path, monkeypatch):
+def test_rows_need_the_package_that_reads_them(tmp_path, monkeypatch):
     from audiopipe.errors import MissingDependencyError
 
-    _touch(tmp_path, "clips.parquet")
+    _touch(tmp_path, "clips.parquet", "saved/state.json", "saved/dataset_info.json")
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingDependencyError, match=r"clips\.parquet.*pip install \"audiopipe\[hf\]\""):
+    with pytest.raises(MissingDependencyError, match=r"saved'.* datasets, .*pip install \"audiopipe\[hf\]\""):
+        _scan(tmp_path / "saved")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"clips\.parquet.* pyarrow, .*pip install \"audiopipe\[hf\]\""):
         _scan(tmp_path / "clips.parquet")
 
 

@@ -1,0 +1,183 @@
+"""Folders as inputs: what a folder contains decides how it is read."""
+
+import json
+import posixpath
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+
+from audiopipe.errors import AudioError, InputError
+from audiopipe.inputs import extensions, folders, kaldi, manifests, table_clips
+from audiopipe.inputs.options import InputOptions
+from audiopipe.inputs.scan_report import ScanReport, count_of
+from audiopipe.inputs.source import Source
+from audiopipe.storage import files
+
+# Names that audiofolder of `datasets` gives to the manifest of a folder.
+METADATA_FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+SHOWN = 5  # manifests that an error names
+
+
+@dataclass
+class _Contents:
+    """What a folder contains, apart from hidden files."""
+
+    n_audio: int = 0
+    tables: list[str] = field(default_factory=list)
+    metadata: list[str] = field(default_factory=list)
+    other_manifests: list[str] = field(default_factory=list)
+
+
+def scan_folder(folder: str, options: InputOptions, report: ScanReport, prefix: str = "") -> Iterator[Source]:
+    """Lists the clips of a folder.
+
+    A folder that `datasets.Dataset.save_to_disk` wrote has the rows of the dataset. A folder with `wav.scp`, or with
+    `metadata.csv`, `metadata.jsonl` or `metadata.parquet` beside audio, has the clips of that manifest; metadata files
+    in its subfolders count if it has none itself. Otherwise the clips are its audio files or, without any, the rows of
+    its Parquet files.
+
+    Args:
+        folder: The folder.
+        options: Options of the input.
+        report: Gets how the folder is read, and what is left out.
+        prefix: What ids that are relative paths start with.
+
+    Yields:
+        A `Source` for each clip.
+
+    Raises:
+        InputError: If the folder cannot be read, or its content is ambiguous.
+    """
+    if files.exists(files.join(folder, "dataset_dict.json")):
+        _refuse_splits(folder)
+    if files.exists(files.join(folder, "state.json")) and files.exists(files.join(folder, "dataset_info.json")):
+        manifests.refuse_label(folder, options)
+        return table_clips.scan_table(folder, options, report, prefix.rstrip("/") or None)
+    contents = _survey(folder)
+    chosen = _metadata_files(folder, contents, options, report)
+    if chosen:
+        return _scan_metadata(folder, chosen, contents.n_audio, options, report, prefix)
+    if contents.n_audio or not contents.tables:
+        if not contents.n_audio and contents.other_manifests:
+            _refuse_manifests(folder, contents.other_manifests)
+        names = folders.visible(folder)
+        return folders.audio_clips(((files.join(folder, name), prefix + name) for name in names), options, report)
+    manifests.refuse_label(folder, options)
+    tables = [(files.join(folder, name), prefix + name) for name in contents.tables]
+    return table_clips.scan_tables(tables, options, report)
+
+
+def _survey(folder: str) -> _Contents:
+    contents = _Contents()
+    for name in folders.visible(folder):
+        kind = extensions.kind(name)
+        if kind == "audio":
+            contents.n_audio += 1
+        elif kind is not None:
+            if posixpath.basename(name) in METADATA_FILES:
+                contents.metadata.append(name)
+            elif kind == "manifest":
+                contents.other_manifests.append(name)
+            if kind == "table":
+                contents.tables.append(name)
+    return contents
+
+
+def _metadata_files(folder: str, contents: _Contents, options: InputOptions, report: ScanReport) -> list[str]:
+    """Returns the manifests by which a folder is read: one of its own, or those of its subfolders."""
+    found = [name for name in contents.metadata if contents.n_audio or not name.endswith(extensions.TABLE)]
+    if kaldi.PATHS in contents.other_manifests:
+        found.append(kaldi.PATHS)
+    own = [name for name in found if "/" not in name]
+    chosen = []
+    for name in own or found:
+        path = files.join(folder, name)
+        if name.endswith((extensions.TABLE, kaldi.PATHS)) or manifests.has_paths(path, options):
+            chosen.append(name)
+        elif options.path_column is not None or not contents.n_audio:
+            chosen.append(name)  # reading it raises the error that names its columns
+        else:
+            report.notes.append(f"{name} has no column of paths and is not read")
+    several = {name for name in chosen if sum(posixpath.dirname(name) == posixpath.dirname(one) for one in chosen) > 1}
+    if several:
+        raise InputError(
+            f"{folder!r} has more than one manifest in a folder. Received: {', '.join(sorted(several))}. Pass the one "
+            "to read, or a glob of the audio files."
+        )
+    return chosen
+
+
+def _scan_metadata(
+    folder: str, names: list[str], n_audio: int, options: InputOptions, report: ScanReport, prefix: str
+) -> Iterator[Source]:
+    hashes = array("q")
+    for name in names:
+        path, below = files.join(folder, name), prefix + name[: name.rfind("/") + 1]
+        report.notes.append(f"read as the manifest {name}")
+        if name.endswith(extensions.TABLE):
+            manifests.refuse_label(path, options)
+            clips = table_clips.scan_table(
+                path, options, report, None if names == [name] and not prefix else prefix + name
+            )
+        else:
+            clips = manifests.scan_manifest(path, options, report, below)
+        for clip in clips:
+            if n_audio and (audio := _path_of(clip)):
+                hashes.append(_path_hash(audio))
+            yield clip
+    if n_audio:
+        _report_unlisted(folder, hashes, report)
+
+
+def _report_unlisted(folder: str, hashes: array, report: ScanReport) -> None:
+    """Counts the audio files of a folder that no clip refers to, with 8 bytes of memory for each clip."""
+    listed = np.unique(np.frombuffer(hashes, np.int64))
+    present = array("q")
+    for name in folders.visible(folder):
+        if extensions.is_audio(name):
+            present.append(_path_hash(files.join(folder, name)))
+        elif extension := extensions.looks_like_audio(name):
+            report.left_out[extension] += 1
+    unlisted = int(np.isin(np.frombuffer(present, np.int64), listed, invert=True).sum())
+    if unlisted:
+        report.notes.append(f"{count_of(unlisted, 'audio file')} of the folder not in the manifest, not read")
+
+
+def _path_of(clip: Source) -> str | None:
+    """Returns the path of the audio of a clip, which in a table may be a value of the row. Embedded audio has none."""
+    if clip.row is None:
+        return clip.path
+    try:
+        audio = clip.open()
+    except AudioError:
+        return None
+    return audio if isinstance(audio, str) else None
+
+
+def _path_hash(path: str) -> int:
+    return hash(posixpath.normpath(path))
+
+
+def _refuse_manifests(folder: str, names: list[str]) -> NoReturn:
+    more = "" if len(names) <= SHOWN else f" and {len(names) - SHOWN} more"
+    raise InputError(
+        f"There is no audio in {folder!r}. Expected files that end in {', '.join(extensions.AUDIO_EXTENSIONS)}. It has "
+        f"manifests: {', '.join(names[:SHOWN])}{more}. To read one, pass its path."
+    )
+
+
+def _refuse_splits(path: str) -> NoReturn:
+    """Raises the error for a folder that holds several splits of a dataset."""
+    name = files.join(path, "dataset_dict.json")
+    try:
+        splits = json.loads(files.read_bytes(name))["splits"]
+        listed, first = ", ".join(splits), files.join(path, splits[0])
+    except (ValueError, LookupError, TypeError) as error:
+        raise InputError(
+            f"{name!r} must name the splits of a DatasetDict. Received: {type(error).__name__}: {error}. Save the "
+            "dataset again, or pass the folder of a split."
+        ) from error
+    raise InputError(f"{path!r} contains a DatasetDict with the splits {listed}. Choose one, for example: {first}.")
