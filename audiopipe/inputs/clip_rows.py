@@ -1,6 +1,5 @@
 """Rows of a manifest or a table as clips: which columns are the path, the id, the stretch and the metadata."""
 
-import os
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -93,7 +92,7 @@ def clips(
         InputError: If a row has no path or is malformed.
     """
     column = None
-    stretches = StretchColumns()
+    stretches = StretchColumns(report)
     for number, row in rows:
         where = f"{path!r}, line {number}"
         if not isinstance(row, dict):
@@ -107,17 +106,17 @@ def clips(
             raise InputError(
                 f"{where}: every clip needs a path. Received: {row!r}. Expected text in the column or key {column!r}."
             )
-        metadata = {name: value for name, value in row.items() if name != column}
-        identity = id_of(metadata, options, where)
-        stretch = stretches.of(metadata, where)
+        del row[column]
+        identity = id_of(row, options, where)
+        stretch = stretches.of(row, where)
         metadata_types.check_text(audio, where)
-        metadata_types.check_columns(metadata, where)
+        metadata_types.check_columns(row, where)
         place = located(audio, folder)
         if identity is None:
-            identity = audio if place in (audio, os.path.expanduser(audio)) else prefix + audio
+            is_relative = place is not audio and not audio.startswith("~/")
+            identity = prefix + audio if is_relative else audio
             identity = identity if stretch is None else f"{identity}#{stretch.name}"
         if stretch is None:
-            yield Source(identity, place, metadata=metadata)
+            yield Source(identity, place, metadata=row)
         else:
-            yield Source(identity, place, metadata=metadata, start=stretch.start, end=stretch.end)
-    report.notes += stretches.notes()
+            yield Source(identity, place, metadata=row, start=stretch.start, end=stretch.end)

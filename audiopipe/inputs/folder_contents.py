@@ -92,7 +92,7 @@ def _metadata_files(folder: str, contents: _Contents, options: InputOptions, rep
     if kaldi.PATHS in contents.other_manifests:
         found.append(kaldi.PATHS)
     own = [name for name in found if "/" not in name]
-    chosen = []
+    chosen, without = [], []
     for name in own or found:
         path = files.join(folder, name)
         if name.endswith((extensions.TABLE, kaldi.PATHS)) or manifests.has_paths(path, options):
@@ -100,7 +100,9 @@ def _metadata_files(folder: str, contents: _Contents, options: InputOptions, rep
         elif options.path_column is not None or not contents.n_audio:
             chosen.append(name)  # reading it raises the error that names its columns
         else:
-            report.notes.append(f"{name} has no column of paths and is not read")
+            without.append(name)
+    if without:
+        report.say(f"no column of paths in {_listed(without)}, not read")
     several = {name for name in chosen if sum(posixpath.dirname(name) == posixpath.dirname(one) for one in chosen) > 1}
     if several:
         raise InputError(
@@ -114,9 +116,10 @@ def _scan_metadata(
     folder: str, names: list[str], n_audio: int, options: InputOptions, report: ScanReport, prefix: str
 ) -> Iterator[Source]:
     hashes = array("q")
+    shown = f"the manifest {names[0]}" if len(names) == 1 else f"{count_of(len(names), 'manifest')}: {_listed(names)}"
+    report.say(f"read as {shown}")
     for name in names:
         path, below = files.join(folder, name), prefix + name[: name.rfind("/") + 1]
-        report.notes.append(f"read as the manifest {name}")
         if name.endswith(extensions.TABLE):
             manifests.refuse_label(path, options)
             clips = table_clips.scan_table(
@@ -142,8 +145,7 @@ def _report_unlisted(folder: str, hashes: array, report: ScanReport) -> None:
         elif extension := extensions.looks_like_audio(name):
             report.left_out[extension] += 1
     unlisted = int(np.isin(np.frombuffer(present, np.int64), listed, invert=True).sum())
-    if unlisted:
-        report.notes.append(f"{count_of(unlisted, 'audio file')} of the folder not in the manifest, not read")
+    report.count("audio file", "of the folder not in the manifest, not read", unlisted)
 
 
 def _path_of(clip: Source) -> str | None:
@@ -162,11 +164,14 @@ def _path_hash(path: str) -> int:
 
 
 def _refuse_manifests(folder: str, names: list[str]) -> NoReturn:
-    more = "" if len(names) <= SHOWN else f" and {len(names) - SHOWN} more"
     raise InputError(
         f"There is no audio in {folder!r}. Expected files that end in {', '.join(extensions.AUDIO_EXTENSIONS)}. It has "
-        f"manifests: {', '.join(names[:SHOWN])}{more}. To read one, pass its path."
+        f"manifests: {_listed(names)}. To read one, pass its path."
     )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _refuse_splits(path: str) -> NoReturn:

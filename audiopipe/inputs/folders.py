@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from audiopipe.errors import InputError
 from audiopipe.inputs import extensions
 from audiopipe.inputs.options import InputOptions
-from audiopipe.inputs.scan_report import ScanReport, count_of
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.storage import files
 
@@ -39,16 +39,13 @@ def audio_clips(paths: Iterable[tuple[str, str]], options: InputOptions, report:
     Raises:
         InputError: If the options name columns, which audio files do not have.
     """
-    tables = 0
     for path, name in paths:
         if extensions.is_audio(path):
             yield clip(path, name, options)
         elif extensions.kind(path) == "table":
-            tables += 1
+            report.count("Parquet file", "beside the audio files, not read")
         elif extension := extensions.looks_like_audio(path):
             report.left_out[extension] += 1
-    if tables:
-        report.notes.append(f"{count_of(tables, 'Parquet file')} beside the audio files, not read")
 
 
 def clip(path: str, name: str, options: InputOptions) -> Source:

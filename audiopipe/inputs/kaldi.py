@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from audiopipe.errors import InputError
 from audiopipe.inputs import metadata_types, text_files
 from audiopipe.inputs.locations import Locations
-from audiopipe.inputs.scan_report import ScanReport, count_of
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.inputs.stretches import Stretch, stretch_of
 from audiopipe.storage import files
@@ -67,8 +67,7 @@ def scan_kaldi(path: str, report: ScanReport) -> Iterator[Source]:
         start, end = (item.stretch.start, item.stretch.end) if item.stretch else (None, None)
         yield Source(item.id, item.path, metadata=metadata, start=start, end=end)
     for column, values in columns.items():
-        if left := values.left():
-            report.notes.append(f"{count_of(left, 'value')} of {column!r} for no utterance")
+        report.count("value", f"of {column!r} for no utterance", values.left())
 
 
 def _recordings(path: str, locations: Locations) -> Iterator[_Utterance]:
@@ -109,8 +108,7 @@ def _segments(path: str, scp: str, recordings: Iterator[_Utterance], report: Sca
         if channel:
             facts["channel"] = channel[0]
         yield _Utterance(where, name, paths[recording], facts, stretch)
-    if unused := len(paths) - len(used):
-        report.notes.append(f"{count_of(unused, 'recording')} of {PATHS} without a segment, not read")
+    report.count("recording", f"of {PATHS} without a segment, not read", len(paths) - len(used))
 
 
 class _Column:

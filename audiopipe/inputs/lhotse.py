@@ -1,7 +1,6 @@
 """Manifests of lhotse: recordings, and cuts with their recordings and supervisions."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from audiopipe.errors import InputError
 from audiopipe.inputs import metadata_types
 from audiopipe.inputs.locations import Locations
-from audiopipe.inputs.scan_report import ScanReport, count_of
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.inputs.stretches import Stretch, stretch_of
 
@@ -42,7 +41,7 @@ def clips(rows: Iterable[tuple[int, Any]], path: str, folder: str, report: ScanR
     Raises:
         InputError: If the audio is not in one file, or would have to be computed by a command, a mix or a transform.
     """
-    locations, notes = Locations(folder, report), Counter[str]()
+    locations = Locations(folder, report)
     for number, row in rows:
         where = f"{path!r}, line {number}"
         if not matches(row):
@@ -59,14 +58,13 @@ def clips(rows: Iterable[tuple[int, Any]], path: str, folder: str, report: ScanR
         if recording is row:
             stretch, metadata = None, {"duration": row.get("duration")}
         else:
-            stretch, metadata = _stretch(row, recording, where), _metadata(row, recording, notes)
+            stretch, metadata = _stretch(row, recording, where), _metadata(row, recording, report)
         metadata = {key: value for key, value in metadata.items() if value is not None}
         metadata_types.check_text(audio, where)
         metadata_types.check_text(name, where)
         metadata_types.check_columns(metadata, where)
         start, end = (stretch.start, stretch.end) if stretch else (None, None)
         yield Source(name, audio, metadata=metadata, start=start, end=end)
-    report.notes += [f"{count_of(count, 'cut')} {text}" for text, count in notes.items()]
 
 
 def _is_recording(row: dict[str, Any]) -> bool:
@@ -117,7 +115,7 @@ def _stretch(cut: dict[str, Any], recording: dict[str, Any], where: str) -> Stre
     return stretch
 
 
-def _metadata(cut: dict[str, Any], recording: dict[str, Any], notes: Counter[str]) -> dict[str, Any]:
+def _metadata(cut: dict[str, Any], recording: dict[str, Any], report: ScanReport) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "recording": str(recording.get("id")),
         "start": cut["start"],
@@ -126,7 +124,7 @@ def _metadata(cut: dict[str, Any], recording: dict[str, Any], notes: Counter[str
     channels = recording.get("channel_ids") or recording["sources"][0].get("channels") or []
     if len(channels) > 1 and cut.get("channel") not in (None, channels):
         metadata["channel"] = cut["channel"]
-        notes["of one channel, which is in the column 'channel'. The config decides which channels are read"] += 1
+        report.count("cut", "of one channel, which is in the column 'channel'. The config decides which are read")
     supervisions = [item for item in cut.get("supervisions") or [] if isinstance(item, dict)]
     custom = dict(cut.get("custom") or {})
     if len(supervisions) == 1:
@@ -135,7 +133,7 @@ def _metadata(cut: dict[str, Any], recording: dict[str, Any], notes: Counter[str
         custom = {**(only.get("custom") or {}), **custom}
     if len(supervisions) > 1 or any(not _covers(item, cut) for item in supervisions):
         metadata["supervisions"] = json.dumps(supervisions, ensure_ascii=False)
-        notes["with supervisions of its parts, which are in the column 'supervisions' as JSON"] += 1
+        report.count("cut", "with supervisions of its parts, which are in the column 'supervisions' as JSON")
     for name, value in custom.items():
         key = f"custom_{name}" if name in metadata or name == "id" else name
         metadata[key] = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

@@ -37,5 +37,5 @@ class Locations:
         self._decided = True
         if not files.exists(place) and os.path.exists(path):
             self._folder = os.getcwd()
-            self._report.notes.append(f"the paths are relative to the working folder, {self._folder!r}")
+            self._report.say(f"the paths are relative to the working folder, {self._folder!r}")
         return located(path, self._folder)

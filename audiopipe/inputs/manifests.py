@@ -88,7 +88,7 @@ def _scan_delimited(
     path: str, folder: str, options: InputOptions, report: ScanReport, prefix: str, *, tabs: bool
 ) -> Iterator[Source]:
     if _is_ljspeech(path, options):
-        report.notes.append("read as the metadata of LJSpeech")
+        report.say("read as the metadata of LJSpeech")
         yield from clip_rows.clips(ljspeech.rows(path), path, folder, options, report, prefix)
         return
     columns = delimited.columns(path, _wanted(options), tabs=tabs)
@@ -102,7 +102,7 @@ def _scan_delimited(
             return
         rows = chain([first], rows)
         if "/" not in first[1].get("path", "/"):
-            report.notes.append(f"the paths are relative to {CLIPS}/, as in Common Voice")
+            report.say(f"the paths are relative to {CLIPS}/, as in Common Voice")
             folder = clips_folder
     yield from clip_rows.clips(rows, path, folder, options, report, prefix)
 

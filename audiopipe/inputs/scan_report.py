@@ -9,24 +9,40 @@ class ScanReport:
     """What a scan noticed beside the clips. `scan` fills it, and it is complete when the scan has ended.
 
     Args:
-        left_out: Number of files of a folder or a glob that look like audio or video and are not taken, for each
-            extension in lower case.
-        notes: Sentences about how the input was read, without a full stop.
+        left_out: Number of files that were not taken, for each extension in lower case: of a folder or a glob those
+            that look like audio or video, and of several inputs also others.
+        sentences: How the input was read.
+        counted: Number of things with something remarkable, by their noun and the rest of the sentence.
 
     Example:
-        >>> ScanReport(left_out=Counter({".m4a": 2, ".webm": 1})).lines()
-        ['3 files left out: 2 .m4a, 1 .webm']
+        >>> report = ScanReport(left_out=Counter({".m4a": 2, ".webm": 1}))
+        >>> report.count("audio file", "of the folder not in the manifest")
+        >>> report.lines()
+        ['1 audio file of the folder not in the manifest', '3 files left out: 2 .m4a, 1 .webm']
     """
 
     left_out: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def say(self, sentence: str) -> None:
+        """Adds a sentence, without a full stop, unless it was said before."""
+        if sentence not in self.sentences:
+            self.sentences.append(sentence)
+
+    def count(self, noun: str, rest: str, number: int = 1) -> None:
+        """Adds to the number of things with something remarkable, such as `"clip", "without a label"`."""
+        if number:
+            self.counted[noun, rest] += number
+
+    @property
+    def notes(self) -> list[str]:
+        """Everything that was noticed, apart from files that were left out."""
+        return [*self.sentences, *(f"{count_of(number, noun)} {rest}" for (noun, rest), number in self.counted.items())]
 
     def lines(self) -> list[str]:
         """Returns everything that was noticed as lines for people to read."""
-        lines = list(self.notes)
-        if self.left_out:
-            lines.append(left_out_line(self.left_out))
-        return lines
+        return [*self.notes, left_out_line(self.left_out)] if self.left_out else self.notes
 
 
 def left_out_line(left_out: Counter[str]) -> str:
@@ -36,6 +52,6 @@ def left_out_line(left_out: Counter[str]) -> str:
     return f"{count_of(left_out.total(), 'file')} left out: {counts}"
 
 
-def count_of(count: int, what: str) -> str:
+def count_of(count: int, noun: str) -> str:
     """Returns a number with a noun, such as `"1 file"` or `"2,000 files"`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -63,7 +63,7 @@ def scan(
     if twice is not None:
         raise InputError(
             f"Two clips of {_name(given)} have the id {twice!r}. Every clip must have its own id. Give the manifest "
-            f"an id column with unique values."
+            "an id column with unique values, or choose one with id_column."
         )
     if not len(ids):
         raise _no_clips(given, report)
@@ -75,6 +75,8 @@ def _name(given: Any) -> str:
 
 def _no_clips(given: Any, report: ScanReport) -> InputError:
     if isinstance(given, str) and extensions.kind(given) in ("manifest", "table"):
+        if several.is_glob(given) and not files.exists(_expanded(given)):
+            return InputError(f"No file that matches {given!r} lists a clip. Expected manifests or Parquet files.")
         return InputError(
             f"The {extensions.kind(given)} {given!r} lists no clips. Expected a column or key 'path', and one line or "
             "row per clip."
@@ -103,6 +105,8 @@ def _found(given: str | SeveralInputs | list[str], options: InputOptions, report
 
 
 def _expanded(path: str) -> str:
+    if not path:
+        raise InputError("An input must be a path. Received: ''.")
     return files.absolute(os.path.expanduser(path))
 
 

@@ -144,7 +144,7 @@ def _scan_manifests(
     for path in paths:
         below = posixpath.dirname(path.removeprefix(base))
         yield from manifests.scan_manifest(path, options, report, prefix + below + "/" if below else prefix)
-    report.notes.append(f"read as {count_of(len(paths), 'manifest')}")
+    report.say(f"read as {count_of(len(paths), 'manifest')}")
 
 
 def _mixed(named: str, paths: Sequence[str]) -> InputError:

@@ -4,13 +4,12 @@ import decimal
 import functools
 import math
 import re
-from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from audiopipe.errors import InputError
-from audiopipe.inputs.scan_report import count_of
+from audiopipe.inputs.scan_report import ScanReport
 
 # Names of a start, and the names of the end that belong to each. Units and the word "time" are removed before.
 ENDS = {
@@ -53,19 +52,21 @@ class _Form:
 
 
 class StretchColumns:
-    """Finds the stretches in the rows of a manifest or a table, and counts what it finds.
+    """Finds the stretches in the rows of a manifest or a table.
+
+    Args:
+        report: Gets the number of stretches, and of rows that seem to name one and do not.
 
     Example:
-        >>> columns = StretchColumns()
+        >>> columns = StretchColumns(ScanReport())
         >>> columns.of({"offset": "2.0", "duration": "1.50"}, "line 2")
         Stretch(start=2.0, end=3.5, name='2.0-3.50')
         >>> columns.of({"duration": 1.5}, "line 3") is None
         True
     """
 
-    def __init__(self) -> None:
-        self._used: Counter[tuple[str, str]] = Counter()
-        self._unused: Counter[tuple[str, ...]] = Counter()
+    def __init__(self, report: ScanReport) -> None:
+        self._report = report
 
     def of(self, row: dict[str, Any], where: str) -> Stretch | None:
         """Returns the stretch that a row names, or None if it stands for the whole recording.
@@ -80,7 +81,9 @@ class StretchColumns:
         """
         forms, unused = _forms(tuple(row))
         if unused:
-            self._unused[unused] += 1
+            reason = "has no end or duration beside it" if len(unused) == 1 else "are not in seconds"
+            names = " and ".join(map(repr, unused))
+            self._report.count("clip", f"from whole recordings, because {names} {reason}")
         found: tuple[_Form, Stretch] | None = None
         for form in forms:
             stretch = _stretch(row, form, where)
@@ -95,21 +98,8 @@ class StretchColumns:
             found = found or (form, stretch)
         if found is None:
             return None
-        self._used[found[0].start, found[0].other] += 1
+        self._report.count("clip", _used(found[0]))
         return found[1]
-
-    def notes(self) -> list[str]:
-        """Returns sentences about the columns that were found, for a `ScanReport`."""
-        used = [
-            f"{count_of(count, 'clip')} from stretches of recordings, which the columns {start!r} and {other!r} name"
-            for (start, other), count in self._used.items()
-        ]
-        unused = [
-            f"{count_of(count, 'clip')} from whole recordings, because {' and '.join(map(repr, names))} "
-            + ("has no end or duration beside it" if len(names) == 1 else "are not in seconds")
-            for names, count in self._unused.items()
-        ]
-        return used + unused
 
 
 def stretch_of(start: Any, end: Any, where: str) -> Stretch:
@@ -122,6 +112,11 @@ def stretch_of(start: Any, end: Any, where: str) -> Stretch:
     if stretch is None:
         raise InputError(f"{where}: a stretch needs a start. Received: start={start!r}.")
     return stretch
+
+
+@functools.lru_cache(maxsize=1024)
+def _used(form: _Form) -> str:
+    return f"from stretches of recordings, which the columns {form.start!r} and {form.other!r} name"
 
 
 @functools.lru_cache(maxsize=1024)

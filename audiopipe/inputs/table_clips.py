@@ -26,7 +26,7 @@ def scan_table(path: str, options: InputOptions, report: ScanReport, name: str |
         InputError: If the table cannot be read, or a row is malformed.
         MissingDependencyError: If a package that reads the table is not installed.
     """
-    stretches = StretchColumns()
+    stretches = StretchColumns(report)
     table = tables.open_table(path, options.path_column)
     for number, row in enumerate(table.metadata()):
         where = f"{path!r}, row {number}"
@@ -37,9 +37,8 @@ def scan_table(path: str, options: InputOptions, report: ScanReport, name: str |
             identity = f"{number:08d}" if name is None else f"{name}:{number}"
         start, end = (stretch.start, stretch.end) if stretch else (None, None)
         yield Source(identity, path, number, row, start, end, options.path_column)
-    report.notes += stretches.notes()
     if table.other_audio:
-        report.notes.append(f"the audio in {', '.join(map(repr, table.other_audio))} of {path!r} is not read")
+        report.say(f"the audio in {', '.join(map(repr, table.other_audio))} is not read")
 
 
 def scan_tables(paths: Iterable[tuple[str, str]], options: InputOptions, report: ScanReport) -> Iterator[Source]:
@@ -61,4 +60,4 @@ def scan_tables(paths: Iterable[tuple[str, str]], options: InputOptions, report:
     for path, name in paths:
         yield from scan_table(path, options, report, name)
         count += 1
-    report.notes.append(f"read as {count_of(count, 'Parquet file')}")
+    report.say(f"read as {count_of(count, 'Parquet file')}")

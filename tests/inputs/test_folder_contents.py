@@ -76,8 +76,7 @@ def test_metadata_of_subfolders_is_read_with_ids_below_the_folder(folder):
         ("train/2.wav", f"{root}/train/2.wav", {"n": "2"}),
     ]
     assert report.notes == [
-        "read as the manifest test/metadata.csv",
-        "read as the manifest train/metadata.csv",
+        "read as 2 manifests: test/metadata.csv, train/metadata.csv",
         "1 audio file of the folder not in the manifest, not read",
     ]
 
@@ -86,7 +85,7 @@ def test_metadata_without_paths_is_named_and_the_audio_files_are_read(folder):
     root = folder("a.wav", files={"metadata.csv": "speaker,age\nann,31\n"})
     clips, report = _scan(root)
     assert clips == [("a.wav", f"{root}/a.wav", {})]
-    assert report.notes == ["metadata.csv has no column of paths and is not read"]
+    assert report.notes == ["no column of paths in metadata.csv, not read"]
     with pytest.raises(InputError, match=r"metadata\.csv', line 1: every clip needs a path.*'speaker', 'age'.*'clip'"):
         _scan(root, path_column="clip")
 

@@ -111,9 +111,7 @@ def test_a_channel_of_a_recording_with_several_is_kept_and_counted(manifest):
     report = ScanReport()
     [clip] = inputs.scan(manifest({**CUT, "recording": stereo, "channel": 1}), report=report)
     assert clip.metadata["channel"] == 1
-    assert report.notes == [
-        "1 cut of one channel, which is in the column 'channel'. The config decides which channels are read"
-    ]
+    assert report.notes == ["1 cut of one channel, which is in the column 'channel'. The config decides which are read"]
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from audiopipe.inputs.stretches import StretchColumns, stretch_of
 
 
 def _of(**row):
-    found = StretchColumns().of(row, "line 1")
+    found = StretchColumns(ScanReport()).of(row, "line 1")
     return None if found is None else (found.start, found.end, found.name)
 
 
 def _named(row):
-    found = StretchColumns().of(row, "line 1")
+    found = StretchColumns(ScanReport()).of(row, "line 1")
     return None if found is None else (found.start, found.end)
 
 
@@ -82,7 +82,7 @@ def test_a_start_and_a_duration_make_a_stretch(start, duration):
     ],
 )
 def test_rows_without_a_start_beside_an_end_or_duration_are_whole_recordings(row):
-    assert StretchColumns().of(row, "line 1") is None
+    assert StretchColumns(ScanReport()).of(row, "line 1") is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_name_of_a_stretch_has_the_numbers_as_written_and_sums_are_exact(row
 )
 def test_impossible_stretches_are_refused(row, message):
     with pytest.raises(InputError, match=f"line 7: .*{message}"):
-        StretchColumns().of(row, "line 7")
+        StretchColumns(ScanReport()).of(row, "line 7")
 
 
 def test_two_pairs_of_columns_may_name_the_same_stretch():
@@ -134,7 +134,8 @@ def test_two_pairs_of_columns_may_name_the_same_stretch():
 
 
 def test_the_notes_say_which_columns_named_stretches_and_which_did_not():
-    columns = StretchColumns()
+    report = ScanReport()
+    columns = StretchColumns(report)
     for row in (
         {"offset": 1, "duration": 2},
         {"offset": 3, "duration": 2},
@@ -142,7 +143,7 @@ def test_the_notes_say_which_columns_named_stretches_and_which_did_not():
         {"start_ms": 1, "end_ms": 2},
     ):
         columns.of(row, "")
-    assert columns.notes() == [
+    assert report.notes == [
         "2 clips from stretches of recordings, which the columns 'offset' and 'duration' name",
         "1 clip from whole recordings, because 'offset' has no end or duration beside it",
         "1 clip from whole recordings, because 'start_ms' and 'end_ms' are not in seconds",

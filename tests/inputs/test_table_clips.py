@@ -96,7 +96,7 @@ def test_one_of_several_audio_columns_can_be_chosen_and_is_kept_in_a_plan(tmp_pa
     clips = list(listings.identify(inputs.scan(path, InputOptions(path_column="right"), report)))
     assert [Listed.from_json(clip.to_json()).source.open() for clip in clips] == [b"r0", b"r1"]
     assert [clip.source.metadata for clip in clips] == [{"n": 1}, {"n": 2}]
-    assert report.notes == [f"the audio in 'left' of '{path}' is not read"]
+    assert report.notes == ["the audio in 'left' is not read"]
     with pytest.raises(InputError, match=r"has no column 'no'\. Received the columns "):
         list(inputs.scan(path, InputOptions(path_column="no")))
 
