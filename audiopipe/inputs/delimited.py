@@ -1,5 +1,6 @@
 """Rows of CSV and TSV files."""
 
+import contextlib
 import csv
 from collections.abc import Collection, Iterator
 from itertools import chain
@@ -62,8 +63,9 @@ def delimiter_of(first: str, path_columns: Collection[str], *, tabs: bool) -> st
     """Returns the delimiter of a file with the given first line."""
     candidates = sorted(DELIMITERS, key="\t".__ne__) if tabs else list(DELIMITERS)
     for delimiter in candidates:
-        if not set(path_columns).isdisjoint(next(csv.reader([first], delimiter=delimiter))):
-            return delimiter
+        with contextlib.suppress(csv.Error):  # reading the file raises it again, with the line
+            if not set(path_columns).isdisjoint(next(csv.reader([first], delimiter=delimiter))):
+                return delimiter
     return max(candidates, key=first.count)
 
 

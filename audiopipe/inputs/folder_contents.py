@@ -3,8 +3,8 @@
 import json
 import posixpath
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 import numpy as np
@@ -21,14 +21,34 @@ METADATA_FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 SHOWN = 5  # manifests that an error names
 
 
-@dataclass
 class _Contents:
     """What a folder contains, apart from hidden files."""
 
-    n_audio: int = 0
-    tables: list[str] = field(default_factory=list)
-    metadata: list[str] = field(default_factory=list)
-    other_manifests: list[str] = field(default_factory=list)
+    def __init__(self, folder: str):
+        self.folder = folder
+        # Remote storage is listed as a whole and at once. A local folder is read again instead of kept in memory.
+        self._names = list(folders.visible(folder)) if files.is_remote(folder) else None
+        self.n_audio = 0
+        self.tables: list[str] = []
+        self.metadata: list[str] = []
+        self.n_other_manifests = 0
+        self.other_manifests: list[str] = []  # the first ones
+        for name in self.names():
+            kind = extensions.kind(name)
+            if kind == "audio":
+                self.n_audio += 1
+            elif posixpath.basename(name) in METADATA_FILES or name == kaldi.PATHS:
+                self.metadata.append(name)
+            elif kind == "manifest":
+                self.n_other_manifests += 1
+                if len(self.other_manifests) < SHOWN:
+                    self.other_manifests.append(name)
+            if kind == "table":
+                self.tables.append(name)
+
+    def names(self) -> Iterable[str]:
+        """Returns the files of the folder as sorted relative paths."""
+        return folders.visible(self.folder) if self._names is None else self._names
 
 
 def scan_folder(folder: str, options: InputOptions, report: ScanReport, prefix: str = "") -> Iterator[Source]:
@@ -56,41 +76,24 @@ def scan_folder(folder: str, options: InputOptions, report: ScanReport, prefix: 
     if files.exists(files.join(folder, "state.json")) and files.exists(files.join(folder, "dataset_info.json")):
         manifests.refuse_label(folder, options)
         return table_clips.scan_table(folder, options, report, prefix.rstrip("/") or None)
-    contents = _survey(folder)
-    chosen = _metadata_files(folder, contents, options, report)
+    contents = _Contents(folder)
+    chosen = _metadata_files(contents, options, report)
     if chosen:
-        return _scan_metadata(folder, chosen, contents.n_audio, options, report, prefix)
+        return _scan_metadata(contents, chosen, options, report, prefix)
     if contents.n_audio or not contents.tables:
         if not contents.n_audio and contents.other_manifests:
-            _refuse_manifests(folder, contents.other_manifests)
-        names = folders.visible(folder)
-        return folders.audio_clips(((files.join(folder, name), prefix + name) for name in names), options, report)
+            _refuse_manifests(contents)
+        paths = ((files.join(folder, name), prefix + name) for name in contents.names())
+        return folders.audio_clips(paths, options, report)
     manifests.refuse_label(folder, options)
     tables = [(files.join(folder, name), prefix + name) for name in contents.tables]
     return table_clips.scan_tables(tables, options, report)
 
 
-def _survey(folder: str) -> _Contents:
-    contents = _Contents()
-    for name in folders.visible(folder):
-        kind = extensions.kind(name)
-        if kind == "audio":
-            contents.n_audio += 1
-        elif kind is not None:
-            if posixpath.basename(name) in METADATA_FILES:
-                contents.metadata.append(name)
-            elif kind == "manifest":
-                contents.other_manifests.append(name)
-            if kind == "table":
-                contents.tables.append(name)
-    return contents
-
-
-def _metadata_files(folder: str, contents: _Contents, options: InputOptions, report: ScanReport) -> list[str]:
+def _metadata_files(contents: _Contents, options: InputOptions, report: ScanReport) -> list[str]:
     """Returns the manifests by which a folder is read: one of its own, or those of its subfolders."""
+    folder = contents.folder
     found = [name for name in contents.metadata if contents.n_audio or not name.endswith(extensions.TABLE)]
-    if kaldi.PATHS in contents.other_manifests:
-        found.append(kaldi.PATHS)
     own = [name for name in found if "/" not in name]
     chosen, without = [], []
     for name in own or found:
@@ -103,23 +106,24 @@ def _metadata_files(folder: str, contents: _Contents, options: InputOptions, rep
             without.append(name)
     if without:
         report.say(f"no column of paths in {_listed(without)}, not read")
-    several = {name for name in chosen if sum(posixpath.dirname(name) == posixpath.dirname(one) for one in chosen) > 1}
-    if several:
+    numbers = Counter(map(posixpath.dirname, chosen))
+    ambiguous = [name for name in chosen if numbers[posixpath.dirname(name)] > 1]
+    if ambiguous:
         raise InputError(
-            f"{folder!r} has more than one manifest in a folder. Received: {', '.join(sorted(several))}. Pass the one "
-            "to read, or a glob of the audio files."
+            f"{folder!r} has more than one manifest in a folder. Received: {_listed(ambiguous)}. Pass the one to read, "
+            "or a glob of the audio files."
         )
     return chosen
 
 
 def _scan_metadata(
-    folder: str, names: list[str], n_audio: int, options: InputOptions, report: ScanReport, prefix: str
+    contents: _Contents, names: list[str], options: InputOptions, report: ScanReport, prefix: str
 ) -> Iterator[Source]:
     hashes = array("q")
     shown = f"the manifest {names[0]}" if len(names) == 1 else f"{count_of(len(names), 'manifest')}: {_listed(names)}"
     report.say(f"read as {shown}")
     for name in names:
-        path, below = files.join(folder, name), prefix + name[: name.rfind("/") + 1]
+        path, below = files.join(contents.folder, name), prefix + name[: name.rfind("/") + 1]
         if name.endswith(extensions.TABLE):
             manifests.refuse_label(path, options)
             clips = table_clips.scan_table(
@@ -128,22 +132,23 @@ def _scan_metadata(
         else:
             clips = manifests.scan_manifest(path, options, report, below)
         for clip in clips:
-            if n_audio and (audio := _path_of(clip)):
+            if contents.n_audio and (audio := _path_of(clip)):
                 hashes.append(_path_hash(audio))
             yield clip
-    if n_audio:
-        _report_unlisted(folder, hashes, report)
+    if contents.n_audio:
+        _report_unlisted(contents, hashes, report)
 
 
-def _report_unlisted(folder: str, hashes: array, report: ScanReport) -> None:
+def _report_unlisted(contents: _Contents, hashes: array, report: ScanReport) -> None:
     """Counts the audio files of a folder that no clip refers to, with 8 bytes of memory for each clip."""
     listed = np.unique(np.frombuffer(hashes, np.int64))
     present = array("q")
-    for name in folders.visible(folder):
+    for name in contents.names():
         if extensions.is_audio(name):
-            present.append(_path_hash(files.join(folder, name)))
+            present.append(_path_hash(files.join(contents.folder, name)))
         elif extension := extensions.looks_like_audio(name):
-            report.left_out[extension] += 1
+            if not np.isin(_path_hash(files.join(contents.folder, name)), listed, assume_unique=True):
+                report.left_out[extension] += 1
     unlisted = int(np.isin(np.frombuffer(present, np.int64), listed, invert=True).sum())
     report.count("audio file", "of the folder not in the manifest, not read", unlisted)
 
@@ -163,15 +168,17 @@ def _path_hash(path: str) -> int:
     return hash(posixpath.normpath(path))
 
 
-def _refuse_manifests(folder: str, names: list[str]) -> NoReturn:
+def _refuse_manifests(contents: _Contents) -> NoReturn:
+    found = _listed(contents.other_manifests, contents.n_other_manifests)
     raise InputError(
-        f"There is no audio in {folder!r}. Expected files that end in {', '.join(extensions.AUDIO_EXTENSIONS)}. It has "
-        f"manifests: {_listed(names)}. To read one, pass its path."
+        f"There is no audio in {contents.folder!r}. Expected files that end in "
+        f"{', '.join(extensions.AUDIO_EXTENSIONS)}. It has manifests: {found}. To read one, pass its path."
     )
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+def _listed(names: list[str], number: int | None = None) -> str:
+    number = len(names) if number is None else number
+    return ", ".join(names[:SHOWN]) + (f" and {number - SHOWN:,} more" if number > SHOWN else "")
 
 
 def _refuse_splits(path: str) -> NoReturn:

@@ -123,7 +123,7 @@ def _used(form: _Form) -> str:
 def _forms(names: tuple[str, ...]) -> tuple[tuple[_Form, ...], tuple[str, ...]]:
     """Returns the pairs of columns that name stretches, and columns that look like a stretch and name none."""
     plain: dict[str, str] = {}
-    for name in names:
+    for name in sorted(names, key=len):  # beside `start` and `end`, `start_time` is something else
         plain.setdefault(_plain(name, _SECONDS), name)
     duration = next((plain[name] for name in DURATIONS if name in plain), None)
     forms: list[_Form] = []

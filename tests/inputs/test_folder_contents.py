@@ -47,10 +47,14 @@ def test_a_folder_with_metadata_is_read_as_that_manifest(folder, name, content):
 
 def test_audio_that_the_manifest_of_a_folder_does_not_list_is_counted(folder):
     root = folder(
-        "a.wav", "b.wav", "x/c.flac", "d.m4a", files={"metadata.csv": "file_name,n\n./a.wav,1\nx/gone.wav,2\n"}
+        "a.wav",
+        "b.wav",
+        "x/c.flac",
+        "d.m4a",
+        files={"metadata.csv": "file_name,n\n./a.wav,1\nx/gone.wav,2\ne.m4a,3\n", "e.m4a": ""},
     )
     clips, report = _scan(root)
-    assert [name for name, _, _ in clips] == ["./a.wav", "x/gone.wav"]
+    assert [name for name, _, _ in clips] == ["./a.wav", "x/gone.wav", "e.m4a"]
     assert report.lines() == [
         "read as the manifest metadata.csv",
         "2 audio files of the folder not in the manifest, not read",
@@ -203,6 +207,16 @@ def test_a_folder_without_audio_names_the_manifests_in_it(folder):
     with pytest.raises(
         InputError, match=r"It has manifests: cuts\.jsonl\.gz, data/wav\.scp\. To read one, pass its path"
     ):
+        _scan(root)
+
+
+def test_a_folder_with_a_json_file_for_each_clip_is_read_as_audio_and_an_error_names_a_few(folder):
+    names = [f"{number:03d}" for number in range(20)]
+    root = folder(*(f"{name}.wav" for name in names), files={f"{name}.json": "{}" for name in names})
+    assert [name for name, _, _ in _scan(root)[0]] == [f"{name}.wav" for name in names]
+    for name in names:
+        (root / f"{name}.wav").unlink()
+    with pytest.raises(InputError, match=r"It has manifests: 000\.json, .*, 004\.json and 15 more\. To read one"):
         _scan(root)
 
 

@@ -123,3 +123,14 @@ def test_a_repeated_path_is_refused(tmp_path):
     _touch(tmp_path, "a.wav")
     with pytest.raises(InputError, match=r"Two clips of the list of paths have the id 'a\.wav'"):
         _ids(SeveralInputs([tmp_path / "a.wav", tmp_path / "a.wav"]))
+
+
+@pytest.mark.parametrize("source", ["", [""], ["a.wav", ""], SeveralInputs(["a.csv", ""])])
+def test_an_empty_path_is_refused(source):
+    with pytest.raises(InputError, match=r"An input must be a path\. Received: ''"):
+        _ids(source)
+
+
+def test_a_glob_of_manifests_that_matches_nothing_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"No file that matches '.*/\*\.csv' lists a clip"):
+        _ids(f"{tmp_path}/*.csv")

@@ -128,6 +128,11 @@ def test_impossible_stretches_are_refused(row, message):
         StretchColumns(ScanReport()).of(row, "line 7")
 
 
+def test_the_shorter_name_is_the_stretch_where_two_names_mean_the_same():
+    row = {"start_time": "2021-03-04T10:00", "end_time": "2021-03-04T11:00", "start": 1, "end": 2}
+    assert _of(**row) == (1.0, 2.0, "1-2")
+
+
 def test_two_pairs_of_columns_may_name_the_same_stretch():
     assert _of(start=1.0, end=3.0, offset=1, duration=2)[:2] == (1.0, 3.0)
     assert _of(start=1.0, end=3.0, duration=60.0) == (1.0, 3.0, "1.0-3.0")

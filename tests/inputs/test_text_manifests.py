@@ -100,6 +100,7 @@ def test_a_column_path_comes_before_other_names_and_two_other_names_are_ambiguou
         ("m.csv", "path\na.wav\n".encode("utf-16-le"), {}, r"line 1: expected UTF-8 text. Received: a NUL"),
         ("m.csv", "path,text\na.wav,ok\nb.wav,Zoë\n".encode("latin1"), {}, r"line 3: .*0xeb in .*iconv -f latin1"),
         ("m.csv", f"path,text\na.wav,{'x' * 200_000}\n", {}, r"line 2: .*field larger than field limit"),
+        ("m.csv", "x" * 200_000, {}, r"line 1: .*field larger than field limit"),
         ("m.csv", 'path,text\na.wav,x\nb.wav,"open\nc.wav,x\nd.wav,x\n', {}, r"line 3: the row that starts here"),
         ("m.csv", "sound,text\na.wav,x\n", {}, r"line 1: every clip needs a path.*'sound', 'text'.*'audio_filepath'.*"),
         ("m.csv", "path,text\na.wav,x\n", {"path_column": "clip"}, r"line 1: every clip needs a path.*key 'clip'"),
