@@ -3,7 +3,7 @@
 import json
 import posixpath
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
@@ -141,16 +141,19 @@ def _scan_metadata(
 
 def _report_unlisted(contents: _Contents, hashes: array, report: ScanReport) -> None:
     """Counts the audio files of a folder that no clip refers to, with 8 bytes of memory for each clip."""
-    listed = np.unique(np.frombuffer(hashes, np.int64))
-    present = array("q")
+    listed = np.frombuffer(hashes, np.int64)
+    present: defaultdict[str | None, array] = defaultdict(lambda: array("q"))
     for name in contents.names():
-        if extensions.is_audio(name):
-            present.append(_path_hash(files.join(contents.folder, name)))
-        elif extension := extensions.looks_like_audio(name):
-            if not np.isin(_path_hash(files.join(contents.folder, name)), listed, assume_unique=True):
-                report.left_out[extension] += 1
-    unlisted = int(np.isin(np.frombuffer(present, np.int64), listed, invert=True).sum())
-    report.count("audio file", "of the folder not in the manifest, not read", unlisted)
+        is_audio = extensions.is_audio(name)
+        left_out = None if is_audio else extensions.looks_like_audio(name)
+        if is_audio or left_out:
+            present[left_out].append(_path_hash(files.join(contents.folder, name)))
+    for extension, found in present.items():
+        unlisted = int(np.isin(np.frombuffer(found, np.int64), listed, invert=True).sum())
+        if extension is None:
+            report.count("audio file", "of the folder not in the manifest, not read", unlisted)
+        elif unlisted:
+            report.left_out[extension] += unlisted
 
 
 def _path_of(clip: Source) -> str | None:
