@@ -14,6 +14,7 @@ from audiopipe.inputs.stretches import Stretch, stretch_of
 
 # Fields of a supervision that say something about its stretch of the cut.
 SUPERVISION_FIELDS = ("text", "speaker", "language", "gender")
+OTHER_SUPERVISION_FIELDS = ("id", "recording_id", "start", "duration", "channel", "custom")
 UNCHANGED = 0.0005  # seconds; a cut that ends this close to the end of its recording reaches to the end
 HARMLESS_TRANSFORMS = ("Resample",)  # each feature has its own sample rate
 
@@ -34,9 +35,9 @@ def clips(rows: Iterable[tuple[int, Any]], path: str, folder: str, report: ScanR
 
     Yields:
         A `Source` for each recording or cut, with its id. A cut that does not cover its recording is a stretch of it.
-        Its metadata has `duration`, for cuts `start` and `recording`, the text, speaker, language and gender of its
-        only supervision, and the custom fields. Supervisions that do not fit into these columns are in the column
-        `supervisions` as JSON.
+        Its metadata has `duration` and, for cuts, `start`, `recording`, the custom fields, and the id (as
+        `supervision`), text, speaker, language and gender of its only supervision. Supervisions that do not fit into
+        these columns are in the column `supervisions` as JSON.
 
     Raises:
         InputError: If the audio is not in one file, or would have to be computed by a command, a mix or a transform.
@@ -129,16 +130,18 @@ def _metadata(cut: dict[str, Any], recording: dict[str, Any], report: ScanReport
     custom = dict(cut.get("custom") or {})
     if len(supervisions) == 1:
         [only] = supervisions
-        metadata |= {name: only.get(name) for name in SUPERVISION_FIELDS}
+        metadata |= {"supervision": only.get("id"), **{name: only.get(name) for name in SUPERVISION_FIELDS}}
         custom = {**(only.get("custom") or {}), **custom}
-    if len(supervisions) > 1 or any(not _covers(item, cut) for item in supervisions):
+    if len(supervisions) > 1 or any(not _fits(item, cut) for item in supervisions):
         metadata["supervisions"] = json.dumps(supervisions, ensure_ascii=False)
-        report.count("cut", "with supervisions of its parts, which are in the column 'supervisions' as JSON")
+        report.count("cut", "with several or detailed supervisions, which are in the column 'supervisions' as JSON")
     for name, value in custom.items():
         key = f"custom_{name}" if name in metadata or name == "id" else name
         metadata[key] = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
     return metadata
 
 
-def _covers(supervision: dict[str, Any], cut: dict[str, Any]) -> bool:
-    return supervision.get("start") == 0 and supervision.get("duration") == cut["duration"]
+def _fits(supervision: dict[str, Any], cut: dict[str, Any]) -> bool:
+    """Returns whether a supervision is of the whole cut, and has no fields such as `alignment`."""
+    whole = supervision.get("start") == 0 and supervision.get("duration") == cut["duration"]
+    return whole and not supervision.keys() - {*SUPERVISION_FIELDS, *OTHER_SUPERVISION_FIELDS}

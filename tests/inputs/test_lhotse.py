@@ -73,6 +73,7 @@ def test_cuts_are_stretches_of_their_recordings(manifest, tmp_path):
                 "recording": "call",
                 "start": 2.2,
                 "duration": 1.1,
+                "supervision": "s1",
                 "text": "hello",
                 "speaker": "ann",
                 "language": "en",
@@ -94,7 +95,18 @@ def test_several_supervisions_are_kept_as_json_and_counted(manifest):
     [clip] = inputs.scan(manifest({**CUT, "supervisions": [SUPERVISION, second]}), report=report)
     assert json.loads(clip.metadata["supervisions"]) == [SUPERVISION, second]
     assert "text" not in clip.metadata
-    assert report.notes == ["1 cut with supervisions of its parts, which are in the column 'supervisions' as JSON"]
+    assert report.notes == [
+        "1 cut with several or detailed supervisions, which are in the column 'supervisions' as JSON"
+    ]
+
+
+@pytest.mark.parametrize(
+    "change", [{"start": 0.1}, {"duration": 1.0}, {"alignment": {"word": [["hello", 0.1, 0.4, 1.0]]}}]
+)
+def test_a_supervision_of_a_part_or_with_an_alignment_is_kept_as_json_too(manifest, change):
+    [clip] = inputs.scan(manifest({**CUT, "supervisions": [{**SUPERVISION, **change}]}))
+    assert json.loads(clip.metadata["supervisions"]) == [{**SUPERVISION, **change}]
+    assert clip.metadata["text"] == "hello"
 
 
 def test_custom_fields_do_not_replace_others(manifest):
