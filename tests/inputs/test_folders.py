@@ -57,3 +57,8 @@ def test_globs_ignore_hidden_files_and_folders_unless_the_pattern_has_their_dot(
     assert found == ["a.wav", "x/f.wav"]
     assert [clip.id for clip in inputs.scan(f"{tmp_path}/.cache/*.wav")] == ["c.wav"]
     assert [clip.id for clip in inputs.scan(f"{tmp_path}/*/.d/*.wav")] == ["x/.d/e.wav"]
+
+
+def test_hidden_folders_are_skipped(tmp_path):
+    _touch(tmp_path, ".cache/b.wav", "a/.b/c.wav", "a/d.wav")
+    assert [clip.id for clip in inputs.scan(tmp_path)] == ["a/d.wav"]

@@ -388,13 +388,6 @@ def test_rows_need_the_package_that_reads_them(tmp_path, monkeypatch):
         _scan(tmp_path / "clips.parquet")
 
 
-def test_hidden_folders_are_skipped(tmp_path):
-    for name in (".cache/b.wav", "a/.b/c.wav", "a/d.wav"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    assert [clip.id for clip in _scan(tmp_path)] == ["a/d.wav"]
-
-
 def test_a_duplicate_column_is_refused(manifest):
     with pytest.raises(InputError, match=r"each column once. Received twice: speaker"):
         _scan(manifest("clips.csv", "path,speaker,speaker\na.wav,b,c\n"))
