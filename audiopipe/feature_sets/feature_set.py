@@ -3,6 +3,7 @@
 A feature set is complete if and only if `dataset.json` exists, because that file is written last.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from audiopipe.errors import (
     IncompleteFeatureSetError,
 )
 from audiopipe.feature_sets import dataset_json, dtypes
+from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
@@ -64,6 +66,9 @@ class FeatureSet:
         dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
         max_error: Largest absolute difference between a stored and a computed value, over all clips.
         set_id: Id that every record of this feature set contains, in hexadecimal. It reveals records of other sets.
+        classes: Names of the classes of metadata columns, see `audiopipe.inputs.columns.Columns`. Empty for feature
+            sets of older releases.
+        fill_values: Values that stand for missing integers in metadata columns, likewise.
         failures_sha256: Checksum of `failures.jsonl` that was read from `dataset.json`, if there is one.
     """
 
@@ -78,10 +83,18 @@ class FeatureSet:
     dtype: str = "float32"
     max_error: float = 0.0
     set_id: str = ""
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    fill_values: dict[str, int] = field(default_factory=dict)
     failures_sha256: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
         dtypes.check(self.dtype)
+        _ = self.columns  # raises the errors of wrong types, classes and fill values
+
+    @functools.cached_property
+    def columns(self) -> Columns:
+        """Types, classes and fill values of the metadata columns."""
+        return Columns(types=self.schema, classes=self.classes, fill_values=self.fill_values)
 
     @property
     def fingerprint(self) -> str:
@@ -123,6 +136,8 @@ class FeatureSet:
                 segments=Segments(**content["segments"]) if content.get("segments") else None,
                 **content.get("storage", {}),
                 set_id=content["set_id"],
+                classes=content.get("classes", {}),
+                fill_values=content.get("fill_values", {}),
                 failures_sha256=content.get("failures_sha256"),
             )
         except ConfigError as error:
@@ -152,6 +167,8 @@ class FeatureSet:
             "counts": self.counts,
             "metadata": self.schema,
             "schema": {**entries, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
+            "classes": self.classes,
+            "fill_values": self.fill_values,
             "shards": self.shards,
             "machines": self.machines,
             "segments": self.segments.to_dict() if self.segments else None,

@@ -24,6 +24,8 @@ RESERVED_NAMES = (
     "shape",
 )
 
+TYPES = ("string", "int", "float", "bool", "list<string>", "list<int>", "list<float>", "list<bool>")
+
 _TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}
 
 

@@ -51,6 +51,8 @@ def finish(plan: Plan) -> FeatureSet:
             "hours": sum(sum(sidecar["samples"]) for sidecar in sidecars) / plan.config.sample_rate / 3600,
         },
         schema=plan.schema,
+        classes=plan.classes,
+        fill_values=plan.fill_values,
         segments=plan.segments,
         shards=[{key: sidecar[key] for key in ("name", "records", "bytes", "sha256")} for sidecar in sidecars],
         machines=_unique(sidecar["machine"] for sidecar in sidecars),

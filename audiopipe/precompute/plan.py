@@ -11,13 +11,14 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from audiopipe import configs
 from audiopipe.configs.base import Config
-from audiopipe.errors import AudiopipeError, CorruptFeatureSetError
+from audiopipe.errors import ConfigError, CorruptFeatureSetError
 from audiopipe.feature_sets import shard_names
+from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
@@ -75,6 +76,8 @@ class Plan:
         segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
             whole.
         dtype: Dtype in which features are stored.
+        classes: Names of the classes of metadata columns, see `audiopipe.inputs.columns.Columns`.
+        fill_values: Values that stand for missing integers in metadata columns, likewise.
     """
 
     output: str
@@ -90,6 +93,16 @@ class Plan:
     n_bytes: int
     segments: Segments | None = None
     dtype: str = "float32"
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    fill_values: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _ = self.columns  # raises the errors of wrong types, classes and fill values
+
+    @functools.cached_property
+    def columns(self) -> Columns:
+        """Types, classes and fill values of the metadata columns."""
+        return Columns(types=self.schema, classes=self.classes, fill_values=self.fill_values)
 
     def shard_name(self, shard: int) -> str:
         """Returns the file name of a shard."""
@@ -128,7 +141,8 @@ class Plan:
     def settings(self) -> bytes:
         """Returns all settings that determine the bytes of a shard, besides its clips, as a line of JSON."""
         facts = self.header()
-        names = ("format_version", "fingerprint", "n_shards", "schema", "segments", "dtype", "set_id")
+        columns = ("schema", "classes", "fill_values")
+        names = ("format_version", "fingerprint", "n_shards", *columns, "segments", "dtype", "set_id")
         return to_line({name: facts[name] for name in names})
 
 
@@ -185,7 +199,7 @@ def _undamaged(name: str) -> Iterator[None]:
     """Raises an error if the content of a file of the plan turns out to be invalid."""
     try:
         yield
-    except AudiopipeError:
+    except ConfigError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise CorruptFeatureSetError(

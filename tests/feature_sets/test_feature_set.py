@@ -23,6 +23,7 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.feature_set import FeatureSet, sha256
 from audiopipe.identity import kernel_versions
+from audiopipe.inputs.columns import Columns
 
 KERNEL_VERSION = kernel_versions.VERSIONS["StftMagnitude"]
 
@@ -66,6 +67,8 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
             "speaker": "string",
             "take": "int",
         },
+        "classes": {},
+        "fill_values": {},
         "schema": {
             "id": "bytes: UTF-8",
             "feature": "bytes: float32, little-endian, C order",
@@ -130,6 +133,37 @@ def test_the_storage_dtype_is_recorded_and_does_not_change_the_fingerprint(featu
 def test_a_dataset_json_without_a_storage_dtype_is_float32(feature_set):
     damage.edit(feature_set, lambda content: content.pop("storage"))
     assert FeatureSet.open(feature_set).dtype == "float32"
+
+
+def test_classes_and_fill_values_are_read_from_dataset_json(feature_set):
+    classes, fill_values = {"take": ["Zoë", "caf\udce9"]}, {"take": -1}
+    dataclasses.replace(FeatureSet.open(feature_set), classes=classes, fill_values=fill_values).write()
+    read = FeatureSet.open(feature_set)
+    assert (read.classes, read.fill_values) == (classes, fill_values)
+    assert read.columns == Columns(types=read.schema, classes=classes, fill_values=fill_values)
+
+
+def test_a_dataset_json_of_an_older_release_has_no_classes_and_fill_values(feature_set):
+    damage.edit(feature_set, lambda content: (content.pop("classes"), content.pop("fill_values")))
+    read = FeatureSet.open(feature_set)
+    assert (read.classes, read.fill_values) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": {"take": ["a", "a"]}},
+        {"classes": {"speaker": ["a"]}},
+        {"classes": []},
+        {"fill_values": {"take": 0.5}},
+        {"fill_values": {"other": 1}},
+        {"metadata": {"take": "int8"}},
+    ],
+)
+def test_classes_and_fill_values_that_do_not_fit_the_columns_are_refused(feature_set, change):
+    damage.edit(feature_set, lambda content: content.update(change))
+    with pytest.raises(CorruptFeatureSetError, match=r"is not a valid dataset\.json"):
+        FeatureSet.open(feature_set)
 
 
 def test_an_unknown_storage_dtype_is_refused(feature_set):
