@@ -101,3 +101,7 @@ class MissingDependencyError(AudiopipeError, ImportError):
 
 class MachineWarning(UserWarning):
     """Features from a machine that may give other bits than this one."""
+
+
+class MetadataRemark(UserWarning):
+    """Metadata column whose missing values are stored as a number."""

@@ -1,7 +1,9 @@
 """The door `tfdata`: audio files as a `tf.data.Dataset`, ready for `dataset.map(transform)`."""
 
+import dataclasses
 import functools
 import os
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,7 +12,9 @@ import tensorflow as tf
 
 from audiopipe import inputs
 from audiopipe.configs.base import Config
-from audiopipe.inputs import Source, metadata_types
+from audiopipe.errors import MetadataRemark
+from audiopipe.inputs import Source, column_inference
+from audiopipe.inputs.columns import is_list, item_type
 from audiopipe.transform.segments import Segments
 from audiopipe.transform.transform import Transform
 
@@ -40,12 +44,16 @@ def from_audio(
 
     Returns:
         A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64), `n_channels`
-        (int64, only if the config has `channels=None`) and the metadata (string, int64, float64 or bool). Segments have
-        ids such as `name#00012` and an entry `start` in seconds. A file that cannot be read raises
-        `tf.errors.UnknownError` with the reason during iteration; `dataset.ignore_errors()` skips such files.
+        (int64, only if the config has `channels=None`) and the metadata, with lists and missing values as in
+        `audiopipe.load`. Segments have ids such as `name#00012` and an entry `start` in seconds. A file that cannot be
+        read raises `tf.errors.UnknownError` with the reason during iteration; `dataset.ignore_errors()` skips such
+        files.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
+
+    Warns:
+        MetadataRemark: If a column has missing integers or classes. The message has the number that stands for them.
 
     Example:
         >>> mel = Transform("speech-mel-80")
@@ -78,15 +86,20 @@ def from_sources(
     Returns:
         A dataset as `from_audio` returns it.
     """
-    types = metadata_types.infer(source.metadata for source in sources)
+    columns = column_inference.of_sources(sources)
+    for note in columns.notes:
+        warnings.warn(note, MetadataRemark, stacklevel=3)
     if segments is not None:
         segments.sizes(transform.config)
-        types = segments.schema(types)
-    dtypes = [tf.string, tf.float32, *(_DTYPES[kind] for kind in types.values())]
+        columns = dataclasses.replace(columns, types=segments.schema(columns.types))
+    entries = columns.entries
+    dtypes = [tf.string, tf.float32, *(_DTYPES[item_type(kind)] for kind in entries.values())]
+    ranks = [[None] if is_list(kind) else [] for kind in entries.values()]
 
     def parts(clip: Source, samples: np.ndarray) -> list[Any]:
-        values = [_as_numpy(metadata_types.fill(clip.metadata.get(name), kind), kind) for name, kind in types.items()]
-        return [_as_numpy(clip.id, "string"), samples, *values]
+        values = columns.values(clip.metadata)
+        arrays = [_as_numpy(values[name], kind) for name, kind in entries.items()]
+        return [_as_numpy(clip.id, "string"), samples, *arrays]
 
     def read(index: int) -> list[Any]:
         return parts(sources[index], transform.read(sources[index].open()))
@@ -99,12 +112,12 @@ def from_sources(
             yield tuple(parts(clip, samples))
 
     def element(clip_id: tf.Tensor, audio: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        for scalar in (clip_id, *values):
-            scalar.set_shape([])
+        for value, shape in zip((clip_id, *values), [[], *ranks], strict=True):
+            value.set_shape(shape)
         audio.set_shape([None, transform.config.channels])
         shape = tf.shape(audio, out_type=tf.int64)
         sizes = {"n_samples": shape[0], **({"n_channels": shape[1]} if transform.config.channels is None else {})}
-        return {"audio": audio, "id": clip_id, **sizes, **dict(zip(types, values, strict=True))}
+        return {"audio": audio, "id": clip_id, **sizes, **dict(zip(entries, values, strict=True))}
 
     dataset = tf.data.Dataset.range(len(sources))
     if segments is None:
@@ -113,7 +126,7 @@ def from_sources(
             num_parallel_calls=num_parallel_calls,
             deterministic=True,
         )
-    shapes = [[], [None, transform.config.channels], *([] for _ in types)]
+    shapes = [[], [None, transform.config.channels], *ranks]
     signature = tuple(map(tf.TensorSpec, shapes, dtypes))
     generate = functools.partial(cut, segments)
     clips = dataset.flat_map(
@@ -125,4 +138,6 @@ def from_sources(
 def _as_numpy(value: Any, kind: str) -> Any:
     if kind == "string":
         return np.array(value.encode("utf-8", "surrogateescape"), dtype=object)
-    return np.asarray(value, dtype=_DTYPES[kind].as_numpy_dtype)
+    if kind == "list<string>":
+        return np.array([item.encode("utf-8", "surrogateescape") for item in value], dtype=object)
+    return np.asarray(value, dtype=_DTYPES[item_type(kind)].as_numpy_dtype)

@@ -19,7 +19,7 @@ from audiopipe.errors import (
     FeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets import dataset_json, dtypes
+from audiopipe.feature_sets import dataset_json, dtypes, record_schema
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
@@ -28,24 +28,6 @@ DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.jsonl"
 FAILURE_FIELDS = {"id", "path", "stage", "error"}
 BLOCK_BYTES = 1 << 20
-
-# Format of a record, for readers other than audiopipe.
-RECORD_SCHEMA = {
-    "id": "bytes: UTF-8",
-    "feature": "bytes: {dtype}, little-endian, C order",
-    "shape": "int64[3]: of the feature",
-    "n_frames": "int64",
-    "fingerprint": "bytes: the first 8 of the fingerprint",
-    "set_id": "bytes: the same in every record of the feature set",
-    "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
-}
-DTYPE_SCHEMA = {"dtype": "bytes: {dtype}"}  # an additional entry of records that are not float32
-METADATA_SCHEMA = {
-    "string": "bytes: UTF-8",
-    "int": "int64",
-    "float": "bytes: float64, little-endian",
-    "bool": "int64: 0 or 1",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,8 +137,6 @@ class FeatureSet:
 
     def write(self) -> None:
         """Writes `dataset.json` atomically, which completes the feature set."""
-        entries = RECORD_SCHEMA if self.dtype == "float32" else {**RECORD_SCHEMA, **DTYPE_SCHEMA}
-        entries = {name: text.format(dtype=self.dtype) for name, text in entries.items()}
         content = {
             "format_version": dataset_json.FORMAT_VERSION,
             "config": self.config.to_dict(),
@@ -166,7 +146,7 @@ class FeatureSet:
             "set_id": self.set_id,
             "counts": self.counts,
             "metadata": self.schema,
-            "schema": {**entries, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
+            "schema": record_schema.describe(self.dtype, self.columns),
             "classes": self.classes,
             "fill_values": self.fill_values,
             "shards": self.shards,

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from audiopipe.errors import AudioError, InputError, MissingDependencyError
+from audiopipe.inputs import declared_columns
+from audiopipe.inputs.declared_columns import DeclaredColumns
 from audiopipe.storage import files
 
 COLUMN_NAMES = ("audio", "path", "file")
@@ -21,6 +23,13 @@ class Table(Protocol):
 
     def metadata(self) -> Iterator[dict[str, Any]]:
         """Yields every row without its audio."""
+
+    def declared(self) -> DeclaredColumns:
+        """Returns the types and class names that the table declares.
+
+        Raises:
+            InputError: If the declaration is damaged.
+        """
 
 
 def open_table(path: str) -> Table:
@@ -95,6 +104,9 @@ class _ParquetTable:
         for batch in self._file.iter_batches(columns=self._others):
             yield from batch.to_pylist() if self._others else ({} for _ in range(batch.num_rows))
 
+    def declared(self) -> DeclaredColumns:
+        return declared_columns.of_schema(self._file.schema_arrow, repr(self._path))
+
 
 class _SavedDataset:
     def __init__(self, path: str):
@@ -120,6 +132,9 @@ class _SavedDataset:
 
     def metadata(self) -> Iterator[dict[str, Any]]:
         yield from self._others if self._others.column_names else ({} for _ in range(self._rows))
+
+    def declared(self) -> DeclaredColumns:
+        return declared_columns.of_schema(self._others.features.arrow_schema, repr(self._path))
 
 
 def _one_column(path: str, encoded: list[str], columns: list[str]) -> str:

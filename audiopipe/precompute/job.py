@@ -183,7 +183,8 @@ class Job:
                 f"{now.config.fingerprint}) and found (right, fingerprint {present.config.fingerprint}):\n"
                 f"{now.config.diff(present.config)}\nChoose another folder, or pass --overwrite to start from scratch."
             )
-        settings = {name: (getattr(present, name), getattr(now, name)) for name in ("segments", "dtype", "schema")}
+        names = ("segments", "dtype", "schema", "classes", "fill_values")
+        settings = {name: (getattr(present, name), getattr(now, name)) for name in names}
         if self.num_shards is not None:
             settings["num_shards"] = (present.n_shards, now.n_shards)
         for name, (before, after) in settings.items():

@@ -7,16 +7,16 @@ import contextlib
 import hashlib
 import tempfile
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from audiopipe.configs.base import Config
 from audiopipe.errors import InputError
 from audiopipe.feature_sets import dtypes
-from audiopipe.inputs import Source, listings, metadata_types
+from audiopipe.inputs import Source, column_inference, listings
 from audiopipe.inputs.listings import Listed
 from audiopipe.precompute import estimate
 from audiopipe.precompute.plan import FOLDER, HEADER, TABLE, Plan, Shard, read_clips, to_line
@@ -63,8 +63,9 @@ class Draft:
         files.make_folder(files.join(self.plan.output, FOLDER))
         table: list[Shard] = []
         starts = np.cumsum(self.counts) - self.counts
+        settings = self.plan.settings()  # long if there are many classes
         for file, shards in enumerate(self._files()):
-            self._write_clips(file, shards, starts, table)
+            self._write_clips(file, shards, starts, settings, table)
         lines = b"".join(
             to_line({name: getattr(shard, name) for name in Shard.__slots__ if name != "number"}) for shard in table
         )
@@ -85,12 +86,17 @@ class Draft:
             yield held
 
     def _write_clips(
-        self, file: int, shards: list[tuple[int, list[bytes]]], starts: np.ndarray, table: list[Shard]
+        self,
+        file: int,
+        shards: list[tuple[int, list[bytes]]],
+        starts: np.ndarray,
+        settings: bytes,
+        table: list[Shard],
     ) -> None:
         places: dict[str, tuple[int, int, str]] = {}
         clips: list[bytes] = []
         for number, lines in shards:
-            digest = hashlib.sha256(b"".join([self.plan.settings(), *lines])).hexdigest()
+            digest = hashlib.sha256(b"".join([settings, *lines])).hexdigest()
             places[str(number)] = (len(clips), len(lines), digest)
             here = slice(starts[number], starts[number] + len(lines))
             seconds, size = float(self.seconds[here].sum()), int(self.sizes[here].sum())
@@ -110,6 +116,7 @@ def draft(
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
+    class_columns: Sequence[str] = (),
 ) -> Iterator[Draft]:
     """Lists the input and assigns its clips to shards.
 
@@ -121,12 +128,15 @@ def draft(
             1 MB and at most 128 MB.
         segments: How recordings are cut into segments. None keeps them whole.
         dtype: Dtype in which features are stored.
+        class_columns: Metadata columns of text that become classes, see
+            `audiopipe.inputs.column_inference.of_sources`.
 
     Yields:
         The draft. Its temporary file is deleted when the context ends.
 
     Raises:
-        InputError: If the input has no clips, or a metadata column has no single type.
+        InputError: If the input has no clips, a metadata column has no single type, or a class column is unknown or has
+            no text.
         ArgumentError: If segments are shorter than one frame.
     """
     if segments is not None:
@@ -135,7 +145,7 @@ def draft(
     digest, names, count = hashlib.sha256(), hashlib.sha256(), 0
     with tempfile.TemporaryFile(prefix="audiopipe-") as clips:
 
-        def metadata() -> Iterator[dict[str, Any]]:
+        def written() -> Iterator[Source]:
             nonlocal count
             for clip in listings.identify(sources):
                 line = clip.to_json()
@@ -143,13 +153,13 @@ def draft(
                 names.update(_name(clip))
                 clips.write(line)
                 count += 1
-                yield clip.source.metadata
+                yield clip.source
 
         def listed() -> Iterator[Listed]:
             clips.seek(0)
             return map(Listed.from_json, clips)
 
-        types = metadata_types.infer(metadata())
+        columns = column_inference.of_sources(written(), class_columns)
         if count == 0:
             raise InputError("The input must contain at least one clip. Received: no clips.")
         lengths = estimate.Lengths.of(listed, count)
@@ -161,7 +171,9 @@ def draft(
             config=config,
             n_clips=count,
             n_shards=n_shards,
-            schema=types if segments is None else segments.schema(types),
+            schema=columns.types if segments is None else segments.schema(columns.types),
+            classes=columns.classes,
+            fill_values=columns.fill_values,
             set_id=names.hexdigest()[:16],
             input_digest=digest.hexdigest(),
             exact=lengths.exact,

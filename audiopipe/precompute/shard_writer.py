@@ -165,7 +165,7 @@ class _Writer:
             feature,
             self._plan.config,
             clip.metadata,
-            self._plan.schema,
+            self._plan.columns,
             place,
             self._plan.dtype,
             self._plan.set_id,

@@ -168,7 +168,7 @@ def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, co
     assert facts["frames"] == "112"
     assert facts["audio"] == "1.5 s"
     assert facts["shards"].startswith("2, ")
-    assert facts["metadata"].startswith("age (float), clean (bool), gain (float), note (string)")
+    assert facts["metadata"].startswith("age (int), clean (bool), gain (float), note (string)")
     assert facts["numpy"] == np.__version__
 
 

@@ -60,7 +60,7 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
             "hours": pytest.approx(sum(map(len, samples.values())) / 8000 / 3600),
         },
         "metadata": {
-            "age": "float",
+            "age": "int",
             "clean": "bool",
             "gain": "float",
             "note": "string",
@@ -68,7 +68,7 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
             "take": "int",
         },
         "classes": {},
-        "fill_values": {},
+        "fill_values": {"age": -1},
         "schema": {
             "id": "bytes: UTF-8",
             "feature": "bytes: float32, little-endian, C order",
@@ -77,7 +77,7 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
             "fingerprint": "bytes: the first 8 of the fingerprint",
             "set_id": "bytes: the same in every record of the feature set",
             "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
-            "age": "bytes: float64, little-endian",
+            "age": "int64: -1 if missing",
             "clean": "int64: 0 or 1",
             "gain": "bytes: float64, little-endian",
             "note": "bytes: UTF-8",

@@ -183,7 +183,7 @@ def test_a_manifest_in_the_root_folder_is_read(monkeypatch):
         ("a.jsonl", '{"path": "a.wav"}\n{"id": 3}\n', r"a\.jsonl', line 2: every clip needs a path. .*'id': 3"),
         ("a.jsonl", '{"path": null}\n', r"line 1: every clip needs a path"),
         ("a.jsonl", '{"path": 3}\n', r"line 1: every clip needs a path. Received: {'path': 3}"),
-        ("a.jsonl", '{"path": "a.wav", "tags": ["x"]}\n', r"line 1: metadata must be text.*tags=\['x'\]"),
+        ("a.jsonl", '{"path": "a.wav", "tags": {"x": 1}}\n', r"line 1: metadata must be text.*tags=\{'x': 1\}"),
         ("a.jsonl", '{"path": "a.wav", "by": {"name": 1}}\n', r"line 1: metadata must be text.*by="),
         ("a.jsonl", '{"path": "a.wav", "n": 9223372036854775808}\n', r"fit in 64 bits.*n=9223372036854775808"),
         ("a.jsonl", '{"path": "\\ud800.wav"}\n', r"line 1: text must be Unicode.*Received: '\\ud800\.wav'"),
@@ -356,8 +356,8 @@ def test_only_the_rows_without_audio_fail(rows):
 
 
 def test_rows_with_nested_metadata_are_refused(rows):
-    path = rows([{"bytes": b"RIFF", "path": None}], tags=[["x", "y"]])
-    with pytest.raises(InputError, match=rf"'{path}', row 0: metadata must be text.*tags=\['x', 'y'\]"):
+    path = rows([{"bytes": b"RIFF", "path": None}], tags=[[["x"], ["y"]]])
+    with pytest.raises(InputError, match=rf"'{path}', row 0: a list must not contain lists.*tags=\[\['x'\], \['y'\]\]"):
         _scan(path)
 
 

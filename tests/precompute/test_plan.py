@@ -25,7 +25,8 @@ def test_a_plan_survives_writing_and_reading(tmp_path):
     work = written(str(tmp_path), CONFIG, iter(sources), 1, segments=Segments(seconds=2), dtype="float16")
     read = plan.read(str(tmp_path))
     assert read == work
-    assert read.schema == {"age": "float", "clean": "bool", "speaker": "string", "start": "float"}
+    assert read.fill_values == {"age": -1}
+    assert read.schema == {"age": "int", "clean": "bool", "speaker": "string", "start": "float"}
     assert (read.config, read.n_clips, read.n_shards, read.dtype) == (CONFIG, 2, 1, "float16")
     assert read.segments == Segments(seconds=2)
     assert clips_of(read, 0) == sources
