@@ -37,7 +37,10 @@ def padded(name: str, column: pa.ChunkedArray, dtype: tf.DType) -> tuple[np.ndar
     """
     items = pc.list_flatten(column)
     if items.null_count:
-        raise missing_items(name)
+        raise ArgumentError(
+            f"The lists of a column must not have missing items. Received: {name!r} with nulls inside a list. Fill "
+            "them in, or leave the column out: columns=[...]."
+        )
     lengths = pc.fill_null(pc.list_value_length(column), MISSING_LIST).to_numpy().astype(np.int64)
     shape = [len(lengths), max(0, lengths.max())]
     if dtype == tf.string:
@@ -46,14 +49,6 @@ def padded(name: str, column: pa.ChunkedArray, dtype: tf.DType) -> tuple[np.ndar
         batch = np.full(shape, False if dtype == tf.bool else -1, dtype.as_numpy_dtype)
     batch[np.arange(batch.shape[1]) < lengths[:, np.newaxis]] = _values(name, items, dtype)
     return batch, lengths
-
-
-def missing_items(name: str) -> ArgumentError:
-    """Returns the error for a list with a missing item."""
-    return ArgumentError(
-        f"The lists of a column must not have missing items. Received: {name!r} with nulls inside a list. Fill them "
-        "in, or leave the column out: columns=[...]."
-    )
 
 
 def _values(name: str, items: pa.ChunkedArray, dtype: tf.DType) -> np.ndarray:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.hf.arrays import to_numpy
-from audiopipe.hf.list_columns import is_list, missing_items, padded
+from audiopipe.hf.list_columns import is_list, padded
 from audiopipe.hf.missing_integers import MissingIntegers
 from audiopipe.hf.types import feature_column, feature_shape
 from audiopipe.inputs.columns import length_names
@@ -90,7 +90,9 @@ def to_tf_dataset(
     batches = _Batches(dataset.features, columns, padding_value)
     rows = dataset.select_columns(batches.columns)
     if is_streaming:
-        streamed = rows.with_format("numpy")  # its Arrow format infers the types again every few rows
+        # The Arrow format would infer the types again every few rows. The NumPy format is faster than Python objects,
+        # but it rounds lists of float64 and turns missing items into NaN.
+        streamed = rows.with_format(None if batches.has_lists else "numpy")
 
         def elements() -> Iterator[dict[str, np.ndarray]]:
             waiting, missing = iter(streamed), batches.missing_integers()
@@ -168,6 +170,11 @@ class _Batches:
             if name in self._lengths:
                 self.signature[self._lengths[name]] = tf.TensorSpec([None], tf.int64)
 
+    @property
+    def has_lists(self) -> bool:
+        """Whether a column holds lists."""
+        return bool(self._lengths)
+
     def missing_integers(self) -> MissingIntegers:
         """Returns what watches the integers of one pass over the rows."""
         return MissingIntegers(self._classes)
@@ -177,9 +184,9 @@ class _Batches:
         return self._batch(to_numpy(table[self._feature]), {name: table[name] for name in self.columns[1:]}, missing)
 
     def of_rows(self, rows: Sequence[dict[str, Any]], missing: MissingIntegers) -> dict[str, np.ndarray]:
-        """Returns the batch of rows that were read in NumPy format."""
-        arrays = [None if np.ndim(row[self._feature]) == 0 else row[self._feature] for row in rows]
-        others = {name: _column(name, [row[name] for row in rows], self._types[name]) for name in self.columns[1:]}
+        """Returns the batch of rows that were read in NumPy format or as Python objects."""
+        arrays = [_array(row[self._feature]) for row in rows]
+        others = {name: _column([row[name] for row in rows], self._types[name]) for name in self.columns[1:]}
         return self._batch(arrays, others, missing)
 
     def _batch(
@@ -231,15 +238,18 @@ def _dtype(name: str, kind: pa.DataType) -> tf.DType:
     )
 
 
-def _column(name: str, values: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:
-    """Returns an Arrow column of values in NumPy format, which has NaN for missing numbers."""
-    if is_list(kind):
-        exact = not pa.types.is_floating(kind.value_type)
-        if exact and any(isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size for value in values):
-            raise missing_items(name)
-        return pa.chunked_array([pa.array(values, kind)])
-    plain = [value.item() if isinstance(value, (np.ndarray, np.generic)) else value for value in values]
-    return pa.chunked_array([pa.array(plain, kind, from_pandas=not pa.types.is_floating(kind))])
+def _array(feature: Any) -> np.ndarray | None:
+    """Returns the feature of a row. None if it is missing, which the NumPy format shows as NaN, or has no frames."""
+    array = None if feature is None else np.asarray(feature, np.float32)
+    return array if array is not None and array.ndim and array.size else None
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:
+    plain = [
+        value.item() if isinstance(value, np.generic | np.ndarray) and not value.shape else value for value in values
+    ]
+    # The NumPy format has NaN for a missing integer or boolean.
+    return pa.chunked_array([pa.array(plain, kind, from_pandas=not pa.types.is_floating(kind) and not is_list(kind))])
 
 
 def _values(name: str, column: pa.ChunkedArray, dtype: tf.DType) -> np.ndarray:

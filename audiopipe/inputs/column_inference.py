@@ -162,18 +162,25 @@ class _Values:
 
     def add(self, value: Any) -> None:
         """Adds the value of one clip."""
-        value = plain(value)
+        if type(value) not in TYPE_NAMES:
+            value = plain(value)
         if isinstance(value, list):
-            kinds = kinds_of(value)
-            self._items = kinds if self._items is None else self._items | kinds
-            items = value
-        else:
-            kind = TYPE_NAMES[type(value)]
-            if kind == "null":
-                return
-            kinds, items = {kind}, [value]
-            self._kinds.add(kind)
+            self._add_list(value)
+            return
+        kind = TYPE_NAMES[type(value)]
+        if kind == "null":
+            return
         self.n_present += 1
+        self._kinds.add(kind)
+        if kind == "int" and (value == -1 or not self._low <= value <= self._high):
+            self._add_integers([value])
+        elif kind == "string" and self._names is not None:
+            self._add_names(self._names, [value])
+
+    def _add_list(self, items: list[Any]) -> None:
+        self.n_present += 1
+        kinds = kinds_of(items)
+        self._items = kinds if self._items is None else self._items | kinds
         if "int" in kinds:
             self._add_integers(items if len(kinds) == 1 else [item for item in items if isinstance(item, int)])
         if "string" in kinds and self._names is not None:
