@@ -97,9 +97,9 @@ class Columns:
             if name in self.classes:
                 value = self._class(name, value)
             if is_list(kind):
-                values[self.lengths[name]] = MISSING_LIST if value is None else len(value)
-                value = [] if value is None else value
-                values[name] = list(map(float, value)) if kind == "list<float>" else value
+                items = [] if value is None else value
+                values[name] = list(map(float, items)) if kind == "list<float>" else items
+                values[self.lengths[name]] = MISSING_LIST if value is None else len(items)
             elif value is None:
                 values[name] = self._fill_value(name, kind)
             else:

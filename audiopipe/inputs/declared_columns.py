@@ -72,7 +72,7 @@ def _class_names(metadata: bytes | None, where: str) -> dict[str, list[str]]:
     try:
         features = (json.loads(metadata or b"{}").get("info") or {}).get("features") or {}
         found = {name: _names(feature) for name, feature in features.items()}
-        classes = {name: names for name, names in found.items() if names is not None}
+        classes = {name: names for name, names in found.items() if names}
         if not all(isinstance(item, str) for names in classes.values() for item in names):
             raise ValueError("the names of classes must be text")
     except (ValueError, AttributeError, TypeError) as error:

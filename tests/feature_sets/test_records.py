@@ -118,8 +118,10 @@ def test_an_id_that_is_not_utf8_is_kept(config):
 
 
 def test_a_moved_record_equals_one_encoded_for_that_place(config):
-    columns = Columns(types={"gain": "float", "note": "string"})
-    metadata = {"gain": 0.5, "note": "x" * 300}  # long, so that the length of the entries takes more than one byte
+    lists = {"empty": "list<int>", "missing": "list<string>", "onsets": "list<float>"}
+    # The note is long, so that the length of the entries takes more than one byte.
+    metadata = {"gain": 0.5, "note": "x" * 300, "empty": [], "onsets": [0.5, 1.5]}
+    columns = Columns(types={"gain": "float", "note": "string", **lists})
     for frames, dtype in ((0, "float32"), (40, "float32"), (7, "float16")):
         feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
         record, there = (

@@ -124,10 +124,11 @@ def test_columns_of_other_structures_are_refused(kind):
 def test_a_missing_integer_is_minus_one_with_a_remark(kind, streaming):
     rows = feature_rows({"x": kind}, x=[1, None, 2, None])
     what = "classes" if isinstance(kind, ClassLabel) else "integers"
-    with pytest.warns(MetadataRemark, match=f"'x' has missing {what}, which become -1"):
+    with pytest.warns(MetadataRemark, match=f"'x' has missing {what}, which become -1") as remarks:
         batches = list(
             hf.to_tf_dataset(rows.to_iterable_dataset() if streaming else rows, batch_size=2).as_numpy_iterator()
         )
+    assert streaming or remarks[0].filename == __file__
     dtype = np.int8 if kind == Value("int8") else np.int64
     np.testing.assert_array_equal(np.concatenate([batch["x"] for batch in batches]), np.array([1, -1, 2, -1], dtype))
     assert {batch["x"].dtype for batch in batches} == {np.dtype(dtype)}

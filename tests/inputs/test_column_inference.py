@@ -280,3 +280,20 @@ def test_damaged_declarations_are_refused_with_the_path_and_foreign_ones_ignored
     assert write(f'{{"info": {{"features": {{"name": {{"names": ["a"], {label}}}}}}}}}') == {}
     assert write(f'{{"info": {{"features": {{"label": {{"num_classes": 2, {label}}}}}}}}}') == {"label": ["0", "1"]}
     assert write(f'{{"info": {{"features": {{"label": {{"names": ["a"], {label}}}}}}}}}') == {"label": ["a"]}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '{"feature": {"names": ["a", "b"], "_type": "ClassLabel"}, "_type": "List"}',
+        '{"feature": {"names": ["a", "b"], "_type": "ClassLabel"}, "_type": "LargeList"}',
+        '{"feature": {"names": ["a", "b"], "_type": "ClassLabel"}, "length": -1, "_type": "Sequence"}',
+        '[{"num_classes": 2, "names": ["a", "b"], "_type": "ClassLabel"}]',
+    ],
+)
+def test_lists_of_class_labels_are_found_in_the_forms_of_all_releases_of_datasets(tmp_path, declared):
+    values = pa.table({"path": ["a.wav"], "tags": [[0]]})
+    metadata = {"huggingface": f'{{"info": {{"features": {{"tags": {declared}}}}}}}'}
+    pq.write_table(values.replace_schema_metadata(metadata), tmp_path / "a.parquet")
+    source = Source(id="a", path=str(tmp_path / "a.parquet"), row=0, metadata={"tags": [0]})
+    assert of_sources([source]).classes == {"tags": ["a", "b"]}
