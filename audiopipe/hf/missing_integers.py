@@ -33,9 +33,9 @@ class MissingIntegers:
         Warns:
             MetadataRemark: If integers are missing, once per column.
         """
-        if name not in self._classes and name not in self._with_fill_value:
-            found = pc.any(pc.equal(column, pa.scalar(FILL_VALUE, pa.int64())), min_count=0).as_py()
-            self._with_fill_value.update([name] if found else [])
+        watched = name not in self._classes and pa.types.is_signed_integer(column.type)
+        if watched and pc.any(pc.equal(column, pa.scalar(FILL_VALUE, column.type)), min_count=0).as_py():
+            self._with_fill_value.add(name)
         if column.null_count:
             self._note_missing(name, column.type)
         if name in self._with_missing and name in self._with_fill_value:

@@ -245,11 +245,11 @@ def _array(feature: Any) -> np.ndarray | None:
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:
-    plain = [
-        value.item() if isinstance(value, np.generic | np.ndarray) and not value.shape else value for value in values
-    ]
+    if is_list(kind):
+        return pa.chunked_array([pa.array(values, kind)])
+    plain = [value.item() if isinstance(value, (np.ndarray, np.generic)) else value for value in values]
     # The NumPy format has NaN for a missing integer or boolean.
-    return pa.chunked_array([pa.array(plain, kind, from_pandas=not pa.types.is_floating(kind) and not is_list(kind))])
+    return pa.chunked_array([pa.array(plain, kind, from_pandas=not pa.types.is_floating(kind))])
 
 
 def _values(name: str, column: pa.ChunkedArray, dtype: tf.DType) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from datasets import ClassLabel, LargeList, List, Value
+from datasets import ClassLabel, Dataset, LargeList, List, Value
 from feature_rows import feature_rows
 
 from audiopipe import hf
@@ -156,3 +156,9 @@ def test_unsigned_integers_and_booleans_cannot_be_missing():
         hf.to_tf_dataset(feature_rows({"x": Value("uint8")}, x=[1, None]))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"booleans must not have missing values. Received: 'x'"):
         list(hf.to_tf_dataset(feature_rows({"x": Value("bool")}, x=[True, None])))
+
+
+def test_large_unsigned_integers_are_kept():
+    table = feature_rows({"x": Value("uint64")}, x=[1, 2]).with_format("arrow")[:]
+    rows = Dataset(table.set_column(1, table.schema.field("x"), pa.array([2**64 - 1, 0], pa.uint64())))
+    assert next(hf.to_tf_dataset(rows).as_numpy_iterator())["x"].tolist() == [2**64 - 1, 0]
