@@ -11,6 +11,7 @@ from typing import Any
 
 from audiopipe.errors import InputError
 from audiopipe.inputs import Source, tables
+from audiopipe.inputs.metadata_types import plain
 from audiopipe.storage import files
 
 THREADS = 32  # more than processors, because they wait for storage
@@ -52,7 +53,7 @@ class Listed:
             "version": self.version,
         }
         present = {name: value for name, value in facts.items() if value is not None}
-        return json.dumps(present, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        return json.dumps(present, sort_keys=True, separators=(",", ":"), default=plain).encode() + b"\n"
 
     @classmethod
     def from_json(cls, line: bytes | str) -> "Listed":

@@ -1,5 +1,6 @@
 """Lists, classes and missing values from a manifest to the tensors of `load`."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -158,3 +159,13 @@ def test_text_becomes_classes_in_the_records(tmp_path):
     assert [length.item() for length in values(made.path, "tags_length")] == [1, 0, -1, 2, 1]
     assert described(made)["label"] == "int64: position in the classes of label, -1 if missing"
     assert described(made)["tags"] == "int64, one for each item: position in the classes of tags, -1 if missing"
+
+
+def test_arrays_and_numbers_of_numpy_are_planned_as_lists_and_numbers(source, tmp_path):
+    [clip, *_] = inputs.scan(source)
+    metadata = {"labels": np.arange(3), "onsets": np.float32([0.5]), "age": np.int16(3), "gain": np.float32(2)}
+    work = written(str(tmp_path / "features"), CONFIG, [dataclasses.replace(clip, metadata=metadata)])
+    write_shard(work, 0)
+    [element] = load(completion.finish(work).path).as_numpy_iterator()
+    assert (element["labels"].tolist(), element["onsets"].tolist()) == ([0, 1, 2], [0.5])
+    assert (element["age"].item(), element["gain"].item()) == (3, 2.0)
