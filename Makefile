@@ -19,7 +19,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make test-lowest  run the tests with the lowest versions of the dependencies"
 	@echo "make test-faults  kill and stop jobs, fill disks, and run jobs on every engine (15 minutes)"
-	@echo "make test-deep    compare the bits of thousands of random cases (15 minutes)"
+	@echo "make test-deep    compare the bits of thousands of random cases, and read damaged files (15 minutes)"
 	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
 	@echo "make lint         check style, types and the imports between packages"
 	@echo "make docs         build the documentation and run its examples"
@@ -57,7 +57,8 @@ test-faults: $(INSTALLED)
 		tests/test_no_code_from_data.py
 
 test-deep: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py tests/parity/test_thread_invariance.py
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py \
+		tests/parity/test_thread_invariance.py tests/audio/test_fuzzed_audio.py
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py

@@ -5,6 +5,7 @@ your own.
 """
 
 import os
+from collections.abc import Iterable, Sequence
 
 from audiopipe.errors import MissingDependencyError
 
@@ -19,6 +20,7 @@ from audiopipe import checks, registry
 from audiopipe.configs.base import Config
 from audiopipe.feature_sets import dtypes
 from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.inputs import InputOptions, SeveralInputs
 from audiopipe.precompute import engines
 from audiopipe.precompute.job import Job
 from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
@@ -31,13 +33,18 @@ __all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompu
 
 
 def precompute(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | SeveralInputs | Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     config: "Config | str | os.PathLike[str]",
     *,
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
+    accept_truncated: bool = False,
+    path_column: str | None = None,
+    id_column: str | None = None,
+    class_columns: Sequence[str] = (),
+    label_from_folder: bool = False,
     workers: int | None = None,
     overwrite: bool = False,
     retry_failures: bool = False,
@@ -48,21 +55,30 @@ def precompute(
 ) -> FeatureSet:
     """Computes the features of many clips and writes them as a feature set.
 
-    A clip that fails becomes a line in `failures.jsonl` and does not stop the job. If the job is interrupted, the same
-    call resumes it. The result has the same bytes as that of an uninterrupted job.
+    A clip that fails becomes a line in `failures.jsonl` and does not stop the job. A clip that is read although
+    something is wrong with it, such as a missing end, becomes a line in `remarks.jsonl`. If the job is interrupted, the
+    same call resumes it. The result has the same bytes as that of an uninterrupted job.
 
     Args:
-        source: A folder, a glob, a CSV or JSONL manifest, a Parquet file or a saved dataset, as in
+        source: A folder, a glob, a manifest, a Parquet file, a saved dataset or a list of paths, as in
             `audiopipe.inputs.scan`.
         output: Folder to write to. It must be new or empty, or contain a feature set of this input and config. An
             incomplete feature set is resumed.
         config: A config, a registered name, or the path of a JSON file.
-        num_shards: Number of shards, at most one per clip. None makes each shard a 64th of the output, but at least
-            1 MB and at most 128 MB.
+        num_shards: Number of shards, at most one per recording. None makes each shard a 64th of the output, but at
+            least 1 MB and at most 128 MB.
         segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
             whole.
         dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`. `load` always returns
             float32, but only features stored in float32 keep every bit.
+        accept_truncated: Whether to read what is there of a damaged or truncated recording, with a remark, instead of
+            counting it as a failure. Recordings that lack less than 1 % and less than 1 s are always read, with a
+            remark.
+        path_column: Column of a manifest or table that contains the path of the audio. None finds it by its name.
+        id_column: Column of a manifest or table that contains the ids of the clips. None uses the column `id`, if there
+            is one.
+        class_columns: Text columns that are stored as integers, with their values as class names in sorted order.
+        label_from_folder: Whether clips get a column `label` with the name of the folder that they are in.
         workers: Number of processes on this machine, with one TensorFlow thread each. None runs in this process for
             less than 8 hours of audio, and in one process per processor for more.
         overwrite: Whether to replace an existing feature set.
@@ -94,6 +110,8 @@ def precompute(
         num_shards=_number_of_shards(num_shards),
         segments=segments,
         dtype=dtype,
+        options=InputOptions(path_column, id_column, class_columns, label_from_folder),
+        accept_truncated=checks.boolean("accept_truncated", accept_truncated),
         overwrite=overwrite,
         retry_failures=retry_failures,
         max_failure_ratio=checks.real("max_failure_ratio", max_failure_ratio, minimum=0),
@@ -104,12 +122,16 @@ def precompute(
 
 
 def estimate(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | SeveralInputs | Iterable[str | os.PathLike[str]],
     config: "Config | str | os.PathLike[str]",
     *,
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
+    path_column: str | None = None,
+    id_column: str | None = None,
+    class_columns: Sequence[str] = (),
+    label_from_folder: bool = False,
 ) -> Plan:
     """Plans what `precompute` would do, without writing anything.
 
@@ -119,6 +141,10 @@ def estimate(
         num_shards: As in `precompute`.
         segments: As in `precompute`.
         dtype: As in `precompute`.
+        path_column: As in `precompute`.
+        id_column: As in `precompute`.
+        class_columns: As in `precompute`.
+        label_from_folder: As in `precompute`.
 
     Returns:
         The plan, with the number of clips, seconds of audio, bytes and shards. Lengths come from metadata columns
@@ -141,6 +167,7 @@ def estimate(
         num_shards=_number_of_shards(num_shards),
         segments=segments,
         dtype=dtype,
+        options=InputOptions(path_column, id_column, class_columns, label_from_folder),
     )
     with job.draft() as drafted:
         return drafted.plan

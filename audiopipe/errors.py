@@ -101,3 +101,11 @@ class MissingDependencyError(AudiopipeError, ImportError):
 
 class MachineWarning(UserWarning):
     """Features from a machine that may give other bits than this one."""
+
+
+class AudioRemark(UserWarning):
+    """Clip that was read although something was wrong with it, such as a missing end."""
+
+
+class MetadataRemark(UserWarning):
+    """Metadata column whose missing values are stored as a number."""

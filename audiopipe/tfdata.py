@@ -1,16 +1,19 @@
 """The door `tfdata`: audio files as a `tf.data.Dataset`, ready for `dataset.map(transform)`."""
 
-import functools
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from audiopipe import inputs
+from audiopipe import audio, inputs
 from audiopipe.configs.base import Config
-from audiopipe.inputs import Source, metadata_types
+from audiopipe.errors import MetadataRemark
+from audiopipe.inputs import InputOptions, SeveralInputs, Source, column_inference
+from audiopipe.inputs.columns import is_list, item_type
+from audiopipe.transform import recordings
 from audiopipe.transform.segments import Segments
 from audiopipe.transform.transform import Transform
 
@@ -18,11 +21,15 @@ _DTYPES = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf
 
 
 def from_audio(
-    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    source: str | os.PathLike[str] | SeveralInputs | Iterable[str | os.PathLike[str]],
     transform: "Transform | Config | str | os.PathLike[str]",
     *,
     num_parallel_calls: int = tf.data.AUTOTUNE,
     segments: Segments | None = None,
+    path_column: str | None = None,
+    id_column: str | None = None,
+    class_columns: Sequence[str] = (),
+    label_from_folder: bool = False,
 ) -> tf.data.Dataset:
     """Reads audio files as clips at a config's sample rate, in parallel and in a fixed order.
 
@@ -30,22 +37,32 @@ def from_audio(
     `from_audio(...).padded_batch(16).map(transform)`.
 
     Args:
-        source: A folder, a glob, a CSV or JSONL manifest, a Parquet file, a saved dataset or a list of paths, as in
+        source: A folder, a glob, a manifest, a Parquet file, a saved dataset or a list of paths, as in
             `audiopipe.inputs.scan`.
         transform: Transform that will compute the features, or its config, registered name or JSON file. Pass the
             transform itself if you have it, so that reading and computing use the same config.
         num_parallel_calls: Number of clips to read at once.
         segments: How to cut recordings into segments, which are then the clips. None keeps recordings whole. Recordings
-            to cut are read one after another, in blocks of bounded size.
+            to cut, and stretches of recordings, are read one after another, in blocks of bounded size. A recording is
+            decoded once for stretches that follow one another and whose starts ascend, so sort the rows.
+        path_column: Column of a manifest or table that contains the path of the audio. None finds it by its name.
+        id_column: Column of a manifest or table that contains the ids of the clips. None uses the column `id`, if there
+            is one.
+        class_columns: Text columns that become integers, the positions of their values in sorted order.
+        label_from_folder: Whether clips get a column `label` with the name of the folder that they are in.
 
     Returns:
         A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64), `n_channels`
-        (int64, only if the config has `channels=None`) and the metadata (string, int64, float64 or bool). Segments have
-        ids such as `name#00012` and an entry `start` in seconds. A file that cannot be read raises
-        `tf.errors.UnknownError` with the reason during iteration; `dataset.ignore_errors()` skips such files.
+        (int64, only if the config has `channels=None`) and the metadata, with lists and missing values as in
+        `audiopipe.load`. Segments have ids such as `name#00012` and an entry `start` in seconds. A file that cannot be
+        read raises `tf.errors.UnknownError` with the reason during iteration; `dataset.ignore_errors()` skips such
+        files.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
+
+    Warns:
+        MetadataRemark: If a column has missing integers or classes. The message has the number that stands for them.
 
     Example:
         >>> mel = Transform("speech-mel-80")
@@ -54,8 +71,14 @@ def from_audio(
         TensorShape([None, 80, 1])
     """
     transform = transform if isinstance(transform, Transform) else Transform(transform)
-    sources = list(inputs.scan(source))
-    return from_sources(sources, transform, num_parallel_calls=num_parallel_calls, segments=segments)
+    options = InputOptions(path_column, id_column, class_columns, label_from_folder)
+    return from_sources(
+        list(inputs.scan(source, options)),
+        transform,
+        num_parallel_calls=num_parallel_calls,
+        segments=segments,
+        class_columns=options.class_columns,
+    )
 
 
 def from_sources(
@@ -64,6 +87,7 @@ def from_sources(
     *,
     num_parallel_calls: int = tf.data.AUTOTUNE,
     segments: Segments | None = None,
+    class_columns: Sequence[str] = (),
     only: Mapping[str, Collection[int]] | None = None,
 ) -> tf.data.Dataset:
     """Reads the clips of a list of sources, as `from_audio` does.
@@ -73,56 +97,99 @@ def from_sources(
         transform: Transform whose config says how to read them.
         num_parallel_calls: Number of clips to read at once.
         segments: As in `from_audio`.
+        class_columns: Text columns that become integers, as in `InputOptions`.
         only: Numbers of the segments to read of each recording, by its id. None means all.
 
     Returns:
         A dataset as `from_audio` returns it.
     """
-    types = metadata_types.infer(source.metadata for source in sources)
+    columns = column_inference.of_sources(sources, class_columns)
+    for note in columns.notes:
+        warnings.warn(note, MetadataRemark, stacklevel=3)
     if segments is not None:
         segments.sizes(transform.config)
-        types = segments.schema(types)
-    dtypes = [tf.string, tf.float32, *(_DTYPES[kind] for kind in types.values())]
+        columns = segments.columns(columns, stretches=any(source.is_stretch for source in sources))
+    entries = columns.entries
+    dtypes = [tf.string, tf.float32, *(_DTYPES[item_type(kind)] for kind in entries.values())]
+    ranks = [[None] if is_list(kind) else [] for kind in entries.values()]
+
+    groups: list[list[Source]] = []
+    for source in sources:
+        if groups and source.shares_recording(groups[-1][0]):
+            groups[-1].append(source)
+        else:
+            groups.append([source])
 
     def parts(clip: Source, samples: np.ndarray) -> list[Any]:
-        values = [_as_numpy(metadata_types.fill(clip.metadata.get(name), kind), kind) for name, kind in types.items()]
-        return [_as_numpy(clip.id, "string"), samples, *values]
+        values = columns.values(clip.metadata)
+        arrays = [_as_numpy(values[name], kind) for name, kind in entries.items()]
+        return [_as_numpy(clip.id, "string"), samples, *arrays]
 
     def read(index: int) -> list[Any]:
         return parts(sources[index], transform.read(sources[index].open()))
 
-    def cut(cutter: Segments, index: int) -> Iterator[tuple[Any, ...]]:
-        recording = sources[index]
-        blocks = transform.read_blocks(recording.open())
-        wanted = None if only is None else only[recording.id]
-        for clip, samples in cutter.clips(recording, blocks, transform.config, wanted):
+    def clips_of(source: Source, blocks: Iterator[np.ndarray]) -> Iterator[tuple[Any, ...]]:
+        if segments is None:
+            yield tuple(parts(source, audio.joined(blocks)))
+            return
+        wanted = None if only is None else only[source.id]
+        for clip, samples in segments.clips(source, blocks, transform.config, wanted):
             yield tuple(parts(clip, samples))
 
-    def element(clip_id: tf.Tensor, audio: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        for scalar in (clip_id, *values):
-            scalar.set_shape([])
-        audio.set_shape([None, transform.config.channels])
-        shape = tf.shape(audio, out_type=tf.int64)
-        sizes = {"n_samples": shape[0], **({"n_channels": shape[1]} if transform.config.channels is None else {})}
-        return {"audio": audio, "id": clip_id, **sizes, **dict(zip(types, values, strict=True))}
+    def cut(index: int) -> Iterator[tuple[Any, ...]]:
+        return _EachClip(recordings.read(groups[index], transform), clips_of)
 
-    dataset = tf.data.Dataset.range(len(sources))
-    if segments is None:
-        return dataset.map(
+    def element(clip_id: tf.Tensor, samples: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        for value, shape in zip((clip_id, *values), [[], *ranks], strict=True):
+            value.set_shape(shape)
+        samples.set_shape([None, transform.config.channels])
+        size = tf.shape(samples, out_type=tf.int64)
+        sizes = {"n_samples": size[0], **({"n_channels": size[1]} if transform.config.channels is None else {})}
+        return {"audio": samples, "id": clip_id, **sizes, **dict(zip(entries, values, strict=True))}
+
+    if segments is None and not any(source.is_stretch for source in sources):
+        return tf.data.Dataset.range(len(sources)).map(
             lambda index: element(*tf.numpy_function(read, [index], dtypes)),
             num_parallel_calls=num_parallel_calls,
             deterministic=True,
         )
-    shapes = [[], [None, transform.config.channels], *([] for _ in types)]
+    shapes = [[], [None, transform.config.channels], *ranks]
     signature = tuple(map(tf.TensorSpec, shapes, dtypes))
-    generate = functools.partial(cut, segments)
-    clips = dataset.flat_map(
-        lambda index: tf.data.Dataset.from_generator(generate, args=(index,), output_signature=signature)
+    clips = tf.data.Dataset.range(len(groups)).flat_map(
+        lambda index: tf.data.Dataset.from_generator(cut, args=(index,), output_signature=signature)
     )
     return clips.map(element, num_parallel_calls=num_parallel_calls, deterministic=True)
+
+
+class _EachClip:
+    """Iterator over the clips of recordings or stretches. After an error it continues with the next one.
+
+    A generator would end at the first error, and `ignore_errors()` would skip all clips after it.
+    """
+
+    def __init__(
+        self,
+        read: Iterator[tuple[Source, Iterator[np.ndarray]]],
+        clips_of: Callable[[Source, Iterator[np.ndarray]], Iterator[tuple[Any, ...]]],
+    ):
+        self._read = read
+        self._clips_of = clips_of
+        self._clips: Iterator[tuple[Any, ...]] = iter(())
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self
+
+    def __next__(self) -> tuple[Any, ...]:
+        while True:
+            clip = next(self._clips, None)
+            if clip is not None:
+                return clip
+            self._clips = self._clips_of(*next(self._read))
 
 
 def _as_numpy(value: Any, kind: str) -> Any:
     if kind == "string":
         return np.array(value.encode("utf-8", "surrogateescape"), dtype=object)
-    return np.asarray(value, dtype=_DTYPES[kind].as_numpy_dtype)
+    if kind == "list<string>":
+        return np.array([item.encode("utf-8", "surrogateescape") for item in value], dtype=object)
+    return np.asarray(value, dtype=_DTYPES[item_type(kind)].as_numpy_dtype)

@@ -24,13 +24,14 @@ from audiopipe import configs, load
 from audiopipe.feature_sets import records
 from audiopipe.feature_sets.dtypes import DTYPES
 from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.inputs.columns import Columns
 from audiopipe.runtime import machine_facts
 
 CONFIG = configs.MelSpectrogram(
     sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, return_decibel=True, input_data_format="channels_last"
 )
 BARE, BARE_PARALLEL, PARSED = "TFRecordDataset", "TFRecordDataset, num_parallel_reads", "TFRecordDataset, parsed"
-TYPES = {"speaker": "string", "take": "int"}
+COLUMNS = Columns(types={"speaker": "string", "take": "int"})
 
 
 def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> list[str]:
@@ -46,7 +47,9 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
             for number, clip in enumerate(clips_of_shard):
                 feature = noise.uniform(-80, 0, shape).astype(np.float32)
                 metadata = {"speaker": f"speaker {clip % 7}", "take": int(clip)}
-                record, error = records.encode(f"{clip}.wav", feature, CONFIG, metadata, TYPES, (shard, number), dtype)
+                record, error = records.encode(
+                    f"{clip}.wav", feature, CONFIG, metadata, COLUMNS, (shard, number), dtype
+                )
                 writer.write(record)
                 max_error = max(max_error, error)
     FeatureSet(
@@ -54,7 +57,7 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
         config=CONFIG,
         kernel_version=CONFIG.kernel_version,
         counts={"clips": clips, "failures": 0, "frames": clips * shape[0], "hours": clips * seconds / 3600},
-        schema=TYPES,
+        schema=COLUMNS.types,
         shards=[
             {"name": path.name, "records": count, "bytes": path.stat().st_size, "sha256": sha256(str(path))}
             for path, count in zip(paths, counts, strict=True)

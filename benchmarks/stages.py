@@ -18,7 +18,7 @@ def steps() -> list[tuple[str, Any, str]]:
     import tensorflow as tf
 
     from audiopipe import Transform
-    from audiopipe.audio import containers, opening, reading
+    from audiopipe.audio import conversion, decoding, layouts, opening
     from audiopipe.feature_sets import records
     from audiopipe.inputs import listings
     from audiopipe.precompute import shard_writer
@@ -27,11 +27,11 @@ def steps() -> list[tuple[str, Any, str]]:
         ("whether the file is what was listed, and stays it", listings, "changed"),
         ("whether the file is what was listed, and stays it", opening.Opened, "check_unchanged"),
         ("opening the file", opening, "_open"),
-        ("whether the file is whole: its container", containers, "missing"),
+        ("whether the file is whole: its container", layouts, "parts"),
         ("libsndfile's opening and closing", soundfile.SoundFile, "__init__"),
         ("libsndfile's opening and closing", soundfile.SoundFile, "close"),
-        ("decoding", soundfile.SoundFile, "read"),
-        ("whether all samples are finite, and other steps of reading", reading, "convert_blocks"),
+        ("decoding", decoding, "_read"),
+        ("whether all samples are finite, and other steps of reading", conversion, "convert_parts"),
         (FEATURE, Transform, "compute"),
         ("encoding the record", records, "encode"),
         ("TFRecordWriter", tf.io.TFRecordWriter, "write"),

@@ -40,13 +40,14 @@ def store_as(folder, dtype):
         encoded = []
         for place in range(shard["records"]):
             element = next(elements)
-            values = {name: value.decode() if isinstance(value, bytes) else value for name, value in element.items()}
+            metadata = feature_set.columns.metadata(element)
+            values = {name: value.decode() if isinstance(value, bytes) else value for name, value in metadata.items()}
             record, error = records.encode(
-                values["id"],
+                element["id"].decode(),
                 element["feature"],
                 feature_set.config,
                 values,
-                feature_set.schema,
+                feature_set.columns,
                 (number, place),
                 dtype,
                 feature_set.set_id,

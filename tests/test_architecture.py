@@ -90,7 +90,7 @@ def test_starting_takes_few_modules(code, most, packages):
 def test_a_config_and_its_fingerprint_need_no_tensorflow():
     imported = _imported_by(
         "from audiopipe import configs, registry\n"
-        "from audiopipe.audio import containers, reading\n"
+        "from audiopipe.audio import layouts, reading\n"
         "from audiopipe.inputs import metadata_types, scanning, tables\n"
         "from audiopipe.precompute import plan\n"
         "from audiopipe.storage import files, locks\n"

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from planning import written
 from tensorflow.core.protobuf import saved_model_pb2
 
+from audiopipe import registry
 from audiopipe.feature_sets import dataset_json
+from audiopipe.inputs import scan
 
 DATA = Path(__file__).parent / "data" / "v0.1"
 CLASS = "lurking.Feature"
@@ -90,11 +93,12 @@ def test_a_module_that_the_user_names_is_imported(folder):
 
 
 def test_a_forged_plan_is_refused(folder, tmp_path):
-    output = shutil.copytree(DATA / "begun", tmp_path / "output")
+    output, manifest = tmp_path / "output", DATA / "clips/manifest.jsonl"
+    written(str(output), registry.get("speech-mel-80"), scan(manifest))
     header = json.loads((output / "plan/plan.json").read_text())
     header["config"]["feature"] = CLASS
     (output / "plan/plan.json").write_text(json.dumps(header))
-    command = ["precompute", DATA / "clips/manifest.jsonl", output, "--config", "speech-mel-80"]
+    command = ["precompute", manifest, output, "--config", "speech-mel-80"]
     assert_refused(run(folder, "-m", "audiopipe", *command), folder)
 
 

@@ -3,8 +3,10 @@ from .conversion import joined as joined
 from .reading import duration as duration
 from .reading import read as read
 from .reading import read_blocks as read_blocks
+from .remarks import Remark as Remark
 
 __all__ = [
+    "Remark",
     "convert_blocks",
     "duration",
     "joined",

@@ -1,4 +1,4 @@
-"""Opening of paths, bytes and open files for libsndfile.
+"""Opening of paths, bytes and open files, for looking at their bytes and for libsndfile.
 
 This module finds the failures outside the decoder: files that cannot be opened, errors that libsndfile does not pass
 on, and files that change while they are read.
@@ -8,43 +8,88 @@ import contextlib
 import dataclasses
 import io
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from audiopipe.audio import containers
+from audiopipe.audio.splicing import Spliced
 from audiopipe.errors import AudioError
 from audiopipe.storage import files
 
 AudioSource = str | os.PathLike[str] | bytes | BinaryIO
 
+HEAD = 4096  # read at once, because it holds nearly all headers
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass
 class Opened:
     """Audio source that is open for reading.
 
     Attributes:
-        handle: Argument for libsndfile: an open file, or the path of a local file as bytes.
         name: Name of the source in error messages.
-        lacking: What is missing from the file according to its container, or None; see `audiopipe.audio.containers`.
-        version: Text that changes when a local file is rewritten. None for other sources.
+        size: Number of its bytes.
+        whole: Argument for libsndfile: the descriptor of a local file, or an open file.
+        distant: Whether reading it twice costs much, because it is remote or not a file of this machine.
     """
 
-    handle: Any
     name: str
-    lacking: str | None
-    version: str | None = None
+    size: int
+    whole: Any
+    distant: bool
+    _at: Callable[[int, int], bytes]
+    _version: Callable[[], Any] | None = None
+    _first_version: Any = None
+    _head: bytes = b""
+    _handle: Any = None
 
-    def size(self) -> int:
-        """Returns the size of the source in bytes."""
-        return os.path.getsize(self.handle) if isinstance(self.handle, bytes) else self.handle.seek(0, os.SEEK_END)
+    def __post_init__(self) -> None:
+        self._head = self._read(0, min(HEAD, self.size))
+
+    def at(self, position: int, size: int) -> bytes:
+        """Returns `size` bytes at a position, or fewer at the end of the file.
+
+        Raises:
+            AudioError: If they cannot be read. Its stage is `read`.
+        """
+        end = min(position + size, self.size)
+        return self._head[position:end] if end <= len(self._head) else self._read(position, max(0, end - position))
+
+    def _read(self, position: int, size: int) -> bytes:
+        try:
+            return self._at(position, size)
+        except (OSError, ValueError) as error:
+            raise _unreadable(self.name, error) from error
+
+    def handle(self, pieces: tuple[tuple[int, int] | bytes, ...] | None) -> Any:
+        """Returns an argument for libsndfile that reads from the beginning.
+
+        Args:
+            pieces: The bytes to read, as in `audiopipe.audio.parts.Part`. If None, all of them.
+        """
+        if pieces is not None:
+            self._handle = _Watched(Spliced(self._at, pieces))
+        else:
+            self._handle = self.whole
+            if isinstance(self.whole, int):
+                os.lseek(self.whole, 0, os.SEEK_SET)
+            else:
+                self.whole.seek(0)
+        return self._handle
+
+    def tell(self) -> int:
+        """Returns how far libsndfile has read in the last handle."""
+        if isinstance(self._handle, int):
+            return os.lseek(self._handle, 0, os.SEEK_CUR)
+        return int(self._handle.tell())
 
     def check(self) -> None:
-        """Raises the error that occurred while libsndfile read an open file, if there was one.
+        """Raises the error that occurred while libsndfile read, if there was one.
 
         Raises:
             AudioError: If reading failed. Its stage is `read`. Interrupts are raised as they are.
         """
-        error = self.handle.error if isinstance(self.handle, _Watched) else None
+        error = self._handle.error if isinstance(self._handle, _Watched) else None
         if isinstance(error, Exception):
             raise _unreadable(self.name, error) from error
         if error is not None:
@@ -56,7 +101,7 @@ class Opened:
         Raises:
             AudioError: If the file has changed. Its stage is `read`.
         """
-        if self.version is not None and self.version != _version(os.fsdecode(self.handle)):
+        if self._version is not None and self._first_version != self._version():
             raise AudioError(f"{self.name} changed while it was read. Read it again.", stage="read")
 
 
@@ -65,7 +110,8 @@ def opened(source: AudioSource) -> Iterator[Opened]:
     """Opens a source and closes it at the end. A file that the caller has opened stays open.
 
     Args:
-        source: A local or remote path, the bytes of an audio file, or an open binary file.
+        source: A local or remote path, the bytes of an audio file, or an open binary file. An open file is read from
+            its current position. If it cannot seek, it is copied into a temporary file first.
 
     Yields:
         The open source.
@@ -82,6 +128,29 @@ def opened(source: AudioSource) -> Iterator[Opened]:
         yield ready
 
 
+@contextlib.contextmanager
+def near(file: Opened) -> Iterator[Opened]:
+    """Copies a source into a temporary file if reading it twice costs much.
+
+    Yields:
+        The copy, or the source itself.
+
+    Raises:
+        AudioError: If the source cannot be read. Its stage is `read`.
+    """
+    if not file.distant:
+        yield file
+        return
+    with contextlib.ExitStack() as stack:
+        handle = file.handle(None)
+        try:
+            copy = _copied(handle, file.name, stack)
+        except OSError as error:  # such as a full disk
+            raise AudioError(f"Could not copy {file.name} into a temporary file: {error}.", stage="read") from error
+        file.check()
+        yield copy
+
+
 def describe(source: AudioSource) -> str:
     """Returns the name of a source for error messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -93,37 +162,73 @@ def describe(source: AudioSource) -> str:
 
 def _open(source: AudioSource, name: str, stack: contextlib.ExitStack) -> Opened:
     if isinstance(source, (bytes, bytearray, memoryview)):
-        content = stack.enter_context(io.BytesIO(source))
-        return Opened(_Watched(content), name, _lacking(content))
+        content = source if isinstance(source, bytes) else bytes(source)
+        file = stack.enter_context(io.BytesIO(content))
+        return Opened(name, len(content), _Watched(file), False, lambda at, size: content[at : at + size])
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
-        file = stack.enter_context(files.open_binary(path))
         if files.is_remote(path):
-            return Opened(_Watched(file), name, _lacking(file))
-        version, lacking = _version(path), _lacking(file)
-        file.close()
-        # Given a path, libsndfile reads without calling Python for every piece. The path is bytes because
-        # python-soundfile encodes a str strictly, but a file name need not be UTF-8.
-        return Opened(os.fsencode(path), name, lacking, version)
+            return _seekable(stack.enter_context(files.open_binary(path)), name, 0)
+        descriptor = files.open_descriptor(path)
+        stack.callback(os.close, descriptor)
+        return _local(descriptor, name)
     if not hasattr(source, "read"):
         raise AudioError(
             f"Audio must be a path, bytes or an open binary file. Received: {type(source).__name__}.", stage="read"
         )
-    return Opened(_Watched(source), name, _lacking(source))
+    if hasattr(source, "seekable") and not source.seekable():
+        return _copied(source, name, stack)
+    return _seekable(source, name, source.tell())
 
 
-def _lacking(file: Any) -> str | None:
-    return containers.missing(file) if hasattr(file, "seekable") and file.seekable() else None
+def _local(descriptor: int, name: str) -> Opened:
+    """Returns a local file. Given its descriptor, libsndfile reads without calling Python for every piece."""
+
+    def at(position: int, size: int) -> bytes:
+        return os.pread(descriptor, size, position)
+
+    def version() -> tuple[int, int]:
+        status = os.fstat(descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    first = version()
+    return Opened(name, first[0], descriptor, False, at, version, first)
 
 
-def _version(path: str) -> str:
-    try:
-        return files.version(path)
-    except OSError as error:
-        return str(error)
+def _seekable(file: Any, name: str, origin: int) -> Opened:
+    whole: Any = _complete(file)
+
+    def at(position: int, size: int) -> bytes:
+        file.seek(origin + position)
+        return whole(size)
+
+    size = file.seek(0, os.SEEK_END) - origin
+    watched = _Watched(file) if origin == 0 else _Watched(Spliced(at, [(0, size)]))
+    return Opened(name, size, watched, not isinstance(file, io.BytesIO), at)
+
+
+def _complete(file: Any) -> Callable[[int], bytes]:
+    """Returns a function that reads as many bytes as asked for, although the file may return fewer."""
+
+    def read(size: int) -> bytes:
+        pieces = [file.read(size)]
+        while pieces[-1] and (size := size - len(pieces[-1])) > 0:
+            pieces.append(file.read(size))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    return read
+
+
+def _copied(file: Any, name: str, stack: contextlib.ExitStack) -> Opened:
+    copy = stack.enter_context(tempfile.TemporaryFile(prefix="audiopipe-"))  # noqa: SIM115 (the stack closes it)
+    shutil.copyfileobj(file, copy, 1 << 20)
+    copy.flush()
+    return _local(copy.fileno(), name)
 
 
 def _unreadable(name: str, error: Exception) -> AudioError:
+    if isinstance(error, AudioError):
+        return error
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return AudioError(f"Could not read {name}: {reason.rstrip('.')}.", stage="read")
 
@@ -165,6 +270,6 @@ class _Watched:
         if len(piece) == size:
             return piece
         pieces = [piece]
-        while piece and (size := size - len(piece)):
+        while piece and (size := size - len(piece)) > 0:
             pieces.append(piece := self._do("read", size, instead=b""))
         return b"".join(pieces)

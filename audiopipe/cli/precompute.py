@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument
+from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument, inputs_and_output
 from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, facts_table, print_fact
 from audiopipe.runtime import startup
 
@@ -21,7 +21,7 @@ INTERRUPTED = 130  # exit code
 
 def precompute(
     context: typer.Context,
-    source: InputArgument,
+    sources: InputArgument,
     output: OutputArgument,
     config: Annotated[str, typer.Option(help=CONFIG_HELP)],
     num_shards: Annotated[
@@ -49,6 +49,35 @@ def precompute(
         Literal["drop", "pad", "keep"] | None,
         typer.Option(help="What to do with an incomplete last segment.", show_default="drop"),
     ] = None,
+    path_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the manifest that contains the path of the audio.",
+            show_default="path, file_name, audio_filepath, file, filename, wav or audio_path",
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of the manifest that contains the ids.", show_default="id, or the path")
+    ] = None,
+    class_column: Annotated[
+        list[str],
+        typer.Option(
+            help="Store this text column as integers, with its values as class names. Can be repeated.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 (typer copies it)
+    label_from_folder: Annotated[
+        bool,
+        typer.Option("--label-from-folder", help="Add a column **label** with the name of the folder of each clip."),
+    ] = False,
+    accept_truncated: Annotated[
+        bool,
+        typer.Option(
+            "--accept-truncated",
+            help="Read what is there of damaged and truncated recordings, with a remark. By default, they are failures "
+            "unless less than 1 % and less than 1 s is missing.",
+        ),
+    ] = False,
     max_failure_ratio: Annotated[
         float,
         typer.Option(help="Stop with exit code 3 if a larger share of clips fails. Checked after 100 clips.", min=0),
@@ -66,21 +95,33 @@ def precompute(
 ) -> None:
     """Compute the features of all clips of INPUT and write them to OUTPUT as a feature set.
 
-    OUTPUT gets TFRecord shards, **failures.jsonl** with one line per clip that failed, and finally **dataset.json**.
-    A bad file does not stop the job: the exit code is 0 even if some clips failed. If the job is interrupted, the same
-    command resumes it and writes the same bytes.
+    OUTPUT gets TFRecord shards, **failures.jsonl** with one line per clip that failed, **remarks.jsonl** with what was
+    noticed about clips that were read all the same, and finally **dataset.json**. A bad file does not stop the job: the
+    exit code is 0 even if some clips failed. If the job is interrupted, the same command resumes it and writes the same
+    bytes.
     """
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
     with startup.quiet():
         from audiopipe import beam
+        from audiopipe.inputs import SeveralInputs
         from audiopipe.precompute import job, progress
         from audiopipe.transform import Segments
 
+    sources, output, flags = inputs_and_output([*sources, output, *context.args])
+    source = SeveralInputs(sources)
     segments = None
     if segment_seconds is not None:
         segments = Segments(seconds=segment_seconds, hop=segment_hop, last=segment_last or "drop")
-    what: dict[str, Any] = {"num_shards": num_shards, "segments": segments, "dtype": dtype}
+    what: dict[str, Any] = {
+        "num_shards": num_shards,
+        "segments": segments,
+        "dtype": dtype,
+        "path_column": path_column,
+        "id_column": id_column,
+        "class_columns": class_column,
+        "label_from_folder": label_from_folder,
+    }
     reporter = progress.reporter(errors, log_json)
     if dry_run:
         reporter.planned(**job.facts(beam.estimate(source, config, **what)), done_before=0)
@@ -93,12 +134,13 @@ def precompute(
             output,
             config,
             **what,
+            accept_truncated=accept_truncated,
             workers=workers,
             overwrite=overwrite,
             retry_failures=retry_failures,
             max_failure_ratio=max_failure_ratio,
             stall_timeout=stall_timeout,
-            beam_options=context.args,
+            beam_options=flags,
             reporter=reporter,
         )
     except KeyboardInterrupt:
@@ -108,6 +150,8 @@ def precompute(
 
 
 def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any, log_json: bool) -> None:
+    from audiopipe.feature_sets import message_kinds
+    from audiopipe.feature_sets.feature_set import REMARKS_FILE
     from audiopipe.precompute import progress
 
     counts = feature_set.counts
@@ -122,6 +166,9 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
     table.add_row("config", f"{type(feature_set.config).__name__} {feature_set.fingerprint[:12]}")
     table.add_row("clips", str(counts["clips"]))
     table.add_row("failures", f"{counts['failures']}" + (" (see failures.jsonl)" if counts["failures"] else ""))
+    table.add_row("remarks", f"{counts['remarks']}" + (f" (see {REMARKS_FILE})" if counts["remarks"] else ""))
+    if "short_recordings" in counts:
+        table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
     table.add_row("audio", audio_duration(counts["hours"] * 3600))
     table.add_row("size", progress.size(size))
     if feature_set.dtype != "float32":
@@ -133,3 +180,7 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
         print_fact(f"failed: {failure['id']} ({failure['stage']}): {failure['error']}")
     if len(failures) > SHOWN_FAILURES:
         errors.print(f"and {len(failures) - SHOWN_FAILURES} more", highlight=False)
+    for remark, count in message_kinds.most_common(remark["remark"] for remark in feature_set.remarks()):
+        print_fact(f"remark: {count} x {remark}")
+    for note in feature_set.notes:
+        print_fact(f"note: {note}")

@@ -10,15 +10,41 @@ from audiopipe.errors import ArgumentError
 CONFIG_HELP = "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file."
 
 InputArgument = Annotated[
-    str,
+    list[str],
     typer.Argument(
         metavar="INPUT",
-        help="A folder (searched for audio files), a glob in quotes, a CSV or JSONL manifest with a column **path** "
-        "and optionally **id** (other columns become metadata), a Parquet file, or a folder written by "
-        "datasets.Dataset.save_to_disk. Local, or remote like gs://bucket/clips.",
+        help="A folder (searched for audio files), a glob, a manifest (CSV, TSV, JSON, JSONL, Parquet, Kaldi, lhotse "
+        "or NeMo, whose other columns become metadata), or a folder written by datasets.Dataset.save_to_disk. Local, "
+        "or remote like gs://bucket/clips. Several are read as one.",
+        show_default=False,
     ),
 ]
 OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder of the feature set, local or remote.")]
+
+
+def inputs_and_output(words: list[str]) -> tuple[list[str], str, list[str]]:
+    """Splits the words of a command line into its inputs, its output and the flags for Apache Beam.
+
+    Typer cannot do that, because it does not know the flags.
+
+    Args:
+        words: All words that are not options of the command, in their order. The flags come last.
+
+    Returns:
+        The inputs, the output and the flags.
+
+    Raises:
+        BadParameter: If there are fewer than two words before the flags.
+
+    Example:
+        >>> inputs_and_output(["a.wav", "b.wav", "features", "--runner=FnApiRunner"])
+        (['a.wav', 'b.wav'], 'features', ['--runner=FnApiRunner'])
+    """
+    n_paths = next((number for number, word in enumerate(words) if word.startswith("-")), len(words))
+    if n_paths < 2:
+        raise typer.BadParameter(f"INPUT and OUTPUT must come before other options. Received: {' '.join(words)}")
+    *sources, output = words[:n_paths]
+    return sources, output, words[n_paths:]
 
 
 def import_modules(modules: list[str]) -> list[str]:

@@ -12,7 +12,13 @@ from audiopipe.runtime import startup
 
 def verify(
     output: OutputArgument,
-    source: Annotated[str, typer.Option("--input", help="The INPUT that the feature set was made from.")],
+    sources: Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            help="The INPUT that the feature set was made from. Can be repeated. Put quotes around a glob.",
+        ),
+    ],
     door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="The door to recompute with.")] = "both",
     sample: Annotated[
         int | None, typer.Option(help="Recompute only this many clips, spread over OUTPUT.", min=1)
@@ -28,8 +34,10 @@ def verify(
     if everything and sample is not None:
         raise typer.BadParameter("--sample and --all cannot be combined.")
     with startup.quiet():
+        from audiopipe.inputs import SeveralInputs
         from audiopipe.verification import set_check
 
+    source = sources[0] if len(sources) == 1 else SeveralInputs(sources)
     report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance)
     counts = report.feature_set.counts
     shards = len(report.feature_set.shards)

@@ -61,6 +61,8 @@ class Config:
     Args:
         sample_rate: Sample rate of the computation, in hertz. Audio of another rate is resampled.
         channels: 1 mixes all channels down to their mean, 2 .. 64 requires that number, None keeps all channels.
+        channel: Number of the channel to compute the feature of, from 0, instead of mixing down. `channels` must then
+            be 1. Each side of a telephone call often has a channel of its own. None picks no channel.
         decoder: Decoder of audio files. Only `"soundfile"` is available.
         resampler: Resampler. Only `"soxr"` is available.
         resampler_quality: Quality recipe of soxr: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
@@ -80,6 +82,7 @@ class Config:
     decoder: str = "soundfile"
     resampler: str = "soxr"
     resampler_quality: str = "HQ"
+    channel: int | None = later_field(None)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -127,6 +130,14 @@ class Config:
         checks.integer("sample_rate", self.sample_rate, minimum=1)
         if self.channels is not None and not 1 <= self.channels <= MAX_CHANNELS:
             raise checks.fail("channels", f"None or 1 .. {MAX_CHANNELS}", self.channels)
+        if self.channel is not None and not 0 <= self.channel < MAX_CHANNELS:
+            raise checks.fail("channel", f"None or 0 .. {MAX_CHANNELS - 1}", self.channel)
+        if self.channel is not None and self.channels != 1:
+            raise checks.fail(
+                "channels",
+                f"1 if the config picks channel {self.channel}, as the feature is that of one channel",
+                self.channels,
+            )
         for name, choices in (
             ("decoder", DECODERS),
             ("resampler", RESAMPLERS),
@@ -221,7 +232,8 @@ class Config:
     def layer(self, name: str | None = None):
         """Returns a new composed layer that computes the feature in float32, whatever the dtype policy.
 
-        The layer keeps this config in every format that a model can be saved in.
+        The layer keeps this config in every format that a model can be saved in. It computes every channel of its
+        input: channels are mixed down or picked before the layer, by a `Transform` or `Transform.read`.
 
         Args:
             name: Name of the layer. None means a unique name that starts with the default of the composed function.
@@ -261,18 +273,20 @@ class Config:
         Example:
             >>> from audiopipe import configs
             >>> configs.StftMagnitude(sample_rate=16000).to_json()[:60]
-            '{"channels":1,"db_amin":1e-05,"db_dynamic_range":80.0,"db_re'
+            '{"channel":null,"channels":1,"db_amin":1e-05,"db_dynamic_ran'
         """
         return _canonical_json(self.to_dict())
 
     def stamp(self, kernel_version: int | None = None) -> str:
         """Returns the JSON that features carry: `config`, `fingerprint` and `kernel_version`.
 
+        The config is its identity form, so that equal features have equal stamps in every release.
+
         Args:
             kernel_version: Kernel version of the features. None means that of this release.
         """
         version = self.kernel_version if kernel_version is None else kernel_version
-        stamp = {"config": self.to_dict(), "fingerprint": self.fingerprint_at(version), "kernel_version": version}
+        stamp = {"config": self.identity(), "fingerprint": self.fingerprint_at(version), "kernel_version": version}
         return _canonical_json(stamp)
 
     def identity(self) -> dict[str, Any]:

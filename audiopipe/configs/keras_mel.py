@@ -19,7 +19,7 @@ MAX_EXPONENT = 8.0  # magnitudes up to 50,000 stay within float32
 class KerasMelSpectrogram(Config):
     """Config of `audiopipe.composed.get_keras_melspectrogram_layer`. Its fields are the function's arguments.
 
-    `Config` describes `sample_rate` (Keras's `sampling_rate`), `channels`, `decoder`, `resampler` and
+    `Config` describes `sample_rate` (Keras's `sampling_rate`), `channels`, `channel`, `decoder`, `resampler` and
     `resampler_quality`. `sample_rate` has Keras's default. The values of a custom window are kept as a tuple.
 
     Example:

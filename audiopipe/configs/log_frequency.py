@@ -14,7 +14,7 @@ from audiopipe.signal import filterbanks
 class LogFrequencySpectrogram(MagnitudeConfig):
     """Config of `audiopipe.composed.get_log_frequency_spectrogram_layer`. Its fields are the function's arguments.
 
-    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
+    `Config` describes `sample_rate`, `channels`, `channel`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> LogFrequencySpectrogram(sample_rate=22050).n_bins

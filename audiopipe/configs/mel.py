@@ -14,7 +14,7 @@ from audiopipe.signal import filterbanks
 class MelSpectrogram(MagnitudeConfig):
     """Config of `audiopipe.composed.get_melspectrogram_layer`. Its fields are the function's arguments.
 
-    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
+    `Config` describes `sample_rate`, `channels`, `channel`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> config = MelSpectrogram(sample_rate=16000, n_fft=512, hop_length=160, n_mels=80, return_decibel=True)

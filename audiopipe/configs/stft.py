@@ -79,7 +79,7 @@ class Stft(StftConfig):
     """Config of `audiopipe.composed.get_stft_layer`. Its fields are the function's arguments.
 
     The feature has twice as many channels as the clip: first the real parts of all channels, then the imaginary parts.
-    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
+    `Config` describes `sample_rate`, `channels`, `channel`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> Stft(sample_rate=16000, n_fft=512, output_data_format="channels_last").feature_shape(100, channels=1)
@@ -98,7 +98,7 @@ class StftMagPhase(MagnitudeConfig):
     """Config of `audiopipe.composed.get_stft_mag_phase`. Its fields are the function's arguments.
 
     The feature has twice as many channels as the clip: first the magnitudes of all channels, then the phases.
-    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
+    `Config` describes `sample_rate`, `channels`, `channel`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> StftMagPhase(sample_rate=16000, n_fft=512, return_decibel=True).quantities
@@ -116,7 +116,7 @@ class StftMagPhase(MagnitudeConfig):
 class StftMagnitude(MagnitudeConfig):
     """Config of `audiopipe.composed.get_stft_magnitude_layer`. Its fields are the function's arguments.
 
-    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`.
+    `Config` describes `sample_rate`, `channels`, `channel`, `decoder`, `resampler` and `resampler_quality`.
 
     Example:
         >>> config = StftMagnitude(sample_rate=16000, n_fft=512)

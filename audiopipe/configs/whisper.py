@@ -15,8 +15,8 @@ from audiopipe.signal import filterbanks, whisper
 class WhisperLogMel(Config):
     """Config of `audiopipe.composed.get_whisper_log_mel_layer`. Its fields are the function's arguments.
 
-    `Config` describes `sample_rate`, `channels`, `decoder`, `resampler` and `resampler_quality`. `sample_rate` is
-    16000, the rate that Whisper was trained at.
+    `Config` describes `sample_rate`, `channels`, `channel`, `decoder`, `resampler` and `resampler_quality`.
+    `sample_rate` is 16000, the rate that Whisper was trained at.
 
     Example:
         >>> config = WhisperLogMel(n_mels=128)

@@ -101,7 +101,8 @@ def _check_config(content: dict[str, Any], name: str) -> None:
 
 
 def _check_form(content: dict[str, Any], name: str) -> None:
-    _check_types(content["counts"], _COUNTS, "counts")
+    optional = {name: int for name in ("remarks", "left_out", "short_recordings") if name in content["counts"]}
+    _check_types(content["counts"], {**_COUNTS, **optional}, "counts")
     for shard in content["shards"]:
         _check_types(shard, _SHARD, "a shard")
         # Another name could lead to a file outside the folder.

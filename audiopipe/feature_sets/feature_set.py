@@ -3,6 +3,7 @@
 A feature set is complete if and only if `dataset.json` exists, because that file is written last.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -18,32 +19,18 @@ from audiopipe.errors import (
     FeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets import dataset_json, dtypes
+from audiopipe.feature_sets import dataset_json, dtypes, record_schema
+from audiopipe.inputs import InputOptions
+from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
 DATASET_FILE = "dataset.json"
 FAILURES_FILE = "failures.jsonl"
+REMARKS_FILE = "remarks.jsonl"
 FAILURE_FIELDS = {"id", "path", "stage", "error"}
+REMARK_FIELDS = {"id", "path", "stage", "remark"}
 BLOCK_BYTES = 1 << 20
-
-# Format of a record, for readers other than audiopipe.
-RECORD_SCHEMA = {
-    "id": "bytes: UTF-8",
-    "feature": "bytes: {dtype}, little-endian, C order",
-    "shape": "int64[3]: of the feature",
-    "n_frames": "int64",
-    "fingerprint": "bytes: the first 8 of the fingerprint",
-    "set_id": "bytes: the same in every record of the feature set",
-    "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
-}
-DTYPE_SCHEMA = {"dtype": "bytes: {dtype}"}  # an additional entry of records that are not float32
-METADATA_SCHEMA = {
-    "string": "bytes: UTF-8",
-    "int": "int64",
-    "float": "bytes: float64, little-endian",
-    "bool": "int64: 0 or 1",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +41,10 @@ class FeatureSet:
         path: Folder of the feature set.
         config: Config of the features.
         kernel_version: Kernel version that computed the features.
-        counts: Number of `clips`, `failures` and `frames`, and `hours` of audio, which are those of all clips together.
-            Segments that overlap or are padded count with their full length.
+        counts: Number of `clips`, `failures`, `remarks` and `frames`, and `hours` of audio, in total. Segments
+            that overlap or are padded count with their full length. `left_out` is the number of files of the input that
+            look like audio and were not taken. If recordings were cut into segments, `short_recordings` is the number
+            of those that were too short for a segment. Feature sets of version 0.1 lack these two and `remarks`.
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
         shards: `name`, `records`, `bytes` and `sha256` of each shard, in the order of the records.
         machines: Each kind of machine that computed features, as `audiopipe.runtime.machine_facts.machine` describes
@@ -63,8 +52,15 @@ class FeatureSet:
         segments: How recordings were cut into clips. None if every clip is a whole recording.
         dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
         max_error: Largest absolute difference between a stored and a computed value, over all clips.
+        options: Options that decided what was read from the input.
+        accept_truncated: Whether truncated recordings were read as far as they go.
+        notes: Sentences about the input, such as how many files were left out.
         set_id: Id that every record of this feature set contains, in hexadecimal. It reveals records of other sets.
+        classes: Names of the classes of metadata columns, see `audiopipe.inputs.columns.Columns`. Empty for feature
+            sets of older releases.
+        fill_values: Values that stand for missing integers in metadata columns, likewise.
         failures_sha256: Checksum of `failures.jsonl` that was read from `dataset.json`, if there is one.
+        remarks_sha256: Checksum of `remarks.jsonl` that was read from `dataset.json`, if there is one.
     """
 
     path: str
@@ -77,11 +73,23 @@ class FeatureSet:
     segments: Segments | None = None
     dtype: str = "float32"
     max_error: float = 0.0
+    options: InputOptions = field(default_factory=InputOptions)
+    accept_truncated: bool = False
+    notes: list[str] = field(default_factory=list)
     set_id: str = ""
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    fill_values: dict[str, int] = field(default_factory=dict)
     failures_sha256: str | None = field(default=None, compare=False)
+    remarks_sha256: str | None = field(default=None, compare=False)
 
     def __post_init__(self):
         dtypes.check(self.dtype)
+        _ = self.columns  # raises the errors of wrong types, classes and fill values
+
+    @functools.cached_property
+    def columns(self) -> Columns:
+        """Types, classes and fill values of the metadata columns."""
+        return Columns(types=self.schema, classes=self.classes, fill_values=self.fill_values)
 
     @property
     def fingerprint(self) -> str:
@@ -122,8 +130,12 @@ class FeatureSet:
                 machines=content["machines"],
                 segments=Segments(**content["segments"]) if content.get("segments") else None,
                 **content.get("storage", {}),
+                **_input(content.get("input", {})),
                 set_id=content["set_id"],
+                classes=content.get("classes", {}),
+                fill_values=content.get("fill_values", {}),
                 failures_sha256=content.get("failures_sha256"),
+                remarks_sha256=content.get("remarks_sha256"),
             )
         except ConfigError as error:
             raise FeatureSetError(f"The config in {name!r} cannot be read: {error}") from error
@@ -140,8 +152,6 @@ class FeatureSet:
 
     def write(self) -> None:
         """Writes `dataset.json` atomically, which completes the feature set."""
-        entries = RECORD_SCHEMA if self.dtype == "float32" else {**RECORD_SCHEMA, **DTYPE_SCHEMA}
-        entries = {name: text.format(dtype=self.dtype) for name, text in entries.items()}
         content = {
             "format_version": dataset_json.FORMAT_VERSION,
             "config": self.config.to_dict(),
@@ -151,15 +161,23 @@ class FeatureSet:
             "set_id": self.set_id,
             "counts": self.counts,
             "metadata": self.schema,
-            "schema": {**entries, **{name: METADATA_SCHEMA[kind] for name, kind in self.schema.items()}},
+            "schema": record_schema.describe(self.dtype, self.columns),
+            "classes": self.classes,
+            "fill_values": self.fill_values,
             "shards": self.shards,
             "machines": self.machines,
             "segments": self.segments.to_dict() if self.segments else None,
             "storage": {"dtype": self.dtype, "max_error": self.max_error},
+            "input": {
+                "options": self.options.to_dict(),
+                "accept_truncated": self.accept_truncated,
+                "notes": self.notes,
+            },
         }
-        failures = files.join(self.path, FAILURES_FILE)
-        if files.exists(failures):
-            content["failures_sha256"] = sha256(failures)
+        for entry, name in (("failures_sha256", FAILURES_FILE), ("remarks_sha256", REMARKS_FILE)):
+            listed = files.join(self.path, name)
+            if files.exists(listed):
+                content[entry] = sha256(listed)
         files.write_bytes(files.join(self.path, DATASET_FILE), dataset_json.dump(content))
 
     def expect(self, config: "Config | str | os.PathLike[str]", kernel_version: int | None = None) -> None:
@@ -188,29 +206,38 @@ class FeatureSet:
         Raises:
             CorruptFeatureSetError: If `failures.jsonl` is missing or invalid.
         """
-        name = files.join(self.path, FAILURES_FILE)
-        self._check_failures_exist(name)
+        return self._lines(FAILURES_FILE, FAILURE_FIELDS, self.counts["failures"])
+
+    def remarks(self) -> list[dict[str, Any]]:
+        """Returns the `id`, `path`, `stage` and `remark` of each remark about a clip.
+
+        Raises:
+            CorruptFeatureSetError: If `remarks.jsonl` is missing or invalid.
+        """
+        if not self.counts.get("remarks"):  # version 0.1 did not count them
+            return []
+        return self._lines(REMARKS_FILE, REMARK_FIELDS, self.counts["remarks"])
+
+    def _lines(self, file: str, fields: set[str], count: int) -> list[dict[str, Any]]:
+        name = files.join(self.path, file)
+        _check_exists(name)
         try:
-            failures = [json.loads(line) for line in files.read_bytes(name).splitlines()]
-            lacking = [failure for failure in failures if not failure.keys() >= FAILURE_FIELDS]
+            lines = [json.loads(line) for line in files.read_bytes(name).splitlines()]
+            lacking = [line for line in lines if not line.keys() >= fields]
         except (ValueError, AttributeError) as error:
             raise _corrupt(name, f"is not valid: {error}") from error
         if lacking:
-            fields = ", ".join(sorted(FAILURE_FIELDS))
-            raise _corrupt(name, f"must have the fields {fields} in each line. Received: {lacking[0]!r}")
-        if len(failures) != self.counts["failures"]:
-            raise _corrupt(name, f"must have {self.counts['failures']} lines. Received: {len(failures)}")
-        return failures
-
-    def _check_failures_exist(self, name: str) -> None:
-        if not files.exists(name):
-            raise _corrupt(name, "is missing")
+            expected = ", ".join(sorted(fields))
+            raise _corrupt(name, f"must have the fields {expected} in each line. Received: {lacking[0]!r}")
+        if len(lines) != count:
+            raise _corrupt(name, f"must have {count} lines. Received: {len(lines)}")
+        return lines
 
     def check_files(self, checksums: bool = False) -> None:
         """Raises an error unless every shard exists and has the size in `dataset.json`.
 
         Args:
-            checksums: Whether to compare the checksums of the shards and of `failures.jsonl` as well.
+            checksums: Whether to compare the checksums of the shards, `failures.jsonl` and `remarks.jsonl` as well.
 
         Raises:
             CorruptFeatureSetError: If a file is missing or differs. The message names the file.
@@ -232,11 +259,17 @@ class FeatureSet:
                     f"The shard {name!r} does not have the checksum in {DATASET_FILE}. Copy it again, or recompute "
                     "the feature set."
                 )
-        if checksums and self.failures_sha256 is not None:
-            name = files.join(self.path, FAILURES_FILE)
-            self._check_failures_exist(name)
-            if sha256(name) != self.failures_sha256:
-                raise _corrupt(name, f"does not have the checksum in {DATASET_FILE}")
+        for file, checksum in ((FAILURES_FILE, self.failures_sha256), (REMARKS_FILE, self.remarks_sha256)):
+            name = files.join(self.path, file)
+            if checksums and checksum is not None:
+                _check_exists(name)
+                if sha256(name) != checksum:
+                    raise _corrupt(name, f"does not have the checksum in {DATASET_FILE}")
+
+
+def _input(facts: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields that the entry `input` of `dataset.json` gives. Version 0.1 wrote no such entry."""
+    return {**facts, "options": InputOptions.from_dict(facts.get("options", {}))}
 
 
 def sha256(path: str) -> str:
@@ -246,6 +279,11 @@ def sha256(path: str) -> str:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _check_exists(name: str) -> None:
+    if not files.exists(name):
+        raise _corrupt(name, "is missing")
 
 
 def _corrupt(name: str, fault: str) -> CorruptFeatureSetError:

@@ -10,7 +10,9 @@ A record is a `tf.train.Example` with these entries:
 - `record`: the number of the shard, and the number of the record in the shard.
 - `dtype`: only if the values are not float32.
 - The metadata columns: strings as bytes, integers and booleans as int64, and floats as 8 little-endian bytes, because
-  the floats of an Example have only 32 bits.
+  the floats of an Example have only 32 bits. A list of strings, integers or booleans has one value for each of its
+  items. A list of floats is one value, 8 bytes for each item.
+- The length of each list, -1 for a missing one. Its name is in `Columns.lengths`.
 """
 
 import os
@@ -24,7 +26,7 @@ import tensorflow as tf
 from audiopipe.configs import Config
 from audiopipe.errors import AudioError
 from audiopipe.feature_sets import dtypes
-from audiopipe.inputs import metadata_types
+from audiopipe.inputs.columns import Columns, is_list, item_type
 from audiopipe.storage import files
 
 FINGERPRINT_BYTES = 8
@@ -36,7 +38,7 @@ def encode(
     feature: np.ndarray,
     config: Config,
     metadata: dict[str, Any],
-    types: dict[str, str],
+    columns: Columns,
     place: tuple[int, int],
     dtype: str = "float32",
     set_id: str = "",
@@ -49,7 +51,7 @@ def encode(
         feature: float32 array of rank 3.
         config: Config of the feature.
         metadata: Metadata of the clip.
-        types: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
+        columns: Types, classes and fill values of the metadata columns.
         place: Number of the shard, and number of the record in the shard, both from 0.
         dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
         set_id: Id that every record of the feature set contains, in hexadecimal.
@@ -60,7 +62,7 @@ def encode(
         between a stored and a computed value.
 
     Raises:
-        ArgumentError: If features cannot be stored in `dtype`.
+        ArgumentError: If features cannot be stored in `dtype`, or the metadata does not fit the columns.
         AudioError: If the record would exceed the size limit of protobuf, or a value is out of the range of the dtype.
     """
     dtypes.check(dtype)
@@ -74,14 +76,15 @@ def encode(
     }
     if dtype != "float32":
         entries["dtype"] = _bytes(dtype.encode())
-    for name, kind in types.items():
-        value = metadata_types.fill(metadata.get(name), kind)
-        if kind == "string":
-            entries[name] = _bytes(value.encode("utf-8", "surrogateescape"))
-        elif kind == "float":
-            entries[name] = _bytes(np.float64(value).astype("<f8").tobytes())
+    values = columns.values(metadata)
+    for name, kind in columns.entries.items():
+        items = values[name] if is_list(kind) else [values[name]]
+        if item_type(kind) == "string":
+            entries[name] = _bytes(*(item.encode("utf-8", "surrogateescape") for item in items))
+        elif item_type(kind) == "float":
+            entries[name] = _bytes(np.array(items, "<f8").tobytes())
         else:
-            entries[name] = _integers([int(value)])
+            entries[name] = _integers(map(int, items))
     head = _head(entries)
     n_bytes = feature.size * dtypes.DTYPES[dtype].itemsize
     tags = _tags_of_feature(n_bytes)
@@ -166,8 +169,8 @@ def short_fingerprint(fingerprint: str) -> bytes:
     return bytes.fromhex(fingerprint)[:FINGERPRINT_BYTES]
 
 
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+def _bytes(*values: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
 
 
 def _integers(values: Any) -> tf.train.Feature:

@@ -15,12 +15,13 @@ from audiopipe.feature_sets import loading
 from audiopipe.feature_sets.feature_set import DATASET_FILE, FeatureSet
 from audiopipe.hf.arrays import to_arrow
 from audiopipe.hf.types import feature_type
+from audiopipe.inputs.columns import Columns, is_list, item_type
 from audiopipe.precompute import shard_writer
 from audiopipe.storage import files
 
 BLOCK_BYTES = 16_000_000  # of features in memory at once
 BLOCK_ROWS = 1000
-LAYOUT = 1  # version of the cached files, part of their name
+LAYOUT = 2  # version of the cached files, part of their name
 
 _TYPES = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"}
 
@@ -48,8 +49,9 @@ def from_feature_set(
 
     Returns:
         A dataset with the columns `id`, `feature` (see `feature_type`), `n_frames` and the metadata, in the order of
-        the records. Features are float32, whatever dtype they are stored as. `audiopipe.fingerprint_of` returns the
-        fingerprint of the feature set.
+        the records. Features are float32, whatever dtype they are stored as. Missing integers, classes and lists are
+        null, missing text is empty, and a missing floating-point number is NaN. A column with class names is a
+        `ClassLabel`, or a list of them. `audiopipe.fingerprint_of` returns the fingerprint of the feature set.
 
     Raises:
         IncompleteFeatureSetError: If there is no `dataset.json`.
@@ -82,7 +84,7 @@ def from_feature_set(
             "id": datasets.Value("string"),
             feature: feature_type(feature_set.config, feature_set.kernel_version),
             "n_frames": datasets.Value("int64"),
-            **{name: datasets.Value(_TYPES[kind]) for name, kind in feature_set.schema.items()},
+            **{name: _type(name, feature_set.columns) for name in feature_set.schema},
         }
     )
     dataset_json = files.read_bytes(files.join(feature_set.path, DATASET_FILE))
@@ -97,20 +99,38 @@ def from_feature_set(
     return datasets.Dataset.from_file(file)
 
 
+def _type(name: str, columns: Columns) -> Any:
+    """Returns the type of a metadata column in `datasets`."""
+    kind = columns.types[name]
+    if name in columns.classes:
+        for item in columns.classes[name]:
+            _text(item.encode("utf-8", "surrogateescape"), f"the class of the column {name!r}")
+        one = datasets.ClassLabel(names=columns.classes[name])
+    else:
+        one = datasets.Value(_TYPES[item_type(kind)])
+    return datasets.List(one) if is_list(kind) else one
+
+
 def _write(file: str, feature_set: FeatureSet, feature: str, types: datasets.Features) -> None:
     schema = types.arrow_schema
     with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for block in _blocks(feature_set):
-            columns = {name: [element[name] for element in block] for name in block[0]}
-            columns["id"] = [_text(value, "the id") for value in columns["id"]]
-            for name, kind in feature_set.schema.items():
-                if kind == "string":
-                    columns[name] = [_text(value, f"the column {name!r}") for value in columns[name]]
-            arrays = _without_channel_axis(columns.pop("feature"), feature_set)
+            arrays = _without_channel_axis([element["feature"] for element in block], feature_set)
+            values = [_row(element, feature_set.columns) for element in block]
+            columns = {name: pa.array([row[name] for row in values], schema.field(name).type) for name in values[0]}
             columns[feature] = to_arrow(arrays, schema.field(feature).type)
-            stream.write_batch(
-                pa.record_batch([_column(columns[name], schema.field(name)) for name in schema.names], schema=schema)
-            )
+            stream.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
+
+
+def _row(element: dict[str, Any], columns: Columns) -> dict[str, Any]:
+    """Returns the columns of a row besides its feature."""
+    row = columns.metadata(element)
+    for name, kind in columns.types.items():
+        if kind == "string":
+            row[name] = _text(row[name], f"the column {name!r}")
+        elif kind == "list<string>" and row[name] is not None:
+            row[name] = [_text(item, f"the column {name!r}") for item in row[name]]
+    return {"id": _text(element["id"], "the id"), "n_frames": element["n_frames"], **row}
 
 
 def _blocks(feature_set: FeatureSet) -> Iterator[list[dict[str, Any]]]:
@@ -137,10 +157,6 @@ def _without_channel_axis(features: list[np.ndarray], feature_set: FeatureSet) -
         return features
     axis = feature_set.config.channel_axis
     return [np.squeeze(array, axis) for array in features]
-
-
-def _column(values: Any, field: pa.Field) -> pa.Array:
-    return values if isinstance(values, pa.Array) else pa.array(values, field.type)
 
 
 def _text(value: bytes, what: str) -> str:

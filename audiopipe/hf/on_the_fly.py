@@ -6,7 +6,8 @@ from typing import Any
 import datasets
 
 from audiopipe.errors import ArgumentError, AudioError
-from audiopipe.hf.mapping import kept_columns, named
+from audiopipe.hf.mapping import kept_columns
+from audiopipe.hf.row_callable import named
 from audiopipe.transform.transform import Transform
 
 
@@ -16,7 +17,8 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
     Unlike `dataset.with_transform(transform)`, this takes audio in every form that `map` takes, decodes a column of
     `Audio()` with audiopipe's own decoder, and keeps the other columns. Use it for audio that is augmented or read only
     once. Otherwise `map` is faster, because it computes each row once and not in every epoch. For a streaming dataset
-    use `map`, which computes its rows when they are read.
+    use `map`, which computes its rows when they are read. Remarks about the audio, such as a missing end, are warnings
+    of class `audiopipe.errors.AudioRemark`, and `Transform(..., accept_truncated=True)` reads truncated files.
 
     Args:
         dataset: A `datasets.Dataset` or `DatasetDict` with an audio column, as for `map`.

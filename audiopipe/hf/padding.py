@@ -12,7 +12,10 @@ import tensorflow as tf
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.hf.arrays import to_numpy
+from audiopipe.hf.list_columns import is_list, padded
+from audiopipe.hf.missing_integers import MissingIntegers
 from audiopipe.hf.types import feature_column, feature_shape
+from audiopipe.inputs.columns import length_names
 
 
 def to_tf_dataset(
@@ -33,7 +36,7 @@ def to_tf_dataset(
     Args:
         dataset: A `datasets.Dataset` or `IterableDataset` with a feature column that `map` or `from_feature_set` made.
         batch_size: Number of clips per batch.
-        columns: The columns to return beside the feature: text, numbers or booleans. None returns all.
+        columns: The columns to return beside the feature: text, numbers, booleans, or lists of these. None returns all.
         shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
             `dataset.shuffle(buffer_size=...)` instead.
         seed: Seed for `shuffle`, which makes the order reproducible.
@@ -45,11 +48,19 @@ def to_tf_dataset(
         A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise
         `[batch, frames, bins, channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
         `n_frames` is int64 `[batch]`, 0 for a row without a feature. Each other column is `[batch]`. Missing text is
-        empty, and a missing floating-point number is NaN.
+        empty, a missing floating-point number is NaN, and a missing integer or class is -1. A column of lists is
+        `[batch, longest list]`: numbers are padded with -1, text with empty text and booleans with False, and integers
+        become int64. An entry beside it, `<column>_length` (int64 `[batch]`), has the lengths of the lists, -1 for a
+        missing one.
 
     Raises:
         FingerprintError: If no column, or more than one, says which feature it holds.
-        ArgumentError: If an argument is wrong, or the type of a column is not supported.
+        ArgumentError: If an argument is wrong, or the type of a column is not supported. If a boolean is missing, or an
+            integer is missing in a column that has the value -1. A streaming dataset raises these errors while it is
+            read.
+
+    Warns:
+        MetadataRemark: If integers or classes are missing in a column.
 
     Example:
         >>> from audiopipe import Transform, hf
@@ -79,32 +90,39 @@ def to_tf_dataset(
     batches = _Batches(dataset.features, columns, padding_value)
     rows = dataset.select_columns(batches.columns)
     if is_streaming:
-        streamed = rows.with_format("numpy")  # its Arrow format infers the types again every few rows
+        # The Arrow format would infer the types again every few rows. The NumPy format is faster than Python objects,
+        # but it rounds lists of float64 and turns missing items into NaN.
+        streamed = rows.with_format(None if batches.has_lists else "numpy")
 
         def elements() -> Iterator[dict[str, np.ndarray]]:
-            waiting = iter(streamed)
+            waiting, missing = iter(streamed), batches.missing_integers()
             while read := list(itertools.islice(waiting, batch_size)):
                 if not drop_remainder or len(read) == batch_size:
-                    yield batches.of_rows(read)
+                    yield batches.of_rows(read, missing)
 
         made = tf.data.Dataset.from_generator(elements, output_signature=batches.signature)
     else:
         numbers = tf.data.Dataset.range(len(dataset))
         if shuffle:
             numbers = numbers.shuffle(max(1, len(dataset)), seed=seed, reshuffle_each_iteration=True)
-        read = _reader(rows.with_format("arrow"), batches)
+        arrow = rows.with_format("arrow")
+        missing = batches.missing_integers()
+        for name in batches.integers:
+            if dataset.data.column(name).null_count:
+                missing.filled(name, arrow.select_columns([name])[:][name])  # finds errors before the first batch
+        read = _reader(arrow, batches, missing)
         made = numbers.batch(batch_size, drop_remainder=drop_remainder).map(read)
     return made.prefetch(tf.data.AUTOTUNE)
 
 
-def _reader(rows: datasets.Dataset, batches: "_Batches"):
+def _reader(rows: datasets.Dataset, batches: "_Batches", missing: MissingIntegers):
     """Returns a function from row numbers to the batch of these rows."""
     names = list(batches.signature)
 
     def read(numbers: np.ndarray) -> list[np.ndarray]:
         first, last = int(numbers[0]), int(numbers[-1])
         in_order = last - first + 1 == len(numbers) and (np.diff(numbers) == 1).all()
-        made = batches.of_table(rows[first : last + 1] if in_order else rows[numbers])
+        made = batches.of_table(rows[first : last + 1] if in_order else rows[numbers], missing)
         return [made[name] for name in names]
 
     def element(numbers: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -122,6 +140,7 @@ class _Batches:
 
     Attributes:
         columns: The columns to read.
+        integers: Those that hold an integer in each row.
         signature: The `tf.TensorSpec` of each entry of a batch.
     """
 
@@ -137,27 +156,50 @@ class _Batches:
         others = [name for name in chosen if name not in (self._feature, "n_frames")]
         self.columns = [self._feature, *others]
         self._types = {name: features.arrow_schema.field(name).type for name in others}
+        self.integers = [name for name, kind in self._types.items() if pa.types.is_integer(kind)]
+        self._classes = [name for name in others if isinstance(features[name], datasets.ClassLabel)]
+        lists = [name for name, kind in self._types.items() if is_list(kind)]
+        self._lengths = length_names(lists, {*self.columns, "n_frames"})
         self.signature = {
             self._feature: tf.TensorSpec([None, *shape], tf.float32),
             "n_frames": tf.TensorSpec([None], tf.int64),
-            **{name: tf.TensorSpec([None], _dtype(name, kind)) for name, kind in self._types.items()},
         }
+        for name, kind in self._types.items():
+            rank = 2 if name in self._lengths else 1
+            self.signature[name] = tf.TensorSpec([None] * rank, _dtype(name, kind))
+            if name in self._lengths:
+                self.signature[self._lengths[name]] = tf.TensorSpec([None], tf.int64)
 
-    def of_table(self, table: pa.Table) -> dict[str, np.ndarray]:
+    @property
+    def has_lists(self) -> bool:
+        """Whether a column holds lists."""
+        return bool(self._lengths)
+
+    def missing_integers(self) -> MissingIntegers:
+        """Returns what watches the integers of one pass over the rows."""
+        return MissingIntegers(self._classes)
+
+    def of_table(self, table: pa.Table, missing: MissingIntegers) -> dict[str, np.ndarray]:
         """Returns the batch of the rows of an Arrow table."""
-        return self._batch(to_numpy(table[self._feature]), {name: table[name] for name in self.columns[1:]})
+        return self._batch(to_numpy(table[self._feature]), {name: table[name] for name in self.columns[1:]}, missing)
 
-    def of_rows(self, rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-        """Returns the batch of rows that were read in NumPy format."""
-        arrays = [None if np.ndim(row[self._feature]) == 0 else row[self._feature] for row in rows]
+    def of_rows(self, rows: Sequence[dict[str, Any]], missing: MissingIntegers) -> dict[str, np.ndarray]:
+        """Returns the batch of rows that were read in NumPy format or as Python objects."""
+        arrays = [_array(row[self._feature]) for row in rows]
         others = {name: _column([row[name] for row in rows], self._types[name]) for name in self.columns[1:]}
-        return self._batch(arrays, others)
+        return self._batch(arrays, others, missing)
 
-    def _batch(self, arrays: list[np.ndarray | None], others: dict[str, pa.ChunkedArray]) -> dict[str, np.ndarray]:
+    def _batch(
+        self, arrays: list[np.ndarray | None], others: dict[str, pa.ChunkedArray], missing: MissingIntegers
+    ) -> dict[str, np.ndarray]:
         feature, n_frames = self._padded(arrays)
         batch = {self._feature: feature, "n_frames": n_frames}
         for name, column in others.items():
-            batch[name] = _values(name, column, self.signature[name].dtype)
+            dtype = self.signature[name].dtype
+            if name in self._lengths:
+                batch[name], batch[self._lengths[name]] = padded(name, column, dtype)
+            else:
+                batch[name] = _values(name, missing.filled(name, column) if dtype.is_integer else column, dtype)
         return batch
 
     def _padded(self, arrays: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
@@ -182,28 +224,40 @@ class _Batches:
 
 
 def _dtype(name: str, kind: pa.DataType) -> tf.DType:
-    """Returns the tensor dtype for the Arrow type of a column."""
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    """Returns the tensor dtype for the Arrow type of a column, or of the items of its lists."""
+    item = kind.value_type if is_list(kind) else kind
+    if pa.types.is_string(item) or pa.types.is_large_string(item):
         return tf.string
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return tf.as_dtype(kind.to_pandas_dtype())
+    if pa.types.is_integer(item) and is_list(kind):
+        return tf.int64
+    if pa.types.is_boolean(item) or pa.types.is_integer(item) or pa.types.is_floating(item):
+        return tf.as_dtype(item.to_pandas_dtype())
     raise ArgumentError(
-        "The columns beside the feature must be text, numbers or booleans. Received: "
+        "The columns beside the feature must be text, numbers, booleans, or lists of these. Received: "
         f"{name!r} of type {kind}. Name the columns that you want: columns=[...]."
     )
 
 
+def _array(feature: Any) -> np.ndarray | None:
+    """Returns the feature of a row. None if it is missing, which the NumPy format shows as NaN, or has no frames."""
+    array = None if feature is None else np.asarray(feature, np.float32)
+    return array if array is not None and array.ndim and array.size else None
+
+
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:
+    if is_list(kind):
+        return pa.chunked_array([pa.array(values, kind)])
     plain = [value.item() if isinstance(value, (np.ndarray, np.generic)) else value for value in values]
-    return pa.chunked_array([pa.array(plain, kind)])
+    # The NumPy format has NaN for a missing integer or boolean.
+    return pa.chunked_array([pa.array(plain, kind, from_pandas=not pa.types.is_floating(kind))])
 
 
 def _values(name: str, column: pa.ChunkedArray, dtype: tf.DType) -> np.ndarray:
     if dtype == tf.string:
         return np.array([(value or "").encode() for value in column.to_pylist()], object)
-    if column.null_count and not dtype.is_floating:
+    if column.null_count and dtype == tf.bool:
         raise ArgumentError(
-            "A column of integers or booleans must not have missing values. Received: "
+            "A column of booleans must not have missing values. Received: "
             f"{name!r} with {column.null_count} nulls. Fill them in, or leave the column out: columns=[...]."
         )
     return column.to_numpy().astype(dtype.as_numpy_dtype, copy=False)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,16 +13,17 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError
+from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
 from audiopipe.feature_sets import dtypes, records, shard_names
-from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.feature_sets.feature_set import FAILURES_FILE, FeatureSet, sha256
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.types import feature_column
-from audiopipe.inputs import metadata_types
+from audiopipe.inputs import column_inference, declared_columns, metadata_types
+from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.duplicate_ids import Names
 from audiopipe.precompute import estimate, job
-from audiopipe.precompute.completion import write_failures
+from audiopipe.precompute.completion import write_lines
 from audiopipe.precompute.planning import counts_of_equal_sizes, number_of_shards
 from audiopipe.precompute.shard_writer import writing
 from audiopipe.storage import files, locks
@@ -52,7 +54,8 @@ def to_feature_set(
         dataset: The dataset. A column `id` names the clips. Without it, the clips are named by their row numbers,
             `00000000` and so on.
         path: Folder to write to, local or remote. It must be new or empty.
-        columns: The columns that become metadata: text, numbers or booleans. None takes all but `id` and `error`.
+        columns: The columns that become metadata: text, numbers, booleans, or lists of these. The names of a
+            `ClassLabel` go into `dataset.json`. None takes all but `id` and `error`.
         dtype: Dtype of the stored features: `"float32"`, `"float16"` or `"bfloat16"`.
         overwrite: Whether to replace a feature set in the folder.
 
@@ -66,6 +69,9 @@ def to_feature_set(
         FeatureSetLockedError: If a job is writing to the folder.
         OutputError: If a file cannot be written.
         ArgumentError: If an argument is wrong.
+
+    Warns:
+        MetadataRemark: If a column has missing integers or classes. The message has the number that stands for them.
 
     Example:
         >>> from audiopipe import Transform, hf, load
@@ -84,6 +90,8 @@ def to_feature_set(
     dtypes.check(dtype)
     rows = _Rows(dataset, columns)
     listing = rows.listing()
+    for note in listing.columns.notes:
+        warnings.warn(note, MetadataRemark, stacklevel=2)
     output = files.absolute(os.fspath(path))
     _check_folder(output, overwrite)
     files.make_folder(output)
@@ -105,12 +113,12 @@ class _Listing:
     """Facts about the rows that have to be known before the first one is written.
 
     Args:
-        schema: Type of each metadata column.
+        columns: Types, classes and fill values of the metadata columns.
         sizes: Number of values in the feature of each row.
         set_id: Identifier that all records share. Equal rows give equal identifiers.
     """
 
-    schema: dict[str, str]
+    columns: Columns
     sizes: list[int]
     set_id: str
 
@@ -155,6 +163,7 @@ class _Rows:
         reserved = [name for name in ("id", "error") if name in dataset.column_names]
         names = list(dict.fromkeys([self._feature, *self._metadata, *reserved]))
         self._rows = dataset.select_columns(names).with_format("arrow")
+        self._declared = declared_columns.of_schema(dataset.features.arrow_schema, "The dataset")
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -198,7 +207,7 @@ class _Rows:
                 sizes.append(0 if row.feature is None else row.feature.size)
                 yield row.metadata
 
-        types = metadata_types.infer(metadata())
+        columns = column_inference.infer(metadata(), self._declared)
         twice = names.repeated(lambda: (row.clip_id for row in self.read(0, len(self))))
         if twice is not None:
             raise InputError(
@@ -206,7 +215,7 @@ class _Rows:
             )
         if not any(sizes):
             raise FeatureSetError(f"At least one row must have a feature. Received: {len(self)} rows, none with one.")
-        return _Listing(types, sizes, digest.hexdigest()[:16])
+        return _Listing(columns, sizes, digest.hexdigest()[:16])
 
 
 def _clip_id(value: Any, row: int) -> str:
@@ -259,7 +268,7 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSe
             shards.append(
                 {"name": name, "records": n_records, "bytes": os.path.getsize(temporary), "sha256": sha256(temporary)}
             )
-    write_failures(output, failures)
+    write_lines(output, FAILURES_FILE, failures)
     if not n_frames:
         raise FeatureSetError(
             f"At least one of the {len(rows)} rows must have a feature that can be stored. The first failure: "
@@ -277,7 +286,9 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSe
             "frames": sum(frames * clips for frames, clips in n_frames.items()),
             "hours": n_samples / config.sample_rate / 3600,
         },
-        schema=listing.schema,
+        schema=listing.columns.types,
+        classes=listing.columns.classes,
+        fill_values=listing.columns.fill_values,
         shards=shards,
         machines=[],
         set_id=listing.set_id,
@@ -296,7 +307,7 @@ def _record(
         row.feature,
         identity.config,
         row.metadata,
-        listing.schema,
+        listing.columns,
         place,
         dtype,
         listing.set_id,

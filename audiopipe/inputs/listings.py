@@ -11,6 +11,7 @@ from typing import Any
 
 from audiopipe.errors import InputError
 from audiopipe.inputs import Source, tables
+from audiopipe.inputs.metadata_types import plain
 from audiopipe.storage import files
 
 THREADS = 32  # more than processors, because they wait for storage
@@ -48,17 +49,28 @@ class Listed:
             "path": self.source.path,
             "row": self.source.row,
             "metadata": self.source.metadata or None,
+            "start": self.source.start,
+            "end": self.source.end,
+            "column": self.source.column,
             "size": self.size,
             "version": self.version,
         }
         present = {name: value for name, value in facts.items() if value is not None}
-        return json.dumps(present, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        return json.dumps(present, sort_keys=True, separators=(",", ":"), default=plain).encode() + b"\n"
 
     @classmethod
     def from_json(cls, line: bytes | str) -> "Listed":
         """Creates a clip from a line that `to_json` returned."""
         facts: dict[str, Any] = json.loads(line)
-        source = Source(facts["id"], facts["path"], facts.get("row"), facts.get("metadata", {}))
+        source = Source(
+            facts["id"],
+            facts["path"],
+            facts.get("row"),
+            facts.get("metadata", {}),
+            facts.get("start"),
+            facts.get("end"),
+            facts.get("column"),
+        )
         return cls(source, facts.get("size"), facts.get("version"))
 
 

@@ -1,27 +1,30 @@
-"""Manifests: CSV and JSONL files with one line per clip."""
+"""Manifests: files that list clips, in the forms of audiopipe and of other projects."""
 
-import csv
-import io
-import json
-import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from itertools import chain
 from typing import Any
 
-from audiopipe import checks
 from audiopipe.errors import InputError
-from audiopipe.inputs import metadata_types
+from audiopipe.inputs import clip_rows, delimited, json_rows, kaldi, lhotse, ljspeech, text_files
+from audiopipe.inputs.clip_rows import PATH_COLUMNS
+from audiopipe.inputs.options import InputOptions
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.storage import files
 
-MANIFEST_EXTENSIONS = (".csv", ".jsonl")
+CLIPS = "clips"  # folder of the audio of Common Voice
+COMMON_VOICE_COLUMNS = {"client_id", "path"}
 
 
-def scan_manifest(path: str) -> Iterator[Source]:
+def scan_manifest(path: str, options: InputOptions, report: ScanReport, prefix: str = "") -> Iterator[Source]:
     """Lists the clips of a manifest in its own order.
 
     Args:
-        path: A CSV or JSONL file with a column `path` and optionally a column `id`. Relative paths are relative to the
-            folder of the manifest. The other columns become metadata.
+        path: A CSV, TSV, JSONL or JSON file, compressed with gzip or not, or `wav.scp`. Relative paths are relative to
+            its folder.
+        options: Options of the input.
+        report: Gets what is remarkable about the manifest.
+        prefix: What ids that are relative paths start with.
 
     Yields:
         A `Source` for each clip.
@@ -29,51 +32,91 @@ def scan_manifest(path: str) -> Iterator[Source]:
     Raises:
         InputError: If the file is malformed, or a clip has no path.
     """
+    refuse_label(path, options)
+    name = path.lower().removesuffix(".gz")
     folder = path[: path.rfind("/") + 1]
-    for number, row in _rows(path):
-        where = f"{path!r}, line {number}"
-        if not isinstance(row, dict) or not row.get("path") or not isinstance(row["path"], str):
-            raise InputError(f"{where}: every clip needs a path. Received: {row!r}. Expected a column or key 'path'.")
-        audio = row.pop("path")
-        identity = row.pop("id", None)
-        identity = audio if identity is None else str(identity)
-        if not identity:
-            raise InputError(f"{where}: the id is empty. Give the clip an id, or leave out the column.")
-        metadata_types.check_text(audio, where)
-        metadata_types.check_text(identity, where)
-        metadata_types.check_columns(row, where)
-        located = audio if files.is_remote(audio) or os.path.isabs(audio) else files.join(folder, audio)
-        yield Source(id=identity, path=located, metadata=row)
+    if name.endswith(".scp"):
+        _refuse_columns(path, options, "Kaldi's files have no columns")
+        return kaldi.scan_kaldi(path, report)
+    if name.endswith((".jsonl", ".json")):
+        rows = json_rows.rows(path, lists=name.endswith(".json"))
+        return _scan_json(rows, path, folder, options, report, prefix)
+    return _scan_delimited(path, folder, options, report, prefix, tabs=name.endswith(".tsv"))
 
 
-def _rows(path: str) -> Iterator[tuple[int, Any]]:
-    with files.open_binary(path) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
-        try:
-            if path.lower().endswith(".csv"):
-                reader = csv.DictReader(text, strict=True)
-                names = reader.fieldnames or []
-                twice = sorted({name for name in names if list(names).count(name) > 1})
-                if twice:
-                    raise InputError(f"{path!r} must have each column once. Received twice: {', '.join(twice)}.")
-                for row in reader:
-                    if None in row or None in row.values():
-                        raise InputError(
-                            f"{path!r}, line {reader.line_num}: expected {len(reader.fieldnames or [])} values, as in "
-                            f"the first line. Received: {[value for value in row.values() if value is not None]!r}."
-                        )
-                    yield reader.line_num, row
-            else:
-                for number, line in enumerate(text, start=1):
-                    if line.strip():
-                        yield number, _json_line(line, f"{path!r}, line {number}")
-        except (csv.Error, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path!r} cannot be read as a manifest: {error}. Expected UTF-8 CSV or JSONL.") from error
+def has_paths(path: str, options: InputOptions) -> bool:
+    """Returns whether a CSV or JSONL file that was found in a folder lists clips.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    if path.endswith(".jsonl"):
+        row = next((row for _, row in json_rows.rows(path, lists=False)), None)
+        return isinstance(row, dict) and (_has_path(row, options) or lhotse.matches(row))
+    return _is_ljspeech(path, options) or _has_path(delimited.columns(path, _wanted(options), tabs=False), options)
 
 
-def _json_line(line: str, where: str) -> Any:
-    try:
-        return json.loads(line, object_pairs_hook=checks.unique_keys)
-    except ValueError as error:
-        raise InputError(f"{where}: expected a JSON object. Received: {line.strip()[:60]!r} ({error}).") from error
+def refuse_label(path: str, options: InputOptions) -> None:
+    """Raises an error if the options ask for labels from folders, which a manifest or a table does not have."""
+    if options.label_from_folder:
+        raise InputError(
+            f"label_from_folder needs a folder or a glob of audio files. Received: {path!r}, which lists clips itself. "
+            "Leave out the option, and put the label in a column."
+        )
+
+
+def _refuse_columns(path: str, options: InputOptions, reason: str) -> None:
+    if options.path_column is not None or options.id_column is not None:
+        raise InputError(f"path_column and id_column cannot be used with {path!r}: {reason}. Leave them out.")
+
+
+def _scan_json(
+    rows: Iterator[tuple[int, Any]], path: str, folder: str, options: InputOptions, report: ScanReport, prefix: str
+) -> Iterator[Source]:
+    first = next(rows, None)
+    if first is None:
+        return
+    rows = chain([first], rows)
+    if lhotse.matches(first[1]) and not _has_path(first[1], options):
+        _refuse_columns(path, options, "lhotse's manifests have fixed fields")
+        yield from lhotse.clips(rows, path, folder, report)
+    else:
+        yield from clip_rows.clips(rows, path, folder, options, report, prefix)
+
+
+def _scan_delimited(
+    path: str, folder: str, options: InputOptions, report: ScanReport, prefix: str, *, tabs: bool
+) -> Iterator[Source]:
+    if _is_ljspeech(path, options):
+        report.say("read as the metadata of LJSpeech")
+        yield from clip_rows.clips(ljspeech.rows(path), path, folder, options, report, prefix)
+        return
+    columns = delimited.columns(path, _wanted(options), tabs=tabs)
+    if columns:
+        clip_rows.path_column(columns, options, f"{path!r}, line 1")
+    rows = delimited.rows(path, _wanted(options), tabs=tabs)
+    clips_folder = files.join(folder, CLIPS)
+    if set(columns) >= COMMON_VOICE_COLUMNS and options.path_column in (None, "path") and files.is_folder(clips_folder):
+        first = next(rows, None)
+        if first is None:
+            return
+        rows = chain([first], rows)
+        if "/" not in first[1].get("path", "/"):
+            report.say(f"the paths are relative to {CLIPS}/, as in Common Voice")
+            folder = clips_folder
+    yield from clip_rows.clips(rows, path, folder, options, report, prefix)
+
+
+def _is_ljspeech(path: str, options: InputOptions) -> bool:
+    if not path.endswith("/metadata.csv") or options.path_column is not None or options.id_column is not None:
+        return False
+    first = next((line for line in text_files.lines(path) if line.strip()), "")
+    return ljspeech.matches(path, first) and not _has_path(delimited.columns(path, PATH_COLUMNS, tabs=False), options)
+
+
+def _has_path(columns: Container[str], options: InputOptions) -> bool:
+    return any(name in columns for name in _wanted(options))
+
+
+def _wanted(options: InputOptions) -> tuple[str, ...]:
+    return PATH_COLUMNS if options.path_column is None else (options.path_column,)

@@ -1,16 +1,15 @@
-"""Metadata columns: their names, types and missing values.
+"""Metadata columns: their names, types and values.
 
-A column has one of four types: `"string"`, `"int"`, `"float"` or `"bool"`. A missing string becomes an empty string. A
-missing number becomes NaN, and the type of its column becomes `"float"`.
+A column has one of eight types: `"string"`, `"int"`, `"float"`, `"bool"`, or a list of one of them, such as
+`"list<int>"`. What stands for a missing value is described in `audiopipe.inputs.columns`.
 """
 
-import math
-from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from audiopipe.errors import InputError
 
-LARGEST_EXACT_INTEGER = 2**53  # float64 cannot represent all larger integers
 RESERVED_NAMES = (
     "audio",
     "dtype",
@@ -23,8 +22,10 @@ RESERVED_NAMES = (
     "set_id",
     "shape",
 )
+TYPES = ("string", "int", "float", "bool", "list<string>", "list<int>", "list<float>", "list<bool>")
+TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}
 
-_TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}
+_SHOWN = 100  # characters of a value in an error message
 
 
 def check_columns(row: dict[str, Any], where: str) -> None:
@@ -35,7 +36,8 @@ def check_columns(row: dict[str, Any], where: str) -> None:
         where: Location of the row, for the error message.
 
     Raises:
-        InputError: If a name is reserved, a value is not text, a number or a boolean, or text is not valid Unicode.
+        InputError: If a name is reserved, a value is not text, a number, a boolean or a list of one of them, or text is
+            not valid Unicode.
     """
     for name, value in row.items():
         if name in RESERVED_NAMES:
@@ -44,15 +46,80 @@ def check_columns(row: dict[str, Any], where: str) -> None:
                 f"names: {', '.join(RESERVED_NAMES)}."
             )
         check_text(name, where)
-        if type(value) not in _TYPE_NAMES:
+        value = plain(value)
+        if isinstance(value, list):
+            _check_list(name, value, where)
+        elif type(value) not in TYPE_NAMES:
             raise InputError(
-                f"{where}: metadata must be text, numbers or booleans. Received: {name}={value!r}. Flatten it, or "
-                "write it as a JSON string."
+                f"{where}: metadata must be text, numbers, booleans, or lists of these. Received: "
+                f"{name}={_shown(value)}. Flatten it, or write it as a JSON string."
             )
-        if isinstance(value, str):
-            check_text(value, where)
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise InputError(f"{where}: integers must fit in 64 bits. Received: {name}={value}. Write it as text.")
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str):
+                check_text(item, where)
+            elif isinstance(item, int) and not -(2**63) <= item < 2**63:
+                raise InputError(f"{where}: integers must fit in 64 bits. Received: {name}={item}. Write it as text.")
+
+
+def plain(value: Any) -> Any:
+    """Returns a value with Python numbers instead of NumPy's, and a list instead of a tuple or an array.
+
+    Example:
+        >>> plain(np.array([0.5, 1.0])), plain((np.int64(3), "a")), plain("a")
+        ([0.5, 1.0], [3, 'a'], 'a')
+    """
+    if type(value) in TYPE_NAMES:
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [item.tolist() if isinstance(item, (np.ndarray, np.generic)) else item for item in value]
+    return value
+
+
+def kinds_of(items: list[Any]) -> set[str]:
+    """Returns the types of the items of a list that `check_columns` accepts.
+
+    Example:
+        >>> sorted(kinds_of([0, 1.5]))
+        ['float', 'int']
+    """
+    return {TYPE_NAMES[kind] for kind in set(map(type, items))}
+
+
+def _check_list(name: str, items: list[Any], where: str) -> None:
+    received = f"Received: {name}={_shown(items)}."
+    for item in items:
+        if isinstance(item, dict):
+            keys = ", ".join(f"{name}_{key}=[...]" for key in item) or "name=[...]"
+            raise InputError(
+                f"{where}: a list must not contain objects. {received} Write a list for each key, in columns of "
+                f"their own: {_shown(keys, str)}."
+            )
+        if isinstance(item, (list, tuple)):
+            raise InputError(
+                f"{where}: a list must not contain lists. {received} Flatten it, write its parts in columns of their "
+                "own, or write it as a JSON string."
+            )
+        if item is None:
+            raise InputError(
+                f"{where}: a list must not contain missing values. {received} Leave them out, or fill them in."
+            )
+        if type(item) not in TYPE_NAMES:
+            raise InputError(
+                f"{where}: lists must contain text, numbers or booleans. {received} Write its values as text."
+            )
+    kinds = kinds_of(items)
+    if len(kinds) > 1 and kinds != {"int", "float"}:
+        raise InputError(
+            f"{where}: a list must contain values of one type. {received} Its types are {', '.join(sorted(kinds))}. "
+            "Write all values as text, or each type in a column of its own."
+        )
+
+
+def _shown(value: Any, show: Any = repr) -> str:
+    text = show(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def check_text(text: str, where: str) -> None:
@@ -76,59 +143,3 @@ def check_text(text: str, where: str) -> None:
         same = False
     if not same:
         raise InputError(f"{where}: text must be Unicode, without lone surrogates. Received: {text!r}. Fix the text.")
-
-
-def infer(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Infers the type of each column.
-
-    Args:
-        rows: The metadata of every clip. If a row lacks a column, its value is missing.
-
-    Returns:
-        The type of each column, sorted by column name.
-
-    Raises:
-        InputError: If no type can represent all values of a column.
-
-    Example:
-        >>> infer([{"speaker": "a", "age": 31}, {"speaker": "b"}])
-        {'age': 'float', 'speaker': 'string'}
-    """
-    kinds: dict[str, set[str]] = {}
-    too_large: dict[str, int] = {}
-    for number, row in enumerate(rows):
-        for name, value in row.items():
-            kinds.setdefault(name, {"null"} if number else set()).add(_TYPE_NAMES[type(value)])
-            if isinstance(value, int) and abs(value) > LARGEST_EXACT_INTEGER:
-                too_large[name] = value
-        for name in kinds.keys() - row.keys():
-            kinds[name].add("null")
-    types = {name: _one_type(name, kinds[name]) for name in sorted(kinds)}
-    for name, value in too_large.items():
-        if types[name] == "float":
-            raise InputError(
-                "In a column with missing or fractional numbers, integers must have a magnitude of at most 2**53. "
-                f"Received: {name}={value}. Write the column as text, or fill in the missing values."
-            )
-    return types
-
-
-def fill(value: Any, kind: str) -> Any:
-    """Converts a value to the type of its column. A missing value becomes an empty string or NaN."""
-    if kind == "string":
-        return "" if value is None else value
-    return (math.nan if value is None else float(value)) if kind == "float" else value
-
-
-def _one_type(name: str, kinds: set[str]) -> str:
-    present = kinds - {"null"}
-    if not present:
-        return "string"
-    if present == {"int", "float"} or (present == {"int"} and "null" in kinds):
-        return "float"
-    if len(present) > 1 or (present == {"bool"} and "null" in kinds):
-        raise InputError(
-            "A metadata column must have one type, and a boolean column must have a value for every clip. Received: "
-            f"{name!r} with {', '.join(sorted(kinds))}. Write it as text in every row, or fill in the missing values."
-        )
-    return present.pop()

@@ -3,148 +3,126 @@
 Scanning gives the id, the location and the metadata of each clip. It decodes no audio.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from audiopipe.errors import InputError
-from audiopipe.inputs import duplicate_ids, manifests, metadata_types, tables
-from audiopipe.inputs.manifests import MANIFEST_EXTENSIONS
+from audiopipe.inputs import duplicate_ids, extensions, folder_contents, folders, manifests, several, table_clips
+from audiopipe.inputs.options import InputOptions
+from audiopipe.inputs.scan_report import ScanReport, left_out_line
+from audiopipe.inputs.several import SeveralInputs
 from audiopipe.inputs.source import Source
 from audiopipe.storage import files
 
-AUDIO_EXTENSIONS = (
-    ".aif",
-    ".aifc",
-    ".aiff",
-    ".au",
-    ".caf",
-    ".flac",
-    ".mp3",
-    ".oga",
-    ".ogg",
-    ".opus",
-    ".rf64",
-    ".w64",
-    ".wav",
-)
 
-
-def scan(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
+def scan(
+    source: str | os.PathLike[str] | SeveralInputs | Iterable[str | os.PathLike[str]],
+    options: InputOptions | None = None,
+    report: ScanReport | None = None,
+) -> Iterator[Source]:
     """Lists the clips of an input in a fixed order.
 
     Args:
-        source: A folder (searched for audio files, sorted by path), a glob, a CSV or JSONL manifest (in its own order),
-            a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote (in the order of the rows), one audio
-            file, or a list of paths. All may be remote.
+        source: One of these, local or remote. A path may start with `~`.
+
+            - A folder. It has its audio files, sorted by path, or the clips of the manifest, the Parquet files or the
+              saved dataset in it.
+            - A glob of audio files, Parquet files or manifests.
+            - A manifest: CSV, TSV, JSONL or JSON, compressed with gzip or not, or `wav.scp` of Kaldi.
+            - A Parquet file, or a folder that `datasets.Dataset.save_to_disk` wrote.
+            - An audio file.
+            - `SeveralInputs`, or a list of paths. The ids of a list of audio files are the paths as given.
+        options: Options that decide what is read. None uses the defaults.
+        report: Gets what the scan notices beside the clips. It is complete after the last clip.
 
     Yields:
-        A `Source` for each clip. In a folder, its id is the path relative to the folder, with forward slashes. For a
-        glob, the id is relative to the part before the first wildcard. In a manifest, a Parquet file and a saved
-        dataset, the id is the column `id`. Without that column, it is the path as written in a manifest, and the row
-        number in the other two. Relative paths in a manifest are relative to its folder.
+        A `Source` for each clip. Its id is the path of the file below the folder, or below the part of a glob before
+        the first wildcard, with forward slashes. In a manifest or a table, the id is the column `id`. Without that
+        column, it is the path as written in a manifest, followed by `#start-end` for a stretch of a recording. In a
+        table it is the number of the row, in one of several tables `file:row`. Relative paths in a manifest are
+        relative to its folder.
 
     Raises:
         InputError: If the input does not exist, has no clips or is malformed, or if two clips have the same id.
             Duplicate ids are reported only after the last clip, because the ids are not kept in memory.
+        MissingDependencyError: If a package that the input needs is not installed.
     """
-    if isinstance(source, (str, os.PathLike)):
-        listed: str | list[str] = files.absolute(os.fspath(source))
+    given: str | SeveralInputs | list[str]
+    if isinstance(source, SeveralInputs):
+        given = source if len(source.paths) != 1 else os.fspath(source.paths[0])
     else:
         # A list, because the search for duplicate ids may repeat the scan.
-        listed = [os.fspath(path) for path in source]
+        given = os.fspath(source) if isinstance(source, (str, os.PathLike)) else [os.fspath(path) for path in source]
+    options, report = options or InputOptions(), ScanReport() if report is None else report
     ids = duplicate_ids.Names()
-    for clip in _found(listed):
+    for clip in _found(given, options, report):
         ids.add(clip.id)
         yield clip
-    twice = ids.repeated(lambda: (clip.id for clip in _found(listed)))
+    twice = ids.repeated(lambda: (clip.id for clip in _found(given, options, ScanReport())))
     if twice is not None:
         raise InputError(
-            f"Two clips of {_name(source)} have the id {twice!r}. Every clip must have its own id. Give the manifest "
-            f"an id column with unique values."
-        )
-    if not len(ids) and _name(source).rstrip("'").lower().endswith(MANIFEST_EXTENSIONS):
-        raise InputError(
-            f"The manifest {_name(source)} lists no clips. Expected a column or key 'path', and one line per clip."
+            f"Two clips of {_name(given)} have the id {twice!r}. Every clip must have its own id. Give the manifest "
+            "an id column with unique values, or choose one with id_column."
         )
     if not len(ids):
-        raise InputError(
-            f"There is no audio in {_name(source)}. Expected files that end in {', '.join(AUDIO_EXTENSIONS)}."
+        raise _no_clips(given, report)
+
+
+def _name(given: Any) -> str:
+    return repr(given) if isinstance(given, str) else "the list of paths"
+
+
+def _no_clips(given: Any, report: ScanReport) -> InputError:
+    if isinstance(given, str) and extensions.kind(given) in ("manifest", "table"):
+        if several.is_glob(given) and not files.exists(_expanded(given)):
+            return InputError(f"No file that matches {given!r} lists a clip. Expected manifests or Parquet files.")
+        return InputError(
+            f"The {extensions.kind(given)} {given!r} lists no clips. Expected a column or key 'path', and one line or "
+            "row per clip."
         )
+    message = (
+        f"There is no audio in {_name(given)}. Expected files that end in {', '.join(extensions.AUDIO_EXTENSIONS)}, "
+        "or Parquet files."
+    )
+    if report.left_out:
+        message += f" Received: {left_out_line(report.left_out)}. {extensions.CONVERT}"
+    return InputError(message)
 
 
-def _name(source: Any) -> str:
-    return repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the list of paths"
+def _found(given: str | SeveralInputs | list[str], options: InputOptions, report: ScanReport) -> Iterator[Source]:
+    if isinstance(given, str):
+        return _scan_one(_expanded(given), options, report)
+    if isinstance(given, list) and all(
+        extensions.is_audio(path) or extensions.looks_like_audio(path) for path in given
+    ):
+        return (folders.clip(_expanded(path), path, options) for path in given)
+    paths = given.paths if isinstance(given, SeveralInputs) else given
+    strict = not isinstance(given, SeveralInputs)
+    return several.scan_several(
+        [_expanded(os.fspath(path)) for path in paths], options, report, _scan_one, strict=strict
+    )
 
 
-def _found(listed: str | list[str]) -> Iterator[Source]:
-    if isinstance(listed, str):
-        return _scan_one(listed)
-    return (Source(id=path, path=files.absolute(path)) for path in listed)
+def _expanded(path: str) -> str:
+    if not path:
+        raise InputError("An input must be a path. Received: ''.")
+    return files.absolute(os.path.expanduser(path))
 
 
-def _refuse_splits(path: str) -> NoReturn:
-    """Raises the error for a folder that holds several splits of a dataset."""
-    name = files.join(path, "dataset_dict.json")
-    try:
-        splits = json.loads(files.read_bytes(name))["splits"]
-        listed, first = ", ".join(splits), files.join(path, splits[0])
-    except (ValueError, LookupError, TypeError) as error:
-        raise InputError(
-            f"{name!r} must name the splits of a DatasetDict. Received: {type(error).__name__}: {error}. Save the "
-            "dataset again, or pass the folder of a split."
-        ) from error
-    raise InputError(f"{path!r} contains a DatasetDict with the splits {listed}. Choose one, for example: {first}.")
-
-
-def _scan_one(path: str) -> Iterator[Source]:
-    lower = path.lower()
+def _scan_one(path: str, options: InputOptions, report: ScanReport, prefix: str = "") -> Iterator[Source]:
     if not files.exists(path):
-        if any(character in path for character in "*?["):
-            return _scan_glob(path)
-        raise InputError(f"There is no {path!r}. Expected a folder, a glob, a manifest or an audio file.")
+        if several.is_glob(path):
+            return several.scan_glob(path, options, report, prefix)
+        raise extensions.missing(path)
     if files.is_folder(path):
-        if files.exists(files.join(path, "dataset_dict.json")):
-            _refuse_splits(path)
-        if files.exists(files.join(path, "state.json")) and files.exists(files.join(path, "dataset_info.json")):
-            return _scan_rows(path)
-        return _scan_folder(path)
-    if lower.endswith(MANIFEST_EXTENSIONS):
-        return manifests.scan_manifest(path)
-    if lower.endswith(".parquet"):
-        return _scan_rows(path)
-    return iter([Source(id=os.path.basename(path), path=path)])
-
-
-def _is_audio(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name.lower().endswith(AUDIO_EXTENSIONS) and not name.startswith(".")
-
-
-def _scan_folder(folder: str) -> Iterator[Source]:
-    try:
-        for below in files.walk(folder):
-            if _is_audio(below) and not any(part.startswith(".") for part in below.split("/")):
-                yield Source(id=below, path=files.join(folder, below))
-    except OSError as error:
-        raise InputError(f"Could not list {error.filename or folder!r}: {error.strerror or error}.") from error
-
-
-def _scan_glob(pattern: str) -> Iterator[Source]:
-    first = min(pattern.index(character) for character in "*?[" if character in pattern)
-    base = pattern[: pattern.rindex("/", 0, first) + 1]
-    for path in files.glob(pattern):
-        if _is_audio(path):
-            yield Source(id=path.removeprefix(base), path=path)
-
-
-def _scan_rows(path: str) -> Iterator[Source]:
-    table = tables.open_table(path)
-    for number, row in enumerate(table.metadata()):
-        identity = row.pop("id", None)
-        metadata_types.check_columns(row, f"{path!r}, row {number}")
-        name = f"{number:08d}" if identity is None else str(identity)
-        if not name:
-            raise InputError(f"{path!r}, row {number}: the id is empty. Give the clip an id, or leave out the column.")
-        yield Source(id=name, path=path, row=number, metadata=row)
+        return folder_contents.scan_folder(path, options, report, prefix)
+    kind = extensions.kind(path)
+    if kind == "manifest":
+        return manifests.scan_manifest(path, options, report, prefix)
+    if kind == "table":
+        manifests.refuse_label(path, options)
+        return table_clips.scan_table(path, options, report)
+    if kind == "audio":
+        return iter([folders.clip(path, prefix + os.path.basename(path), options)])
+    raise extensions.refusal(path)

@@ -1,8 +1,10 @@
 """The `Source` of a clip."""
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from audiopipe.errors import AudioError, InputError
 from audiopipe.inputs import tables
 
 
@@ -15,16 +17,49 @@ class Source:
         path: The audio file, or the Parquet file or dataset folder that contains it.
         row: Row in the Parquet file or dataset folder. None for an audio file.
         metadata: Metadata of the clip by column name.
+        start: Where the clip starts in its recording, in seconds. None if the clip is the whole recording.
+        end: Where the clip ends in its recording, in seconds. None if it ends where the recording ends.
+        column: Column with the audio, in a table for which one was chosen. None finds it by its name or type.
     """
 
     id: str
     path: str
     row: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    start: float | None = None
+    end: float | None = None
+    column: str | None = None
+
+    @property
+    def is_stretch(self) -> bool:
+        """Whether the clip is a stretch of its recording, not the whole recording."""
+        return self.start is not None or self.end is not None
+
+    def shares_recording(self, other: "Source | None") -> bool:
+        """Returns whether this clip and another one are stretches of the same recording."""
+        if other is None or not (self.is_stretch and other.is_stretch):
+            return False
+        return self.recording() == other.recording()
+
+    def recording(self) -> tuple[str, int | None]:
+        """Returns a key that clips of the same recording share: its path, and the row if a table contains the audio."""
+        if self.row is not None:
+            # What is wrong with the table or the row is reported when the clip is read.
+            with contextlib.suppress(AudioError, InputError, OSError):
+                table = tables.open_table(self.path, self.column)
+                if table.has_paths:
+                    return str(table.audio(self.row)), None
+        return self.path, self.row
 
     def location(self) -> dict[str, Any]:
-        """Returns the path and, within a table, the row of the audio, for people to read."""
-        return {"path": self.path} if self.row is None else {"path": self.path, "row": self.row}
+        """Returns the path, the row within a table, and the stretch within a recording, for people to read.
+
+        Example:
+            >>> Source("a", "/calls/a.wav", start=2.0, end=3.5).location()
+            {'path': '/calls/a.wav', 'start': 2.0, 'end': 3.5}
+        """
+        facts = {"path": self.path, "row": self.row, "start": self.start, "end": self.end}
+        return {name: value for name, value in facts.items() if value is not None}
 
     def open(self) -> str | bytes:
         """Returns a path or the bytes of an audio file, as a source for `audiopipe.audio.read`.
@@ -34,4 +69,4 @@ class Source:
         """
         if self.row is None:
             return self.path
-        return tables.open_table(self.path).audio(self.row)
+        return tables.open_table(self.path, self.column).audio(self.row)

@@ -1,20 +1,32 @@
 """Parquet files and saved `datasets` folders: rows with one audio column."""
 
 import functools
-import os
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from audiopipe.errors import AudioError, InputError, MissingDependencyError
+from audiopipe.inputs import declared_columns
+from audiopipe.inputs.declared_columns import DeclaredColumns
+from audiopipe.inputs.locations import located
 from audiopipe.storage import files
 
 COLUMN_NAMES = ("audio", "path", "file")
+# Other names of a column of paths, which are recognised if there is none of the names above.
+MORE_COLUMN_NAMES = ("file_name", "audio_filepath", "filename", "wav", "audio_path")
 
 
 class Table(Protocol):
-    """Rows that are read one by one, so that the audio of all rows is never in memory."""
+    """Rows that are read one by one, so that the audio of all rows is never in memory.
+
+    Attributes:
+        other_audio: Columns of encoded audio besides the chosen one, which are no metadata.
+        has_paths: Whether the audio column holds paths, and not encoded audio.
+    """
+
+    other_audio: list[str]
+    has_paths: bool
 
     def audio(self, row: int) -> str | bytes:
         """Returns the path or the bytes of the audio file of a row."""
@@ -22,17 +34,28 @@ class Table(Protocol):
     def metadata(self) -> Iterator[dict[str, Any]]:
         """Yields every row without its audio."""
 
+    def declared(self) -> DeclaredColumns:
+        """Returns the types and class names that the table declares.
 
-def open_table(path: str) -> Table:
+        Raises:
+            InputError: If the declaration is damaged.
+        """
+
+
+def open_table(path: str, column: str | None = None) -> Table:
     """Opens a Parquet file or a folder that `datasets.Dataset.save_to_disk` wrote.
 
     An unchanged table is opened once and then returned from a cache.
 
+    Args:
+        path: The file or folder.
+        column: Column with the audio. None finds it by its name or type.
+
     Raises:
-        InputError: If the table cannot be read, or does not have exactly one audio column.
-        MissingDependencyError: If `datasets` is not installed.
+        InputError: If the table cannot be read, does not have the column, or does not have exactly one audio column.
+        MissingDependencyError: If `pyarrow` or `datasets` is needed and not installed.
     """
-    return _open_table(path, version(path))
+    return _open_table(path, version(path), column)
 
 
 def version(path: str) -> str:
@@ -45,15 +68,15 @@ def version(path: str) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _open_table(path: str, version: str) -> Table:
+def _open_table(path: str, version: str, column: str | None) -> Table:
+    is_parquet = path.lower().endswith(".parquet")
     try:
-        import datasets  # noqa: F401  (it depends on pyarrow, and one extra installs both)
+        return _ParquetTable(path, column) if is_parquet else _SavedDataset(path, column)
     except ImportError as error:
         raise MissingDependencyError(
-            f'Reading {path!r} needs the package datasets, which is not installed: pip install "audiopipe[hf]".'
+            f"Reading {path!r} needs the package {'pyarrow' if is_parquet else 'datasets'}, which is not installed: "
+            'pip install "audiopipe[hf]".'
         ) from error
-    try:
-        return _ParquetTable(path) if path.lower().endswith(".parquet") else _SavedDataset(path)
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, InputError):
             raise
@@ -61,7 +84,7 @@ def _open_table(path: str, version: str) -> Table:
 
 
 class _ParquetTable:
-    def __init__(self, path: str):
+    def __init__(self, path: str, column: str | None):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -74,8 +97,10 @@ class _ParquetTable:
             for item in schema
             if pa.types.is_struct(item.type) and {"bytes", "path"} <= {child.name for child in item.type}
         ]
-        self._column = _one_column(path, encoded, schema.names)
-        self._others = [name for name in schema.names if name != self._column]
+        self._column = _one_column(path, encoded, schema.names, column)
+        self.has_paths = self._column not in encoded
+        self.other_audio = [name for name in encoded if name != self._column]
+        self._others = [name for name in schema.names if name != self._column and name not in encoded]
         sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
         self._starts = [sum(sizes[:group]) for group in range(len(sizes))]
         self._group: tuple[int, Any] = (-1, None)
@@ -87,17 +112,18 @@ class _ParquetTable:
                 self._group = (group, self._file.read_row_group(group, columns=[self._column])[self._column])
             column = self._group[1]
         value = _encoded(column[row - self._starts[group]].as_py(), self._path, row)
-        if isinstance(value, bytes) or files.is_remote(value) or os.path.isabs(value):
-            return value
-        return files.join(self._path[: self._path.rfind("/") + 1], value)
+        return value if isinstance(value, bytes) else located(value, self._path[: self._path.rfind("/") + 1])
 
     def metadata(self) -> Iterator[dict[str, Any]]:
         for batch in self._file.iter_batches(columns=self._others):
             yield from batch.to_pylist() if self._others else ({} for _ in range(batch.num_rows))
 
+    def declared(self) -> DeclaredColumns:
+        return declared_columns.of_schema(self._file.schema_arrow, repr(self._path))
+
 
 class _SavedDataset:
-    def __init__(self, path: str):
+    def __init__(self, path: str, column: str | None):
         import datasets
 
         self._path = path
@@ -108,11 +134,13 @@ class _SavedDataset:
             for name, kind in features.items()
             if isinstance(kind, datasets.Audio) or (isinstance(kind, dict) and {"bytes", "path"} <= set(kind))
         ]
-        self._column = _one_column(path, encoded, list(features))
+        self._column = _one_column(path, encoded, list(features), column)
         if isinstance(features[self._column], datasets.Audio):
             dataset = dataset.cast_column(self._column, datasets.Audio(decode=False))
         self._audio = dataset.select_columns([self._column])
-        self._others = dataset.remove_columns([self._column])
+        self.has_paths = self._column not in encoded
+        self.other_audio = [name for name in encoded if name != self._column]
+        self._others = dataset.remove_columns([self._column, *self.other_audio])
         self._rows = len(dataset)
 
     def audio(self, row: int) -> str | bytes:
@@ -121,14 +149,22 @@ class _SavedDataset:
     def metadata(self) -> Iterator[dict[str, Any]]:
         yield from self._others if self._others.column_names else ({} for _ in range(self._rows))
 
+    def declared(self) -> DeclaredColumns:
+        return declared_columns.of_schema(self._others.features.arrow_schema, repr(self._path))
 
-def _one_column(path: str, encoded: list[str], columns: list[str]) -> str:
+
+def _one_column(path: str, encoded: list[str], columns: list[str], wanted: str | None) -> str:
+    if wanted is not None:
+        if wanted in columns:
+            return wanted
+        raise InputError(f"{path!r} has no column {wanted!r}. Received the columns {', '.join(columns)}.")
     found = encoded or [name for name in COLUMN_NAMES if name in columns]
+    found = found or [name for name in MORE_COLUMN_NAMES if name in columns]
     if len(found) != 1:
         raise InputError(
             f"{path!r} must have one audio column: encoded audio (bytes and path), or a column of paths named "
-            f"{' or '.join(map(repr, COLUMN_NAMES))}. Received: {len(found)} in the columns {', '.join(columns)}. "
-            f"Remove or rename columns with datasets first."
+            f"{' or '.join(map(repr, COLUMN_NAMES + MORE_COLUMN_NAMES))}. Received: {len(found)} in the columns "
+            f"{', '.join(columns)}. Choose one with path_column."
         )
     return found[0]
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.feature_sets.feature_set import FAILURES_FILE, FeatureSet
+from audiopipe.feature_sets.feature_set import FAILURES_FILE, REMARKS_FILE, FeatureSet
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.plan import Plan
 from audiopipe.storage import files
 
 
 def finish(plan: Plan) -> FeatureSet:
-    """Writes `failures.jsonl` and then `dataset.json`, which completes the feature set.
+    """Writes `failures.jsonl`, `remarks.jsonl` and then `dataset.json`, which completes the feature set.
 
     Args:
         plan: The plan of the feature set.
@@ -33,8 +33,16 @@ def finish(plan: Plan) -> FeatureSet:
         )
     sidecars = list(finished.sidecars())
     failures = [failure for sidecar in sidecars for failure in sidecar["failures"]]
-    write_failures(plan.output, failures)
+    remarks = [remark for sidecar in sidecars for remark in sidecar["remarks"]]
+    write_lines(plan.output, FAILURES_FILE, failures)
+    write_lines(plan.output, REMARKS_FILE, remarks)
+    short = sum(len(sidecar["short_recordings"]) for sidecar in sidecars)
     clips = sum(sidecar["records"] for sidecar in sidecars)
+    if clips == 0 and not failures:
+        raise FeatureSetError(
+            f"All {short} recordings are too short for a segment, so there is no feature set. They are listed in "
+            f"{REMARKS_FILE}. Use shorter segments, or --segment-last pad."
+        )
     if clips == 0:
         raise FeatureSetError(
             f"All {plan.n_clips} clips failed, so there is no feature set. First failure: {failures[0]['path']!r}, "
@@ -47,25 +55,33 @@ def finish(plan: Plan) -> FeatureSet:
         counts={
             "clips": clips,
             "failures": len(failures),
+            "remarks": len(remarks),
+            "left_out": plan.left_out,
+            **({} if plan.segments is None else {"short_recordings": short}),
             "frames": sum(sidecar["frames"] for sidecar in sidecars),
             "hours": sum(sum(sidecar["samples"]) for sidecar in sidecars) / plan.config.sample_rate / 3600,
         },
         schema=plan.schema,
+        classes=plan.classes,
+        fill_values=plan.fill_values,
         segments=plan.segments,
         shards=[{key: sidecar[key] for key in ("name", "records", "bytes", "sha256")} for sidecar in sidecars],
         machines=_unique(sidecar["machine"] for sidecar in sidecars),
         set_id=plan.set_id,
         dtype=plan.dtype,
+        options=plan.options,
+        accept_truncated=plan.accept_truncated,
+        notes=plan.notes,
         max_error=max(sidecar["max_error"] for sidecar in sidecars),
     )
     feature_set.write()
     return feature_set
 
 
-def write_failures(output: str, failures: Iterable[dict[str, Any]]) -> None:
-    """Writes `failures.jsonl`, one line per failure."""
-    lines = b"".join(json.dumps(failure, sort_keys=True).encode() + b"\n" for failure in failures)
-    files.write_bytes(files.join(output, FAILURES_FILE), lines)
+def write_lines(output: str, name: str, facts: Iterable[dict[str, Any]]) -> None:
+    """Writes `failures.jsonl` or `remarks.jsonl`, one line per failure or remark."""
+    lines = b"".join(json.dumps(fact, sort_keys=True).encode() + b"\n" for fact in facts)
+    files.write_bytes(files.join(output, name), lines)
 
 
 def _unique(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from audiopipe import audio
 from audiopipe.configs.base import Config
+from audiopipe.inputs import Source
 from audiopipe.inputs.listings import Listed
 from audiopipe.transform.segments import Segments
 
@@ -60,7 +61,7 @@ class Lengths:
         unknown: list[Listed] = []
         count, total = 0, 0.0
         for number, clip in enumerate(clips()):
-            seconds = _seconds_in(clip.source.metadata)
+            seconds = _known_seconds(clip.source)
             if seconds is not None:
                 count, total = count + 1, total + seconds
             elif number in chosen and clip.version is not None:
@@ -89,17 +90,18 @@ class Lengths:
     def seconds(self, clip: Listed) -> float:
         """Returns the length of a clip in seconds.
 
-        The length comes from the metadata: `duration` in seconds, or `num_samples` or `n_samples` with `sample_rate` or
-        `sampling_rate`. Otherwise it is estimated from the file size, or it is the mean if the clip is in a table. A
-        missing file has length 0.
+        The length comes from the stretch, or from the metadata: `duration` in seconds, or `num_samples` or `n_samples`
+        with `sample_rate` or `sampling_rate`. Otherwise it is estimated from the file size, or it is the mean if the
+        clip is in a table. A missing file has length 0.
         """
-        known = _seconds_in(clip.source.metadata)
+        known = _known_seconds(clip.source)
         if known is not None:
             return known
         if clip.version is None:
             return 0.0
         per_byte = self.per_byte.get(_extension(clip))
-        return self.mean if per_byte is None or clip.size is None else clip.size * per_byte
+        whole = self.mean if per_byte is None or clip.size is None else clip.size * per_byte
+        return max(0.0, whole - (clip.source.start or 0.0))
 
 
 def record_bytes(seconds: float, config: Config, segments: Segments | None, itemsize: int = 4) -> int:
@@ -179,6 +181,14 @@ def _header(clip: Listed) -> float | None:
         return audio.duration(clip.source.open())
     except Exception:  # the job reports what is wrong with the clip when it reads it
         return None
+
+
+def _known_seconds(source: Source) -> float | None:
+    """Returns the length of a clip in seconds as far as its stretch and its metadata tell, or None."""
+    if source.end is not None:
+        return source.end - (source.start or 0.0)
+    # A duration beside a start without an end may be that of the recording.
+    return None if source.is_stretch else _seconds_in(source.metadata)
 
 
 def _seconds_in(metadata: dict[str, Any]) -> float | None:

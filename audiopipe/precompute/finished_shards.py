@@ -11,9 +11,12 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
+from audiopipe.feature_sets.message_kinds import kind
+from audiopipe.inputs import Source
 from audiopipe.inputs.listings import Listed
 from audiopipe.precompute.plan import FOLDER, Plan, read_clips, to_line
 from audiopipe.precompute.progress import Done
@@ -23,7 +26,8 @@ from audiopipe.transform.segments import recording_of
 SIDECARS_PER_BATCH = 1000
 _SINGLE = re.compile(r"shard-(\d+)\.json")
 _BATCH = re.compile(r"finished-[0-9a-f]+\.jsonl")
-_NAMES = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+(?:\.\d+)?")  # quoted paths and numbers in an error
+AGAIN = "again"
+_NEEDED = {"shard", "digest", "failures", "remarks", "short_recordings"}
 
 
 def publish(plan: Plan, sidecar: dict[str, Any]) -> None:
@@ -45,14 +49,47 @@ def find(plan: Plan, shard: int, digest: str) -> dict[str, Any] | None:
 
 
 def previous(plan: Plan, shard: int) -> dict[str, Any] | None:
-    """Returns the sidecar that a shard had before its failures were retried, or None."""
+    """Returns the sidecar that a shard had before its failures were retried, or None.
+
+    Its entry `again` has the ids of the clips that are tried again.
+    """
     path = _retry(plan, shard)
-    return _parse(files.read_bytes(path)) if files.exists(path) else None
+    sidecar = _parse(files.read_bytes(path)) if files.exists(path) else None
+    return sidecar if sidecar is not None and AGAIN in sidecar else None
 
 
 def forget_previous(plan: Plan, shard: int) -> None:
     """Removes the sidecar that `previous` returns."""
     files.remove(_retry(plan, shard))
+
+
+def clips_to_retry(failures: Iterable[dict[str, Any]], clips: Callable[[], Iterable[Source]]) -> set[str]:
+    """Returns the ids of the clips that failed or that share a recording with a failure.
+
+    A failure may be that of a segment. Repairing a recording changes all clips of it, whole or stretches.
+
+    Args:
+        failures: The failures.
+        clips: Function that returns the clips of the plan.
+    """
+    ids = {failure["id"] for failure in failures}
+    if not ids:
+        return ids
+    listed = {clip.id for clip in clips() if clip.id in ids}
+    ids |= {recording_of(name, listed) for name in ids}
+    recordings: set[tuple[str, int | None]] = set()
+    are_paths = False  # in a table. Other rows then have to be looked up too, which is slow on remote storage.
+    for clip in clips():
+        if clip.id in ids:
+            recordings.add(clip.recording())
+            are_paths = are_paths or (clip.row is not None and clip.recording()[1] is None)
+
+    def is_among(clip: Source) -> bool:
+        if (clip.path, clip.row) in recordings:
+            return True
+        return are_paths and clip.row is not None and clip.recording() in recordings
+
+    return ids | {clip.id for clip in clips() if is_among(clip)}
 
 
 class Finished:
@@ -114,23 +151,30 @@ class Finished:
             self._sidecars.pop(number, None)
 
     def failed(self) -> set[str]:
-        """Returns the ids of the clips that failed, and of the recordings with a segment that failed."""
+        """Returns the ids of the clips that are tried again in a retry, see `clips_to_retry`."""
         sidecars = [sidecar for _, sidecar in self._all()]
         unfinished = (previous(self._plan, number) for number in self.missing())
         sidecars += [sidecar for sidecar in unfinished if sidecar is not None]
-        ids = {failure["id"] for sidecar in sidecars for failure in sidecar["failures"]}
-        if not self._plan.segments:
-            return ids
-        listed = (Listed.from_json(line).source.id for line in read_clips(self._plan))
-        recordings = {clip_id for clip_id in listed if clip_id in ids}
-        return ids | {recording_of(name, recordings) for name in ids}
+        return clips_to_retry(
+            (failure for sidecar in sidecars for failure in sidecar["failures"]),
+            self._sources,
+        )
 
     def begin_retry(self) -> None:
-        """Marks shards with failures as unfinished, and keeps their sidecars for `previous`."""
-        failing = {number: sidecar for number, sidecar in self._all() if sidecar["failures"]}
-        for number, sidecar in failing.items():
-            files.write_bytes(_retry(self._plan, number), to_line(sidecar))
+        """Marks shards with clips to retry as unfinished, and keeps their sidecars for `previous`."""
+        failed, sources = self.failed(), self._sources()
+        again = [failed.intersection(clip.id for clip in islice(sources, count)) for count in self._clips]
+        failing = {number: sidecar for number, sidecar in self._all() if again[number]}
+        # A retry that was interrupted left shards unfinished. Since then, more recordings may have been repaired.
+        interrupted = {number: previous(self._plan, number) for number in self.missing()}
+        for number, sidecar in {**interrupted, **failing}.items():
+            if sidecar is not None:
+                ids = sorted(again[number].union(sidecar.get(AGAIN, ())))
+                files.write_bytes(_retry(self._plan, number), to_line({**sidecar, AGAIN: ids}))
         self.reset(failing)
+
+    def _sources(self) -> Iterator[Source]:
+        return (Listed.from_json(line).source for line in read_clips(self._plan))
 
     @property
     def done(self) -> Done:
@@ -175,9 +219,7 @@ class Finished:
         if sidecar["digest"] != self._digests[sidecar["shard"]]:
             return False
         # There may be very many failures, so only their counts are kept in memory.
-        errors = Counter(
-            f"{failure['stage']}: {_NAMES.sub('...', failure['error'])}" for failure in sidecar["failures"]
-        )
+        errors = Counter(f"{failure['stage']}: {kind(failure['error'])}" for failure in sidecar["failures"])
         self._sidecars[sidecar["shard"]] = {
             "name": sidecar["name"],
             "bytes": sidecar["bytes"],
@@ -216,7 +258,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """Returns a sidecar, or None if it is damaged."""
     try:
         sidecar = json.loads(line)
-        return sidecar if isinstance(sidecar, dict) and {"shard", "digest", "failures"} <= sidecar.keys() else None
+        return sidecar if isinstance(sidecar, dict) and sidecar.keys() >= _NEEDED else None
     except ValueError:
         return None
 

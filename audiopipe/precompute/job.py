@@ -19,8 +19,8 @@ from audiopipe.errors import (
     StalledError,
     TooManyFailuresError,
 )
-from audiopipe.feature_sets.feature_set import DATASET_FILE, FAILURES_FILE, FeatureSet
-from audiopipe.inputs import scan
+from audiopipe.feature_sets.feature_set import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, FeatureSet
+from audiopipe.inputs import InputOptions, ScanReport, scan
 from audiopipe.precompute import completion, plan
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.plan import Plan
@@ -45,6 +45,8 @@ class Job:
         num_shards: Number of shards. None chooses it by the size of the output.
         segments: How recordings are cut into segments. None keeps them whole.
         dtype: Dtype in which features are stored.
+        options: Options that decide what is read from the input.
+        accept_truncated: Whether truncated recordings are read as far as they go.
         overwrite: Whether to replace an existing feature set.
         retry_failures: Whether to try failed clips again.
         max_failure_ratio: The job ends if a larger ratio of the clips fails.
@@ -58,6 +60,8 @@ class Job:
     num_shards: int | None = None
     segments: Segments | None = None
     dtype: str = "float32"
+    options: InputOptions = field(default_factory=InputOptions)
+    accept_truncated: bool = False
     overwrite: bool = False
     retry_failures: bool = False
     max_failure_ratio: float = 0.05
@@ -66,13 +70,17 @@ class Job:
 
     def draft(self) -> contextlib.AbstractContextManager[Draft]:
         """Returns a context manager for the draft of a plan. Entering it raises all errors of the input."""
+        report = ScanReport()
         return draft(
             self.output,
             self.config,
-            scan(self.source),
+            scan(self.source, self.options, report=report),
             num_shards=self.num_shards,
             segments=self.segments,
             dtype=self.dtype,
+            options=self.options,
+            accept_truncated=self.accept_truncated,
+            report=report,
         )
 
     def run(self, choose: Callable[[Plan, float], Any]) -> FeatureSet:
@@ -183,14 +191,23 @@ class Job:
                 f"{now.config.fingerprint}) and found (right, fingerprint {present.config.fingerprint}):\n"
                 f"{now.config.diff(present.config)}\nChoose another folder, or pass --overwrite to start from scratch."
             )
-        settings = {name: (getattr(present, name), getattr(now, name)) for name in ("segments", "dtype", "schema")}
+        names = ["segments", "dtype", "schema", "classes", "fill_values"]
+        # A retry reads only clips that failed, so it may accept more of them than before.
+        if not (self.retry_failures and now.accept_truncated):
+            names.append("accept_truncated")
+        settings = {
+            option: (getattr(present.options, option), getattr(now.options, option))
+            for option in InputOptions.__slots__
+        }
+        settings |= {name: (getattr(present, name), getattr(now, name)) for name in names}
         if self.num_shards is not None:
             settings["num_shards"] = (present.n_shards, now.n_shards)
         for name, (before, after) in settings.items():
             if before != after:
+                retry = " To read truncated clips that failed, pass --retry-failures as well." if after is True else ""
                 raise InputChangedError(
                     f"{self.output!r} was started with other settings: {name} was {before!r} and is {after!r} now. "
-                    "Choose another folder, or pass --overwrite to start from scratch."
+                    f"Choose another folder, or pass --overwrite to start from scratch.{retry}"
                 )
 
     def _retry(self, present: Plan, drafted: Draft) -> Plan:
@@ -272,12 +289,14 @@ def facts(work: Plan) -> dict[str, Any]:
         "shards": work.n_shards,
         "exact": work.exact,
         "headers": work.headers,
+        "notes": work.notes,
     }
 
 
 def is_ours(name: str) -> bool:
     """Returns whether a file is one that a job writes, or a temporary file of one."""
-    return _final_name(name) in (DATASET_FILE, FAILURES_FILE) or bool(plan.FILES.fullmatch(_final_name(name)))
+    final = _final_name(name)
+    return final in (DATASET_FILE, FAILURES_FILE, REMARKS_FILE) or bool(plan.FILES.fullmatch(final))
 
 
 def is_lock(name: str) -> bool:

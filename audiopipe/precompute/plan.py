@@ -11,13 +11,15 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from audiopipe import configs
 from audiopipe.configs.base import Config
-from audiopipe.errors import AudiopipeError, CorruptFeatureSetError
+from audiopipe.errors import ConfigError, CorruptFeatureSetError
 from audiopipe.feature_sets import shard_names
+from audiopipe.inputs import InputOptions
+from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
@@ -25,7 +27,7 @@ from audiopipe.transform.segments import Segments
 FOLDER = "plan"
 HEADER = "plan.json"
 TABLE = "shards.jsonl"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 # Files that a job writes before it completes the feature set, relative to the output folder.
 FILES = re.compile(
@@ -75,6 +77,12 @@ class Plan:
         segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
             whole.
         dtype: Dtype in which features are stored.
+        options: Options that decided what was read from the input.
+        accept_truncated: Whether truncated recordings are read as far as they go.
+        left_out: Number of files of the input that look like audio or video and were not taken.
+        notes: Sentences about the input, such as how many files were left out.
+        classes: Names of the classes of metadata columns, see `audiopipe.inputs.columns.Columns`.
+        fill_values: Values that stand for missing integers in metadata columns, likewise.
     """
 
     output: str
@@ -90,6 +98,20 @@ class Plan:
     n_bytes: int
     segments: Segments | None = None
     dtype: str = "float32"
+    options: InputOptions = field(default_factory=InputOptions)
+    accept_truncated: bool = False
+    left_out: int = 0
+    notes: list[str] = field(default_factory=list)
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    fill_values: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _ = self.columns  # raises the errors of wrong types, classes and fill values
+
+    @functools.cached_property
+    def columns(self) -> Columns:
+        """Types, classes and fill values of the metadata columns."""
+        return Columns(types=self.schema, classes=self.classes, fill_values=self.fill_values)
 
     def shard_name(self, shard: int) -> str:
         """Returns the file name of a shard."""
@@ -123,12 +145,17 @@ class Plan:
             "config": self.config.to_dict(),
             "fingerprint": self.config.fingerprint,
             "segments": self.segments.to_dict() if self.segments else None,
+            "options": self.options.to_dict(),
         }
 
     def settings(self) -> bytes:
-        """Returns all settings that determine the bytes of a shard, besides its clips, as a line of JSON."""
+        """Returns all settings that determine the bytes of a shard, besides its clips, as a line of JSON.
+
+        `accept_truncated` is left out: a shard without failures has the same bytes with and without it.
+        """
         facts = self.header()
-        names = ("format_version", "fingerprint", "n_shards", "schema", "segments", "dtype", "set_id")
+        columns = ("schema", "classes", "fill_values")
+        names = ("format_version", "fingerprint", "n_shards", *columns, "segments", "dtype", "set_id")
         return to_line({name: facts[name] for name in names})
 
 
@@ -177,7 +204,8 @@ def _parse(output: str, content: bytes) -> Plan:
         )
     facts = {name: value for name, value in header.items() if name not in ("format_version", "fingerprint")}
     segments = Segments(**header["segments"]) if header["segments"] else None
-    return Plan(**{**facts, "output": output, "config": config, "segments": segments})
+    options = InputOptions.from_dict(header["options"])
+    return Plan(**{**facts, "output": output, "config": config, "segments": segments, "options": options})
 
 
 @contextlib.contextmanager
@@ -185,7 +213,7 @@ def _undamaged(name: str) -> Iterator[None]:
     """Raises an error if the content of a file of the plan turns out to be invalid."""
     try:
         yield
-    except AudiopipeError:
+    except ConfigError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise CorruptFeatureSetError(

@@ -9,15 +9,16 @@ import tempfile
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from audiopipe.configs.base import Config
 from audiopipe.errors import InputError
 from audiopipe.feature_sets import dtypes
-from audiopipe.inputs import Source, listings, metadata_types
+from audiopipe.inputs import InputOptions, ScanReport, Source, column_inference, listings
 from audiopipe.inputs.listings import Listed
+from audiopipe.inputs.scan_report import count_of
 from audiopipe.precompute import estimate
 from audiopipe.precompute.plan import FOLDER, HEADER, TABLE, Plan, Shard, read_clips, to_line
 from audiopipe.storage import files
@@ -27,6 +28,7 @@ SHARDS = 64
 MIN_SHARD = 1_000_000  # bytes
 MAX_SHARD = 128_000_000
 CLIPS_PER_FILE = 8192
+SCATTERED = 2  # stretches are scattered if their recordings recur more often than this, on average
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,9 @@ class Draft:
         files.make_folder(files.join(self.plan.output, FOLDER))
         table: list[Shard] = []
         starts = np.cumsum(self.counts) - self.counts
+        settings = self.plan.settings()  # long if there are many classes
         for file, shards in enumerate(self._files()):
-            self._write_clips(file, shards, starts, table)
+            self._write_clips(file, shards, starts, settings, table)
         lines = b"".join(
             to_line({name: getattr(shard, name) for name in Shard.__slots__ if name != "number"}) for shard in table
         )
@@ -85,12 +88,17 @@ class Draft:
             yield held
 
     def _write_clips(
-        self, file: int, shards: list[tuple[int, list[bytes]]], starts: np.ndarray, table: list[Shard]
+        self,
+        file: int,
+        shards: list[tuple[int, list[bytes]]],
+        starts: np.ndarray,
+        settings: bytes,
+        table: list[Shard],
     ) -> None:
         places: dict[str, tuple[int, int, str]] = {}
         clips: list[bytes] = []
         for number, lines in shards:
-            digest = hashlib.sha256(b"".join([self.plan.settings(), *lines])).hexdigest()
+            digest = hashlib.sha256(b"".join([settings, *lines])).hexdigest()
             places[str(number)] = (len(clips), len(lines), digest)
             here = slice(starts[number], starts[number] + len(lines))
             seconds, size = float(self.seconds[here].sum()), int(self.sizes[here].sum())
@@ -110,6 +118,9 @@ def draft(
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
+    options: InputOptions | None = None,
+    accept_truncated: bool = False,
+    report: ScanReport | None = None,
 ) -> Iterator[Draft]:
     """Lists the input and assigns its clips to shards.
 
@@ -117,51 +128,85 @@ def draft(
         output: Folder of the feature set.
         config: Config of the feature.
         sources: Clips of the input.
-        num_shards: Number of shards, at most one per clip. None makes each shard a 64th of the output, but at least
-            1 MB and at most 128 MB.
+        num_shards: Number of shards, at most one per recording. None makes each shard a 64th of the output, but at
+            least 1 MB and at most 128 MB. Neighbouring stretches of one recording stay in one shard, so that it is
+            decoded once. If stretches are scattered over the input, None makes shards of 128 MB, because every shard
+            decodes the recordings again.
         segments: How recordings are cut into segments. None keeps them whole.
         dtype: Dtype in which features are stored.
+        options: Options that decided what `sources` has. None are the defaults.
+        accept_truncated: Whether truncated recordings are read as far as they go.
+        report: What the scan of the input noticed. It is complete once `sources` has ended.
 
     Yields:
         The draft. Its temporary file is deleted when the context ends.
 
     Raises:
-        InputError: If the input has no clips, or a metadata column has no single type.
+        InputError: If the input has no clips, a metadata column has no single type, or a class column is unknown or has
+            no text.
         ArgumentError: If segments are shorter than one frame.
     """
     if segments is not None:
         segments.sizes(config)
+    options = options or InputOptions()
     itemsize = dtypes.DTYPES[dtype].itemsize
     digest, names, count = hashlib.sha256(), hashlib.sha256(), 0
+    groups = array("q")  # numbers of clips whose records stay in one shard
+    cut = array("q")  # hash of the recording of each group of stretches
     with tempfile.TemporaryFile(prefix="audiopipe-") as clips:
 
-        def metadata() -> Iterator[dict[str, Any]]:
+        def written() -> Iterator[Source]:
             nonlocal count
+            previous = None
             for clip in listings.identify(sources):
+                recording = clip.source.recording() if clip.source.is_stretch else None
+                if recording is not None and recording == previous:
+                    groups[-1] += 1
+                else:
+                    groups.append(1)
+                    if recording is not None:
+                        cut.append(hash(recording))
+                previous = recording
                 line = clip.to_json()
                 digest.update(line)
                 names.update(_name(clip))
                 clips.write(line)
                 count += 1
-                yield clip.source.metadata
+                yield clip.source
 
         def listed() -> Iterator[Listed]:
             clips.seek(0)
             return map(Listed.from_json, clips)
 
-        types = metadata_types.infer(metadata())
+        columns = column_inference.of_sources(written(), options.class_columns)
         if count == 0:
             raise InputError("The input must contain at least one clip. Received: no clips.")
+        if segments is not None:
+            columns = segments.columns(columns, stretches=len(cut) > 0)
         lengths = estimate.Lengths.of(listed, count)
         seconds = np.array(array("d", (lengths.seconds(clip) for clip in listed())))
         sizes = np.array(array("d", (estimate.record_bytes(item, config, segments, itemsize) for item in seconds)))
-        n_shards = min(count, num_shards or number_of_shards(sizes.sum()))
+        group_sizes = np.array(groups, np.int64)
+        starts = np.cumsum(group_sizes) - group_sizes
+        n_cut = len(np.unique(np.array(cut, np.int64)))
+        scattered = len(cut) > SCATTERED * n_cut
+        n_shards = min(len(groups), num_shards or number_of_shards(sizes.sum(), SHARDS if not scattered else 1))
+        notes = [*(report.lines() if report else ()), *columns.notes]
+        if scattered and n_shards > 1:
+            notes.append(
+                f"The stretches of {count_of(n_cut, 'recording')} are scattered over the input, so every shard "
+                "decodes them again. Sort the rows by recording to save time."
+            )
+        counts = counts_of_equal_sizes(np.add.reduceat(sizes, starts), n_shards)  # of groups
+        ends = np.append(starts, count)[np.cumsum(counts)]
         plan = Plan(
             output=output,
             config=config,
             n_clips=count,
             n_shards=n_shards,
-            schema=types if segments is None else segments.schema(types),
+            schema=columns.types,
+            classes=columns.classes,
+            fill_values=columns.fill_values,
             set_id=names.hexdigest()[:16],
             input_digest=digest.hexdigest(),
             exact=lengths.exact,
@@ -170,8 +215,12 @@ def draft(
             n_bytes=int(sizes.sum()),
             segments=segments,
             dtype=dtype,
+            options=options,
+            accept_truncated=accept_truncated,
+            left_out=report.left_out.total() if report else 0,
+            notes=notes,
         )
-        yield Draft(plan, clips, counts_of_equal_sizes(sizes, n_shards), seconds, sizes)
+        yield Draft(plan, clips, np.diff(ends, prepend=0), seconds, sizes)
 
 
 def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
@@ -196,15 +245,20 @@ def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
     return np.diff(bounds, prepend=0, append=len(sizes))
 
 
-def number_of_shards(size: float) -> int:
-    """Returns the number of shards for records of `size` bytes in total."""
-    shard = min(max(size / SHARDS, MIN_SHARD), MAX_SHARD)
+def number_of_shards(size: float, wanted: int = SHARDS) -> int:
+    """Returns the number of shards for records of `size` bytes in total.
+
+    It is `wanted`, unless the shards were smaller than `MIN_SHARD` or larger than `MAX_SHARD`.
+    """
+    shard = min(max(size / wanted, MIN_SHARD), MAX_SHARD)
     return max(1, int(np.ceil(size / shard)))
 
 
 def _name(clip: Listed) -> bytes:
     """Returns bytes that identify a clip, wherever the input is stored. Copies of an input give equal bytes."""
-    return to_line([clip.source.id, clip.source.path.split("/")[-2:], clip.source.row, clip.size])
+    source = clip.source
+    stretch = [source.start, source.end] if source.is_stretch else []
+    return to_line([source.id, source.path.split("/")[-2:], source.row, clip.size, *stretch])
 
 
 def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | None:
@@ -227,7 +281,7 @@ def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | N
         if was.source.id != is_now.source.id:
             return f"the clip {is_now.source.id!r} is now in the place of {was.source.id!r}"
         if was.source != is_now.source:
-            return f"the clip {was.source.id!r} has another path or other metadata now"
+            return f"the clip {was.source.id!r} has another path, stretch or other metadata now"
         if was.source.id not in but:
             return f"the clip {was.source.id!r} was modified ({was.size} bytes then, {is_now.size} now)"
     if plan.n_clips != draft.plan.n_clips:

@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,7 +44,16 @@ class Reporter(Protocol):
     """
 
     def planned(
-        self, *, clips: int, hours: float, bytes: int, shards: int, exact: bool, headers: int = 0, done_before: int = 0
+        self,
+        *,
+        clips: int,
+        hours: float,
+        bytes: int,
+        shards: int,
+        exact: bool,
+        headers: int = 0,
+        notes: Sequence[str] = (),
+        done_before: int = 0,
     ) -> None:
         """Shows the plan.
 
@@ -55,6 +64,7 @@ class Reporter(Protocol):
             shards: Number of shards of the output.
             exact: Whether the length of every clip is known. If so, hours and bytes are not estimates.
             headers: Number of audio file headers that the estimate is based on.
+            notes: Sentences about the input, such as how many files were left out.
             done_before: Number of clips kept from an earlier run.
         """
 
@@ -192,11 +202,20 @@ class _Base(abc.ABC):
         self._shown: tuple[Done, int] | None = None
 
     def planned(
-        self, *, clips: int, hours: float, bytes: int, shards: int, exact: bool, headers: int = 0, done_before: int = 0
+        self,
+        *,
+        clips: int,
+        hours: float,
+        bytes: int,
+        shards: int,
+        exact: bool,
+        headers: int = 0,
+        notes: Sequence[str] = (),
+        done_before: int = 0,
     ) -> None:
         self._speed = Speed(done_before, self._clock)
         facts = {"clips": clips, "hours": hours, "bytes": bytes, "shards": shards}
-        self._show_plan({**facts, "exact": exact, "headers": headers, "done_before": done_before})
+        self._show_plan({**facts, "exact": exact, "headers": headers, "notes": notes, "done_before": done_before})
 
     def update(self, done: Done, total_clips: int) -> None:
         self._speed.add(done.clips)
@@ -253,7 +272,8 @@ class _Lines(_Base):
         self._console = console
 
     def _show_plan(self, facts: dict[str, Any]) -> None:
-        self._print(_plan_line(facts))
+        for line in (_plan_line(facts), *facts["notes"]):
+            self._print(line)
 
     def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
         percent = math.floor(100 * done.clips / total_clips) if total_clips else 100

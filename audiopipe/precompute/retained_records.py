@@ -1,7 +1,10 @@
 """Records that a shard keeps when only its failed clips are tried again."""
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,10 +21,12 @@ class KeptRecords:
 
     Args:
         path: Local path of the shard. None if there is nothing to keep.
-        failed: Ids of the input clips that failed, in whole or in part.
+        failed: Ids of the input clips that failed, in whole or in part, or whose recording was repaired.
         segmented: Whether the shard contains segments of recordings.
         samples: Number of samples that each record was computed from.
         max_error: Largest difference between a stored value and the computed one.
+        remarks: Remarks about the clips of the shard, by the id of the input clip.
+        short_recordings: Ids of the recordings that are too short for a segment.
     """
 
     def __init__(
@@ -31,14 +36,18 @@ class KeptRecords:
         segmented: bool = False,
         samples: Iterable[int] = (),
         max_error: float = 0.0,
+        remarks: Mapping[str, list[dict[str, Any]]] = MappingProxyType({}),
+        short_recordings: Iterable[str] = (),
     ):
         self.max_error = max_error
+        self.short_recordings = [name for name in short_recordings if name not in failed]
         self._failed = failed
         self._segmented = segmented
         self._has_shard = path is not None
         read = () if path is None else tf.data.TFRecordDataset(path).as_numpy_iterator()
         self._records = zip(read, samples, strict=True)
         self._next: tuple[bytes, int] | None = None
+        self._remarks = remarks
 
     @classmethod
     @contextlib.contextmanager
@@ -53,10 +62,19 @@ class KeptRecords:
             yield cls()
             return
         ids = {clip.source.id for clip in part.clips}
-        failed = {failure["id"] for failure in before["failures"]}
-        failed = {recording_of(name, ids) for name in failed}
+        remarks: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for remark in before["remarks"]:
+            remarks[recording_of(remark["id"], ids)].append(remark)
         with files.local_copy(path) as local:
-            yield cls(local, failed, part.plan.segments is not None, before["samples"], before["max_error"])
+            yield cls(
+                local,
+                frozenset(before[finished_shards.AGAIN]),
+                part.plan.segments is not None,
+                before["samples"],
+                before["max_error"],
+                remarks,
+                before["short_recordings"],
+            )
 
     def has(self, clip_id: str) -> bool:
         """Returns whether the records of a clip are kept."""
@@ -76,6 +94,10 @@ class KeptRecords:
             elif found:
                 self._next = (record, samples)
                 return
+
+    def remarks(self, clip_id: str) -> list[dict[str, Any]]:
+        """Returns the remarks about a clip and its segments."""
+        return self._remarks.get(clip_id, [])
 
     def _remaining(self) -> Iterator[tuple[bytes, int]]:
         if self._next is not None:

@@ -4,12 +4,14 @@ import contextlib
 import functools
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import AudioError, OutputError, StoppedError
 from audiopipe.feature_sets import records
@@ -17,10 +19,13 @@ from audiopipe.feature_sets.feature_set import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
 from audiopipe.precompute import finished_shards
+from audiopipe.precompute.ordered_records import OrderedRecords, Record
 from audiopipe.precompute.plan import Part, read_part
 from audiopipe.precompute.retained_records import KeptRecords
 from audiopipe.runtime import machine_facts, stopping
 from audiopipe.storage import files
+from audiopipe.transform import recordings
+from audiopipe.transform.segments import Segments
 from audiopipe.transform.transform import Transform
 
 
@@ -51,10 +56,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
     with writing(path), files.temporary_file(path) as temporary:
         with tf.io.TFRecordWriter(temporary) as file, KeptRecords.of_shard(part) as kept:
             writer = _Writer(part, file, kept)
-            for clip in part.clips:
-                if stopping.is_stopped(plan.output):
-                    raise StoppedError("The job was stopped.")
-                writer.add(clip)
+            writer.write()
         size, digest = os.path.getsize(temporary), sha256(temporary)
     sidecar = {
         "shard": shard,
@@ -68,6 +70,8 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         "bytes": size,
         "sha256": digest,
         "failures": writer.failures,
+        "remarks": writer.remarks,
+        "short_recordings": writer.short_recordings,
         "seconds_spent": writer.seconds_spent,
         "machine": _machine(),
     }
@@ -94,18 +98,18 @@ def writing(path: str) -> Iterator[None]:
         raise OutputError(f"Could not write {path!r}: {reason.rstrip('.')}.") from error
 
 
-class _Recording:
-    """Iterable over the blocks of a recording. It counts the samples and measures how long reading takes."""
+class _Reading:
+    """Iterable over the samples of a clip. It measures how long reading takes."""
 
-    def __init__(self, clip: Listed, transform: Transform):
+    def __init__(self, clip: Listed, blocks: Iterator[np.ndarray]):
         self._clip = clip
-        self._transform = transform
-        self.reading = False
+        self._blocks = blocks
+        self.is_reading = False
         self.n_samples = 0
         self.seconds = 0.0
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        started, self.reading = time.perf_counter(), True
+        started, self.is_reading = time.perf_counter(), True
         difference = listings.changed(self._clip)
         if difference is not None:
             raise AudioError(
@@ -113,12 +117,12 @@ class _Recording:
                 "input while a job runs. Run it again with --retry-failures.",
                 stage="read",
             )
-        for block in self._transform.read_blocks(self._clip.source.open()):
+        for block in self._blocks:
             self.seconds += time.perf_counter() - started
-            self.n_samples, self.reading = self.n_samples + len(block), False
+            self.n_samples, self.is_reading = self.n_samples + len(block), False
             yield block
-            started, self.reading = time.perf_counter(), True
-        self.seconds, self.reading = self.seconds + time.perf_counter() - started, False
+            started, self.is_reading = time.perf_counter(), True
+        self.seconds, self.is_reading = self.seconds + time.perf_counter() - started, False
 
 
 class _Writer:
@@ -127,74 +131,160 @@ class _Writer:
     def __init__(self, part: Part, file: tf.io.TFRecordWriter, kept: KeptRecords):
         self._plan = part.plan
         self._shard = part.shard
+        self._clips = part.clips
         self._file = file
         self._kept = kept
-        self._transform = _transform(part.plan.config)
+        self._transform = _transform(part.plan.config, part.plan.accept_truncated)
         self.samples: list[int] = []  # number of samples behind each record
         self.frames = 0
         self.max_error = kept.max_error
         self.seconds_spent = {"read": 0.0, "feature": 0.0, "record": 0.0}
-        self.failures: list[dict[str, Any]] = []
+        self._failures: list[tuple[int, dict[str, Any]]] = []
+        self._remarks: list[tuple[int, dict[str, Any]]] = []
+        self.short_recordings = kept.short_recordings
 
-    def add(self, clip: Listed) -> None:
-        """Writes the record of a clip, or the records of its segments."""
-        if self._kept.has(clip.source.id):
-            for record, n_samples in self._kept.take(clip.source.id):
-                moved, frames = records.moved(record, (self._shard, len(self.samples)))
-                self._write(moved, frames, n_samples)
-            return
-        recording = _Recording(clip, self._transform)
-        if self._plan.segments is None:
-            with self._failing(clip.source, recording):
-                self._add(clip.source, recording, recording)
-        else:
-            with self._failing(clip.source, recording):
-                for segment, samples in self._plan.segments.clips(clip.source, recording, self._plan.config):
-                    with self._failing(segment, recording):
-                        self._add(segment, samples, recording)
-        self.seconds_spent["read"] += recording.seconds
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """Failures in the order of the clips."""
+        return [failure for _, failure in sorted(self._failures, key=lambda item: item[0])]
 
-    def _add(self, clip: Source, samples: np.ndarray | _Recording, recording: _Recording) -> None:
-        started, read_before = time.perf_counter(), recording.seconds
+    @property
+    def remarks(self) -> list[dict[str, Any]]:
+        """Remarks in the order of the clips."""
+        return [remark for _, remark in sorted(self._remarks, key=lambda item: item[0])]
+
+    def write(self) -> None:
+        """Writes the records of all clips in their order.
+
+        Raises:
+            OutputError: If the shard cannot be written.
+            StoppedError: If the job was stopped.
+        """
+        groups, computed = self._groups(), set[int]()
+        with OrderedRecords(self._write) as ordered:
+            for number, clip in enumerate(self._clips):
+                if self._kept.has(clip.source.id):
+                    self._keep(number, clip, ordered)
+                elif number not in computed:
+                    together = groups[_recording(clip.source, number)]
+                    computed.update(together)
+                    self._compute(together, ordered)
+
+    def _groups(self) -> dict[Any, list[int]]:
+        """Returns the numbers of the clips to compute together: the stretches of a recording, by their starts."""
+        groups: dict[Any, list[int]] = defaultdict(list)
+        for number, clip in enumerate(self._clips):
+            if not self._kept.has(clip.source.id):
+                groups[_recording(clip.source, number)].append(number)
+        for numbers in groups.values():
+            numbers.sort(key=lambda number: self._clips[number].source.start or 0.0)
+        return groups
+
+    def _keep(self, number: int, clip: Listed, ordered: OrderedRecords) -> None:
+        """Writes the records of a clip that an earlier run wrote, and repeats its remarks."""
+        for content, n_samples in self._kept.take(clip.source.id):
+            place = len(self.samples)
+            moved, n_frames = records.moved(content, (self._shard, place))
+            ordered.add(number, Record(moved, place, n_frames, n_samples))
+        ordered.finish(number)
+        self._remarks += [(number, remark) for remark in self._kept.remarks(clip.source.id)]
+
+    def _compute(self, numbers: list[int], ordered: OrderedRecords) -> None:
+        """Computes the records of one recording, or of several stretches of it."""
+        current = numbers[0]
+
+        def remark(source: Source, made: Remark) -> None:
+            self._remark(current, source, made)
+
+        clips = recordings.read([self._clips[number].source for number in numbers], self._transform, remark)
+        for current, (source, blocks) in zip(numbers, clips, strict=True):
+            if stopping.is_stopped(self._plan.output):
+                raise StoppedError("The job was stopped.")
+            reading = _Reading(self._clips[current], blocks)
+            with self._failing(current, source, reading):
+                if self._plan.segments is None:
+                    self._add(current, source, reading, reading, ordered)
+                else:
+                    self._add_segments(current, source, reading, self._plan.segments, ordered)
+            ordered.finish(current)
+            self.seconds_spent["read"] += reading.seconds
+
+    def _add_segments(
+        self, number: int, source: Source, reading: _Reading, segments: Segments, ordered: OrderedRecords
+    ) -> None:
+        found = False
+        for segment, samples in segments.clips(source, reading, self._plan.config):
+            found = True
+            with self._failing(number, segment, reading):
+                self._add(number, segment, samples, reading, ordered)
+        if not found:
+            self.short_recordings.append(source.id)
+            seconds = reading.n_samples / self._plan.config.sample_rate
+            what = "stretch" if source.is_stretch else "recording"
+            fault = f"the {what} has {seconds:g} s and gives no segment of {segments.seconds:g} s"
+            self._remark(number, source, Remark("feature", fault))
+
+    def _add(
+        self,
+        number: int,
+        clip: Source,
+        samples: np.ndarray | _Reading,
+        reading: _Reading,
+        ordered: OrderedRecords,
+    ) -> None:
+        started, read_before = time.perf_counter(), reading.seconds
         feature = self._transform.compute(samples)
-        computed, read = time.perf_counter(), recording.seconds - read_before
-        place = (self._shard, len(self.samples))
-        frames = feature.shape[self._plan.config.frame_axis]
-        record, error = records.encode(
+        computed, read = time.perf_counter(), reading.seconds - read_before
+        place = len(self.samples)
+        n_frames = feature.shape[self._plan.config.frame_axis]
+        content, error = records.encode(
             clip.id,
             feature,
             self._plan.config,
             clip.metadata,
-            self._plan.schema,
-            place,
+            self._plan.columns,
+            (self._shard, place),
             self._plan.dtype,
             self._plan.set_id,
         )
         del feature  # for a long recording, it takes as much memory as everything else together
         n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
-        self._write(record, frames, n_samples)
+        ordered.add(number, Record(content, place, n_frames, n_samples))
         self.max_error = max(self.max_error, error)
         self.seconds_spent["feature"] += computed - started - read
         self.seconds_spent["record"] += time.perf_counter() - computed
 
-    def _write(self, record: bytes, frames: int, n_samples: int) -> None:
+    def _write(self, record: Record) -> None:
+        """Writes a record, with the number that it has in the shard."""
+        content, place = record.content, len(self.samples)
+        if record.place != place:
+            content, _ = records.moved(content, (self._shard, place))
         with writing(files.join(self._plan.output, self._plan.shard_name(self._shard))):
-            self._file.write(record)
-        self.samples.append(n_samples)
-        self.frames += frames
+            self._file.write(content)
+        self.samples.append(record.n_samples)
+        self.frames += record.n_frames
+
+    def _remark(self, number: int, source: Source, remark: Remark) -> None:
+        facts = {"id": source.id, **source.location(), "stage": remark.stage, "remark": remark.text}
+        self._remarks.append((number, facts))
 
     @contextlib.contextmanager
-    def _failing(self, clip: Source, recording: _Recording) -> Iterator[None]:
+    def _failing(self, number: int, clip: Source, reading: _Reading) -> Iterator[None]:
         """Records any error as a failure of this clip alone, because a damaged file can cause any exception."""
         try:
             yield
-        except OutputError:
+        except (OutputError, StoppedError):
             raise
         except Exception as error:
             message = str(error) if isinstance(error, AudioError) else f"{type(error).__name__}: {error}"
-            stage = "read" if recording.reading else "feature"
+            stage = "read" if reading.is_reading else "feature"
             stage = error.stage if isinstance(error, AudioError) else stage
-            self.failures.append({"id": clip.id, **clip.location(), "stage": stage, "error": message})
+            self._failures.append((number, {"id": clip.id, **clip.location(), "stage": stage, "error": message}))
+
+
+def _recording(source: Source, number: int) -> tuple[Any, ...]:
+    """Returns a key that stretches of one recording share. A whole recording has a key of its own."""
+    return source.recording() if source.is_stretch else (number,)
 
 
 @functools.cache
@@ -204,6 +294,6 @@ def _machine() -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=4)
-def _transform(config: Config) -> Transform:
+def _transform(config: Config, accept_truncated: bool) -> Transform:
     """Returns the transform of a config, compiled once per process for all shards."""
-    return Transform(config)
+    return Transform(config, accept_truncated=accept_truncated)

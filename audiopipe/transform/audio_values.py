@@ -5,12 +5,13 @@ Values are recognised by their form, so `datasets` and torchcodec need not be in
 
 import operator
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from audiopipe import audio
+from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.configs.base import MAX_CHANNELS, Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.transform import waveforms
@@ -45,16 +46,23 @@ def is_ready(value: Any, sample_rate: int) -> bool:
     return isinstance(value, (np.ndarray, list, tuple))
 
 
-def read(value: Any, config: Config, *, strict: bool = False) -> np.ndarray:
-    """Reads one clip from an audio value of a row. See `read_blocks` for the arguments and errors.
+def read(value: Any, config: Config, **options: Any) -> np.ndarray:
+    """Reads one clip from an audio value of a row. See `read_blocks` for the arguments, options and errors.
 
     Returns:
         float32 `[time, channels]` at the config's sample rate.
     """
-    return audio.joined(read_blocks(value, config, strict=strict))
+    return audio.joined(read_blocks(value, config, **options))
 
 
-def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator[np.ndarray]:
+def read_blocks(
+    value: Any,
+    config: Config,
+    *,
+    strict: bool = False,
+    accept_truncated: bool = False,
+    on_remark: Callable[[Remark], None] | None = None,
+) -> Iterator[np.ndarray]:
     """Reads one clip from an audio value of a row, in blocks.
 
     Args:
@@ -63,6 +71,8 @@ def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator
             of samples (`[time]` or `[time, channels]`) at the config's rate.
         config: The config, which sets sample rate, channels and resampler.
         strict: Whether to refuse samples that were not decoded by audiopipe.
+        accept_truncated: As in `audio.read`.
+        on_remark: As in `audio.read`. The warnings name the path of the value, if it has one.
 
     Yields:
         float32 `[time, channels]` at the config's sample rate: consecutive blocks of the clip, at least one.
@@ -71,16 +81,21 @@ def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator
         AudioError: If the audio cannot be read. It is raised when the iteration reaches the fault.
         ArgumentError: If the value has none of these forms, or `strict` is set and it holds only decoded samples.
     """
-    arguments: dict[str, Any] = {
+    path = path_of(value)
+    on_remark = on_remark or warn_about(None if path is None else repr(path))
+    conversion: dict[str, Any] = {
         "sample_rate": config.sample_rate,
         "channels": config.channels,
+        "channel": config.channel,
         "resampler_quality": config.resampler_quality,
+        "on_remark": on_remark,
     }
+    reading = {**conversion, "accept_truncated": accept_truncated}
     value = _as_stored(value)
     if isinstance(value, Mapping) and value.get("bytes") is not None:
         # The stored bytes come first, because every door decodes them, with the same decoder.
         try:
-            yield from audio.read_blocks(value["bytes"], **arguments)
+            yield from audio.read_blocks(value["bytes"], **reading)
         except AudioError as error:
             if value.get("path") is None:
                 raise
@@ -89,7 +104,7 @@ def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator
     if isinstance(value, Mapping) and value.get("path") is not None:
         value = value["path"]
     if isinstance(value, (str, bytes, os.PathLike)) or hasattr(value, "read"):
-        yield from audio.read_blocks(value, **arguments)
+        yield from audio.read_blocks(value, **reading)
         return
     if value is None or (isinstance(value, Mapping) and value.get("array") is None):
         raise AudioError("The row holds no audio. Filter such rows out before the map.", stage="read")
@@ -99,7 +114,11 @@ def read_blocks(value: Any, config: Config, *, strict: bool = False) -> Iterator
             "that are already decoded, and neither bytes nor a path. Store files or their bytes in the column, or use "
             "Transform(..., strict=False)."
         )
-    yield from audio.convert_blocks([_decoded(value, config.sample_rate)], **arguments)
+    if not isinstance(value, Mapping) and not _is_decoder(value):
+        value = waveforms.numbers(value)
+        if value.shape[1:] == (1,):
+            conversion["channel"] = None  # already picked; see `waveforms.check_channel`
+    yield from audio.convert_blocks([_decoded(value, config.sample_rate)], **conversion)
 
 
 def _as_stored(value: Any) -> Any:

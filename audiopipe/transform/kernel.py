@@ -67,7 +67,7 @@ class Kernel:
 
         Returns:
             The features with the bits of `self.batch`. None if there is nothing to gain over `self.batch`: in eager
-            mode, if the shape is not fully known, or if channels have to be mixed.
+            mode, if the shape is not fully known, or if channels have to be mixed or one of them picked.
         """
         if tf.executing_eagerly() or not batch.shape.is_fully_defined() or 0 in batch.shape:
             return None
@@ -140,7 +140,9 @@ class Kernel:
         required = self.config.channels
         found = tf.shape(clip)[1]
         tf.debugging.assert_less_equal(found, MAX_CHANNELS, waveforms.TOO_MANY_CHANNELS)
-        if required == 1:
+        if self.config.channel is not None:
+            clip = ops.pick_channel(clip, self.config.channel)
+        elif required == 1:
             clip = ops.mix_down(clip)
         elif required is not None:
             fits = tf.debugging.assert_equal(found, required, f"The config requires {required} channels.")

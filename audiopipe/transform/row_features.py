@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from audiopipe.audio import joined
+from audiopipe.audio import Remark, joined
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.runtime import threads
@@ -73,32 +73,41 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
 
 
 def compute(
-    values: Iterable[Any], kernel: Kernel, read_blocks: Callable[[Any], Iterator[np.ndarray]]
+    values: Iterable[Any],
+    kernel: Kernel,
+    read_blocks: Callable[..., Iterator[np.ndarray]],
+    on_remark: Callable[[int, Any, Remark], None],
 ) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
     """Computes the features of rows. See `Transform.rows`.
 
     Args:
         values: The audio of each row.
         kernel: The kernel of the feature.
-        read_blocks: Function that reads the audio of a row as consecutive blocks, float32 `[time, channels]`.
+        read_blocks: Function that reads the audio of a row as consecutive blocks, float32 `[time, channels]`. It takes
+            the audio and, by keyword, `on_remark` as in `audiopipe.audio.read_blocks`.
+        on_remark: Function that receives the position of a row, its audio, and a remark about it, before the feature of
+            the row is yielded. It is called in the thread of the caller, and not for rows that fail.
     """
-    remaining = iter(values)
+    remaining = enumerate(values)
 
-    def begin(value: Any) -> WholeClip | LongClip | AudioError | ArgumentError:
+    def begin(numbered: tuple[int, Any]) -> tuple[WholeClip | LongClip | AudioError | ArgumentError, list[Remark]]:
+        remarks: list[Remark] = []
         try:
-            clip = read_or_compute(read_blocks(value), kernel)
+            clip = read_or_compute(read_blocks(numbered[1], on_remark=remarks.append), kernel)
             if isinstance(clip, WholeClip):
                 waveforms.check(clip.samples, None, kernel.config)
-            return clip
+            return clip, remarks
         except (AudioError, ArgumentError) as error:
-            return error
+            return error, []
 
     while group := list(itertools.islice(remaining, GROUP)):
         # If nothing has to be decoded, starting threads takes longer than reading.
-        ready = all(audio_values.is_ready(value, kernel.config.sample_rate) for value in group)
+        ready = all(audio_values.is_ready(value, kernel.config.sample_rate) for _, value in group)
         begun = list(map(begin, group)) if ready else threads.map_in_order(begin, group)
-        features = iter(kernel.clips([clip.samples for clip in begun if isinstance(clip, WholeClip)]))
-        for clip in begun:
+        features = iter(kernel.clips([clip.samples for clip, _ in begun if isinstance(clip, WholeClip)]))
+        for (number, value), (clip, remarks) in zip(group, begun, strict=True):
+            for remark in remarks:
+                on_remark(number, value, remark)
             if isinstance(clip, WholeClip):
                 yield _as_row(np.asarray(next(features)), kernel.config)
             elif isinstance(clip, LongClip):

@@ -11,6 +11,7 @@ import numpy as np
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudioError, InputError
 from audiopipe.inputs import Source
+from audiopipe.inputs.columns import Columns
 from audiopipe.transform import block_cutting
 
 LAST = ("drop", "pad", "keep")
@@ -70,18 +71,26 @@ class Segments:
             )
         return length, hop
 
-    def schema(self, types: dict[str, str]) -> dict[str, str]:
-        """Returns the types of the metadata columns of segments: those of the recordings, and `start`.
+    def columns(self, columns: Columns, *, stretches: bool = False) -> Columns:
+        """Returns the metadata columns of segments: those of the recordings, and `start`.
+
+        Args:
+            columns: The columns of the recordings.
+            stretches: Whether the recordings are stretches. Their column `start` is then replaced.
 
         Raises:
-            InputError: If the recordings have a column of that name.
+            InputError: If the recordings have a column of that name, and are no stretches.
         """
-        if START in types:
+        if START in columns.types and not stretches:
             raise InputError(
                 f"Segments get a metadata column {START!r}, so the input cannot have one. Received the columns: "
-                f"{', '.join(types)}. Rename the column."
+                f"{', '.join(columns.types)}. Rename the column."
             )
-        return dict(sorted({**types, START: "float"}.items()))
+        return Columns(
+            types=dict(sorted({**columns.types, START: "float"}.items())),
+            classes={name: names for name, names in columns.classes.items() if name != START},
+            fill_values={name: value for name, value in columns.fill_values.items() if name != START},
+        )
 
     def clips(
         self, recording: Source, blocks: Iterable[np.ndarray], config: Any, only: Collection[int] | None = None
@@ -96,13 +105,15 @@ class Segments:
 
         Yields:
             Each segment with its samples. Its id is that of the recording, followed by `#` and the number of the
-            segment. Its metadata has `start`, in seconds.
+            segment. Its metadata has `start`, in seconds from the start of the recording, also if a stretch of the
+            recording is cut. A recording that is too short for a segment yields nothing.
 
         Raises:
-            AudioError: If the recording has no segment, or lacks the last of the wanted segments.
+            AudioError: If the recording lacks the last of the wanted segments.
         """
         length, hop = self.sizes(config)
-        needed = 0 if only is None else max(only)
+        needed = -1 if only is None else max(only)
+        begin = round((recording.start or 0.0) * config.sample_rate)
         number, n_samples = -1, 0
         for samples in block_cutting.cut(blocks, length, hop):
             n_samples = len(samples)
@@ -112,7 +123,7 @@ class Segments:
                 break
             number += 1
             if only is None or number in only:
-                metadata = {**recording.metadata, START: number * hop / config.sample_rate}
+                metadata = {**recording.metadata, START: (begin + number * hop) / config.sample_rate}
                 name = f"{recording.id}{SEPARATOR}{number:05d}"
                 yield dataclasses.replace(recording, id=name, metadata=metadata), samples
             if only is not None and number == needed:

@@ -2,12 +2,13 @@
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from audiopipe import registry
+from audiopipe import checks, registry
+from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.runtime import forks
@@ -23,12 +24,17 @@ class Transform:
     Pass it to `tf.data.Dataset.map` or `datasets.Dataset.map`, or call it. One graph computes clips of every length. A
     batch is computed clip by clip, so each result depends only on its own clip.
 
+    The cache of `datasets.Dataset.map` knows paths but not the files behind them: after a file has changed, it still
+    returns the old feature. `audiopipe.hf.map` notices such changes of local files.
+
     Args:
         config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
         audio: Key of the audio in elements and rows that are mappings.
         feature: Key of the feature in the result.
         strict: Whether to refuse rows with samples that were not decoded by audiopipe. The bits agree with the other
             doors only if audiopipe decodes the stored bytes itself.
+        accept_truncated: Whether to read what is there of a damaged or truncated file, with a remark, instead of
+            raising an error.
 
     Example:
         >>> mel = Transform("speech-mel-80")
@@ -46,11 +52,13 @@ class Transform:
         audio: str = "audio",
         feature: str = "feature",
         strict: bool = False,
+        accept_truncated: bool = False,
     ):
         self.config = registry.resolve(config)
         self.audio = audio
         self.feature = feature
         self.strict = strict
+        self.accept_truncated = checks.boolean("accept_truncated", accept_truncated)
         self._lock = threading.Lock()
         self._compiled: Kernel | None = None
 
@@ -60,7 +68,8 @@ class Transform:
         Args:
             audio: One clip, `[time]` or `[time, channels]`; a batch of padded clips, always `[batch, time, channels]`;
                 a mapping with such an entry, like an element of `tf.data`; or a row or batch of rows of `datasets`.
-                Samples are floating point, with full scale 1.0, at the config's sample rate.
+                Samples are floating point, with full scale 1.0, at the config's sample rate. If the config picks a
+                channel, samples with one channel `[time, 1]`, as `read` returns them, count as that channel.
             *rest: The other items of a tuple element, which are passed through.
             lengths: Number of samples of each clip of a batch, int `[batch]`. Samples beyond it are ignored. In a
                 mapping, the entry `n_samples` is used instead.
@@ -102,11 +111,13 @@ class Transform:
         feature = waveform_features.compute(found, self._kernel)
         return (feature, *rest) if rest else feature
 
-    def read(self, source: Any) -> np.ndarray:
+    def read(self, source: Any, *, on_remark: Callable[[Remark], None] | None = None) -> np.ndarray:
         """Reads a clip at the sample rate and with the channels of the config.
 
         Args:
             source: A path, the bytes of an audio file, an open binary file, or an audio value of a `datasets` row.
+            on_remark: Function that receives remarks about the clip, such as a missing end. If None, each remark
+                becomes a warning of class `audiopipe.errors.AudioRemark` that names the source.
 
         Returns:
             float32 `[time, channels]`.
@@ -114,13 +125,14 @@ class Transform:
         Raises:
             AudioError: If the clip cannot be read or decoded. The message names the source.
         """
-        return audio_values.read(source, self.config, strict=self.strict)
+        return audio_values.read(source, self.config, **self._options, on_remark=on_remark)
 
-    def read_blocks(self, source: Any) -> Iterator[np.ndarray]:
+    def read_blocks(self, source: Any, *, on_remark: Callable[[Remark], None] | None = None) -> Iterator[np.ndarray]:
         """Reads a clip like `read`, in blocks of bounded size, so that a long clip need not fit into memory.
 
         Args:
             source: As in `read`.
+            on_remark: As in `read`. It receives a remark when the iteration reaches its cause, often only at the end.
 
         Yields:
             float32 `[time, channels]`: consecutive blocks, at least one.
@@ -133,7 +145,7 @@ class Transform:
             >>> mel.compute(mel.read_blocks("examples/audio/speech.flac")).shape
             (349, 80, 1)
         """
-        return audio_values.read_blocks(source, self.config, strict=self.strict)
+        return audio_values.read_blocks(source, self.config, **self._options, on_remark=on_remark)
 
     def compute(self, clip: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
         """Computes the feature of one clip, which must have at least one frame.
@@ -142,6 +154,7 @@ class Transform:
 
         Args:
             clip: float32 `[time, channels]`, as `read` returns it, or its blocks, as `read_blocks` yields them.
+                Samples with all channels are accepted too.
 
         Returns:
             float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
@@ -151,18 +164,27 @@ class Transform:
             ForkError: If this process was forked after TensorFlow had run.
         """
         forks.check()
-        blocks = [waveforms.samples(clip)] if isinstance(clip, np.ndarray) else clip
+        if isinstance(clip, np.ndarray):
+            blocks: Iterable[np.ndarray] = [waveforms.samples(clip)]
+            waveforms.check_channel(clip.shape, self.config)
+        else:
+            blocks = clip
         result = row_features.read_or_compute(blocks, self._kernel)
         if isinstance(result, LongClip):
             return result.feature
         waveform = call_inputs.classify_waveform(result.samples, None, self.config)
         return waveform_features.compute(waveform, self._kernel)
 
-    def rows(self, values: Iterable[Any]) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
+    def rows(
+        self, values: Iterable[Any], *, on_remark: Callable[[int, Remark], None] | None = None
+    ) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
         """Computes the features of rows of `datasets`. Rows are read in threads and computed in groups.
 
         Args:
             values: The audio of each row, in any form that `read` takes.
+            on_remark: Function that receives the position of a row in `values` and a remark about its audio, just
+                before the feature of the row is yielded. It is called in the thread that iterates. If None, each remark
+                becomes a warning of class `audiopipe.errors.AudioRemark` that names the file, or else the position.
 
         Yields:
             For each row, the feature (without the axis of a single channel) and its number of frames. If the audio has
@@ -178,7 +200,15 @@ class Transform:
             ((349, 80), 349, "Could not read 'gone.wav': No such file or directory.")
         """
         forks.check()
-        return row_features.compute(values, self._kernel, self.read_blocks)
+
+        def report(number: int, value: Any, remark: Remark) -> None:
+            if on_remark is not None:
+                on_remark(number, remark)
+                return
+            path = audio_values.path_of(value)
+            warn_about(f"Row {number}" if path is None else repr(path))(remark)
+
+        return row_features.compute(values, self._kernel, self.read_blocks, report)
 
     def n_frames(self, lengths: Any) -> Any:
         """Returns the number of frames of clips with `lengths` samples.
@@ -201,11 +231,16 @@ class Transform:
             self.feature,
             self.config.kernel_version,
             self.strict,
+            self.accept_truncated,
         )
 
     def __repr__(self) -> str:
-        strict = ", strict=True" if self.strict else ""
-        return f"Transform({self.config!r}, audio={self.audio!r}, feature={self.feature!r}{strict})"
+        options = "".join(f", {name}=True" for name, is_set in self._options.items() if is_set)
+        return f"Transform({self.config!r}, audio={self.audio!r}, feature={self.feature!r}{options})"
+
+    @property
+    def _options(self) -> dict[str, bool]:
+        return {"strict": self.strict, "accept_truncated": self.accept_truncated}
 
     @property
     def _kernel(self) -> Kernel:
@@ -225,7 +260,13 @@ class Transform:
 
 
 def _restore(
-    cls: type[Transform], config: Config, audio: str, feature: str, kernel_version: int, strict: bool
+    cls: type[Transform],
+    config: Config,
+    audio: str,
+    feature: str,
+    kernel_version: int,
+    strict: bool,
+    accept_truncated: bool = False,  # pickles of the first release lack it
 ) -> Transform:
     if kernel_version != config.kernel_version:
         raise ArgumentError(
@@ -233,4 +274,4 @@ def _restore(
             f"with kernel version {kernel_version}; here it has {config.kernel_version} and gives other bits. Use one "
             "version of audiopipe everywhere."
         )
-    return cls(config, audio=audio, feature=feature, strict=strict)
+    return cls(config, audio=audio, feature=feature, strict=strict, accept_truncated=accept_truncated)

@@ -1,5 +1,6 @@
 """Checks and conversions of waveforms, the floating-point samples of a clip or a batch."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def check(waveform: Any, lengths: Any, config: Config) -> None:
 
     Raises:
         ArgumentError: If the samples are not floating point, the rank is not 1, 2 or 3, a single clip comes with
-            lengths, or the config does not accept the number of channels.
+            lengths, or the config does not accept the number of channels; see `check_channel`.
     """
     dtype = tf.as_dtype(waveform.dtype) if waveform.dtype != object else None
     if dtype is None or not dtype.is_floating:
@@ -52,6 +53,34 @@ def check(waveform: Any, lengths: Any, config: Config) -> None:
             f"The config requires {config.channels} channels. Received: shape={tuple(shape)}. Set channels=1 "
             "in the config to mix down, or channels=None to keep the channels as they are."
         )
+    check_channel(shape, config)
+
+
+def check_channel(shape: Iterable[int | None], config: Config) -> None:
+    """Raises an error if a waveform lacks the channel that a config picks.
+
+    A waveform `[time, 1]` or `[batch, time, 1]` is accepted, because it may come from `Transform.read`, which has
+    picked the channel. A waveform `[time]` is mono audio, whose only channel is channel 0.
+
+    Args:
+        shape: Shape of the waveform. Unknown sizes are None.
+        config: The config.
+
+    Raises:
+        ArgumentError: If there is no such channel.
+    """
+    shape = tuple(shape)
+    channels = 1 if len(shape) == 1 else shape[-1]
+    if not config.channel or channels is None or channels > config.channel or (len(shape) > 1 and channels == 1):
+        return
+    raise ArgumentError(
+        f"The config picks channel {config.channel}, and channels count from 0. Received: shape={shape}. "
+        + (
+            "If this is already that channel, give it a channel axis: waveform[:, None]."
+            if len(shape) == 1
+            else "Pass all channels of the recording, or pick another channel in the config."
+        )
+    )
 
 
 def samples(values: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ blocks here too. The other clips are computed in batches of a few minutes of aud
 """
 
 import contextlib
+import dataclasses
 import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,9 +16,11 @@ import soundfile
 import tensorflow as tf
 
 from audiopipe import tfdata
+from audiopipe.audio import joined
 from audiopipe.errors import AudioError, MissingDependencyError
 from audiopipe.inputs import Source
 from audiopipe.storage import files
+from audiopipe.transform import recordings
 from audiopipe.transform.row_features import LONG_SECONDS
 from audiopipe.transform.segments import Segments, parse_id
 from audiopipe.transform.transform import Transform
@@ -58,33 +61,38 @@ class Clips:
     def dataset(self) -> tf.data.Dataset:
         """Returns the short clips as the door `tfdata` reads them."""
         only = self._wanted(self.short())
-        sources = [self._source(name) for name in only]
-        if self._segments is None:
-            return tfdata.from_sources(sources, self.transform)
-        return tfdata.from_sources(sources, self.transform, segments=self._segments, only=only)
+        return tfdata.from_sources(self._recordings(only), self.transform, segments=self._segments, only=only)
 
     def long(self) -> Iterator[Iterator[np.ndarray] | np.ndarray]:
         """Yields the blocks or the samples of each long clip, in order."""
-        for name, numbers in self._wanted(clip_id for clip_id in self.frames if self.is_long(clip_id)).items():
-            blocks = self.transform.read_blocks(self._source(name).open())
+        wanted = self._wanted(clip_id for clip_id in self.frames if self.is_long(clip_id))
+        for source, blocks in recordings.read(self._recordings(wanted), self.transform):
             if self._segments is None:
                 yield blocks
             else:
-                cut = self._segments.clips(self._source(name), blocks, self.transform.config, numbers)
+                cut = self._segments.clips(source, blocks, self.transform.config, wanted[source.id])
                 yield from (samples for _, samples in cut)
 
     def encoded(self) -> Iterator[str | bytes]:
         """Yields each clip as a row of `datasets` contains it: a path, or the bytes of an audio file."""
-        for name, numbers in self._wanted(self.frames).items():
-            opened = self._source(name).open()
-            if self._segments is None:
+        wanted = self._wanted(self.frames)
+        for source, blocks in recordings.read(self._recordings(wanted), self.transform):
+            if self._segments is not None:
+                cut = self._segments.clips(source, blocks, self.transform.config, wanted[source.id])
+                yield from (self._as_wav(samples) for _, samples in cut)
+            elif source.is_stretch:
+                yield self._as_wav(joined(blocks))
+            else:
+                opened = source.open()
                 yield opened if isinstance(opened, bytes) or _is_text(opened) else _content(opened)
-                continue
-            blocks = self.transform.read_blocks(opened)
-            for _, samples in self._segments.clips(self._source(name), blocks, self.transform.config, numbers):
-                file = io.BytesIO()
-                soundfile.write(file, samples, self.transform.config.sample_rate, format="WAV", subtype="FLOAT")
-                yield file.getvalue()
+
+    def _as_wav(self, samples: np.ndarray) -> bytes:
+        """Returns a WAV file from which the config reads these samples."""
+        config, file = self.transform.config, io.BytesIO()
+        if config.channel is not None:
+            samples = np.repeat(samples, config.channel + 1, axis=1)
+        soundfile.write(file, samples, config.sample_rate, format="WAV", subtype="FLOAT")
+        return file.getvalue()
 
     def groups(self, clip_ids: Iterable[str], size: int) -> list[int]:
         """Splits consecutive clips into groups and returns the sizes of the groups.
@@ -111,10 +119,9 @@ class Clips:
             wanted.setdefault(name, set()).add(number)
         return wanted
 
-    def _source(self, name: str) -> Source:
-        """Returns a recording without its metadata, which features do not depend on."""
-        source = self._sources[name]
-        return Source(id=source.id, path=source.path, row=source.row)
+    def _recordings(self, names: Iterable[str]) -> list[Source]:
+        """Returns recordings without their metadata, which features do not depend on."""
+        return [dataclasses.replace(self._sources[name], metadata={}) for name in names]
 
 
 def _is_text(path: str) -> bool:

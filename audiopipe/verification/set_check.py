@@ -5,8 +5,11 @@ If the features are stored as float16 or bfloat16, the recomputed ones are round
 
 import collections
 import os
-from collections.abc import Iterator
+import warnings
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import tensorflow as tf
@@ -15,12 +18,14 @@ from audiopipe import checks, inputs
 from audiopipe.errors import (
     ArgumentError,
     AudioError,
+    AudioRemark,
     CorruptFeatureSetError,
     FeatureSetError,
     InputError,
 )
 from audiopipe.feature_sets import dtypes, loading, records
 from audiopipe.feature_sets.feature_set import DATASET_FILE, FeatureSet
+from audiopipe.inputs import SeveralInputs, Source
 from audiopipe.precompute import estimate
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
@@ -29,6 +34,7 @@ from audiopipe.transform.transform import Transform
 from audiopipe.verification import recompute
 from audiopipe.verification.comparison import Comparison
 from audiopipe.verification.recompute import Clips
+from audiopipe.verification.stored_features import StoredFeatures
 
 SAMPLE_SEED = 0  # fixed, so that everyone who verifies a feature set compares the same clips
 
@@ -65,7 +71,7 @@ class Report:
 
 def verify(
     output: str | os.PathLike[str],
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | SeveralInputs | Iterable[str | os.PathLike[str]],
     *,
     door: str = "both",
     sample: int | None = None,
@@ -78,7 +84,7 @@ def verify(
 
     Args:
         output: Folder of the feature set.
-        source: Input that the feature set was computed from.
+        source: Input that the feature set was computed from, as in `audiopipe.beam.precompute`.
         door: `"tfdata"` (clip by clip, and in padded batches), `"hf"`, or `"both"`. Clips longer than a minute are
             computed in blocks, as in the precompute job, and are not batched.
         sample: Number of clips to recompute, spread over the feature set. Every call chooses the same clips. None means
@@ -105,7 +111,7 @@ def verify(
     feature_set.check_files(checksums=True)
     _check_counts(feature_set)
     feature_set.expect(feature_set.config)
-    sources = {clip.id: clip for clip in inputs.scan(source)}
+    sources = {clip.id: clip for clip in inputs.scan(source, feature_set.options)}
     stored = _stored_frames(feature_set)
     failures = feature_set.failures()
     _check_content(feature_set, list(stored.values()))
@@ -113,29 +119,23 @@ def verify(
     failed = {failure["id"] for failure in failures}
     failed |= {recording_of(clip_id, sources) for clip_id in failed if feature_set.segments}
     missing = [clip_id for clip_id in stored if recordings[clip_id] not in sources]
+    if feature_set.segments:  # recordings that gave no segment have a remark
+        failed |= {remark["id"] for remark in feature_set.remarks()}
     unknown = sorted(sources.keys() - set(recordings.values()) - failed)
     present = [clip_id for clip_id in stored if recordings[clip_id] in sources]
     if not present:
         raise InputError(
-            f"{os.fspath(source)!r} has none of the {len(stored)} clips of {os.fspath(output)!r}, the first of which "
+            f"{_name(source)} has none of the {len(stored)} clips of {os.fspath(output)!r}, the first of which "
             f"is {next(iter(stored))!r}. Pass the input that the feature set was computed from."
         )
     chosen = _spread(present, sample)
-    frames = {clip_id: n_frames for clip_id, n_frames in stored.items() if clip_id in chosen}
-    clips = Clips(sources, frames, feature_set.segments, Transform(feature_set.config))
-    comparisons = []
-    for name, compute in recompute.DOORS[door].items():
-        comparison = Comparison(door=name)
-        features = _stored(feature_set)
-        try:
-            for clip_id, computed in compute(clips):
-                feature = next(feature for stored_id, feature in features if stored_id == clip_id)
-                comparison.add(clip_id, feature, dtypes.as_loaded(computed, feature_set.dtype))
-        except (tf.errors.OpError, AudioError) as error:
-            raise FeatureSetError(
-                f"The audio of a stored clip can no longer be read: {loading.cause(error)}"
-            ) from error
-        comparisons.append(comparison)
+    order = _reading_order(feature_set, stored, chosen, {clip_id: sources[recordings[clip_id]] for clip_id in chosen})
+    frames = {clip_id: stored[clip_id] for clip_id in order}
+    transform = Transform(feature_set.config, accept_truncated=feature_set.accept_truncated)
+    clips = Clips(sources, frames, feature_set.segments, transform)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioRemark)  # the feature set has the remarks of its job
+        comparisons = [_compare(feature_set, clips, door, name) for name in recompute.DOORS[door]]
     return Report(
         feature_set=feature_set,
         comparisons=comparisons,
@@ -144,6 +144,18 @@ def verify(
         tolerance=tolerance,
         machine=machine_facts.differences(feature_set.machines),
     )
+
+
+def _compare(feature_set: FeatureSet, clips: Clips, door: str, name: str) -> Comparison:
+    """Compares the stored clips with those that one way of a door computes."""
+    comparison = Comparison(door=name)
+    try:
+        with StoredFeatures(_stored(feature_set), clips.frames) as features:
+            for clip_id, computed in recompute.DOORS[door][name](clips):
+                comparison.add(clip_id, features.take(clip_id), dtypes.as_loaded(computed, feature_set.dtype))
+    except (tf.errors.OpError, AudioError) as error:
+        raise FeatureSetError(f"The audio of a stored clip can no longer be read: {loading.cause(error)}") from error
+    return comparison
 
 
 def _check_counts(feature_set: FeatureSet) -> None:
@@ -163,6 +175,32 @@ def _spread(ids: list[str], sample: int | None) -> set[str]:
         return set(ids)
     edges = np.linspace(0, len(ids), sample + 1).astype(int)
     return {ids[number] for number in np.random.default_rng(SAMPLE_SEED).integers(edges[:-1], edges[1:])}
+
+
+def _reading_order(
+    feature_set: FeatureSet, stored: Iterable[str], chosen: Container[str], sources: Mapping[str, Source]
+) -> list[str]:
+    """Returns the chosen ids. Within a shard, the stretches of a recording follow one another, by their starts.
+
+    A recording is then decoded once for each shard, as in the precompute job.
+    """
+    ids, order = iter(stored), []
+    for shard in feature_set.shards:
+        groups: dict[object, list[str]] = defaultdict(list)
+        for clip_id in islice(ids, shard["records"]):
+            if clip_id in chosen:
+                source = sources[clip_id]
+                groups[source.recording() if source.is_stretch else source.id].append(clip_id)
+        for group in groups.values():
+            order += sorted(group, key=lambda clip_id: sources[clip_id].start or 0.0)
+    return order
+
+
+def _name(source: object) -> str:
+    """Returns the name of an input for an error message."""
+    if isinstance(source, (str, os.PathLike)):
+        return repr(os.fspath(source))
+    return f"The input of {len(source.paths)} paths" if isinstance(source, SeveralInputs) else "The list of paths"
 
 
 def _stored(feature_set: FeatureSet) -> Iterator[tuple[str, np.ndarray]]:

@@ -31,6 +31,8 @@ def _file(format, subtype=None):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_damage_fails_at_its_stage(tmp_path, kind, suffix):
+    if (kind, suffix) == ("truncated data", "ogg"):
+        pytest.skip("a truncated Ogg file is read up to its last complete page; see test_ogg.py")
     rng = np.random.default_rng(0)
     for number in range(6):
         path = tmp_path / f"{number}.{suffix}"
@@ -66,13 +68,17 @@ def test_a_truncated_file_fails_or_has_all_samples(format, subtype):
     whole, stages = [], set()
 
     def check(length):
+        remarks = []
         try:
-            samples = audio.read(content[:length], sample_rate=rate)
+            samples = audio.read(content[:length], sample_rate=rate, channels=None, on_remark=remarks.append)
         except AudioError as error:
             stages.add(error.stage)
-        else:
+            return
+        if not remarks:
             np.testing.assert_array_equal(samples, expected)
             whole.append(length)
+        elif format != "OGG":  # whose pages may hold a second
+            assert len(samples) > 0.99 * len(expected) - 1
 
     settings(max_examples=60, deadline=None)(given(st.integers(0, len(content) - 1))(check))()
     for length in range(len(content) - 40, len(content)):
@@ -92,7 +98,7 @@ def test_a_flac_file_cut_between_two_frames_fails():
                 counts.add(len(sound.read(10**5, dtype="float32")))
             except soundfile.LibsndfileError:
                 continue
-        with pytest.raises(AudioError, match=r"the header says 17600 samples, but the file has \d+\.") as caught:
+        with pytest.raises(AudioError, match=r"\d+ of 17600 samples could be decoded") as caught:
             audio.read(content[:cut], sample_rate=RATE)
         assert caught.value.stage == "decode"
     assert counts >= {0, 4096, 8192}  # libsndfile alone reads these without an error
@@ -108,7 +114,7 @@ def test_samples_before_the_damage_are_yielded_before_the_error():
 
 def test_the_error_says_what_is_missing_and_what_to_do():
     with pytest.raises(AudioError, match=r"^The audio in \d+ bytes is damaged: the data chunk .*\. Download or record"):
-        audio.read(_file("WAV")[0][:-100], sample_rate=RATE)
+        audio.read(_file("WAV")[0][:-1000], sample_rate=RATE)
     with pytest.raises(AudioError, match=r"as audio: .* The file is damaged: the last Ogg page .*\. Download"):
         audio.read(_file("OGG")[0][:200], sample_rate=RATE)
 

@@ -165,10 +165,11 @@ def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, co
     assert facts["feature"] == "StftMagnitude"
     assert facts["hop_length"] == "100"
     assert facts["clips"] == "4, and 1 failures"
+    assert facts["remarks"] == "0"
     assert facts["frames"] == "112"
     assert facts["audio"] == "1.5 s"
     assert facts["shards"].startswith("2, ")
-    assert facts["metadata"].startswith("age (float), clean (bool), gain (float), note (string)")
+    assert facts["metadata"].startswith("age (int, missing: -1), clean (bool), gain (float), note (string)")
     assert facts["numpy"] == np.__version__
 
 

@@ -56,6 +56,7 @@ GOLDEN_NAMES = {
 OTHER_VALUES = {
     "sample_rate": 24000,
     "channels": 2,
+    "channel": 0,
     "resampler_quality": "VHQ",
     "n_fft": 4096,
     "win_length": 1024,
@@ -164,6 +165,7 @@ VALID = st.one_of(
 
 
 def _fingerprint_by_hand(fields, kernel_version):
+    fields = {name: value for name, value in fields.items() if (name, value) != ("channel", None)}  # a later field
     content = {"config": fields, "kernel_version": kernel_version}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
@@ -216,7 +218,7 @@ def test_fingerprint_is_sha256_of_canonical_json():
         input_data_format="channels_last",
         output_data_format="channels_first",
     )
-    assert config.to_dict() == fields
+    assert config.to_dict() == {**fields, "channel": None}
     assert config.fingerprint == _fingerprint_by_hand(fields, config.kernel_version)
 
 

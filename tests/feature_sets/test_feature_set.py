@@ -23,6 +23,7 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.feature_set import FeatureSet, sha256
 from audiopipe.identity import kernel_versions
+from audiopipe.inputs.columns import Columns
 
 KERNEL_VERSION = kernel_versions.VERSIONS["StftMagnitude"]
 
@@ -45,6 +46,9 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
     assert len(bytes.fromhex(content.pop("set_id"))) == 8
     failures = (shared_feature_set / "failures.jsonl").read_bytes()
     assert content.pop("failures_sha256") == hashlib.sha256(failures).hexdigest()
+    assert content.pop("remarks_sha256") == hashlib.sha256(b"").hexdigest()
+    [note] = content["input"].pop("notes")
+    assert note.startswith("The column 'age' has missing integers")
     assert content == {
         "format_version": 1,
         "config": json.loads(config.to_json()),
@@ -52,20 +56,25 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
         "kernel_version": config.kernel_version,
         "segments": None,
         "storage": {"dtype": "float32", "max_error": 0.0},
+        "input": {"options": {}, "accept_truncated": False},
         "counts": {
             "clips": 4,
             "failures": 1,
+            "remarks": 0,
+            "left_out": 0,
             "frames": frames,
             "hours": pytest.approx(sum(map(len, samples.values())) / 8000 / 3600),
         },
         "metadata": {
-            "age": "float",
+            "age": "int",
             "clean": "bool",
             "gain": "float",
             "note": "string",
             "speaker": "string",
             "take": "int",
         },
+        "classes": {},
+        "fill_values": {"age": -1},
         "schema": {
             "id": "bytes: UTF-8",
             "feature": "bytes: float32, little-endian, C order",
@@ -74,7 +83,7 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
             "fingerprint": "bytes: the first 8 of the fingerprint",
             "set_id": "bytes: the same in every record of the feature set",
             "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
-            "age": "bytes: float64, little-endian",
+            "age": "int64: -1 if missing",
             "clean": "int64: 0 or 1",
             "gain": "bytes: float64, little-endian",
             "note": "bytes: UTF-8",
@@ -130,6 +139,37 @@ def test_the_storage_dtype_is_recorded_and_does_not_change_the_fingerprint(featu
 def test_a_dataset_json_without_a_storage_dtype_is_float32(feature_set):
     damage.edit(feature_set, lambda content: content.pop("storage"))
     assert FeatureSet.open(feature_set).dtype == "float32"
+
+
+def test_classes_and_fill_values_are_read_from_dataset_json(feature_set):
+    classes, fill_values = {"take": ["Zoë", "caf\udce9"]}, {"take": -1}
+    dataclasses.replace(FeatureSet.open(feature_set), classes=classes, fill_values=fill_values).write()
+    read = FeatureSet.open(feature_set)
+    assert (read.classes, read.fill_values) == (classes, fill_values)
+    assert read.columns == Columns(types=read.schema, classes=classes, fill_values=fill_values)
+
+
+def test_a_dataset_json_of_an_older_release_has_no_classes_and_fill_values(feature_set):
+    damage.edit(feature_set, lambda content: (content.pop("classes"), content.pop("fill_values")))
+    read = FeatureSet.open(feature_set)
+    assert (read.classes, read.fill_values) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": {"take": ["a", "a"]}},
+        {"classes": {"speaker": ["a"]}},
+        {"classes": []},
+        {"fill_values": {"take": 0.5}},
+        {"fill_values": {"other": 1}},
+        {"metadata": {"take": "int8"}},
+    ],
+)
+def test_classes_and_fill_values_that_do_not_fit_the_columns_are_refused(feature_set, change):
+    damage.edit(feature_set, lambda content: content.update(change))
+    with pytest.raises(CorruptFeatureSetError, match=r"is not a valid dataset\.json"):
+        FeatureSet.open(feature_set)
 
 
 def test_an_unknown_storage_dtype_is_refused(feature_set):
@@ -288,7 +328,8 @@ def test_edited_fields_of_the_config_are_listed_even_if_the_config_is_invalid(fe
     ) as caught:
         FeatureSet.open(feature_set)
     content = json.loads((feature_set / "dataset.json").read_text())
-    identity = {"config": content["config"], "kernel_version": content["kernel_version"]}
+    fields = {name: value for name, value in content["config"].items() if name != "channel"}  # a later field
+    identity = {"config": fields, "kernel_version": content["kernel_version"]}
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     assert f"left, fingerprint {hashlib.sha256(text.encode()).hexdigest()}" in str(caught.value)
     assert f"right, fingerprint {config.fingerprint}" in str(caught.value)

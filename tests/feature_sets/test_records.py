@@ -20,10 +20,12 @@ from audiopipe.errors import (
     IncompleteFeatureSetError,
 )
 from audiopipe.feature_sets import records
+from audiopipe.inputs.columns import Columns
 
 NAMES = ["mono", "stereo", "resampled", "quiet"]
 TOLERANCE = 1e-2  # decibels; float32 is inaccurate in bands that resampling almost emptied
-TYPES = {"age": "float", "clean": "bool", "gain": "float", "note": "string", "speaker": "string", "take": "int"}
+TYPES = {"age": "int", "clean": "bool", "gain": "float", "note": "string", "speaker": "string", "take": "int"}
+NO_COLUMNS = Columns(types={})
 
 
 def ids(dataset):
@@ -58,24 +60,22 @@ def test_a_record_is_a_plain_example_with_all_values(shared_feature_set, config,
         assert entries["take"].int64_list.value == [known["take"]]
         assert entries["clean"].int64_list.value == [int(known["clean"])]
         assert np.frombuffer(entries["gain"].bytes_list.value[0], "<f8") == known["gain"]
-        age = np.frombuffer(entries["age"].bytes_list.value[0], "<f8")[0]
-        np.testing.assert_equal(age, np.nan if known["age"] is None else known["age"])
+        assert entries["age"].int64_list.value == [-1 if known["age"] is None else known["age"]]
 
 
 def test_equal_arguments_give_equal_bytes(config):
     feature = np.arange(2 * 129, dtype=np.float32).reshape(2, 129, 1)
     values = {"b": 1, "a": "x"}
-    record, _ = records.encode("clip", feature, config, values, {"a": "string", "b": "int"}, (0, 1))
-    again, _ = records.encode(
-        "clip", feature.copy(), config, dict(reversed(values.items())), {"b": "int", "a": "string"}, (0, 1)
-    )
+    one, other = Columns(types={"a": "string", "b": "int"}), Columns(types={"b": "int", "a": "string"})
+    record, _ = records.encode("clip", feature, config, values, one, (0, 1))
+    again, _ = records.encode("clip", feature.copy(), config, dict(reversed(values.items())), other, (0, 1))
     assert record == again
 
 
 @pytest.mark.parametrize("frames", [0, 1, 31, 127, 128, 4000])
 def test_protobuf_parses_a_record_into_its_entries(config, frames):
     feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
-    record, _ = records.encode("clip", feature, config, {"gain": 0.5}, {"gain": "float"}, (3, 4))
+    record, _ = records.encode("clip", feature, config, {"gain": 0.5}, Columns(types={"gain": "float"}), (3, 4))
     entries = tf.train.Example.FromString(record).features.feature
     assert set(entries) == {"id", "feature", "shape", "n_frames", "fingerprint", "set_id", "record", "gain"}
     assert list(entries["feature"].bytes_list.value) == [feature.tobytes()]
@@ -85,45 +85,47 @@ def test_protobuf_parses_a_record_into_its_entries(config, frames):
 
 def test_a_record_over_the_limit_of_protobuf_is_refused_with_advice(config, monkeypatch):
     feature = np.zeros((40, 129, 1), np.float32)
-    size = len(records.encode("clip", feature, config, {}, {}, (0, 0))[0])
+    size = len(records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))[0])
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", size)
-    assert len(records.encode("clip", feature, config, {}, {}, (0, 0))[0]) == size
+    assert len(records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))[0]) == size
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", size - 1)
     with pytest.raises(
         AudioError, match=rf"shape \(40, 129, 1\).*have {size} bytes\. Cut .*--segment-seconds"
     ) as caught:
-        records.encode("clip", feature, config, {}, {}, (0, 0))
+        records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))
     assert caught.value.stage == "feature"
 
 
 def test_a_transposed_feature_is_written_in_c_order(config):
     feature = np.arange(6, dtype=np.float32).reshape(3, 2).T[:, :, None]
-    record, _ = records.encode("clip", feature, config, {}, {}, (0, 0))
+    record, _ = records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))
     entries = tf.train.Example.FromString(record).features.feature
     assert np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").tolist() == [0, 2, 4, 1, 3, 5]
 
 
 def test_n_frames_of_a_channels_first_feature_is_its_number_of_frames():
     config = configs.StftMagnitude(channels=2, n_fft=256, output_data_format="channels_first")
-    record, _ = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, {}, (0, 0))
+    record, _ = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, NO_COLUMNS, (0, 0))
     entries = tf.train.Example.FromString(record).features.feature
     assert entries["n_frames"].int64_list.value == [7]
 
 
 def test_an_id_that_is_not_utf8_is_kept(config):
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
-    record, _ = records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, {}, (0, 0))
+    record, _ = records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, NO_COLUMNS, (0, 0))
     entries = tf.train.Example.FromString(record)
     assert entries.features.feature["id"].bytes_list.value[0] == b"caf\xe9.wav"
 
 
 def test_a_moved_record_equals_one_encoded_for_that_place(config):
-    types = {"gain": "float", "note": "string"}
-    metadata = {"gain": 0.5, "note": "x" * 300}  # long, so that the length of the entries takes more than one byte
+    lists = {"empty": "list<int>", "missing": "list<string>", "onsets": "list<float>"}
+    # The note is long, so that the length of the entries takes more than one byte.
+    metadata = {"gain": 0.5, "note": "x" * 300, "empty": [], "onsets": [0.5, 1.5]}
+    columns = Columns(types={"gain": "float", "note": "string", **lists})
     for frames, dtype in ((0, "float32"), (40, "float32"), (7, "float16")):
         feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
         record, there = (
-            records.encode("caf\udce9", feature, config, metadata, types, place, dtype)[0]
+            records.encode("caf\udce9", feature, config, metadata, columns, place, dtype)[0]
             for place in [(3, 4), (70000, 0)]
         )
         assert records.moved(record, (70000, 0)) == (there, frames)
@@ -139,7 +141,7 @@ def test_a_moved_record_equals_one_encoded_for_that_place(config):
 )
 def test_a_record_of_another_dtype_has_its_bytes_and_its_name(config, dtype, stored):
     feature = np.random.default_rng(3).uniform(-80, 0, (7, 129, 1)).astype(np.float32)
-    record, error = records.encode("clip", feature, config, {}, {}, (0, 0), dtype)
+    record, error = records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0), dtype)
     entries = tf.train.Example.FromString(record).features.feature
     assert entries["dtype"].bytes_list.value[0].decode() == dtype
     [data] = entries["feature"].bytes_list.value
@@ -149,11 +151,11 @@ def test_a_record_of_another_dtype_has_its_bytes_and_its_name(config, dtype, sto
 
 def test_a_value_out_of_the_range_of_float16_is_refused(config):
     feature = np.full((1, 129, 1), 1e5, np.float32)
-    records.encode("clip", feature, config, {}, {}, (0, 0), dtype="bfloat16")
+    records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0), dtype="bfloat16")
     with pytest.raises(
         AudioError, match=r"float16 holds values up to 65504\. Received: a feature with values up to 100000"
     ):
-        records.encode("clip", feature, config, {}, {}, (0, 0), dtype="float16")
+        records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0), dtype="float16")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -180,7 +182,16 @@ def test_every_16_bit_value_loads_as_numpy_reads_it(feature_set, dtype):
     path = feature_set / stored.shards[0]["name"]
     kept = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
     metadata = {"clean": True, "gain": 0.0, "take": 0}
-    kept[0], _ = records.encode("all", exact, stored.config, metadata, TYPES, (0, 0), dtype, stored.set_id)
+    kept[0], _ = records.encode(
+        "all",
+        exact,
+        stored.config,
+        metadata,
+        Columns(types=TYPES, fill_values={"age": -1}),
+        (0, 0),
+        dtype,
+        stored.set_id,
+    )
     with tf.io.TFRecordWriter(str(path)) as writer:
         for record in kept:
             writer.write(record)
@@ -228,7 +239,7 @@ def test_elements_have_the_order_and_the_values_of_the_input(shared_feature_set,
         assert element["speaker"].decode() == known["speaker"]
         assert element["note"].decode() == (known["note"] or "")
         assert (element["take"], element["gain"], element["clean"]) == (known["take"], known["gain"], known["clean"])
-        np.testing.assert_equal(element["age"], np.nan if known["age"] is None else known["age"])
+        assert element["age"] == (-1 if known["age"] is None else known["age"])
 
 
 @pytest.fixture(scope="module")

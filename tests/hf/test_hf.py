@@ -127,7 +127,9 @@ def test_a_second_map_reads_the_cache(paths, tmp_path, monkeypatch):
     rows(paths).save_to_disk(tmp_path / "rows")
     calls = []
     read = Transform.read_blocks
-    monkeypatch.setattr(Transform, "read_blocks", lambda self, source: calls.append(source) or read(self, source))
+    monkeypatch.setattr(
+        Transform, "read_blocks", lambda self, source, **options: calls.append(source) or read(self, source, **options)
+    )
     dataset = datasets.load_from_disk(tmp_path / "rows")
     first = hf.map(dataset, Transform("speech-mel-80"))
     assert len(calls) == 4

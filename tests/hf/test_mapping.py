@@ -15,7 +15,10 @@ from datasets import Audio, Dataset, DatasetDict, Features, IterableDataset, Ite
 from audiopipe import Transform, hf
 from audiopipe.errors import ArgumentError, AudioError
 
-pytestmark = pytest.mark.usefixtures("quiet_bars")
+pytestmark = [
+    pytest.mark.usefixtures("quiet_bars"),
+    pytest.mark.filterwarnings("ignore::audiopipe.errors.AudioRemark"),  # tested in test_map_remarks.py
+]
 
 AUDIO = {"bytes": Value("binary"), "path": Value("string")}
 STRUCT = Features({"audio": AUDIO, "label": Value("int64")})
@@ -159,7 +162,9 @@ def test_keep_columns_can_drop_a_column_whose_name_is_taken(mel, dataset):
 def test_streaming_rows_are_computed_when_they_are_read(mel, dataset, monkeypatch):
     calls = []
     read = Transform.read_blocks
-    monkeypatch.setattr(Transform, "read_blocks", lambda self, source: calls.append(source) or read(self, source))
+    monkeypatch.setattr(
+        Transform, "read_blocks", lambda self, source, **options: calls.append(source) or read(self, source, **options)
+    )
     mapped = hf.map(dataset.select([1, 3, 5]).to_iterable_dataset(), mel, batch_size=1)
     assert calls == []
     next(iter(mapped))
@@ -267,13 +272,14 @@ import sys, datasets
 from audiopipe import Transform, hf, registry
 datasets.disable_progress_bars()
 calls, read_blocks = [], Transform.read_blocks
-Transform.read_blocks = lambda self, value: calls.append(value) or read_blocks(self, value)
+Transform.read_blocks = lambda self, value, **options: calls.append(value) or read_blocks(self, value, **options)
 mel, rows = Transform(sys.argv[2]), datasets.load_from_disk(sys.argv[1])
 for arguments in {}, {"on_error": "skip"}, {"on_error": "null"}, {"on_error": "skip", "keep_columns": ["audio"]}:
     if arguments:
         hf.map(rows, mel, **arguments)
     else:
         hf.map(rows.select([1, 3, 5]), mel)
+hf.map(datasets.load_from_disk(sys.argv[3]), mel)
 print(len(calls), "rows computed")
 """
 
@@ -289,10 +295,13 @@ def test_the_cache_is_found_by_another_process_but_not_for_another_config_or_ker
     hf.map(rows, mel, on_error="skip")
     hf.map(rows, mel, on_error="null")
     hf.map(rows, mel, on_error="skip", keep_columns=["audio"])
+    (tmp_path / "high.wav").write_bytes(KINDS["96 kHz"]["bytes"])
+    Dataset.from_dict({"audio": [str(tmp_path / "high.wav")]}).save_to_disk(tmp_path / "paths")
+    hf.map(datasets.load_from_disk(tmp_path / "paths"), mel)
 
     def computed(path):
         done = subprocess.run(
-            [sys.executable, "-c", CACHED, str(tmp_path / "rows"), str(path)],
+            [sys.executable, "-c", CACHED, str(tmp_path / "rows"), str(path), str(tmp_path / "paths")],
             capture_output=True,
             text=True,
             timeout=90,
@@ -304,7 +313,11 @@ def test_the_cache_is_found_by_another_process_but_not_for_another_config_or_ker
 
     calls = []
     read_blocks = Transform.read_blocks
-    monkeypatch.setattr(Transform, "read_blocks", lambda self, value: calls.append(value) or read_blocks(self, value))
+    monkeypatch.setattr(
+        Transform,
+        "read_blocks",
+        lambda self, value, **options: calls.append(value) or read_blocks(self, value, **options),
+    )
     hf.map(rows, Transform(path), on_error="skip")
     assert calls == []
     hf.map(rows, Transform(dataclasses.replace(config, hop_length=99)), on_error="skip")

@@ -64,7 +64,11 @@ def test_rows_have_the_bits_of_direct_calls(rows, mel, expected, form):
 def test_nothing_is_computed_before_a_row_is_read(rows, mel, monkeypatch):
     calls = []
     read_blocks = Transform.read_blocks
-    monkeypatch.setattr(Transform, "read_blocks", lambda self, value: calls.append(value) or read_blocks(self, value))
+    monkeypatch.setattr(
+        Transform,
+        "read_blocks",
+        lambda self, value, **options: calls.append(value) or read_blocks(self, value, **options),
+    )
     fly = hf.with_transform(rows, mel).select([2, 3])
     assert calls == []
     assert fly[1]["name"] == NAMES[3]

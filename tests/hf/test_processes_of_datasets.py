@@ -27,6 +27,37 @@ if __name__ == "__main__":
     main()
 """
 
+REMARKS = """
+import json, sys, warnings
+import datasets, numpy, soundfile
+from audiopipe import Transform, hf
+from audiopipe.errors import AudioRemark
+
+def mapped(rows, mel, **arguments):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        result = hf.map(rows, mel, **arguments)
+    return result, [str(item.message) for item in found if issubclass(item.category, AudioRemark)]
+
+def main():
+    datasets.disable_progress_bars()
+    path, report = sys.argv[1] + ".wav", {}
+    tone = numpy.sin(numpy.arange(16000.0))
+    soundfile.write(path, numpy.stack([tone, -tone], axis=1), 16000)
+    mel = Transform("speech-mel-80")
+    rows = datasets.Dataset.from_dict({"audio": ["gone.wav", "examples/audio/speech.flac", path, "gone.wav"]})
+    one = mapped(rows, mel, on_error="skip")[1]
+    several = mapped(rows, mel, on_error="skip", num_proc=2)[1]
+    report["warnings"] = [len(one), several == one]
+    column, texts = mapped(rows, mel, on_error="null", num_proc=2, remarks=True)
+    report["column"] = [text is not None and text.startswith("the channels cancel") for text in column["remark"][:]]
+    report["beside the column"] = texts
+    json.dump(report, open(sys.argv[1], "w"))
+
+if __name__ == "__main__":
+    main()
+"""
+
 LOADER = """
 import json, sys, time
 import datasets
@@ -74,6 +105,14 @@ def report(tmp_path_factory):
 @pytest.mark.faults
 def test_a_map_in_several_processes_works_in_a_script_with_a_guard(tmp_path):
     assert run(MAP, tmp_path) == {"same": True, "restored": True}
+
+
+@pytest.mark.faults
+def test_remarks_of_several_processes_reach_the_parent(tmp_path):
+    report = run(REMARKS, tmp_path)
+    assert report["warnings"] == [2, True]
+    assert report["column"] == [False, False, True, False]
+    assert report["beside the column"] == []
 
 
 def test_workers_that_a_loader_forks_fail_at_once_with_advice(report):

@@ -23,7 +23,10 @@ from audiopipe.precompute import planning
 from audiopipe.storage import locks
 from audiopipe.verification import set_check
 
-pytestmark = pytest.mark.usefixtures("quiet_bars")
+pytestmark = [
+    pytest.mark.usefixtures("quiet_bars"),
+    pytest.mark.filterwarnings("ignore::audiopipe.errors.MetadataRemark"),
+]
 
 NAMES = ["mono", "stereo", "resampled", "quiet"]
 FILES = ["mono.wav", "stereo.flac", "resampled.wav", "quiet.wav"]
@@ -185,7 +188,7 @@ def test_existing_files_are_kept_unless_overwrite_allows_to_replace_them(mapped,
     assert hf.to_feature_set(mapped.select([0]), path, overwrite=True).counts["clips"] == 1
     assert len(elements(path, check=True)) == 1
     (path / "thesis.txt").write_text("not ours")
-    with pytest.raises(FeatureSetError, match=r"holds 'thesis\.txt'.*Choose another folder\.$"):
+    with pytest.raises(FeatureSetError, match=r"contains 'thesis\.txt'.*Choose another folder\.$"):
         hf.to_feature_set(mapped, path, overwrite=True)
 
 
@@ -218,7 +221,7 @@ def test_an_interrupted_write_leaves_no_feature_set(mapped, tmp_path, monkeypatc
         (lambda rows: rows.select([4]), {}, FeatureSetError, "must have a feature. Received: 1 rows, none"),
         (lambda rows: rows.select([]), {}, FeatureSetError, "must have a feature. Received: 0 rows, none"),
         (lambda rows: rows.select([0, 0]), {}, InputError, "Received twice: 'mono'"),
-        (lambda rows: rows.select([0]).add_column("x", [[1]]), {}, InputError, r"Row 0: metadata must be text"),
+        (lambda rows: rows.select([0]).add_column("x", [{"a": 1}]), {}, InputError, r"Row 0: metadata must be text"),
         (lambda rows: rows.select([0]).rename_column("take", "shape"), {}, InputError, "'shape' is reserved"),
         (
             lambda rows: rows.select([0]).remove_columns("id").add_column("id", [""]),

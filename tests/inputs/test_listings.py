@@ -155,7 +155,16 @@ VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.float
 TEXT = st.text(st.characters(exclude_categories=()))
 CLIPS = st.builds(
     Listed,
-    st.builds(Source, TEXT, TEXT, st.none() | st.integers(0, 10**9), st.dictionaries(TEXT, VALUES, max_size=3)),
+    st.builds(
+        Source,
+        TEXT,
+        TEXT,
+        st.none() | st.integers(0, 10**9),
+        st.dictionaries(TEXT, VALUES, max_size=3),
+        st.none() | st.floats(0, 1e9),
+        st.none() | st.floats(0, 1e9),
+        st.none() | TEXT,
+    ),
     st.none() | st.integers(0, 2**63),
     st.none() | TEXT,
 )
@@ -173,6 +182,19 @@ def test_a_clip_survives_the_round_trip_through_json(clip):
 def test_the_order_of_columns_does_not_change_the_line():
     one, other = Source("a", "b", metadata={"x": 1, "y": 2}), Source("a", "b", metadata={"y": 2, "x": 1})
     assert Listed(one, 3, "4").to_json() == Listed(other, 3, "4").to_json()
+
+
+def test_a_clip_that_is_a_whole_recording_has_the_line_that_it_had_before_there_were_stretches():
+    line = b'{"id":"a","path":"/a.wav","row":3,"size":4,"version":"5"}\n'
+    assert Listed(Source("a", "/a.wav", 3), 4, "5").to_json() == line
+    assert Listed.from_json(line) == Listed(Source("a", "/a.wav", 3), 4, "5")
+
+
+def test_the_location_of_a_clip_has_its_stretch():
+    assert Source("a", "/a.wav").location() == {"path": "/a.wav"}
+    assert Source("a", "/a.parquet", 0).location() == {"path": "/a.parquet", "row": 0}
+    assert Source("a", "/a.wav", start=0.0).location() == {"path": "/a.wav", "start": 0.0}
+    assert Source("a", "/a.wav", start=1.5, end=2.0).location() == {"path": "/a.wav", "start": 1.5, "end": 2.0}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import soundfile
 from audiopipe import audio, inputs
 from audiopipe.errors import AudioError, InputError
 from audiopipe.inputs import Source, duplicate_ids
-from audiopipe.inputs.scanning import AUDIO_EXTENSIONS
+from audiopipe.inputs.extensions import AUDIO_EXTENSIONS
 from audiopipe.storage import files
 
 NO_AUDIO = "There is no audio in '.*'. Expected files that end in .*"
@@ -167,9 +167,9 @@ def test_a_manifest_in_the_root_folder_is_read(monkeypatch):
     [
         ("a.csv", "path,age\na.wav,1\nb.wav\n", r"a\.csv', line 3: expected 2 values.* Received: \['b\.wav'\]"),
         ("a.csv", "path,age\na.wav,1,2\n", r"a\.csv', line 2: expected 2 values"),
-        ("a.csv", "file\na.wav\n", r"a\.csv', line 2: every clip needs a path. .*column or key 'path'"),
-        ("a.csv", 'path\n"a.wav\n', r"a\.csv' cannot be read as a manifest: .*end of data"),
-        ("a.csv", b"path\n\xff\xfe.wav\n", r"a\.csv' cannot be read as a manifest: .*utf-8.*Expected UTF-8 CSV"),
+        ("a.csv", "sound\na.wav\n", r"a\.csv', line 1: every clip needs a path. .*'sound'.*column or key 'path'"),
+        ("a.csv", 'path\n"a.wav\n', r"a\.csv', line 2: .*cannot be read as a row of a manifest: .*end of data"),
+        ("a.csv", b"path\n\xff\xfe.wav\n", r"a\.csv', line 2: expected UTF-8 text.*0xff in .*utf-8"),
         ("a.csv", "id,path\n,a.wav\n", r"a\.csv', line 2: the id is empty"),
         (
             "a.csv",
@@ -183,7 +183,7 @@ def test_a_manifest_in_the_root_folder_is_read(monkeypatch):
         ("a.jsonl", '{"path": "a.wav"}\n{"id": 3}\n', r"a\.jsonl', line 2: every clip needs a path. .*'id': 3"),
         ("a.jsonl", '{"path": null}\n', r"line 1: every clip needs a path"),
         ("a.jsonl", '{"path": 3}\n', r"line 1: every clip needs a path. Received: {'path': 3}"),
-        ("a.jsonl", '{"path": "a.wav", "tags": ["x"]}\n', r"line 1: metadata must be text.*tags=\['x'\]"),
+        ("a.jsonl", '{"path": "a.wav", "tags": {"x": 1}}\n', r"line 1: metadata must be text.*tags=\{'x': 1\}"),
         ("a.jsonl", '{"path": "a.wav", "by": {"name": 1}}\n', r"line 1: metadata must be text.*by="),
         ("a.jsonl", '{"path": "a.wav", "n": 9223372036854775808}\n', r"fit in 64 bits.*n=9223372036854775808"),
         ("a.jsonl", '{"path": "\\ud800.wav"}\n', r"line 1: text must be Unicode.*Received: '\\ud800\.wav'"),
@@ -356,8 +356,8 @@ def test_only_the_rows_without_audio_fail(rows):
 
 
 def test_rows_with_nested_metadata_are_refused(rows):
-    path = rows([{"bytes": b"RIFF", "path": None}], tags=[["x", "y"]])
-    with pytest.raises(InputError, match=rf"'{path}', row 0: metadata must be text.*tags=\['x', 'y'\]"):
+    path = rows([{"bytes": b"RIFF", "path": None}], tags=[[["x"], ["y"]]])
+    with pytest.raises(InputError, match=rf"'{path}', row 0: a list must not contain lists.*tags=\[\['x'\], \['y'\]\]"):
         _scan(path)
 
 
@@ -376,20 +376,16 @@ def test_a_folder_of_splits_is_refused_and_the_error_names_them(tmp_path):
     assert [clip.open() for clip in inputs.scan(tmp_path / "clips/train")] == ["a.wav"]
 
 
-def test_rows_need_the_package_datasets(tmp_path, monkeypatch):
+def test_rows_need_the_package_that_reads_them(tmp_path, monkeypatch):
     from audiopipe.errors import MissingDependencyError
 
-    _touch(tmp_path, "clips.parquet")
+    _touch(tmp_path, "clips.parquet", "saved/state.json", "saved/dataset_info.json")
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingDependencyError, match=r"clips\.parquet.*pip install \"audiopipe\[hf\]\""):
+    with pytest.raises(MissingDependencyError, match=r"saved'.* datasets, .*pip install \"audiopipe\[hf\]\""):
+        _scan(tmp_path / "saved")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"clips\.parquet.* pyarrow, .*pip install \"audiopipe\[hf\]\""):
         _scan(tmp_path / "clips.parquet")
-
-
-def test_hidden_folders_are_skipped(tmp_path):
-    for name in (".cache/b.wav", "a/.b/c.wav", "a/d.wav"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    assert [clip.id for clip in _scan(tmp_path)] == ["a/d.wav"]
 
 
 def test_a_duplicate_column_is_refused(manifest):

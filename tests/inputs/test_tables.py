@@ -78,7 +78,7 @@ def test_a_column_of_paths_is_found_by_its_name(parquet, name):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"text": ["a"], "n": [1]}, "Received: 0 in the columns text, n. Remove or rename"),
+        ({"text": ["a"], "n": [1]}, "Received: 0 in the columns text, n. Choose one with path_column"),
         ({"left": _encoded([b"x"]), "right": _encoded([b"y"])}, "Received: 2 in the columns left, right"),
         ({"audio": ["a.wav"], "file": ["b.wav"]}, "Received: 2 in the columns audio, file"),
     ],

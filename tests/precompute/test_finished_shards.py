@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from planning import written
 
@@ -34,6 +36,8 @@ def publish(work, shard, failures=(), **changes):
         "records": 2 - len(failures),
         "seconds": 3.0,
         "failures": [{"id": name, "stage": "decode", "error": error} for name, error in failures],
+        "remarks": [],
+        "short_recordings": [],
     }
     finished_shards.publish(work, {**sidecar, **changes})
     return {**sidecar, **changes}
@@ -150,7 +154,7 @@ def test_a_retry_marks_shards_with_failures_as_unfinished_and_keeps_their_sideca
     assert found.failed() == {"clip-3"}
     found.begin_retry()
     assert look(work).missing() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert finished_shards.previous(work, 1) == failing
+    assert finished_shards.previous(work, 1) == {**failing, "again": ["clip-3"]}
     assert finished_shards.previous(work, 0) is None
     assert look(work).failed() == {"clip-3"}  # as after an interrupted retry
     finished_shards.forget_previous(work, 1)
@@ -169,3 +173,14 @@ def test_a_failed_recording_whose_id_looks_like_that_of_a_segment_leaves_others_
     work = written(str(tmp_path), CONFIG, sources, 1, segments=Segments(seconds=1))
     publish(work, 0, [(clip_id, "bad")])
     assert look(work).failed() == {clip_id}
+
+
+@pytest.mark.parametrize("column", ["path", "audio"])
+def test_rows_of_a_table_are_retried_with_all_rows_of_the_same_recording(tmp_path, column):
+    encoded = {"bytes": b"RIFF", "path": "a.wav"}
+    values = ["a.wav", "b.wav", "a.wav"] if column == "path" else [encoded] * 3
+    table = str(tmp_path / "t.parquet")
+    pq.write_table(pa.table({column: values}), table)
+    clips = [Source("0", table, 0), Source("1", table, 1), Source("2", table, 2, start=0.0, end=1.0)]
+    expected = {"0", "2"} if column == "path" else {"2"}  # encoded audio of different rows is of different recordings
+    assert finished_shards.clips_to_retry([{"id": "2"}], lambda: clips) == expected

@@ -4,17 +4,16 @@ import dataclasses
 import json
 import os
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from jobs import CLIPS, contents, interrupted
 from planning import write_shard, written
 
 from audiopipe import beam, load
 from audiopipe.errors import (
     ConfigMismatchError,
-    FeatureSetError,
     FeatureSetLockedError,
     InputChangedError,
     StalledError,
@@ -25,76 +24,6 @@ from audiopipe.precompute import job, pipeline, plan, shard_writer
 from audiopipe.runtime import stopping
 from audiopipe.storage import locks
 from audiopipe.transform.segments import Segments
-
-CLIPS = 12
-BAD = (3, 7)
-
-
-@pytest.fixture
-def recordings(tmp_path):
-    """A folder of clips, two of which are not audio."""
-    folder = tmp_path / "clips"
-    folder.mkdir()
-    noise = np.random.default_rng(0)
-    for number in range(CLIPS):
-        soundfile.write(folder / f"{number:02d}.wav", noise.uniform(-1, 1, 1000 + 300 * number), 8000)
-    for number in BAD:
-        overwrite_start(folder / f"{number:02d}.wav", b"none")
-    return folder
-
-
-def overwrite_start(path, start):
-    path.write_bytes(start + path.read_bytes()[len(start) :])
-
-
-def repair(recordings):
-    for number in BAD:
-        overwrite_start(recordings / f"{number:02d}.wav", b"RIFF")
-
-
-@pytest.fixture
-def run(recordings, tmp_path, config):
-    """Returns a function that runs the job with six shards and writes to a folder of the given name."""
-
-    def run(name="out", **keywords):
-        return beam.precompute(recordings, tmp_path / name, config, **{"num_shards": 6, **keywords})
-
-    return run
-
-
-def contents(folder):
-    """Returns the bytes of each file of the feature set, without the plan, whose sidecars contain times."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.parent.name != "plan"
-    }
-
-
-@pytest.fixture
-def written_shards(monkeypatch):
-    """Numbers of the shards that are written, in the order of writing."""
-    found = []
-    write = shard_writer.write_shard
-    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: found.append(element[1]) or write(*element))
-    return found
-
-
-def interrupted(run, monkeypatch, after, **keywords):
-    """Runs a job whose worker dies after `after` shards, and returns the error message."""
-    write, done = shard_writer.write_shard, []
-
-    def die(*element):
-        if len(done) == after:
-            raise RuntimeError("the machine is gone")
-        done.append(element)
-        return write(*element)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(shard_writer, "write_shard", die)
-        with pytest.raises(FeatureSetError) as raised:
-            run(**keywords)
-    return str(raised.value)
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
@@ -186,74 +115,6 @@ def test_a_changed_input_is_refused_with_the_name_of_the_clip_unless_overwrite_i
     assert contents(tmp_path / "out") == contents(tmp_path / "clean")
 
 
-def test_a_retry_computes_only_the_clips_that_failed(run, recordings, tmp_path, monkeypatch):
-    run()
-    assert len((tmp_path / "out" / "failures.jsonl").read_text().splitlines()) == 2
-    repair(recordings)
-    with pytest.raises(InputChangedError, match=r"'03\.wav' was modified.*--retry-failures"):
-        run()
-    read = []
-    read_blocks = shard_writer.Transform.read_blocks
-    monkeypatch.setattr(
-        shard_writer.Transform,
-        "read_blocks",
-        lambda self, source: read.append(Path(source).name) or read_blocks(self, source),
-    )
-    assert run(retry_failures=True).counts == {**run("clean").counts}
-    assert sorted(read[:2]) == ["03.wav", "07.wav"]
-    assert len(read) == 2 + CLIPS
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
-    assert not list((tmp_path / "out" / "plan").glob("retry-*"))
-
-
-def test_a_clip_that_fails_again_in_a_retry_is_listed_once(run, recordings, tmp_path):
-    run()
-    before = contents(tmp_path / "out")
-    run(retry_failures=True)
-    assert contents(tmp_path / "out") == before
-
-
-@pytest.mark.parametrize("after", [0, 1])
-def test_an_interrupted_retry_resumes(run, recordings, tmp_path, monkeypatch, after):
-    run()
-    repair(recordings)
-    interrupted(run, monkeypatch, after, retry_failures=True)
-    assert not (tmp_path / "out" / "dataset.json").exists()
-    run()
-    run("clean")
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
-
-
-def test_a_retry_refuses_an_input_with_changes_in_other_clips(run, recordings, tmp_path):
-    run()
-    before = contents(tmp_path / "out")
-    soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    with pytest.raises(InputChangedError, match=r"only clips that failed may have changed.*'05\.wav' was modified"):
-        run(retry_failures=True)
-    assert contents(tmp_path / "out") == before
-
-
-def test_a_retry_of_segments_writes_the_bytes_of_a_clean_run(run, recordings, tmp_path):
-    cut = {"segments": Segments(seconds=0.05, last="keep"), "num_shards": 3}
-    run(**cut)
-    repair(recordings)
-    run(retry_failures=True, **cut)
-    run("clean", **cut)
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
-
-
-def test_a_retry_recomputes_a_whole_shard_if_its_file_is_damaged(run, recordings, tmp_path):
-    run(num_shards=1)
-    repair(recordings)
-    shard = tmp_path / "out" / "features-00000-of-00001.tfrecord"
-    content = bytearray(shard.read_bytes())
-    content[100] ^= 1
-    shard.write_bytes(bytes(content))
-    run(retry_failures=True, num_shards=1)
-    run("clean", num_shards=1)
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
-
-
 @pytest.fixture
 def mostly_bad(tmp_path):
     folder = tmp_path / "bad"
@@ -319,9 +180,9 @@ def test_ctrl_c_stops_after_the_current_clip_and_keeps_finished_shards(run, tmp_
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
-    add = shard_writer._Writer.add
+    compute = shard_writer.Transform.compute
     monkeypatch.setattr(
-        shard_writer._Writer, "add", lambda self, clip: shard_writer.time.sleep(0.05) or add(self, clip)
+        shard_writer.Transform, "compute", lambda self, clip: shard_writer.time.sleep(0.05) or compute(self, clip)
     )
     with pytest.raises(KeyboardInterrupt):
         run(reporter=Interrupting())

@@ -1,5 +1,6 @@
 """Tests of the plan in the folder of a feature set."""
 
+import dataclasses
 import json
 import os
 
@@ -24,7 +25,8 @@ def test_a_plan_survives_writing_and_reading(tmp_path):
     work = written(str(tmp_path), CONFIG, iter(sources), 1, segments=Segments(seconds=2), dtype="float16")
     read = plan.read(str(tmp_path))
     assert read == work
-    assert read.schema == {"age": "float", "clean": "bool", "speaker": "string", "start": "float"}
+    assert read.fill_values == {"age": -1}
+    assert read.schema == {"age": "int", "clean": "bool", "speaker": "string", "start": "float"}
     assert (read.config, read.n_clips, read.n_shards, read.dtype) == (CONFIG, 2, 1, "float16")
     assert read.segments == Segments(seconds=2)
     assert clips_of(read, 0) == sources
@@ -53,6 +55,23 @@ def test_a_damaged_plan_is_an_error_that_names_the_file(tmp_path, content):
     (tmp_path / "plan/plan.json").write_bytes(content)
     with pytest.raises(CorruptFeatureSetError, match=r"plan\.json' is damaged: .*--overwrite"):
         plan.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("change", [{"classes": {"a": ["x"]}}, {"fill_values": {"a": -1}}, {"schema": {"a": "int8"}}])
+def test_columns_that_do_not_fit_the_schema_are_damage(tmp_path, change):
+    written(str(tmp_path), CONFIG, [Source("a", "a")])
+    header = tmp_path / "plan" / "plan.json"
+    header.write_text(json.dumps({**json.loads(header.read_text()), **change}))
+    with pytest.raises(CorruptFeatureSetError, match=r"plan\.json' is damaged: ArgumentError: .*--overwrite"):
+        plan.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("change", [{"classes": {"a": ["x"]}}, {"classes": {"a": ["y"]}}, {"fill_values": {"a": -1}}])
+def test_classes_and_fill_values_are_settings_of_the_shards(tmp_path, change):
+    work = written(str(tmp_path), CONFIG, [Source("a", "a", metadata={"a": 1})])
+    changed = dataclasses.replace(work, **change)
+    assert changed.settings() != work.settings()
+    assert {**json.loads(changed.settings()), **{name: {} for name in change}} == json.loads(work.settings())
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"file": 0}', b"\xff"])

@@ -168,7 +168,7 @@ def test_added_and_removed_clips_are_named(recordings, tmp_path):
 def test_other_metadata_is_a_change(tmp_path):
     work = written(str(tmp_path), CONFIG, sources(2, 1.0))
     with planning.draft(str(tmp_path), CONFIG, sources(2, 2.0)) as now:
-        assert planning.changed_clip(work, now) == "the clip 'clip-0' has another path or other metadata now"
+        assert planning.changed_clip(work, now) == "the clip 'clip-0' has another path, stretch or other metadata now"
 
 
 def test_only_the_shard_of_a_modified_clip_gets_a_new_digest(recordings, tmp_path):
@@ -188,3 +188,31 @@ def test_a_digest_covers_the_settings_that_determine_the_bytes_of_a_shard(tmp_pa
     digests.append(written(str(tmp_path), other, sources(9)).shards()[0].digest)
     assert len(set(digests)) == len(digests)
     assert json.loads((tmp_path / "plan" / "plan.json").read_text())["fingerprint"] == other.fingerprint
+
+
+def stretches(names):
+    """Returns a stretch of a second for each name of a recording."""
+    return [
+        Source(str(number), f"/{name}.wav", start=float(number), end=number + 1.0) for number, name in enumerate(names)
+    ]
+
+
+def test_scattered_stretches_get_large_shards_and_a_note(tmp_path, config, monkeypatch):
+    monkeypatch.setattr(planning, "MIN_SHARD", 1)
+    with planning.draft(str(tmp_path), config, stretches("abc" * 20)) as drafted:
+        assert drafted.plan.n_shards == 1
+        assert drafted.plan.notes == []
+    with planning.draft(str(tmp_path), config, stretches("abc" * 20), num_shards=4) as drafted:
+        assert drafted.plan.n_shards == 4
+        assert drafted.plan.notes == [
+            "The stretches of 3 recordings are scattered over the input, so every shard decodes them again. Sort the "
+            "rows by recording to save time."
+        ]
+
+
+def test_stretches_that_are_sorted_by_recording_get_shards_as_usual(tmp_path, config, monkeypatch):
+    monkeypatch.setattr(planning, "MIN_SHARD", 1)
+    for names in ("".join(name * 5 for name in "abcdefghij"), "abcdefghij" * 2):
+        with planning.draft(str(tmp_path), config, stretches(names)) as drafted:
+            assert drafted.plan.n_shards == len(names) // (5 if names.startswith("aa") else 1)
+            assert drafted.plan.notes == []

@@ -37,7 +37,8 @@ def done(clips, failures=0, seconds=None, shards=0):
 
 
 def plan(reporter, clips=10000, done_before=0, exact=True):
-    facts = {"hours": clips / 360, "bytes": 25_600_000, "shards": 20, "headers": 812}
+    notes = ["3 files left out: 3 .m4a"]
+    facts = {"hours": clips / 360, "bytes": 25_600_000, "shards": 20, "headers": 812, "notes": notes}
     reporter.planned(clips=clips, exact=exact, done_before=done_before, **facts)
 
 
@@ -154,6 +155,7 @@ def test_plain_lines_are_limited_to_one_per_interval_and_the_last_is_always_show
     shown.finished({"clips": 5250})
     assert screen.file.getvalue().splitlines() == [
         "planned: 10000 clips, 27.8 h of audio, 25.6 MB in 20 shards",
+        "3 files left out: 3 .m4a",
         "clips 0 of 10000 (0 %), 0 s of audio, 0 failures",
         "clips 2100 of 10000 (21 %), 5.8 h of audio, 2 failures, 210 clips/s, 38 s left",
         "clips 4200 of 10000 (42 %), 11.7 h of audio, 4 failures, 210 clips/s, 28 s left",
@@ -173,7 +175,7 @@ def test_the_line_about_the_plan_says_what_is_estimated_and_what_was_done_before
     screen = console()
     plan(reporter(screen, log_json=False, clock=clock), clips=1, done_before=1, exact=False)
     line = "planned: 1 clip, 10 s of audio, 25.6 MB in 20 shards (estimated from 812 headers); 1 clip done before\n"
-    assert screen.file.getvalue() == line
+    assert screen.file.getvalue() == line + "3 files left out: 3 .m4a\n"
 
 
 def test_a_stopped_job_shows_its_progress_and_leaves_the_reason_to_the_error(clock):
@@ -234,6 +236,7 @@ def test_json_lines_contain_each_event_with_its_facts_and_time(clock, capsys):
         "shards": 20,
         "exact": True,
         "headers": 812,
+        "notes": ["3 files left out: 3 .m4a"],
         "done_before": 9000,
     }
     assert first == {

@@ -95,7 +95,7 @@ def test_failures_name_the_stage_and_the_cause(tmp_path, config, clips):
 
 @pytest.mark.parametrize(("broken", "stage"), [("read_blocks", "read"), ("compute", "feature")])
 def test_an_unexpected_exception_is_a_failure_with_the_name_of_its_class(work, monkeypatch, broken, stage):
-    def fail(*arguments):
+    def fail(*arguments, **keywords):
         raise ZeroDivisionError("who knows")
 
     monkeypatch.setattr(shard_writer.Transform, broken, fail)

@@ -66,9 +66,13 @@ def test_a_kept_segment_without_a_whole_frame_is_left_out():
 
 
 @pytest.mark.parametrize("last", ["drop", "keep"])
-def test_a_recording_without_a_segment_raises_an_error(last):
+def test_a_recording_that_is_too_short_gives_no_segment_and_no_error(last):
+    assert cut(Segments(seconds=1, last=last), RAMP[:3]) == []
+
+
+def test_a_wanted_segment_that_the_recording_lacks_raises_an_error():
     with pytest.raises(AudioError, match=r"'a' has no segment 0. Received: 0 segments of 10 samples at 10 Hz, and 3"):
-        cut(Segments(seconds=1, last=last), RAMP[:3])
+        cut(Segments(seconds=1), RAMP[:3], only={0})
 
 
 def test_only_the_wanted_segments_come_and_later_blocks_are_not_read():
@@ -183,16 +187,19 @@ def test_segments_before_a_fault_are_kept_and_the_fault_is_a_failure_of_the_reco
     opened = FeatureSet.open(feature_set)
     assert [(failure["id"], failure["stage"]) for failure in opened.failures()] == [
         ("half.flac", "decode"),
-        ("short.wav", "feature"),
+    ]
+    assert [(remark["id"], remark["stage"], remark["remark"]) for remark in opened.remarks()] == [
+        ("short.wav", "feature", "the recording has 0.0125 s and gives no segment of 0.5 s"),
     ]
     ids = [element["id"].decode() for element in load(feature_set).as_numpy_iterator()]
-    assert [name for name in ids if name.startswith("half")] == [f"half.flac#{number:05d}" for number in range(3)]
+    assert [name for name in ids if name.startswith("half")] == [f"half.flac#{number:05d}" for number in range(4)]
     assert [name for name in ids if not name.startswith("half")] == [
         *(f"long.wav#{number:05d}" for number in range(7)),
         "medium.wav#00000",
         "medium.wav#00001",
     ]
-    assert (opened.counts["clips"], opened.counts["failures"]) == (len(ids), 2)
+    counts = {"clips": len(ids), "failures": 1, "remarks": 1, "short_recordings": 1}
+    assert {name: opened.counts[name] for name in counts} == counts
     assert opened.counts["hours"] * 3600 == pytest.approx(3.1 + 0.9 + 0.5 * (len(ids) - 9), abs=1e-3)
 
 

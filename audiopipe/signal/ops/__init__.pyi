@@ -1,3 +1,4 @@
+from .channels import pick_channel as pick_channel
 from .elementwise import expm1 as expm1
 from .elementwise import in_whole_registers as in_whole_registers
 from .elementwise import log1p as log1p
@@ -31,6 +32,7 @@ __all__ = [
     "pairwise_sum",
     "phase",
     "phase_of_parts",
+    "pick_channel",
     "power",
     "rfft",
     "without_inaudible",

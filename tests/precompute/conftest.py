@@ -1,0 +1,41 @@
+"""Fixtures that tests of jobs share."""
+
+import numpy as np
+import pytest
+import soundfile
+from jobs import BAD, CLIPS, overwrite_start
+
+from audiopipe import beam
+from audiopipe.precompute import shard_writer
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """A folder of clips, two of which are not audio."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    noise = np.random.default_rng(0)
+    for number in range(CLIPS):
+        soundfile.write(folder / f"{number:02d}.wav", noise.uniform(-1, 1, 1000 + 300 * number), 8000)
+    for number in BAD:
+        overwrite_start(folder / f"{number:02d}.wav", b"none")
+    return folder
+
+
+@pytest.fixture
+def run(recordings, tmp_path, config):
+    """Returns a function that runs the job with six shards and writes to a folder of the given name."""
+
+    def run(name="out", **keywords):
+        return beam.precompute(recordings, tmp_path / name, config, **{"num_shards": 6, **keywords})
+
+    return run
+
+
+@pytest.fixture
+def written_shards(monkeypatch):
+    """Numbers of the shards that are written, in the order of writing."""
+    found = []
+    write = shard_writer.write_shard
+    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: found.append(element[1]) or write(*element))
+    return found

@@ -1,0 +1,168 @@
+"""Tests of reading recordings and stretches of recordings."""
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from audiopipe import Transform, configs
+from audiopipe.audio import conversion, joined
+from audiopipe.errors import AudioError, AudioRemark
+from audiopipe.inputs import Source
+from audiopipe.transform import recordings
+
+RATE = 8000
+
+
+@pytest.fixture
+def config():
+    return configs.StftMagnitude(sample_rate=RATE, n_fft=256, hop_length=100)
+
+
+@pytest.fixture
+def transform(config):
+    return Transform(config)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Path and samples of a recording of 3 s at 11,025 Hz, resampled to 8 kHz as a whole."""
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 33075).astype("float32")
+    path = tmp_path / "recording.wav"
+    soundfile.write(path, samples, 11025, subtype="FLOAT")
+    return str(path), soxr.resample(samples, 11025, RATE, quality="HQ")[:, None]
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The list of what was decoded, one entry per recording and one per block."""
+    counts = {"recordings": 0, "samples": 0}
+    read_blocks = Transform.read_blocks
+
+    def counting(self, source, **keywords):
+        counts["recordings"] += 1
+        for block in read_blocks(self, source, **keywords):
+            counts["samples"] += len(block)
+            yield block
+
+    monkeypatch.setattr(Transform, "read_blocks", counting)
+    return counts
+
+
+def stretch(path, start, end, row=None):
+    return Source(id=f"{path}#{start}-{end}", path=path, row=row, start=start, end=end)
+
+
+def read(sources, transform, on_remark=None):
+    return [joined(blocks) for _, blocks in recordings.read(sources, transform, on_remark)]
+
+
+def test_a_stretch_has_the_samples_of_the_whole_resampled_recording(recording, transform):
+    path, whole = recording
+    times = [(0.0, 0.5), (0.25, 1.0), (1.0001, 2.9), (None, 2.0), (2.0, None), (0.0, 3.0)]
+    found = read([stretch(path, *pair) for pair in times], transform)
+    for samples, (start, end) in zip(found, times, strict=True):
+        first, last = round((start or 0.0) * RATE), round((3.0 if end is None else end) * RATE)
+        np.testing.assert_array_equal(samples, whole[first:last])
+
+
+def test_stretches_that_follow_one_another_decode_their_recording_once(recording, transform, decoded):
+    path, whole = recording
+    times = [(0.1, 0.9), (0.2, 0.4), (0.2, 1.5), (1.0, 1.1), (1.1, 1.2)]
+    found = read([stretch(path, *pair) for pair in times], transform)
+    assert decoded["recordings"] == 1
+    for samples, (start, end) in zip(found, times, strict=True):
+        np.testing.assert_array_equal(samples, whole[round(start * RATE) : round(end * RATE)])
+
+
+def test_a_stretch_before_samples_that_were_dropped_decodes_its_recording_again(
+    recording, transform, decoded, monkeypatch
+):
+    monkeypatch.setattr(conversion, "CACHED_SAMPLES", 1000)  # makes the blocks short
+    path, whole = recording
+    times = [(1.0, 1.5), (2.0, 2.5), (0.5, 1.0)]
+    found = read([stretch(path, *pair) for pair in times], transform)
+    assert decoded["recordings"] == 2
+    for samples, (start, end) in zip(found, times, strict=True):
+        np.testing.assert_array_equal(samples, whole[round(start * RATE) : round(end * RATE)])
+
+
+def test_nothing_is_decoded_behind_the_end_of_a_stretch(tmp_path, transform, decoded):
+    soundfile.write(tmp_path / "long.wav", np.zeros(RATE * 1000, "int16"), RATE)
+    [samples] = read([stretch(str(tmp_path / "long.wav"), 1.0, 2.0)], transform)
+    assert samples.shape == (RATE, 1)
+    assert decoded["samples"] <= 1 << 20  # one block, of a recording of 8 million samples
+
+
+def test_much_overlap_is_decoded_again_instead_of_held(recording, transform, decoded, monkeypatch):
+    monkeypatch.setattr(recordings, "HELD_SAMPLES", 1000)
+    path, whole = recording
+    times = [(0.0, 3.0), (0.5, 1.0)]
+    found = read([stretch(path, *pair) for pair in times], transform)
+    assert decoded["recordings"] == 2
+    np.testing.assert_array_equal(found[1], whole[4000:8000])
+
+
+def test_a_clip_without_times_is_the_whole_recording(recording, transform):
+    path, whole = recording
+    [samples] = read([Source(id="a", path=path)], transform)
+    np.testing.assert_array_equal(samples, whole)
+
+
+def test_recordings_may_alternate(tmp_path, recording, transform):
+    path, whole = recording
+    other = str(tmp_path / "other.wav")
+    soundfile.write(other, np.full(RATE, 0.25), RATE, subtype="FLOAT")
+    found = read([stretch(path, 0.0, 1.0), stretch(other, 0.5, 1.0), stretch(path, 1.0, 2.0)], transform)
+    np.testing.assert_array_equal(found[0], whole[:8000])
+    np.testing.assert_array_equal(found[1], np.full((4000, 1), 0.25, "float32"))
+    np.testing.assert_array_equal(found[2], whole[8000:16000])
+
+
+@pytest.mark.parametrize("times", [(3.5, 4.0), (3.0, 4.0), (7.0, None)])
+def test_a_stretch_that_begins_after_the_end_is_an_error_that_says_so(recording, transform, times):
+    with pytest.raises(AudioError, match=r"begins at or after the end of the recording, which has 3\.000 s") as error:
+        read([stretch(recording[0], *times)], transform)
+    assert error.value.stage == "read"
+    assert repr(recording[0]) in str(error.value)
+
+
+def test_a_stretch_that_ends_after_the_recording_is_an_error_unless_it_is_accepted(recording, config):
+    path, whole = recording
+    clip = stretch(path, 2.0, 3.5)
+    with pytest.raises(AudioError, match=r"the stretch 2-3\.5 s lacks 0\.500 s.*--accept-truncated"):
+        read([clip], Transform(config))
+    remarks = []
+    [samples] = read(
+        [clip], Transform(config, accept_truncated=True), lambda source, made: remarks.append((source, made))
+    )
+    np.testing.assert_array_equal(samples, whole[16000:])
+    [(source, remark)] = remarks
+    assert source is clip
+    assert (remark.stage, remark.text) == (
+        "read",
+        "the stretch 2-3.5 s lacks 0.500 s, because the recording has 3.000 s",
+    )
+
+
+def test_a_rounded_end_just_after_the_recording_is_read_with_a_remark(recording, transform):
+    path, whole = recording
+    with pytest.warns(AudioRemark, match=r"recording\.wav.*lacks 0\.010 s"):
+        [samples] = read([stretch(path, 1.0, 3.01)], transform)
+    np.testing.assert_array_equal(samples, whole[8000:])
+
+
+def test_every_stretch_of_a_broken_recording_behind_the_fault_fails(tmp_path, transform):
+    soundfile.write(tmp_path / "cut.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 80000), RATE)
+    content = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    path = str(tmp_path / "cut.wav")
+    outcomes = []
+    for _, blocks in recordings.read(
+        [stretch(path, 0.0, 1.0), stretch(path, 8.0, 9.0), stretch(path, 9.0, 9.5)], transform
+    ):
+        try:
+            outcomes.append(len(joined(blocks)))
+        except AudioError as error:
+            outcomes.append(error.stage)
+    assert outcomes == [RATE, "decode", "decode"]
