@@ -68,7 +68,7 @@ class PartDecoder:
                 yield from self._remaining()
                 if self.form == "FLAC" and self._is_stretch():
                     start = self.part.start
-                    self.following = flac.following(self.file, start, start, self.part.end)
+                    self.following = flac.following(self.file, start, start, self.part.end)[0]
             if error is not None and not self.received and not self.several:
                 raise _refusal(self.file, self.part, error) from error
         self._report(error)
@@ -108,10 +108,13 @@ class PartDecoder:
         if self._is_stretch():
             position = self.part.start + self.file.tell()
             if position < self.part.end:
-                self.following = flac.following(self.file, self.part.start, position, self.part.end)
-                rest = self.part.end - position
+                start, end = self.part.start, self.part.end
+                self.following, behind = flac.following(self.file, start, position, end)
+                rest = end - position
                 if self.following is None:
                     self._lose(Loss(f"at least {rest} bytes follow behind the last FLAC frame", rest, position))
+                elif behind is not None and behind < self.following:
+                    self._lose(flac.between(behind, self.following, start))
 
     def _is_stretch(self) -> bool:
         """Returns whether libsndfile reads bytes of the file in a row, so that its position tells where it is."""
@@ -146,6 +149,8 @@ class PartDecoder:
             self._note(note)
         for loss in part.losses:
             self._lose(loss)
+        if self.form == "MP3" and part.frames is None and self.received and not part.losses:
+            self._lose(Loss("its MPEG frames do not follow one another, so it is unknown how many there are"))
         received: float = self.received
         if part.frames is not None:
             promised = part.frames

@@ -3,6 +3,7 @@
 libFLAC stops after the number of samples in the header (STREAMINFO), so it neither finds that the number is too small
 nor that another file follows. A look at the end of the file finds both: the header of the last frame tells where it
 ends, and the beginning of a small file behind it is in sight. That of a large one shows in how far libFLAC has read.
+Where more follows, the checksum of the last frame tells where the FLAC file ends.
 
 The format: https://www.rfc-editor.org/rfc/rfc9639
 """
@@ -10,13 +11,14 @@ The format: https://www.rfc-editor.org/rfc/rfc9639
 import functools
 import re
 
-from audiopipe.audio import magic
+from audiopipe.audio import magic, mpeg, mpeg_frames, tags
 from audiopipe.audio.opening import Opened
-from audiopipe.audio.parts import Part
+from audiopipe.audio.parts import Loss, Part
 
 TAIL = 1 << 14
 LARGEST_TAIL = 1 << 22  # two frames of 65,535 samples, 8 channels and 32 bits
 READ_AHEAD = 1 << 13  # bytes in the buffer of libFLAC
+LARGEST_FRAME = 1 << 17  # a frame of 4,608 samples, 8 channels and 24 bits; a larger one may hide bytes behind it
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _BITS = {1: 8, 2: 12, 4: 16, 5: 20, 6: 24, 7: 32}
 _RATES = {1: 88200, 2: 176400, 3: 192000, 4: 8000, 5: 16000, 6: 22050, 7: 24000, 8: 32000, 9: 44100, 10: 48000}
@@ -56,30 +58,59 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
     if stream.total and _ends_as_announced(file, start, stream):
         return [_part(file, start, file.size, stream, stream.total)], file.size
     end = next(magic.places(file.at, start + 8, file.size), file.size)
-    return [_part(file, start, end, stream, _last_frame(file, start, end, stream))], end
+    last = _last_frame(file, start, end, stream)
+    losses: tuple[Loss, ...] = ()
+    # Summing takes longer than looking, so the end of a file that seems to be alone is not looked for.
+    alone = end == file.size and not mpeg_frames.has_chain(file.at(max(start, end - TAIL), TAIL))
+    behind = None if alone or last is None else _end_of_frames(file, start, end, stream, last)
+    if behind is not None:
+        place = tags.behind_all(file, behind)
+        if place < end and mpeg.is_stream(file, place):
+            end = behind
+        elif place < end < file.size:
+            losses = (between(place, end, start),)
+    return [_part(file, start, end, stream, last, losses)], end
 
 
-def following(file: Opened, start: int, position: int, end: int) -> int | None:
-    """Returns where another file begins behind the frames that libFLAC has read, or None.
+def following(file: Opened, start: int, position: int, end: int) -> tuple[int | None, int | None]:
+    """Returns where another file begins behind the frames that libFLAC has read, and where those frames end.
 
     Args:
         file: The source.
         start: Position where the FLAC file begins.
         position: Position up to which libFLAC has read.
         end: Position behind the bytes that libFLAC may read.
+
+    Returns:
+        Two positions. The first is None if no other file was found, the second if the end of the frames was not.
     """
-    return next(magic.places(file.at, max(start + 8, position - READ_AHEAD), end), None)
+    stream = _stream(file, start)
+    container = next(magic.places(file.at, max(start + 8, position - READ_AHEAD), end), None)
+    limit = position if container is None else min(position, container)
+    behind = None if stream is None else _end_of_frames(file, start, limit, stream, stream.total)
+    if behind is not None:
+        behind = tags.behind_all(file, behind)
+        if behind < end and mpeg.is_stream(file, behind):
+            return behind, behind
+    return container, behind
 
 
-def _part(file: Opened, start: int, end: int, stream: _Stream, last: int | None) -> Part:
+def between(behind: int, end: int, start: int) -> Loss:
+    """Returns the loss of bytes between the frames of the FLAC file from `start` on and the next file."""
+    text = f"{end - behind} bytes between the last FLAC frame and the next file belong to nothing"
+    return Loss(text, end - behind, behind - start)
+
+
+def _part(file: Opened, start: int, end: int, stream: _Stream, last: int | None, losses: tuple[Loss, ...] = ()) -> Part:
     whole = (start, end) == (0, file.size)
     if last is None or last <= stream.total or stream.total == 0:
-        return Part(start, end, None if whole else ((start, end),), max(stream.total, last or 0) or None)
+        frames = max(stream.total, last or 0) or None
+        return Part(start, end, None if whole else ((start, end),), frames, losses=losses)
     note = f"the header says {stream.total} samples, but the file has {last}, and all of them were read"
     # The total has 36 bits, which end 26 bytes behind the beginning.
     total = (file.at(start + 21, 1)[0] & 0xF0 | last >> 32 & 0x0F, last & 0xFFFFFFFF)
     number = bytes(total[:1]) + total[1].to_bytes(4, "big")
-    return Part(start, end, ((start, start + 21), number, (start + 26, end)), last, notes=(note,))
+    return Part(start, end, ((start, start + 21), number, (start + 26, end)), last, losses=losses, notes=(note,))
 
 
 def _stream(file: Opened, start: int) -> _Stream | None:
@@ -96,8 +127,9 @@ def _ends_as_announced(file: Opened, start: int, stream: _Stream) -> bool:
         while place >= 0:
             if stream.end_of_frame(tail[place : place + 16]) == stream.total:
                 # Another FLAC file has the last frame itself, and begins in front of it.
-                near = tail[-READ_AHEAD:place]
-                return b"fLaC" not in near and next(magic.positions(tail[place:]), None) is None
+                near, rest = tail[-READ_AHEAD:place], tail[place:]
+                nothing_else = b"fLaC" not in near and next(magic.positions(rest), None) is None
+                return nothing_else and not mpeg_frames.has_chain(rest)
             place = tail.rfind(sync, 0, place)
     return False
 
@@ -120,6 +152,33 @@ def _last_frame(file: Opened, start: int, end: int, stream: _Stream) -> int | No
         if begin == start + 42 or size >= LARGEST_TAIL:
             return known[-1] if known else None
         size *= 4
+
+
+def _end_of_frames(file: Opened, start: int, end: int, stream: _Stream, last: int) -> int | None:
+    """Returns the position behind the frame that begins before `end` and has the last sample, or None if none has.
+
+    A frame ends with a checksum, so the checksum of all of it is 0. By chance, it is 0 elsewhere as well. The end of
+    the bytes and the beginning of another file or a tag are believed first.
+    """
+    begin = max(start + 42, end - READ_AHEAD - LARGEST_FRAME)
+    data = file.at(begin, end - begin + LARGEST_FRAME)
+    places = [match.start() for match in _SYNC.finditer(data, 0, end - begin)]
+    first = next((place for place in reversed(places) if stream.end_of_frame(data[place : place + 16]) == last), None)
+    if first is None:
+        return None
+    ends, value, table = [], 0, _table(0x8005, 16)
+    for position, byte in enumerate(data[first : first + LARGEST_FRAME], begin + first + 1):
+        value = (value << 8 & 0xFFFF) ^ table[value >> 8 ^ byte]
+        if value == 0:
+            ends.append(position)
+    if file.size in ends:
+        return file.size
+    for position in ends:
+        if magic.is_container(file.at(position, 16)) or tags.behind_all(file, position) > position:
+            return position
+        if mpeg.is_stream(file, position):
+            return position
+    return ends[0] if ends else None
 
 
 def _frame(header: bytes) -> tuple[int, int, int, int, int] | None:
@@ -152,18 +211,20 @@ def _frame(header: bytes) -> tuple[int, int, int, int, int] | None:
 
 
 @functools.cache
-def _table() -> tuple[int, ...]:
-    """Returns the table of the CRC with polynomial x^8 + x^2 + x + 1 (RFC 9639, 9.1.8)."""
+def _table(polynomial: int, bits: int) -> tuple[int, ...]:
+    """Returns the table of a CRC (RFC 9639, 9.1.8 and 9.3)."""
     table = []
     for value in range(256):
+        value <<= bits - 8
         for _ in range(8):
-            value = (value << 1 ^ 7 if value & 0x80 else value << 1) & 0xFF
+            value = value << 1 ^ (polynomial if value >> bits - 1 else 0)
+            value &= (1 << bits) - 1
         table.append(value)
     return tuple(table)
 
 
 def _crc(data: bytes) -> int:
-    value, table = 0, _table()
+    value, table = 0, _table(0x07, 8)
     for byte in data:
         value = table[value ^ byte]
     return value

@@ -1,4 +1,4 @@
-"""Files with one header in front of the samples: AU, NIST SPHERE, and formats that are rare today; and VOC."""
+"""Files with one header in front of the samples: AU, NIST SPHERE, and formats that are rare today."""
 
 import re
 import struct
@@ -6,10 +6,6 @@ import struct
 from audiopipe.audio import sizes
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
-
-SOUND_BLOCKS = (1, 2, 9)
-OTHER_BLOCKS = {3: 3, 4: 2, 6: 2, 7: 0, 8: 4}  # types and sizes of blocks without samples; text has any size
-MAX_BLOCKS = 100_000  # a damaged VOC file may consist of empty blocks only
 
 # First bytes of formats as libsndfile writes them: https://github.com/libsndfile/libsndfile, src/avr.c and others.
 AVR, MPC2K, WVE = b"2BIT", b"\x01\x04", b"ALawSoundFile**\0"
@@ -21,8 +17,6 @@ def part(file: Opened, start: int, head: bytes) -> Part | None:
         return _au(file, start)
     if head[:8] == b"NIST_1A\n":
         return _nist(file, start)
-    if head == b"Creative Voice F":
-        return _voc(file, start)
     return _rare(file, start, head)
 
 
@@ -93,32 +87,3 @@ def _rare(file: Opened, start: int, head: bytes) -> Part | None:
     end = start + size + result.size
     pieces = None if (start, end) == (0, file.size) else ((start, end),)
     return Part(start, end, pieces, losses=result.losses, notes=result.notes)
-
-
-def _voc(file: Opened, start: int) -> Part | None:
-    """Counts the blocks of a VOC file: https://wiki.multimedia.cx/index.php/Creative_Voice."""
-    position = start + int.from_bytes(file.at(start + 20, 2), "little")
-    sound, losses = 0, []
-    for _ in range(MAX_BLOCKS):
-        header = file.at(position, 4)
-        if header[:1] in (b"", b"\0"):
-            position = min(file.size, position + 1)
-            break
-        if len(header) < 4 or header[0] > 9:
-            break
-        size = int.from_bytes(header[1:], "little")
-        there = file.size - position - 4
-        is_sound = header[0] in SOUND_BLOCKS
-        if not is_sound and size != OTHER_BLOCKS.get(header[0], size if size <= there else -1):
-            break
-        sound += is_sound or header[0] == 3
-        if size > there:
-            result = sizes.of_samples(file, size, position + 4, position + 4 - start, "block of sound")
-            losses += [*result.losses, *(Loss(note, size - there, there) for note in result.notes)]
-            position = file.size
-            break
-        position += 4 + size
-    if sound > 1:
-        losses.append(Loss(f"the file has {sound} blocks of sound, 1 read"))
-    pieces = None if (start, position) == (0, file.size) else ((start, position),)
-    return Part(start, position, pieces, losses=tuple(losses))

@@ -8,7 +8,7 @@ missing of them. Most files have one part, which libsndfile reads as it is.
 import dataclasses
 import struct
 
-from audiopipe.audio import chunks, flac, headers, magic, mpeg, ogg, tags
+from audiopipe.audio import chunks, flac, headers, magic, mpeg, ogg, tags, voc
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
 
@@ -61,6 +61,8 @@ def _following(file: Opened, position: int) -> tuple[list[Part], int]:
         return ogg.parts(file, position)
     if head[:4] == b"fLaC":
         return flac.parts(file, position)
+    if head == b"Creative Voice F":
+        return voc.parts(file, position)
     begin = tags.behind(file, position) if head[:3] == b"ID3" else position
     if begin > position and begin < file.size and magic.is_container(file.at(begin, 16)):
         found, end = _following(file, begin)

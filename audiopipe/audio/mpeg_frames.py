@@ -58,6 +58,20 @@ def frame(header: bytes) -> Frame:
     return Frame(size, (version, layer, rate, int(header[3] >> 6 == 3)), samples, sample_rate)
 
 
+def has_chain(data: bytes) -> bool:
+    """Returns whether some bytes hold three frames of one kind in a row, or two up to their end."""
+    for match in SYNC.finditer(data):
+        begin = match.start()
+        first = following = frame(data[begin : begin + 4])
+        count = 0
+        while following.size and following.kind == first.kind:
+            count, begin = count + 1, begin + following.size
+            if count == 3 or (count == 2 and begin == len(data)):
+                return True
+            following = frame(data[begin : begin + 4])
+    return False
+
+
 class Sizes(dict[bytes, int]):
     """Sizes of the frames of one kind by their headers. Other headers have the size 0."""
 

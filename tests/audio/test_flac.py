@@ -98,3 +98,27 @@ def test_files_of_all_shapes_are_read_without_a_remark(channels):
         samples, remarks = heard(content)
         np.testing.assert_array_equal(samples, decoded(content))
         assert not remarks
+
+
+@pytest.mark.parametrize("frames", [3000, 60000])
+@pytest.mark.parametrize("size", [5000, 100_000])
+def test_mp3_behind_it_or_between_two_files_is_read(frames, size):
+    first, second = _flac(size), _flac(size, seed=1)
+    mp3 = written(noise(frames, seed=2), format="MP3")
+    for content in (first + mp3, first + mp3 + second, first + b"TAG" + bytes(125) + mp3 + second):
+        samples, remarks = heard(content)
+        expected = [decoded(first), decoded(mp3), decoded(second)][: 3 if second in content else 2]
+        np.testing.assert_allclose(samples, np.concatenate(expected), atol=1e-6)
+        assert not remarks
+
+
+@pytest.mark.parametrize("gap", [100, 3000, 50_000])
+@pytest.mark.parametrize("size", [5000, 100_000])
+def test_bytes_between_two_files_are_told(gap, size):
+    content = _flac(size) + b"\xaa" * gap + _flac(size, seed=1)
+    text = f"{gap} bytes between the last FLAC frame and the next file belong to nothing"
+    if gap > 100:
+        assert text in refused(content)
+    samples, remarks = heard(content, accept_truncated=True)
+    assert len(samples) == 2 * size
+    assert [remark.removeprefix("part 1 of 2: ") for remark in remarks] == [text]
