@@ -1,4 +1,4 @@
-"""Headers of AIFF files whose size takes more than 32 bits."""
+"""Headers of AIFF files: their number of samples, and sizes that take more than 32 bits."""
 
 import math
 import struct
@@ -8,6 +8,28 @@ from audiopipe.audio.opening import Opened
 # Encodings of AU by bits per sample, and by compression of AIFC.
 LINEAR = {8: 2, 16: 3, 24: 4, 32: 5}
 COMPRESSED = {b"fl32": 6, b"FL32": 6, b"fl64": 7, b"FL64": 7, b"ulaw": 1, b"ULAW": 1, b"alaw": 27, b"ALAW": 27}
+SAME_WIDTH = (b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
+POSITIONS = 8  # bytes in front of the samples that count as samples
+
+
+def frames(comm: bytes, size: int) -> int | None:
+    """Returns the number of samples per channel that the COMM chunk gives.
+
+    Args:
+        comm: Content of the chunk.
+        size: Number of bytes of the chunk of samples.
+
+    Returns:
+        None if the codec is not linear, or if the chunk of samples is too small for the number.
+    """
+    if len(comm) < 18:
+        return None
+    channels, count, bits = struct.unpack(">HIH", comm[:8])
+    compression = comm[18:22] or b"NONE"
+    width = channels * ((bits + 7) // 8)
+    if compression not in SAME_WIDTH or not 0 < count * width <= size - POSITIONS:
+        return None
+    return int(count)
 
 
 def long_header(

@@ -94,7 +94,7 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
         else:
             there = sizes.unknown(file, found.samples)
             note = f"the header says that there are no samples, and the {there} bytes behind it were read as samples"
-            result = sizes.Size(there, notes=(note,))
+            result = sizes.Size(there, notes=() if _is_unfinished(file, start, form, found) else (note,))
     else:
         if form in (_RIFF, _RIFX, _AIFF, _SVX) and b"ds64" not in found.chunks:
             long = _wrapped(file, form, found, end)
@@ -120,6 +120,13 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
     elif pieces is None and (start, position) != (0, end):
         pieces = ((start, position),)
     return Part(start, position, pieces, _frames(file, form, found, result.size), losses=losses, notes=notes)
+
+
+def _is_unfinished(file: Opened, start: int, form: _Style, found: _Found) -> bool:
+    """Returns whether the header gives no size at all, as FFmpeg writes AIFF and RF64 into a pipe."""
+    if b"ds64" in found.chunks:
+        return not any(file.at(found.chunks[b"ds64"][0], 24))
+    return form is _AIFF and not any(file.at(start + 4, 4))
 
 
 def _find(file: Opened, start: int, end: int, form: _Style) -> _Found | None:
@@ -219,6 +226,8 @@ def _frames(file: Opened, form: _Style, found: _Found, size: int) -> int | None:
     """Returns the number of samples per channel that the sizes promise, or None if the codec is not linear."""
     if form is _CAF and b"pakt" in found.chunks:  # the table of packets gives the number of valid frames
         return int.from_bytes(file.at(found.chunks[b"pakt"][0] + 8, 8), "big")
+    if form is _AIFF and b"COMM" in found.chunks:
+        return aiff.frames(file.at(found.chunks[b"COMM"][0], 22)[: found.chunks[b"COMM"][1]], size)
     chunk = found.chunks.get(b"fmt ")
     if chunk is None or form not in (_RIFF, _RIFX):
         return None

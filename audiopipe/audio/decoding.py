@@ -16,6 +16,7 @@ from audiopipe.errors import AudioError
 SYSTEM_ERROR = 2  # libsndfile's code for an error of the operating system
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames if a FLAC header gives none
 SMALL_STEP = 64  # libsndfile throws a failed read away, so the last samples before damage are read in small steps
+UNSUPPORTED = ("unsupported", "unimplemented")  # words of libsndfile about files that may be whole
 COUNTED = ("MP3", "OGG")  # formats whose number of frames is an estimate, or is promised by `Part` more exactly
 
 
@@ -187,4 +188,6 @@ def _refusal(file: Opened, part: Part, error: Exception) -> AudioError:
         return AudioError(f"Could not decode {file.name} as audio: {known}", stage="decode")
     lacking = [loss.text for loss in part.losses] + list(part.notes)
     cause = f" The file is damaged: {lacking[0]}. Download or record it again." if lacking else ""
+    if not lacking and any(word in reason for word in UNSUPPORTED):
+        cause = " Convert it with another program, as in: ffmpeg -i x x.flac"
     return AudioError(f"Could not decode {file.name} as audio: {reason}{cause}", stage="decode")

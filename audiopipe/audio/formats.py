@@ -65,6 +65,8 @@ _AUDIO = (
     (b"FLV\x01", "Flash video", "flv"),
     (b"\0\0\x01\xba", "MPEG video", "mpg"),
     (b"\0\0\x01\xb3", "MPEG video", "mpg"),
+    (b".SoX", "audio in SoX's own format", "sox"),
+    (b"XoS.", "audio in SoX's own format", "sox"),
     (b"MThd", "MIDI, which holds notes and no sound", ""),
 )
 _OTHER = (
@@ -110,6 +112,8 @@ def found(file: Opened) -> str | None:
         return f"the file has only {file.size} bytes. Download or record it again."
     start = min(tags.behind(file, 0), file.size)
     head = file.at(start, TEXT)
+    if head[:4] == b"OggS" and len(head) > 5 and not head[5] & ogg.FIRST:
+        return "the first page of the Ogg file is missing, without which nothing can be decoded. Download it again."
     named = _media(file, start, head)
     if named is not None:
         name, extension = named

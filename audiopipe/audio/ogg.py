@@ -65,6 +65,7 @@ class _Stream:
     pages: int = 0
     next_number: int | None = None
     first_granule: int = -1
+    first_audible: tuple[int, int] = (0, 0)
     last_granule: int = 0
     ended: bool = False
     packet: int = 0
@@ -172,7 +173,7 @@ def _add(stream: _Stream, page: _Page) -> None:
     stream.ended = stream.ended or bool(page.flags & LAST)
     if page.granule > 0:
         if stream.first_granule < 0:
-            stream.first_granule = page.granule
+            stream.first_granule, stream.first_audible = page.granule, (page.start, page.end)
         stream.last_granule = max(stream.last_granule, page.granule)
     if stream.pieces and stream.pieces[-1][1] == page.start:
         stream.pieces[-1] = stream.pieces[-1][0], page.end
@@ -208,7 +209,9 @@ def _link(
         losses += (Loss(f"{strays} Ogg pages belong to a stream whose beginning is missing", strays, stream.pages),)
     if stream.backwards:
         losses += (Loss(f"Ogg pages are out of order or repeated at {stream.backwards} places"),)
-    if stream.gaps:
+    if stream.gaps and stream.codec == "FLAC":  # libFLAC fills the gaps, so the number of samples is right
+        losses += (Loss(f"the numbers of Ogg pages have {stream.gaps} gaps, which are silent"),)
+    elif stream.gaps:
         notes += (f"the numbers of Ogg pages have {stream.gaps} gaps",)
     if last and incomplete:
         notes += ("the last Ogg page is incomplete, so the end of the clip is missing",)
@@ -219,7 +222,7 @@ def _link(
         pieces = _native(stream)
     elif len(link) > 1 or strays or (start, end) != (0, file.size):
         pieces = tuple(stream.pieces)
-    frames, rate, slack = _promise(stream)
+    frames, rate, slack = _promise(file, stream)
     return [Part(start, end, pieces, frames, rate, slack, losses, notes)]
 
 
@@ -229,7 +232,7 @@ def _native(stream: _Stream) -> tuple[tuple[int, int] | bytes, ...]:
     return ((begin + (9 if stream.head.startswith(b"\x7fFLAC") else 0), end), *others)
 
 
-def _promise(stream: _Stream) -> tuple[int | None, int | None, int]:
+def _promise(file: Opened, stream: _Stream) -> tuple[int | None, int | None, int]:
     """Returns the number of samples that the last page promises, their rate, and the samples of a packet."""
     if stream.last_granule <= 0:
         return None, None, 0
@@ -243,6 +246,9 @@ def _promise(stream: _Stream) -> tuple[int | None, int | None, int]:
         frame = 1 << min(13, stream.head[28] >> 4) if len(stream.head) > 28 else 8192
     # The recording of a running stream does not begin at 0. No page holds more than 255 packets.
     begin = stream.first_granule if stream.first_granule > 255 * frame else 0
+    first, end = stream.first_audible
+    if begin and not _is_intact(file.at(first, end - first)):
+        begin = 0
     return max(0, stream.last_granule - begin - skipped) or None, rate, frame
 
 

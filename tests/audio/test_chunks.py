@@ -179,3 +179,23 @@ def test_the_first_samples_of_a_wrapped_file_are_read(tmp_path):
         (part,) = layouts.parts(file)
         with SequentialSoundFile(file.handle(part.pieces), closefd=False) as sound:
             np.testing.assert_array_equal(sound.read(3000, dtype="float32", always_2d=True), decoded(head))
+
+
+def test_headers_without_any_size_are_those_of_whole_files():
+    whole = written(noise(3000), format="AIFF")
+    place = whole.index(b"SSND")
+    content = whole[:4] + bytes(4) + whole[8 : place + 4] + bytes(4) + whole[place + 8 :]
+    samples, remarks = heard(content)
+    np.testing.assert_array_equal(samples, decoded(whole))
+    assert not remarks
+    whole = written(noise(3000), format="RF64")
+    samples, remarks = heard(whole[:20] + bytes(24) + whole[44:])
+    np.testing.assert_array_equal(samples, decoded(whole))
+    assert not remarks
+
+
+def test_samples_that_the_header_of_aiff_skips_are_told():
+    content = written(noise(3000), format="AIFF")
+    place = content.index(b"SSND") + 8
+    skips = content[:place] + (2000).to_bytes(4, "big") + content[place + 4 :]
+    assert "2000 of 3000 samples could be decoded" in refused(skips)

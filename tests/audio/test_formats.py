@@ -35,6 +35,7 @@ ZEROS = bytes(100)
         (b"DSD " + ZEROS, "DSD audio (DSF), which"),
         (b"wvpk" + ZEROS, "WavPack audio, which"),
         (b"RIFF\xff\0\0\0AVI " + ZEROS, "AVI video, which"),
+        (b".SoX" + ZEROS, "audio in SoX's own format, which libsndfile cannot read. Convert it: ffmpeg -i x.sox"),
         (b"MThd\0\0\0\x06" + ZEROS, "MIDI, which holds notes and no sound, which"),
         (b"<!DOCTYPE html><html>", "it is an HTML page instead of audio: '<!DOCTYPE html><html>'. Download it again."),
         (b'\n{"error": "Not Found"}', "it is JSON instead of audio"),
@@ -98,3 +99,10 @@ def test_samples_without_a_header_are_refused_whatever_their_name_is(tmp_path, s
     path = tmp_path / f"clip.{suffix}"
     path.write_bytes(np.random.default_rng(0).bytes(5000))
     assert "Format not recognised" in refused(path)
+
+
+def test_encodings_that_libsndfile_does_not_know_have_a_way_out():
+    content = written(noise(1000), format="CAF")
+    changed = content.replace(b"lpcm", b"what")
+    assert changed != content
+    assert "unsupported encoding. Convert it with another program, as in: ffmpeg -i x x.flac" in refused(changed)

@@ -130,3 +130,26 @@ def test_streams_side_by_side_are_told(tmp_path):
     content, _ = _encoded(tmp_path, "two.ogg", "-i", name, "-map", "0", "-map", "1", "-c:a", "libvorbis")
     assert "2 streams side by side, 1 read" in refused(content)
     assert len(heard(content, accept_truncated=True)[0]) == RATE
+
+
+@needs_ffmpeg
+def test_a_gap_in_flac_in_ogg_is_told_although_silence_fills_it(tmp_path):
+    content, _ = _encoded(tmp_path, "clip.ogg", "-c:a", "flac", "-page_duration", "100000")
+    found = [content[begin:end] for begin, end in pages(content)]
+    assert len(found) > 7
+    torn = b"".join(found[:5] + found[6:])
+    assert "the numbers of Ogg pages have 1 gaps, which are silent" in refused(torn)
+    assert "the numbers of Ogg pages have 1 gaps, which are silent" in heard(torn, accept_truncated=True)[1]
+
+
+def test_a_damaged_position_of_the_first_page_hides_no_loss():
+    content = _ogg(5, "OPUS")
+    begin = pages(content)[2][0]
+    damaged = content[: begin + 6] + (4 * 48000).to_bytes(8, "little") + content[begin + 14 :]
+    assert "samples could be decoded" in refused(damaged, 48000)
+
+
+@pytest.mark.parametrize("subtype", SUBTYPES)
+def test_a_file_without_its_first_page_is_named(subtype):
+    content = _ogg(1, subtype)
+    assert "the first page of the Ogg file is missing" in refused(content[pages(content)[1][0] :])
