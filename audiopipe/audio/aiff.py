@@ -9,6 +9,7 @@ from audiopipe.audio.opening import Opened
 LINEAR = {8: 2, 16: 3, 24: 4, 32: 5}
 COMPRESSED = {b"fl32": 6, b"FL32": 6, b"fl64": 7, b"FL64": 7, b"ulaw": 1, b"ULAW": 1, b"alaw": 27, b"ALAW": 27}
 SAME_WIDTH = (b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
+LAWS = (b"ulaw", b"ULAW", b"alaw", b"ALAW")  # one byte a sample, whatever their header says
 POSITIONS = 8  # bytes in front of the samples that count as samples
 
 
@@ -26,8 +27,8 @@ def frames(comm: bytes, size: int) -> int | None:
         return None
     channels, count, bits = struct.unpack(">HIH", comm[:8])
     compression = comm[18:22] or b"NONE"
-    width = channels * ((bits + 7) // 8)
-    if compression not in SAME_WIDTH or not 0 < count * width <= size - POSITIONS:
+    width = channels * (1 if compression in LAWS else (bits + 7) // 8)
+    if compression not in (*SAME_WIDTH, *LAWS) or not 0 < count * width <= size - POSITIONS:
         return None
     return int(count)
 

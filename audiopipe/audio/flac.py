@@ -67,7 +67,7 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
         place = tags.behind_all(file, behind)
         if place < end and mpeg.is_stream(file, place):
             end = behind
-        elif place < end < file.size:
+        elif place < end:
             losses = (between(place, end, start),)
     return [_part(file, start, end, stream, last, losses)], end
 
@@ -96,8 +96,8 @@ def following(file: Opened, start: int, position: int, end: int) -> tuple[int | 
 
 
 def between(behind: int, end: int, start: int) -> Loss:
-    """Returns the loss of bytes between the frames of the FLAC file from `start` on and the next file."""
-    text = f"{end - behind} bytes between the last FLAC frame and the next file belong to nothing"
+    """Returns the loss of bytes behind the frames of the FLAC file from `start` on, in front of `end`."""
+    text = f"{end - behind} bytes behind the last FLAC frame belong to nothing"
     return Loss(text, end - behind, behind - start)
 
 
@@ -166,10 +166,10 @@ def _end_of_frames(file: Opened, start: int, end: int, stream: _Stream, last: in
     first = next((place for place in reversed(places) if stream.end_of_frame(data[place : place + 16]) == last), None)
     if first is None:
         return None
-    ends, value, table = [], 0, _table(0x8005, 16)
+    ends, before, value, table = [], 1, 0, _table(0x8005, 16)
     for position, byte in enumerate(data[first : first + LARGEST_FRAME], begin + first + 1):
-        value = (value << 8 & 0xFFFF) ^ table[value >> 8 ^ byte]
-        if value == 0:
+        before, value = value, (value << 8 & 0xFFFF) ^ table[value >> 8 ^ byte]
+        if value == 0 and before:  # zeros behind the frame do not change the checksum
             ends.append(position)
     if file.size in ends:
         return file.size

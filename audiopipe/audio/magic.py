@@ -47,7 +47,7 @@ def is_container(head: bytes) -> bool:
         case b"fLaC":
             return head[4:8] in (b"\0\0\0\x22", b"\x80\0\0\x22")
         case b"OggS":
-            return head[4] == 0 and head[5] & 2 == 2
+            return head[4:5] == b"\0" and head[5:6] != b"" and head[5] & 2 == 2
         case b"NIST":
             return head[:8] == b"NIST_1A\n"
         case b"2BIT":

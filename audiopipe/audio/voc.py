@@ -47,6 +47,7 @@ class _Run:
     size: int = 0
     pieces: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     losses: tuple[Loss, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def parts(file: Opened, start: int) -> tuple[list[Part], int]:
@@ -54,10 +55,11 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
     position = start + int.from_bytes(file.at(start + 20, 2), "little")
     runs: list[_Run] = []
     extended: _Format | None = None
-    silences = 0
+    silences, is_cut, is_open = 0, False, False
     for _ in range(MAX_BLOCKS):
         header = file.at(position, 4)
         if header[:1] in (b"", b"\0"):
+            is_open = not header and not is_cut
             position = min(file.size, position + 1)
             break
         if len(header) < 4 or header[0] > NEW_SOUND:
@@ -69,17 +71,20 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
         if kind == EXTENDED:
             extended = _extended(file.at(position + 4, 4))
         elif kind in HEADERS:
-            if kind == NEW_SOUND and _forgets(file, position + 4 + size):
-                size += FORGOTTEN
             found = _format(kind, file.at(position + 4, HEADERS[kind]), extended)
+            if kind == NEW_SOUND:
+                size += _mistake(file, position + 4 + size, found)
             extended = None
             if not runs or not (kind == MORE or found == runs[-1].form):
                 runs.append(_Run(start if not runs else position, found))
             _add(file, runs[-1], position, kind, size)
+        is_cut = position + 4 + size > file.size
         position = min(file.size, position + 4 + size)
     if not runs:
         return [], start
     runs[-1].end = position
+    if is_open:
+        runs[-1].notes = ("the block that ends VOC files is missing, so the end of the clip may be missing",)
     if silences:
         runs[-1].losses += (Loss(f"the file has blocks of silence, and {silences} were not read"),)
     return [_part(run) for run in runs], position
@@ -103,10 +108,14 @@ def _format(kind: int, header: bytes, extended: _Format | None) -> _Format | Non
     return None
 
 
-def _forgets(file: Opened, end: int) -> bool:
-    """Returns whether a block that should end at `end` ends `FORGOTTEN` bytes later, where the file ends."""
+def _mistake(file: Opened, end: int, form: _Format | None) -> int:
+    """Returns how many bytes the last block, which should end at `end`, has more than its size says."""
     follows = file.at(end + FORGOTTEN, 17)
-    return follows == b"\0" or (follows[:1] == b"\0" and magic.is_container(follows[1:]))
+    if follows == b"\0" or (follows[:1] == b"\0" and magic.is_container(follows[1:])):
+        return FORGOTTEN
+    # libsndfile counts the byte that ends the file for a sample of A-law or u-law.
+    is_law = form is not None and form.encoding in (6, 7)
+    return -1 if is_law and end == file.size and file.at(end - 1, 1) == b"\0" else 0
 
 
 def _add(file: Opened, run: _Run, position: int, kind: int, size: int) -> None:
@@ -125,7 +134,9 @@ def _add(file: Opened, run: _Run, position: int, kind: int, size: int) -> None:
 def _part(run: _Run) -> Part:
     form = run.form
     if form is None or form.encoding not in ENCODINGS or form.channels == 0 or run.size >= sizes.WRAP - 100:
-        return Part(run.start, run.end, None if run.start == 0 else ((run.start, run.end),), losses=run.losses)
+        return Part(
+            run.start, run.end, None if run.start == 0 else ((run.start, run.end),), losses=run.losses, notes=run.notes
+        )
     width = form.channels * ENCODINGS[form.encoding][1] // 8
     pieces: tuple[tuple[int, int] | bytes, ...] = (form.header(run.size), *run.pieces)
-    return Part(run.start, run.end, pieces, run.size // width, losses=run.losses)
+    return Part(run.start, run.end, pieces, run.size // width, losses=run.losses, notes=run.notes)

@@ -114,11 +114,17 @@ def test_mp3_behind_it_or_between_two_files_is_read(frames, size):
 
 @pytest.mark.parametrize("gap", [100, 3000, 50_000])
 @pytest.mark.parametrize("size", [5000, 100_000])
-def test_bytes_between_two_files_are_told(gap, size):
-    content = _flac(size) + b"\xaa" * gap + _flac(size, seed=1)
-    text = f"{gap} bytes between the last FLAC frame and the next file belong to nothing"
+@pytest.mark.parametrize("filling", [b"\0", b"\xaa"])
+def test_bytes_between_two_files_are_told(gap, size, filling):
+    content = _flac(size) + filling * gap + _flac(size, seed=1)
+    text = f"{gap} bytes behind the last FLAC frame belong to nothing"
     if gap > 100:
         assert text in refused(content)
     samples, remarks = heard(content, accept_truncated=True)
     assert len(samples) == 2 * size
     assert [remark.removeprefix("part 1 of 2: ") for remark in remarks] == [text]
+
+
+def test_mp3_behind_it_that_does_not_begin_at_its_end_is_told():
+    mp3 = written(noise(3000), format="MP3")
+    assert f"{len(mp3) + 3} bytes behind the last FLAC frame belong to nothing" in refused(_flac(5000) + b"abc" + mp3)

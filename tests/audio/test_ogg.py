@@ -153,3 +153,10 @@ def test_a_damaged_position_of_the_first_page_hides_no_loss():
 def test_a_file_without_its_first_page_is_named(subtype):
     content = _ogg(1, subtype)
     assert "the first page of the Ogg file is missing" in refused(content[pages(content)[1][0] :])
+
+
+@needs_ffmpeg
+def test_flac_in_ogg_may_be_cut_anywhere_in_its_headers(tmp_path):
+    content, _ = _encoded(tmp_path, "clip.ogg", "-c:a", "flac")
+    for size in range(28, 400):
+        assert refused(content[:size])
