@@ -120,6 +120,8 @@ def read_blocks(
 def duration(source: str | os.PathLike[str] | bytes) -> float:
     """Returns the duration of a file in seconds according to its header, which may be wrong.
 
+    Joined files of formats without compression count as one. Of compressed formats, only the first header is read.
+
     Args:
         source: A local or remote path, or the bytes of an audio file.
 
@@ -132,8 +134,12 @@ def duration(source: str | os.PathLike[str] | bytes) -> float:
     """
     with opening.opened(source) as file:
         try:
-            with SequentialSoundFile(file.handle(None), closefd=False) as sound:
-                seconds = sound.frames / sound.samplerate
+            seconds = 0.0
+            for pieces in (
+                [None] if layouts.is_scanned(file.at(0, 16)) else [part.pieces for part in layouts.parts(file)]
+            ):
+                with SequentialSoundFile(file.handle(pieces), closefd=False) as sound:
+                    seconds += sound.frames / sound.samplerate
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             file.check()
             reason = getattr(error, "error_string", error)

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from written import RATE, decoded, heard, noise, refused, written
 
+from audiopipe import audio
 from audiopipe.audio import layouts, opening
 from audiopipe.audio.decoding import SequentialSoundFile
 
@@ -199,3 +200,9 @@ def test_samples_that_the_header_of_aiff_skips_are_told():
     place = content.index(b"SSND") + 8
     skips = content[:place] + (2000).to_bytes(4, "big") + content[place + 4 :]
     assert "2000 of 3000 samples could be decoded" in refused(skips)
+
+
+@pytest.mark.parametrize("size", [32000, 0, 0xFFFFFFFF])
+def test_the_duration_counts_joined_files_and_samples_of_unknown_size(size):
+    content = _wav(written(noise(16000), format="WAV"), size) + written(noise(8000), format="WAV")
+    assert audio.duration(content) == len(heard(content)[0]) / 16000 == 1.5
