@@ -155,24 +155,24 @@ def _last_frame(file: Opened, start: int, end: int, stream: _Stream) -> int | No
 
 
 def _end_of_frames(file: Opened, start: int, end: int, stream: _Stream, last: int) -> int | None:
-    """Returns the position behind the frame that begins before `end` and has the last sample, or None if none has.
+    """Returns the position behind the frame that ends before `end` and has the last sample, or None if none has.
 
     A frame ends with a checksum, so the checksum of all of it is 0. By chance, it is 0 elsewhere as well. The end of
     the bytes and the beginning of another file or a tag are believed first.
     """
     begin = max(start + 42, end - READ_AHEAD - LARGEST_FRAME)
-    data = file.at(begin, end - begin + LARGEST_FRAME)
-    places = [match.start() for match in _SYNC.finditer(data, 0, end - begin)]
+    data = file.at(begin, end - begin)
+    places = [match.start() for match in _SYNC.finditer(data)]
     first = next((place for place in reversed(places) if stream.end_of_frame(data[place : place + 16]) == last), None)
     if first is None:
         return None
     ends, before, value, table = [], 1, 0, _table(0x8005, 16)
-    for position, byte in enumerate(data[first : first + LARGEST_FRAME], begin + first + 1):
+    for position, byte in enumerate(data[first:], begin + first + 1):
         before, value = value, (value << 8 & 0xFFFF) ^ table[value >> 8 ^ byte]
         if value == 0 and before:  # zeros behind the frame do not change the checksum
             ends.append(position)
-    if file.size in ends:
-        return file.size
+    if end in ends and (end == file.size or magic.is_container(file.at(end, 16))):
+        return end
     for position in ends:
         if magic.is_container(file.at(position, 16)) or tags.behind_all(file, position) > position:
             return position
