@@ -3,12 +3,14 @@
 import re
 import struct
 
-from audiopipe.audio import sizes
+from audiopipe.audio import magic, sizes
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
 
 # First bytes of formats as libsndfile writes them: https://github.com/libsndfile/libsndfile, src/avr.c and others.
 AVR, MPC2K, WVE = b"2BIT", b"\x01\x04", b"ALawSoundFile**\0"
+# IRCAM, PVF and PAF, whose headers give no length.
+UNSIZED = re.compile(rb"\x64\xa3[\1-\4]\0|\0[\1-\4]\xa3\x64|PVF1|[ ]paf|fap[ ]")
 
 
 def part(file: Opened, start: int, head: bytes) -> Part | None:
@@ -17,6 +19,9 @@ def part(file: Opened, start: int, head: bytes) -> Part | None:
         return _au(file, start)
     if head[:8] == b"NIST_1A\n":
         return _nist(file, start)
+    if UNSIZED.match(head):
+        end = next(magic.places(file.at, start + 16, file.size), file.size)
+        return Part(start, end, None if (start, end) == (0, file.size) else ((start, end),))
     return _rare(file, start, head)
 
 

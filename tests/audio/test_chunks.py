@@ -206,3 +206,11 @@ def test_samples_that_the_header_of_aiff_skips_are_told():
 def test_the_duration_counts_joined_files_and_samples_of_unknown_size(size):
     content = _wav(written(noise(16000), format="WAV"), size) + written(noise(8000), format="WAV")
     assert audio.duration(content) == len(heard(content)[0]) / 16000 == 1.5
+
+
+@pytest.mark.parametrize("form", ["IRCAM", "PVF", "PAF"])
+def test_a_file_behind_one_whose_header_gives_no_length_is_read(form):
+    parts = [written(noise(3000), format=form, subtype="PCM_16"), written(noise(2000, seed=1), format="OGG")]
+    samples, remarks = heard(b"".join(parts))
+    np.testing.assert_array_equal(samples, np.concatenate([decoded(part) for part in parts]))
+    assert not remarks
