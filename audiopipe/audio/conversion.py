@@ -16,6 +16,7 @@ HIGHEST_RATE = 10_000_000
 MAX_UPSAMPLING = 1000
 
 SILENT_PEAK = 2**-15  # one step of 16 bits
+FIRST_LOOK = 1 << 12  # samples, which are enough for most clips
 CANCELLED = 1e-3  # a mixdown that is 60 dB below its channels was audible before
 
 
@@ -170,10 +171,12 @@ class _Conversion:
             samples, self.mixed_peak = pick_channel(samples, self.channel, where), np.inf
         elif self.channels == 1:
             separate, samples = samples, mix_down(samples)
-            # One audible block is enough, so most clips are examined for their first block only.
+            # One audible sample is enough, so only the beginning of most clips is examined.
             if separate.shape[1] > 1 and self.mixed_peak <= SILENT_PEAK:
-                self.mixed_peak = max(self.mixed_peak, _peak(samples))
-                self.peak = max(self.peak, _peak(separate))
+                self.mixed_peak = max(self.mixed_peak, _peak(samples[:FIRST_LOOK]))
+                if self.mixed_peak <= SILENT_PEAK:
+                    self.mixed_peak = max(self.mixed_peak, _peak(samples))
+                    self.peak = max(self.peak, _peak(separate))
             elif separate.shape[1] == 1:
                 self.mixed_peak = np.inf  # nothing can cancel
         elif self.channels is not None and samples.shape[1] != self.channels:
