@@ -176,6 +176,7 @@ def test_modules_in_the_working_directory_that_have_the_names_of_libraries_do_no
     assert "MelSpectrogram" in done.stdout
 
 
+@pytest.mark.faults
 def test_no_process_of_a_job_runs_modules_of_the_working_directory(folder, tmp_path):
     for name in SHADOWED:
         (folder / f"{name}.py").write_text(CODE)

@@ -30,6 +30,7 @@ def stop_and_resume(work, output, number, everyone, workers):
     check_same(output, work.clean)
 
 
+@pytest.mark.faults
 def test_ctrl_c_ends_a_job_that_can_be_resumed(small_work, tmp_path):
     stop_and_resume(small_work, tmp_path / "out", signal.SIGINT, True, 1)
 
