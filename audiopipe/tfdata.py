@@ -1,5 +1,6 @@
 """The door `tfdata`: audio files as a `tf.data.Dataset`, ready for `dataset.map(transform)`."""
 
+import functools
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -62,6 +63,7 @@ def from_audio(
         InputError: If the input is missing, empty or malformed.
 
     Warns:
+        AudioRemark: If a clip is read although something is wrong with it, or a recording is too short for a segment.
         MetadataRemark: If a column has missing integers or classes. The message has the number that stands for them.
 
     Example:
@@ -133,7 +135,8 @@ def from_sources(
             yield tuple(parts(source, audio.joined(blocks)))
             return
         wanted = None if only is None else only[source.id]
-        for clip, samples in segments.clips(source, blocks, transform.config, wanted):
+        on_short = functools.partial(recordings.warn, source)
+        for clip, samples in segments.clips(source, blocks, transform.config, wanted, on_short):
             yield tuple(parts(clip, samples))
 
     def cut(index: int) -> Iterator[tuple[Any, ...]]:

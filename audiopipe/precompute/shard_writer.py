@@ -212,17 +212,13 @@ class _Writer:
     def _add_segments(
         self, number: int, source: Source, reading: _Reading, segments: Segments, ordered: OrderedRecords
     ) -> None:
-        found = False
-        for segment, samples in segments.clips(source, reading, self._plan.config):
-            found = True
+        def short(remark: Remark) -> None:
+            self.short_recordings.append(source.id)
+            self._remark(number, source, remark)
+
+        for segment, samples in segments.clips(source, reading, self._plan.config, on_short=short):
             with self._failing(number, segment, reading):
                 self._add(number, segment, samples, reading, ordered)
-        if not found:
-            self.short_recordings.append(source.id)
-            seconds = reading.n_samples / self._plan.config.sample_rate
-            what = "stretch" if source.is_stretch else "recording"
-            fault = f"the {what} has {seconds:g} s and gives no segment of {segments.seconds:g} s"
-            self._remark(number, source, Remark("feature", fault))
 
     def _add(
         self,

@@ -56,7 +56,7 @@ class _Reader:
 
     def __init__(self, transform: Transform, on_remark: OnRemark | None):
         self._transform = transform
-        self._on_remark = on_remark or _warn
+        self._on_remark = on_remark or warn
         self._open: tuple[Source, _Samples] | None = None
         self._current: Source | None = None
 
@@ -119,7 +119,8 @@ class _Reader:
         self._remark(Remark("read", fault))
 
 
-def _warn(source: Source, remark: Remark) -> None:
+def warn(source: Source, remark: Remark) -> None:
+    """Gives a warning of class `AudioRemark` that names the clip."""
     warn_about(repr(source.path) if source.row is None else f"Row {source.row} of {source.path!r}")(remark)
 
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from audiopipe import checks
+from audiopipe.audio.remarks import Remark
 from audiopipe.errors import ArgumentError, AudioError, InputError
 from audiopipe.inputs import Source
 from audiopipe.inputs.columns import Columns
@@ -93,7 +94,12 @@ class Segments:
         )
 
     def clips(
-        self, recording: Source, blocks: Iterable[np.ndarray], config: Any, only: Collection[int] | None = None
+        self,
+        recording: Source,
+        blocks: Iterable[np.ndarray],
+        config: Any,
+        only: Collection[int] | None = None,
+        on_short: Callable[[Remark], None] | None = None,
     ) -> Iterator[tuple[Source, np.ndarray]]:
         """Cuts a recording into segments.
 
@@ -102,6 +108,7 @@ class Segments:
             blocks: Samples of the recording, consecutive blocks `[time, channels]` at the config's sample rate.
             config: The config of the feature.
             only: Numbers of the wanted segments. Blocks after the last of them are not read. None means all segments.
+            on_short: Function that takes the remark about a recording that is too short for a segment.
 
         Yields:
             Each segment with its samples. Its id is that of the recording, followed by `#` and the number of the
@@ -128,6 +135,9 @@ class Segments:
                 yield dataclasses.replace(recording, id=name, metadata=metadata), samples
             if only is not None and number == needed:
                 return
+        if number < 0 and only is None and on_short is not None:
+            what, seconds = "stretch" if recording.is_stretch else "recording", n_samples / config.sample_rate
+            on_short(Remark("feature", f"the {what} has {seconds:g} s and gives no segment of {self.seconds:g} s"))
         if number < needed:
             raise AudioError(
                 f"{recording.id!r} has no segment {needed}. Received: {number + 1} segments of {length} samples at "

@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
-from audiopipe import Transform, configs, tfdata
-from audiopipe.errors import InputError
+from audiopipe import Segments, Transform, configs, tfdata
+from audiopipe.errors import AudioRemark, InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::audiopipe.errors.MetadataRemark")
 
@@ -106,3 +107,12 @@ def test_a_batch_of_clips_with_different_channels_is_refused(clips, config):
     alone = [element["feature"].numpy() for element in mixed.map(keep)]
     for batch, feature in zip(mixed.padded_batch(1).map(keep), alone, strict=True):
         np.testing.assert_array_equal(batch["feature"][0], feature)
+
+
+def test_a_recording_that_is_too_short_for_a_segment_gives_a_warning_and_no_clip(tmp_path, config):
+    soundfile.write(tmp_path / "long.wav", np.zeros(16000), 8000)
+    soundfile.write(tmp_path / "short.wav", np.zeros(4000), 8000)
+    clips = tfdata.from_audio(tmp_path, config, segments=Segments(seconds=1))
+    with pytest.warns(AudioRemark, match=r"short\.wav.*the recording has 0\.5 s and gives no segment of 1 s"):
+        ids = [clip["id"].decode() for clip in clips.as_numpy_iterator()]
+    assert ids == ["long.wav#00000", "long.wav#00001"]
