@@ -43,7 +43,7 @@ ZEROS = bytes(100)
         (b"404 Not Found\n" * 300, "it is text instead of audio: '404 Not Found"),
         ("näher\n".encode() * 300, "it is text instead of audio"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:12", "a Git LFS pointer instead of the file itself."),
-        (gzip.compress(ZEROS), "it is gzip data. Unpack it: gunzip"),
+        (gzip.compress(ZEROS, mtime=0), "it is gzip data. Unpack it: gunzip"),
         (b"PK\x03\x04" + ZEROS, "it is a ZIP archive. Unpack it"),
         (b"", "the file is empty"),
         (b"RIFF", "the file has only 4 bytes"),

@@ -46,7 +46,7 @@ def manifest(tmp_path):
             content = json.dumps(rows).encode()
         else:
             content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        (tmp_path / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
         return str(tmp_path / name)
 
     return write

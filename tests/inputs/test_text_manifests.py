@@ -50,7 +50,7 @@ def _rows(source, **options):
 @pytest.mark.parametrize("compressed", [False, True])
 def test_delimiters_line_ends_and_trailing_commas_do_not_change_the_clips(manifest, name, content, compressed):
     content = content.encode()
-    path = manifest(name + ".gz", gzip.compress(content)) if compressed else manifest(name, content)
+    path = manifest(name + ".gz", gzip.compress(content, mtime=0)) if compressed else manifest(name, content)
     assert _rows(path) == [("a.wav", {"label": "1", "note": "x"}), ("b.wav", {"label": "2", "note": "y"})]
 
 
@@ -111,7 +111,7 @@ def test_a_column_path_comes_before_other_names_and_two_other_names_are_ambiguou
         ("m.csv.gz", b"\x1f\x8b nothing", {}, r"m\.csv\.gz'.* cannot be read"),
         (
             "m.csv.gz",
-            gzip.compress(b"path\n" + b"a.wav\n" * 5000)[:-20],
+            gzip.compress(b"path\n" + b"a.wav\n" * 5000, mtime=0)[:-20],
             {},
             r"m\.csv\.gz', line \d+: .*cannot be read",
         ),
@@ -163,7 +163,7 @@ def test_inputs_below_the_home_folder_are_expanded(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("m.tsv.gz", gzip.compress(b"file_name\ttext\nx/a.wav\thi\n")),
+        ("m.tsv.gz", gzip.compress(b"file_name\ttext\nx/a.wav\thi\n", mtime=0)),
         ("m.json", b'[{"file_name": "x/a.wav", "text": "hi"}]'),
         ("metadata.csv", b"file_name;text\nx/a.wav;hi\n"),
     ],
