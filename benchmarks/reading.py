@@ -22,8 +22,8 @@ from rich.table import Table
 
 from audiopipe import configs, load
 from audiopipe.feature_sets import records
+from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.feature_sets.dtypes import DTYPES
-from audiopipe.feature_sets.feature_set import FeatureSet, sha256
 from audiopipe.inputs.columns import Columns
 from audiopipe.runtime import machine_facts
 
@@ -52,7 +52,7 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
                 )
                 writer.write(record)
                 max_error = max(max_error, error)
-    FeatureSet(
+    Description(
         path=str(folder),
         config=CONFIG,
         kernel_version=CONFIG.kernel_version,

@@ -7,7 +7,7 @@ import json
 import tensorflow as tf
 
 from audiopipe.feature_sets import loading, records
-from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.feature_sets.description import Description, sha256
 
 
 def edit(folder, change):
@@ -33,7 +33,7 @@ def bless(folder):
 
 def store_as(folder, dtype):
     """Rewrites a feature set with another storage dtype and returns it."""
-    feature_set = FeatureSet.open(folder)
+    feature_set = Description.open(folder)
     elements = loading.elements(feature_set).as_numpy_iterator()
     shards, max_error = [], 0.0
     for number, shard in enumerate(feature_set.shards):

@@ -151,7 +151,7 @@ def precompute(
 
 def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any, log_json: bool) -> None:
     from audiopipe.feature_sets import message_kinds
-    from audiopipe.feature_sets.feature_set import REMARKS_FILE
+    from audiopipe.feature_sets.description import REMARKS_FILE
     from audiopipe.precompute import progress
 
     counts = feature_set.counts

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.records import short_fingerprint
 from audiopipe.inputs.columns import is_list, item_type
 from audiopipe.storage import files
@@ -22,7 +22,7 @@ class Decoder:
         paths: Paths of the shards.
     """
 
-    def __init__(self, feature_set: FeatureSet):
+    def __init__(self, feature_set: Description):
         self.paths = tf.constant([files.join(feature_set.path, shard["name"]) for shard in feature_set.shards])
         self._config = feature_set.config
         self._types = feature_set.columns.entries

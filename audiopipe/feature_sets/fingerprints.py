@@ -19,7 +19,7 @@ from typing import Any
 from audiopipe import configs, registry
 from audiopipe.configs.base import Config
 from audiopipe.errors import ConfigError, FingerprintError
-from audiopipe.feature_sets.feature_set import DATASET_FILE, FeatureSet
+from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.identity import model_stamps
 from audiopipe.storage import files
 
@@ -82,7 +82,7 @@ def fingerprint_of(source: Any) -> Identity:
             "fingerprint_of(keras.saving.load_model(path)), or save it as a .keras file."
         )
     if files.exists(files.join(path, DATASET_FILE)):
-        feature_set = FeatureSet.open(path)
+        feature_set = Description.open(path)
         return Identity(config=feature_set.config, kernel_version=feature_set.kernel_version, frozen=True)
     if _is_saved_model(path):
         return _only(_in_saved_model(path), f"the constants named {model_stamps.NODE} in the graphs of {path!r}")

@@ -12,7 +12,7 @@ from audiopipe import checks
 from audiopipe.errors import AudioError, MachineWarning
 from audiopipe.feature_sets import fingerprints
 from audiopipe.feature_sets.decoding import PLACES_OF_SHARD, Decoder
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 
@@ -71,12 +71,12 @@ def load(
     return elements(opened(path, config, check=check), shuffle=shuffle, seed=seed, buffer_size=buffer_size)
 
 
-def opened(path: str | os.PathLike[str], config: Any = None, *, check: bool = False) -> FeatureSet:
+def opened(path: str | os.PathLike[str], config: Any = None, *, check: bool = False) -> Description:
     """Opens a feature set and runs the checks that `load` makes before reading.
 
     The arguments and errors are those of `load`.
     """
-    feature_set = FeatureSet.open(os.fspath(path))
+    feature_set = Description.open(os.fspath(path))
     if config is not None:
         feature_set.expect(*fingerprints.expected(config))
     feature_set.check_files(checksums=check)
@@ -85,7 +85,7 @@ def opened(path: str | os.PathLike[str], config: Any = None, *, check: bool = Fa
 
 
 def elements(
-    feature_set: FeatureSet, *, shuffle: bool = False, seed: int | None = None, buffer_size: int = 1024
+    feature_set: Description, *, shuffle: bool = False, seed: int | None = None, buffer_size: int = 1024
 ) -> tf.data.Dataset:
     """Returns the records of an opened feature set as a dataset.
 
@@ -151,7 +151,7 @@ def _present(path: tf.Tensor) -> tf.Tensor:
     return tf.io.matching_files(tf.strings.regex_replace(path, r"([\\*?\[\]])", r"\\\1"))
 
 
-def _warn_of_machines(feature_set: FeatureSet) -> None:
+def _warn_of_machines(feature_set: Description) -> None:
     different = machine_facts.differences(feature_set.machines)
     path = files.absolute(feature_set.path)
     if different and path not in _warned:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import loading
-from audiopipe.feature_sets.feature_set import DATASET_FILE, FeatureSet
+from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.hf.arrays import to_arrow
 from audiopipe.hf.types import feature_type
 from audiopipe.inputs.columns import Columns, is_list, item_type
@@ -111,7 +111,7 @@ def _type(name: str, columns: Columns) -> Any:
     return datasets.List(one) if is_list(kind) else one
 
 
-def _write(file: str, feature_set: FeatureSet, feature: str, types: datasets.Features) -> None:
+def _write(file: str, feature_set: Description, feature: str, types: datasets.Features) -> None:
     schema = types.arrow_schema
     with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for block in _blocks(feature_set):
@@ -133,7 +133,7 @@ def _row(element: dict[str, Any], columns: Columns) -> dict[str, Any]:
     return {"id": _text(element["id"], "the id"), "n_frames": element["n_frames"], **row}
 
 
-def _blocks(feature_set: FeatureSet) -> Iterator[list[dict[str, Any]]]:
+def _blocks(feature_set: Description) -> Iterator[list[dict[str, Any]]]:
     """Yields the records in blocks of a few megabytes."""
     block: list[dict[str, Any]] = []
     size = 0
@@ -151,7 +151,7 @@ def _blocks(feature_set: FeatureSet) -> Iterator[list[dict[str, Any]]]:
         yield block
 
 
-def _without_channel_axis(features: list[np.ndarray], feature_set: FeatureSet) -> list[np.ndarray]:
+def _without_channel_axis(features: list[np.ndarray], feature_set: Description) -> list[np.ndarray]:
     """Removes the channel axis from features with one channel, as rows do not have it."""
     if feature_set.config.feature_channels != 1:
         return features

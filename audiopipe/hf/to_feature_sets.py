@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
 from audiopipe.feature_sets import dtypes, records, shard_names
-from audiopipe.feature_sets.feature_set import FAILURES_FILE, FeatureSet, sha256
+from audiopipe.feature_sets.description import FAILURES_FILE, Description, sha256
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.types import feature_column
@@ -39,7 +39,7 @@ def to_feature_set(
     columns: Sequence[str] | None = None,
     dtype: str = "float32",
     overwrite: bool = False,
-) -> FeatureSet:
+) -> Description:
     """Writes a dataset that `map` made as a feature set.
 
     The records hold the bits of the rows, under the fingerprint of the column's type. `audiopipe.load` reads them.
@@ -243,7 +243,7 @@ def _check_folder(output: str, overwrite: bool) -> None:
         )
 
 
-def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSet:
+def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Description:
     """Writes the shards and the failures, and returns the feature set. The caller writes `dataset.json`."""
     sizes = np.array(listing.sizes) * dtypes.DTYPES[dtype].itemsize + estimate.RECORD_OVERHEAD
     n_shards = min(len(rows), number_of_shards(sizes.sum()))
@@ -276,7 +276,7 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> FeatureSe
         )
     config = rows.identity.config
     n_samples = sum(estimate.fewest_samples(config, frames) * clips for frames, clips in n_frames.items())
-    return FeatureSet(
+    return Description(
         path=output,
         config=config,
         kernel_version=rows.identity.kernel_version,

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.feature_sets.feature_set import FAILURES_FILE, REMARKS_FILE, FeatureSet
+from audiopipe.feature_sets.description import FAILURES_FILE, REMARKS_FILE, Description
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.plan import Plan
 from audiopipe.storage import files
 
 
-def finish(plan: Plan) -> FeatureSet:
+def finish(plan: Plan) -> Description:
     """Writes `failures.jsonl`, `remarks.jsonl` and then `dataset.json`, which completes the feature set.
 
     Args:
@@ -48,7 +48,7 @@ def finish(plan: Plan) -> FeatureSet:
             f"All {plan.n_clips} clips failed, so there is no feature set. First failure: {failures[0]['path']!r}, "
             f"{failures[0]['stage']}: {failures[0]['error']} All failures are listed in {FAILURES_FILE}."
         )
-    feature_set = FeatureSet(
+    feature_set = Description(
         path=plan.output,
         config=plan.config,
         kernel_version=plan.config.kernel_version,

@@ -19,7 +19,7 @@ from audiopipe.errors import (
     StalledError,
     TooManyFailuresError,
 )
-from audiopipe.feature_sets.feature_set import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, FeatureSet
+from audiopipe.feature_sets.description import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, Description
 from audiopipe.inputs import InputOptions, ScanReport, scan
 from audiopipe.precompute import completion, plan
 from audiopipe.precompute.finished_shards import Finished
@@ -83,7 +83,7 @@ class Job:
             report=report,
         )
 
-    def run(self, choose: Callable[[Plan, float], Any]) -> FeatureSet:
+    def run(self, choose: Callable[[Plan, float], Any]) -> Description:
         """Computes the feature set, or resumes it.
 
         Args:
@@ -121,7 +121,7 @@ class Job:
                 self.reporter.stopped(str(error) or f"It was interrupted. {AGAIN}")
                 raise
 
-    def _complete(self) -> FeatureSet | None:
+    def _complete(self) -> Description | None:
         """Returns the complete feature set in the output, or None if there is none to keep.
 
         Raises:
@@ -141,7 +141,7 @@ class Job:
             return None
         if self.overwrite:
             return None
-        complete = FeatureSet.open(self.output)
+        complete = Description.open(self.output)
         complete.expect(self.config)
         if not planned:
             raise FeatureSetError(

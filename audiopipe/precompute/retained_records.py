@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from audiopipe.feature_sets import records
-from audiopipe.feature_sets.feature_set import sha256
+from audiopipe.feature_sets.description import sha256
 from audiopipe.precompute import finished_shards
 from audiopipe.precompute.plan import Part
 from audiopipe.storage import files

@@ -15,7 +15,7 @@ from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import AudioError, OutputError, StoppedError
 from audiopipe.feature_sets import records
-from audiopipe.feature_sets.feature_set import sha256
+from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
 from audiopipe.precompute import finished_shards

@@ -24,7 +24,7 @@ from audiopipe.errors import (
     InputError,
 )
 from audiopipe.feature_sets import dtypes, loading, records
-from audiopipe.feature_sets.feature_set import DATASET_FILE, FeatureSet
+from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.inputs import SeveralInputs, Source
 from audiopipe.precompute import estimate
 from audiopipe.runtime import machine_facts
@@ -52,7 +52,7 @@ class Report:
         machine: Why bits may differ on this machine, or an empty string.
     """
 
-    feature_set: FeatureSet
+    feature_set: Description
     comparisons: list[Comparison]
     missing: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -107,7 +107,7 @@ def verify(
         raise ArgumentError(f"door must be one of {', '.join(recompute.DOORS)}. Received: door={door!r}.")
     sample = None if sample is None else checks.integer("sample", sample, minimum=1)
     tolerance = None if tolerance is None else checks.real("tolerance", tolerance, minimum=0)
-    feature_set = FeatureSet.open(output)
+    feature_set = Description.open(output)
     feature_set.check_files(checksums=True)
     _check_counts(feature_set)
     feature_set.expect(feature_set.config)
@@ -146,7 +146,7 @@ def verify(
     )
 
 
-def _compare(feature_set: FeatureSet, clips: Clips, door: str, name: str) -> Comparison:
+def _compare(feature_set: Description, clips: Clips, door: str, name: str) -> Comparison:
     """Compares the stored clips with those that one way of a door computes."""
     comparison = Comparison(door=name)
     try:
@@ -158,7 +158,7 @@ def _compare(feature_set: FeatureSet, clips: Clips, door: str, name: str) -> Com
     return comparison
 
 
-def _check_counts(feature_set: FeatureSet) -> None:
+def _check_counts(feature_set: Description) -> None:
     for shard in feature_set.shards:
         name = files.join(feature_set.path, shard["name"])
         found = records.count(name)
@@ -178,7 +178,7 @@ def _spread(ids: list[str], sample: int | None) -> set[str]:
 
 
 def _reading_order(
-    feature_set: FeatureSet, stored: Iterable[str], chosen: Container[str], sources: Mapping[str, Source]
+    feature_set: Description, stored: Iterable[str], chosen: Container[str], sources: Mapping[str, Source]
 ) -> list[str]:
     """Returns the chosen ids. Within a shard, the stretches of a recording follow one another, by their starts.
 
@@ -203,12 +203,12 @@ def _name(source: object) -> str:
     return f"The input of {len(source.paths)} paths" if isinstance(source, SeveralInputs) else "The list of paths"
 
 
-def _stored(feature_set: FeatureSet) -> Iterator[tuple[str, np.ndarray]]:
+def _stored(feature_set: Description) -> Iterator[tuple[str, np.ndarray]]:
     for element in loading.elements(feature_set):
         yield _text(element["id"]), element["feature"].numpy()
 
 
-def _stored_frames(feature_set: FeatureSet) -> dict[str, int]:
+def _stored_frames(feature_set: Description) -> dict[str, int]:
     """Returns the number of frames of each clip, in the order of the records."""
     try:
         found = [(_text(element["id"]), int(element["n_frames"])) for element in loading.elements(feature_set)]
@@ -226,7 +226,7 @@ def _stored_frames(feature_set: FeatureSet) -> dict[str, int]:
     return frames
 
 
-def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
+def _check_content(feature_set: Description, frames: list[int]) -> None:
     """Raises an error unless the counts match the records.
 
     The frames of a clip only bound its length, so the hours must be within a range.
@@ -251,7 +251,7 @@ def _check_content(feature_set: FeatureSet, frames: list[int]) -> None:
     )
 
 
-def _recording(clip_id: str, feature_set: FeatureSet) -> str:
+def _recording(clip_id: str, feature_set: Description) -> str:
     """Returns the id of the recording that a clip comes from."""
     return clip_id if feature_set.segments is None else parse_id(clip_id)[0]
 

@@ -21,7 +21,7 @@ from audiopipe.errors import (
     FeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.identity import kernel_versions
 from audiopipe.inputs.columns import Columns
 
@@ -109,7 +109,7 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
 
 
 def test_open_reads_the_content_of_the_file(shared_feature_set, config):
-    feature_set = FeatureSet.open(shared_feature_set)
+    feature_set = Description.open(shared_feature_set)
     assert feature_set.config == config
     assert feature_set.fingerprint == config.fingerprint
     assert feature_set.counts["clips"] == 4
@@ -117,7 +117,7 @@ def test_open_reads_the_content_of_the_file(shared_feature_set, config):
 
 
 def test_failures_are_read_with_their_cause(shared_feature_set, clips):
-    [failure] = FeatureSet.open(shared_feature_set).failures()
+    [failure] = Description.open(shared_feature_set).failures()
     assert failure["id"] == "broken"
     assert failure["path"] == str(clips / "broken.wav")
     assert failure["stage"] == "decode"
@@ -133,25 +133,25 @@ def test_the_storage_dtype_is_recorded_and_does_not_change_the_fingerprint(featu
     assert content["fingerprint"] == before["fingerprint"] == config.fingerprint
     entries = {"feature": f"bytes: {dtype}, little-endian, C order", "dtype": f"bytes: {dtype}"}
     assert content["schema"] == {**before["schema"], **entries}
-    assert FeatureSet.open(feature_set) == written
+    assert Description.open(feature_set) == written
 
 
 def test_a_dataset_json_without_a_storage_dtype_is_float32(feature_set):
     damage.edit(feature_set, lambda content: content.pop("storage"))
-    assert FeatureSet.open(feature_set).dtype == "float32"
+    assert Description.open(feature_set).dtype == "float32"
 
 
 def test_classes_and_fill_values_are_read_from_dataset_json(feature_set):
     classes, fill_values = {"take": ["Zoë", "caf\udce9"]}, {"take": -1}
-    dataclasses.replace(FeatureSet.open(feature_set), classes=classes, fill_values=fill_values).write()
-    read = FeatureSet.open(feature_set)
+    dataclasses.replace(Description.open(feature_set), classes=classes, fill_values=fill_values).write()
+    read = Description.open(feature_set)
     assert (read.classes, read.fill_values) == (classes, fill_values)
     assert read.columns == Columns(types=read.schema, classes=classes, fill_values=fill_values)
 
 
 def test_a_dataset_json_of_an_older_release_has_no_classes_and_fill_values(feature_set):
     damage.edit(feature_set, lambda content: (content.pop("classes"), content.pop("fill_values")))
-    read = FeatureSet.open(feature_set)
+    read = Description.open(feature_set)
     assert (read.classes, read.fill_values) == ({}, {})
 
 
@@ -169,15 +169,15 @@ def test_a_dataset_json_of_an_older_release_has_no_classes_and_fill_values(featu
 def test_classes_and_fill_values_that_do_not_fit_the_columns_are_refused(feature_set, change):
     damage.edit(feature_set, lambda content: content.update(change))
     with pytest.raises(CorruptFeatureSetError, match=r"is not a valid dataset\.json"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 def test_an_unknown_storage_dtype_is_refused(feature_set):
     with pytest.raises(ArgumentError, match="Received: dtype='int8'"):
-        dataclasses.replace(FeatureSet.open(feature_set), dtype="int8")
+        dataclasses.replace(Description.open(feature_set), dtype="int8")
     damage.edit(feature_set, lambda content: content["storage"].update(dtype="int8"))
     with pytest.raises(CorruptFeatureSetError, match=r"is not a valid dataset\.json.*dtype='int8'"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 @pytest.mark.parametrize(
@@ -198,12 +198,12 @@ def test_a_shard_outside_the_folder_is_refused(feature_set, tmp_path, name):
     damage.edit(feature_set, lambda content: content["shards"][0].update(name=name.format(other=other)))
     message = r"A shard must have a name like 'features-00000-of-00001\.tfrecord'"
     with pytest.raises(CorruptFeatureSetError, match=message):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 def test_writing_an_opened_feature_set_gives_the_same_bytes(feature_set):
     before = (feature_set / "dataset.json").read_bytes()
-    FeatureSet.open(feature_set).write()
+    Description.open(feature_set).write()
     assert (feature_set / "dataset.json").read_bytes() == before
 
 
@@ -211,19 +211,19 @@ def test_writing_an_opened_feature_set_gives_the_same_bytes(feature_set):
 def test_an_edited_config_is_refused(feature_set, config, field, value):
     edit(feature_set, lambda content: content["config"].update({field: value}))
     with pytest.raises(CorruptFeatureSetError, match=rf"was edited.*{config.fingerprint}"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 def test_an_edited_kernel_version_is_refused(feature_set, config):
     edit(feature_set, lambda content: content.update(kernel_version=9))
     with pytest.raises(CorruptFeatureSetError, match=rf"was edited.*{config.fingerprint}"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 def test_an_invalid_config_is_refused(feature_set):
     edit(feature_set, lambda content: content["config"].update(hop_length=0))
     with pytest.raises(FeatureSetError, match=r"(?s)dataset\.json' was edited.*hop_length: 0 != 100"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
@@ -233,27 +233,27 @@ def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
 
     edit(feature_set, change)
     with pytest.raises(CorruptFeatureSetError, match=r"must have format_version 1\. Received: 2\..*9\.1"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}", '{"format_version": 1}', "\xff"])
 def test_an_invalid_dataset_json_is_refused(feature_set, text):
     (feature_set / "dataset.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(CorruptFeatureSetError, match=r"dataset\.json' is not a valid dataset\.json"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 @pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: None])
 def test_a_folder_without_dataset_json_and_a_missing_folder_are_incomplete(tmp_path, make):
     make(tmp_path / "empty")
     with pytest.raises(IncompleteFeatureSetError, match=r"no dataset\.json in '.*empty'.*audiopipe precompute"):
-        FeatureSet.open(tmp_path / "empty")
+        Description.open(tmp_path / "empty")
 
 
 def test_features_of_an_earlier_kernel_version_are_refused(feature_set, config, monkeypatch):
     before = config.kernel_version
     monkeypatch.setattr(type(config), "kernel_version", before + 1)
-    found = FeatureSet.open(feature_set)
+    found = Description.open(feature_set)
     assert found.fingerprint == config.fingerprint_at(before)
     later = type(config)(**{name: value for name, value in config.to_dict().items() if name != "feature"})
     with pytest.raises(ConfigMismatchError, match=f"kernel_version: {before + 1} != {before}"):
@@ -281,7 +281,7 @@ def test_a_missing_or_damaged_failures_file_is_found(feature_set, fault):
     content, message = FAULTS[fault]
     path = feature_set / "failures.jsonl"
     path.unlink() if content is None else path.write_bytes(content)
-    opened = FeatureSet.open(feature_set)
+    opened = Description.open(feature_set)
     with pytest.raises(CorruptFeatureSetError, match=rf"failures\.jsonl' {message}"):
         opened.failures()
     opened.check_files()
@@ -293,14 +293,14 @@ def test_a_missing_or_damaged_failures_file_is_found(feature_set, fault):
 
 def test_a_dataset_json_without_a_checksum_of_failures_is_read(feature_set):
     damage.edit(feature_set, lambda content: content.pop("failures_sha256"))
-    FeatureSet.open(feature_set).check_files(checksums=True)
+    Description.open(feature_set).check_files(checksums=True)
 
 
 def test_a_feature_set_written_without_a_failures_file_has_no_checksum_of_it(feature_set):
     (feature_set / "failures.jsonl").unlink()
-    FeatureSet.open(feature_set).write()
+    Description.open(feature_set).write()
     assert "failures_sha256" not in json.loads((feature_set / "dataset.json").read_text())
-    FeatureSet.open(feature_set).check_files(checksums=True)
+    Description.open(feature_set).check_files(checksums=True)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_edited_fields_of_the_config_are_listed_even_if_the_config_is_invalid(fe
     with pytest.raises(
         CorruptFeatureSetError, match=rf"dataset\.json' was edited: .*:\n{difference}\nRecompute"
     ) as caught:
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
     content = json.loads((feature_set / "dataset.json").read_text())
     fields = {name: value for name, value in content["config"].items() if name != "channel"}  # a later field
     identity = {"config": fields, "kernel_version": content["kernel_version"]}
@@ -342,7 +342,7 @@ def test_an_edited_fingerprint_alone_is_reported(feature_set, config, name):
 
     damage.edit(feature_set, change)
     with pytest.raises(CorruptFeatureSetError, match=rf"was edited: only the field {name} was changed"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)
 
 
 @pytest.mark.parametrize(
@@ -370,4 +370,4 @@ def test_a_duplicate_key_is_refused(feature_set):
     path = feature_set / "dataset.json"
     path.write_text(re.sub(r'("kernel_version": \d+,)', r"\1 \1", path.read_text()))
     with pytest.raises(CorruptFeatureSetError, match=r"each key once\. Received twice: kernel_version"):
-        FeatureSet.open(feature_set)
+        Description.open(feature_set)

@@ -12,7 +12,7 @@ from planning import write_shard, written
 
 from audiopipe import beam, configs, inputs, load, tfdata
 from audiopipe.errors import InputError, MetadataRemark
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 from audiopipe.precompute import completion
 from audiopipe.transform.segments import Segments
 
@@ -97,7 +97,7 @@ def test_padded_batches_of_tf_data_have_the_lengths_in_a_column(made):
 def test_a_missing_integer_stays_an_integer_that_no_other_clip_has(made):
     assert (made.schema["age"], made.fill_values) == ("int", {"age": -2})
     assert [value.item() for value in values(made.path, "age")] == [31, -1, -2, -2]
-    assert FeatureSet.open(made.path).columns.notes == [
+    assert Description.open(made.path).columns.notes == [
         "The column 'age' has missing integers, which are stored as -2."
     ]
     assert (
@@ -152,7 +152,7 @@ def test_text_becomes_classes_in_the_records(tmp_path):
     assert work.schema == {"label": "int", "tags": "list<int>"}
     for shard in range(work.n_shards):
         write_shard(work, shard)
-    made = FeatureSet.open(completion.finish(work).path)
+    made = Description.open(completion.finish(work).path)
     assert made.classes == {"label": ["cat", "dog"], "tags": ["a", "b", "c"]}
     assert made.fill_values == {"label": -1}
     assert [label.item() for label in values(made.path, "label")] == [1, 0, -1, 1, -1]

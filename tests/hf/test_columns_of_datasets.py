@@ -12,7 +12,7 @@ from feature_rows import CONFIG, feature_rows
 
 from audiopipe import beam, hf, load
 from audiopipe.errors import FeatureSetError, InputError, MetadataRemark
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 
 pytestmark = pytest.mark.usefixtures("quiet_bars")
 
@@ -127,7 +127,7 @@ def test_precompute_keeps_what_tables_declare(tmp_path, kind):
     path = tmp_path / ("rows.parquet" if kind == "parquet" else "rows")
     rows.to_parquet(path) if kind == "parquet" else rows.save_to_disk(path)
     made = beam.precompute(path, tmp_path / "set", CONFIG, num_shards=2)
-    assert FeatureSet.open(made.path).classes == {"label": LABEL.names, "labels": LABEL.names}
+    assert Description.open(made.path).classes == {"label": LABEL.names, "labels": LABEL.names}
     assert made.fill_values == FILL_VALUES
     same_values(restored(made.path, tmp_path), VALUES.keys() - {"hot"})
 

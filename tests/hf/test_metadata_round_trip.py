@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from audiopipe import hf, load
 from audiopipe.errors import MetadataRemark
 from audiopipe.feature_sets import records
-from audiopipe.feature_sets.feature_set import FeatureSet, sha256
+from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.inputs import Source
 from audiopipe.inputs.column_inference import of_sources
 from audiopipe.inputs.columns import is_list
@@ -67,7 +67,7 @@ def write(folder, rows, columns):
             feature = np.zeros((1, CONFIG.n_bins, 1), np.float32)
             file.write(records.encode(str(number), feature, CONFIG, row, columns, (0, number))[0])
     size, count = tf.io.gfile.stat(path).length, len(rows)
-    made = FeatureSet(
+    made = Description(
         path=folder,
         config=CONFIG,
         kernel_version=CONFIG.kernel_version,
@@ -109,7 +109,7 @@ def test_rows_are_the_same_after_a_feature_set(table):
         assert name in columns.classes or value not in [row.get(name) for row in rows]
     with tempfile.TemporaryDirectory() as folder:
         write(folder, rows, columns)
-        made = FeatureSet.open(folder)
+        made = Description.open(folder)
         assert made.columns == columns
         for element, row in zip(load(folder).as_numpy_iterator(), rows, strict=True):
             for name, length in columns.lengths.items():

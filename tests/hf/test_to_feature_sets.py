@@ -17,7 +17,7 @@ from audiopipe.errors import (
     IncompleteFeatureSetError,
     InputError,
 )
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.precompute import planning
 from audiopipe.storage import locks
@@ -63,7 +63,7 @@ def test_it_writes_the_records_that_precompute_writes(written, shared_feature_se
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             np.testing.assert_array_equal(found[name], value, strict=True)
-    found, expected = FeatureSet.open(written), FeatureSet.open(shared_feature_set)
+    found, expected = Description.open(written), Description.open(shared_feature_set)
     for name in ("clips", "failures", "frames"):
         assert found.counts[name] == expected.counts[name]
     assert found.counts["hours"] == pytest.approx(expected.counts["hours"], rel=0.05)
@@ -84,7 +84,7 @@ def test_it_has_the_fingerprint_of_the_rows(written, mapped, config):
 
 
 def test_rows_without_a_feature_become_failures_with_their_reason(written, clips):
-    [failure] = FeatureSet.open(written).failures()
+    [failure] = Description.open(written).failures()
     assert (failure["id"], failure["row"], failure["stage"]) == ("broken", 4, "map")
     assert failure["error"].startswith(f"Could not decode '{clips / 'broken.wav'}'")
 
@@ -125,7 +125,7 @@ def test_equal_rows_give_equal_bytes_and_other_rows_another_set_id(mapped, writt
         if file.is_file():
             assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
     other = hf.to_feature_set(mapped.select([0, 1]), tmp_path / "other")
-    assert other.set_id != FeatureSet.open(written).set_id
+    assert other.set_id != Description.open(written).set_id
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -201,7 +201,7 @@ def test_an_interrupted_write_leaves_no_feature_set(mapped, tmp_path, monkeypatc
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(FeatureSet, "write", interrupted)
+    monkeypatch.setattr(Description, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         hf.to_feature_set(mapped, tmp_path / "features")
     with pytest.raises(IncompleteFeatureSetError):

@@ -8,7 +8,7 @@ import pytest
 from audiopipe import audio, beam, configs, load
 from audiopipe.configs import config_classes
 from audiopipe.errors import ConfigMismatchError
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 from audiopipe.registry import Registry
 
 
@@ -27,7 +27,7 @@ def test_folder_and_number_of_shards_change_neither_the_fingerprint_nor_the_bits
     shared_feature_set, clips, config, tmp_path
 ):
     beam.precompute(clips / "manifest.jsonl", tmp_path / "elsewhere", config, num_shards=3)
-    first, second = FeatureSet.open(shared_feature_set), FeatureSet.open(tmp_path / "elsewhere")
+    first, second = Description.open(shared_feature_set), Description.open(tmp_path / "elsewhere")
     assert (len(first.shards), len(second.shards)) == (2, 3)
     assert first.fingerprint == second.fingerprint == config.fingerprint
     expected = features(shared_feature_set, config)

@@ -9,7 +9,7 @@ import soundfile
 
 from audiopipe import beam
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, InputChangedError
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 from audiopipe.transform.segments import Segments
 from audiopipe.verification import verify
 
@@ -57,7 +57,7 @@ def test_accepted_truncated_files_are_read_with_a_remark(recordings, tmp_path, c
     assert (made.counts["clips"], made.counts["failures"]) == (3, 0)
     assert ids(made.remarks()) == ["b-almost.wav", "c-half.wav"]
     assert made.counts["hours"] * 3600 * RATE == pytest.approx(20000 + 19900 + 10000)
-    assert FeatureSet.open(made.path).accept_truncated
+    assert Description.open(made.path).accept_truncated
 
 
 def test_verify_reads_truncated_files_as_the_job_did(recordings, tmp_path, config):
@@ -89,10 +89,10 @@ def test_a_changed_list_of_remarks_is_found(recordings, tmp_path, config):
     path = tmp_path / "out" / "remarks.jsonl"
     path.write_text(path.read_text().replace("b-almost", "a-whole"))
     with pytest.raises(CorruptFeatureSetError, match=r"remarks\.jsonl' does not have the checksum"):
-        FeatureSet.open(made.path).check_files(checksums=True)
+        Description.open(made.path).check_files(checksums=True)
     path.unlink()
     with pytest.raises(CorruptFeatureSetError, match=r"remarks\.jsonl' is missing"):
-        FeatureSet.open(made.path).remarks()
+        Description.open(made.path).remarks()
 
 
 def test_recordings_shorter_than_a_segment_are_counted_and_are_no_failures(tmp_path, config):

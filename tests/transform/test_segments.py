@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from audiopipe import Transform, beam, cli, configs, load, tfdata
 from audiopipe.audio import conversion
 from audiopipe.errors import ArgumentError, AudioError, InputError
-from audiopipe.feature_sets.feature_set import FeatureSet
+from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import Source
 from audiopipe.transform.segments import Segments, parse_id
 from audiopipe.verification.set_check import verify
@@ -184,7 +184,7 @@ def feature_set(recordings, config, tmp_path_factory, small_blocks):
 
 
 def test_segments_before_a_fault_are_kept_and_the_fault_is_a_failure_of_the_recording(feature_set):
-    opened = FeatureSet.open(feature_set)
+    opened = Description.open(feature_set)
     assert [(failure["id"], failure["stage"]) for failure in opened.failures()] == [
         ("half.flac", "decode"),
     ]
@@ -216,7 +216,7 @@ def test_settings_are_in_dataset_json_and_plan_json_but_not_in_the_fingerprint(f
 def test_all_doors_agree_with_stored_segments(feature_set, recordings, sample):
     report = verify(feature_set, recordings, sample=sample)
     assert report.ok
-    clips = FeatureSet.open(feature_set).counts["clips"] if sample is None else sample
+    clips = Description.open(feature_set).counts["clips"] if sample is None else sample
     assert [(row.door, row.clips, row.differing) for row in report.comparisons] == [
         ("tf.data", clips, 0),
         ("tf.data, padded", clips, 0),
@@ -269,7 +269,7 @@ def test_the_command_line_takes_segments(recordings, config, tmp_path):
     assert "need --segment-seconds" in refused.output
     done = CliRunner().invoke(cli.app, [*arguments, *options])
     assert done.exit_code == 0, done.output
-    assert FeatureSet.open(tmp_path / "features").segments == Segments(seconds=1, hop=0.75, last="pad")
+    assert Description.open(tmp_path / "features").segments == Segments(seconds=1, hop=0.75, last="pad")
     shown = CliRunner().invoke(cli.app, ["inspect", str(tmp_path / "features")]).output
     assert "seconds=1.0, hop=0.75, last=pad" in shown
     assert [float(element["start"]) for element in load(tmp_path / "features")] == [0.0, 0.75, 1.5, 2.25]
