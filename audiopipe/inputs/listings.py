@@ -42,6 +42,20 @@ class Listed:
     size: int | None
     version: str | None
 
+    @property
+    def time_ns(self) -> int | None:
+        """When a local audio file was last modified, in nanoseconds. None for all others, and if there is no file."""
+        return int(self.version) if self._is_local_file and self.version is not None else None
+
+    @property
+    def tag(self) -> str | None:
+        """Version of a remote file or a table. None for a local audio file."""
+        return None if self._is_local_file else self.version
+
+    @property
+    def _is_local_file(self) -> bool:
+        return self.source.row is None and not files.is_remote(self.source.path)
+
     def to_json(self) -> bytes:
         """Returns a line of JSON. Equal clips give equal bytes."""
         facts = {
