@@ -31,9 +31,10 @@ def of_sources(sources: Iterable[Source], class_columns: Sequence[str] = ()) -> 
     inference = Inference(class_columns)
     seen: set[str] = set()
     for source in sources:
-        if source.row is not None and source.path not in seen:
-            seen.add(source.path)
-            inference.declare(tables.open_table(source.path, source.column).declared())
+        table = source.path if source.row is not None else source.table
+        if table is not None and table not in seen:
+            seen.add(table)
+            inference.declare(tables.open_table(table, source.column).declared())
         inference.add(source.metadata)
     return inference.columns()
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from audiopipe.errors import AudioError, InputError
+from audiopipe.errors import InputError
 from audiopipe.inputs import extensions, folders, kaldi, manifests, table_clips
 from audiopipe.inputs.options import InputOptions
 from audiopipe.inputs.scan_report import ScanReport, count_of
@@ -132,8 +132,8 @@ def _scan_metadata(
         else:
             clips = manifests.scan_manifest(path, options, report, below)
         for clip in clips:
-            if contents.n_audio and (audio := _path_of(clip)):
-                hashes.append(_path_hash(audio))
+            if contents.n_audio and clip.row is None:
+                hashes.append(_path_hash(clip.path))
             yield clip
     if contents.n_audio:
         _report_unlisted(contents, hashes, report)
@@ -154,17 +154,6 @@ def _report_unlisted(contents: _Contents, hashes: array, report: ScanReport) -> 
             report.count("audio file", "of the folder not in the manifest, not read", unlisted)
         elif unlisted:
             report.left_out[extension] += unlisted
-
-
-def _path_of(clip: Source) -> str | None:
-    """Returns the path of the audio of a clip, which in a table may be a value of the row. Embedded audio has none."""
-    if clip.row is None:
-        return clip.path
-    try:
-        audio = clip.open()
-    except AudioError:
-        return None
-    return audio if isinstance(audio, str) else None
 
 
 def _path_hash(path: str) -> int:

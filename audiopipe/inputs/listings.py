@@ -25,9 +25,9 @@ class Listed:
 
     Args:
         source: The clip.
-        size: Size of the audio file in bytes. None if the clip is in a table, if storage does not report the size, or
-            if the file did not exist.
-        version: Text that changes when the file, or the table that contains the clip, is rewritten. None if it did not
+        size: Size of the audio file in bytes. None if a table contains the audio, if storage does not report the size,
+            or if the file did not exist.
+        version: Text that changes when the file, or the table that contains the audio, is rewritten. None if it did not
             exist.
 
     Example:
@@ -91,8 +91,8 @@ class Listed:
 def identify(sources: Iterable[Source]) -> Iterator[Listed]:
     """Looks up the current size and version of the audio of clips, many at a time.
 
-    A table is looked up once for all its rows. If a remote filesystem caches listings, files in them are not requested
-    again.
+    A table that contains audio is looked up once for all its rows. If a remote filesystem caches listings, files in
+    them are not requested again.
 
     Args:
         sources: The clips.

@@ -1,10 +1,8 @@
 """The `Source` of a clip."""
 
-import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiopipe.errors import AudioError, InputError
 from audiopipe.inputs import tables
 
 
@@ -14,12 +12,14 @@ class Source:
 
     Args:
         id: Name of the clip, unique within the input.
-        path: The audio file, or the Parquet file or dataset folder that contains it.
-        row: Row in the Parquet file or dataset folder. None for an audio file.
+        path: The audio file, or the table (a Parquet file or a dataset folder) that contains the audio.
+        row: Row in the table that contains the audio. None for an audio file, even if a table lists it.
         metadata: Metadata of the clip by column name.
         start: Where the clip starts in its recording, in seconds. None if the clip is the whole recording.
         end: Where the clip ends in its recording, in seconds. None if it ends where the recording ends.
         column: Column with the audio, in a table for which one was chosen. None finds it by its name or type.
+        table: The table that lists the audio file, for the types that it declares. It says nothing about the clip
+            itself, so clips that differ in it alone are equal, and it is not stored with them.
     """
 
     id: str
@@ -29,6 +29,7 @@ class Source:
     start: float | None = None
     end: float | None = None
     column: str | None = None
+    table: str | None = field(default=None, compare=False)
 
     @property
     def is_stretch(self) -> bool:
@@ -43,12 +44,6 @@ class Source:
 
     def recording(self) -> tuple[str, int | None]:
         """Returns a key that clips of the same recording share: its path, and the row if a table contains the audio."""
-        if self.row is not None:
-            # What is wrong with the table or the row is reported when the clip is read.
-            with contextlib.suppress(AudioError, InputError, OSError):
-                table = tables.open_table(self.path, self.column)
-                if table.has_paths:
-                    return str(table.audio(self.row)), None
         return self.path, self.row
 
     def location(self) -> dict[str, Any]:

@@ -19,8 +19,9 @@ def scan_table(path: str, options: InputOptions, report: ScanReport, name: str |
         name: Name of the table among several. None if it is the only one.
 
     Yields:
-        A `Source` for each row. Its id is the id of the row. Without one it is the number of the row with 8 digits, or
-        `name:row` if the table has a name.
+        A `Source` for each row, with the path of the audio file that the row names. If the row has neither a path nor
+        audio, reading the clip raises an error. The id is that of the row. Without one it is the number of the row with
+        8 digits, or `name:row` if the table has a name.
 
     Raises:
         InputError: If the table cannot be read, or a row is malformed.
@@ -28,7 +29,7 @@ def scan_table(path: str, options: InputOptions, report: ScanReport, name: str |
     """
     stretches = StretchColumns(report)
     table = tables.open_table(path, options.path_column)
-    for number, row in enumerate(table.metadata()):
+    for number, (audio, row) in enumerate(table.rows()):
         where = f"{path!r}, row {number}"
         identity = clip_rows.id_of(row, options, where)
         stretch = stretches.of(row, where)
@@ -36,7 +37,10 @@ def scan_table(path: str, options: InputOptions, report: ScanReport, name: str |
         if identity is None:
             identity = f"{number:08d}" if name is None else f"{name}:{number}"
         start, end = (stretch.start, stretch.end) if stretch else (None, None)
-        yield Source(identity, path, number, row, start, end, options.path_column)
+        if audio is None:
+            yield Source(identity, path, number, row, start, end, options.path_column)
+        else:
+            yield Source(identity, audio, None, row, start, end, options.path_column, table=path)
     if table.other_audio:
         report.say(f"the audio in {', '.join(map(repr, table.other_audio))} is not read")
 

@@ -3,8 +3,9 @@
 import functools
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Protocol
 
 from audiopipe.errors import AudioError, InputError, MissingDependencyError
 from audiopipe.inputs import declared_columns
@@ -12,6 +13,11 @@ from audiopipe.inputs.declared_columns import DeclaredColumns
 from audiopipe.inputs.locations import located
 from audiopipe.storage import files
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH = 1 << 16  # rows
+BATCH_WITH_AUDIO = 64
 COLUMN_NAMES = ("audio", "path", "file")
 # Other names of a column of paths, which are recognised if there is none of the names above.
 MORE_COLUMN_NAMES = ("file_name", "audio_filepath", "filename", "wav", "audio_path")
@@ -22,17 +28,18 @@ class Table(Protocol):
 
     Attributes:
         other_audio: Columns of encoded audio besides the chosen one, which are no metadata.
-        has_paths: Whether the audio column holds paths, and not encoded audio.
     """
 
     other_audio: list[str]
-    has_paths: bool
 
     def audio(self, row: int) -> str | bytes:
         """Returns the path or the bytes of the audio file of a row."""
 
-    def metadata(self) -> Iterator[dict[str, Any]]:
-        """Yields every row without its audio."""
+    def rows(self) -> Iterator[tuple[str | None, dict[str, Any]]]:
+        """Yields the path of the audio file and the metadata of every row, without reading embedded audio.
+
+        The path is None if the row contains its audio, or lacks it.
+        """
 
     def declared(self) -> DeclaredColumns:
         """Returns the types and class names that the table declares.
@@ -98,11 +105,11 @@ class _ParquetTable:
             if pa.types.is_struct(item.type) and {"bytes", "path"} <= {child.name for child in item.type}
         ]
         self._column = _one_column(path, encoded, schema.names, column)
-        self.has_paths = self._column not in encoded
+        self._is_text = _is_text(schema.field(self._column).type)
         self.other_audio = [name for name in encoded if name != self._column]
         self._others = [name for name in schema.names if name != self._column and name not in encoded]
         sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
-        self._starts = [sum(sizes[:group]) for group in range(len(sizes))]
+        self._starts = [0, *accumulate(sizes)][:-1]
         self._group: tuple[int, Any] = (-1, None)
 
     def audio(self, row: int) -> str | bytes:
@@ -114,9 +121,30 @@ class _ParquetTable:
         value = _encoded(column[row - self._starts[group]].as_py(), self._path, row)
         return value if isinstance(value, bytes) else located(value, self._path[: self._path.rfind("/") + 1])
 
-    def metadata(self) -> Iterator[dict[str, Any]]:
-        for batch in self._file.iter_batches(columns=self._others):
-            yield from batch.to_pylist() if self._others else ({} for _ in range(batch.num_rows))
+    def rows(self) -> Iterator[tuple[str | None, dict[str, Any]]]:
+        folder = self._path[: self._path.rfind("/") + 1]
+        for group in range(self._file.num_row_groups):
+            paths = self._column_of_paths(group)
+            columns = self._others if paths is None else [*self._others, paths]
+            size = BATCH_WITH_AUDIO if paths == self._column and not self._is_text else BATCH
+            for batch in self._file.iter_batches(size, row_groups=[group], columns=columns):
+                found = [None] * batch.num_rows if paths is None else _paths(batch[self._column])
+                rows = batch.select(self._others).to_pylist() if self._others else ({} for _ in found)
+                for path, row in zip(found, rows, strict=True):
+                    yield None if path is None else located(path, folder), row
+
+    def _column_of_paths(self, group: int) -> str | None:
+        """Returns what to read for the paths of a row group: the column, or a part of it. None if it has only audio.
+
+        The audio itself is read only where some rows embed it and others do not.
+        """
+        if self._is_text:
+            return self._column
+        facts = self._file.metadata.row_group(group)
+        chunks = (facts.column(number) for number in range(facts.num_columns))
+        statistics = [chunk.statistics for chunk in chunks if chunk.path_in_schema == f"{self._column}.bytes"]
+        missing = (statistics[0].null_count or 0) if statistics and statistics[0] is not None else 0
+        return f"{self._column}.path" if missing == facts.num_rows else self._column if missing else None
 
     def declared(self) -> DeclaredColumns:
         return declared_columns.of_schema(self._file.schema_arrow, repr(self._path))
@@ -138,7 +166,6 @@ class _SavedDataset:
         if isinstance(features[self._column], datasets.Audio):
             dataset = dataset.cast_column(self._column, datasets.Audio(decode=False))
         self._audio = dataset.select_columns([self._column])
-        self.has_paths = self._column not in encoded
         self.other_audio = [name for name in encoded if name != self._column]
         self._others = dataset.remove_columns([self._column, *self.other_audio])
         self._rows = len(dataset)
@@ -146,8 +173,13 @@ class _SavedDataset:
     def audio(self, row: int) -> str | bytes:
         return _encoded(self._audio[row][self._column], self._path, row)
 
-    def metadata(self) -> Iterator[dict[str, Any]]:
-        yield from self._others if self._others.column_names else ({} for _ in range(self._rows))
+    def rows(self) -> Iterator[tuple[str | None, dict[str, Any]]]:
+        rows = self._others if self._others.column_names else ({} for _ in range(self._rows))
+        yield from zip(self._paths(), rows, strict=True)
+
+    def _paths(self) -> Iterator[str | None]:
+        for batch in self._audio.with_format("arrow").iter(BATCH):
+            yield from _paths(batch[self._column])
 
     def declared(self) -> DeclaredColumns:
         return declared_columns.of_schema(self._others.features.arrow_schema, repr(self._path))
@@ -167,6 +199,28 @@ def _one_column(path: str, encoded: list[str], columns: list[str], wanted: str |
             f"{', '.join(columns)}. Choose one with path_column."
         )
     return found[0]
+
+
+def _paths(column: "pa.Array | pa.ChunkedArray") -> Sequence[str | None]:
+    """Returns the paths in an audio column. They are None where the audio is embedded or missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if _is_text(column.type):
+        return column.to_pylist()
+    if not pa.types.is_struct(column.type):
+        return [None] * len(column)
+    paths = pc.struct_field(column, "path")
+    if "bytes" in {child.name for child in column.type}:
+        paths = pc.if_else(pc.is_null(pc.struct_field(column, "bytes")), paths, None)
+    return paths.to_pylist()
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _encoded(value: Any, path: str, row: int) -> str | bytes:

@@ -77,19 +77,8 @@ def clips_to_retry(failures: Iterable[dict[str, Any]], clips: Callable[[], Itera
         return ids
     listed = {clip.id for clip in clips() if clip.id in ids}
     ids |= {recording_of(name, listed) for name in ids}
-    recordings: set[tuple[str, int | None]] = set()
-    are_paths = False  # in a table. Other rows then have to be looked up too, which is slow on remote storage.
-    for clip in clips():
-        if clip.id in ids:
-            recordings.add(clip.recording())
-            are_paths = are_paths or (clip.row is not None and clip.recording()[1] is None)
-
-    def is_among(clip: Source) -> bool:
-        if (clip.path, clip.row) in recordings:
-            return True
-        return are_paths and clip.row is not None and clip.recording() in recordings
-
-    return ids | {clip.id for clip in clips() if is_among(clip)}
+    recordings = {clip.recording() for clip in clips() if clip.id in ids}
+    return ids | {clip.id for clip in clips() if clip.recording() in recordings}
 
 
 class Finished:

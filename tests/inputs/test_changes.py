@@ -152,6 +152,20 @@ def test_old_rows_of_a_table_that_grew_agree(tmp_path):
     assert _agreeing(stored, path) == {"a": True, "b": False}
 
 
+def test_files_that_a_table_names_are_compared_wherever_they_are_in_the_table(tmp_path):
+    for name in "abc":
+        _write(tmp_path / f"{name}.wav", b"one")
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"path": ["a.wav", "b.wav", "c.wav"], "id": ["a", "b", "c"]}), path)
+    stored = _stored(path)
+    assert (stored["a"].path, stored["a"].row, stored["a"].time_ns) == (f"{tmp_path}/a.wav", None, 7)
+    pq.write_table(pa.table({"path": ["new.wav", "c.wav", "b.wav", "a.wav"], "id": ["n", "c", "b", "a"]}), path)
+    _write(tmp_path / "b.wav", b"one", (8, 8))
+    _write(tmp_path / "c.wav", b"two", (8, 8))
+    assert _verdicts(stored, path) == {"a": "same", "b": "maybe", "c": "maybe"}
+    assert _agreeing(stored, path) == {"c": False, "b": True, "a": True}
+
+
 def test_row_groups_are_read_once_for_all_their_rows(tmp_path, monkeypatch):
     path = tmp_path / "t.parquet"
     contents = [b"%d" % number for number in range(200)]

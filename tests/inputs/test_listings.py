@@ -5,6 +5,8 @@ import threading
 import time
 
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,8 @@ from audiopipe.errors import InputError, MissingDependencyError
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files
+
+ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def _identify(*paths):
@@ -31,12 +35,11 @@ def memory():
 
 @pytest.fixture
 def parquet(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    pq = pytest.importorskip("pyarrow.parquet")
-    pytest.importorskip("datasets")
+    """Returns a function that writes a table with embedded audio, and returns its path."""
 
-    def write(*paths):
-        pq.write_table(pa.table({"path": list(paths)}), tmp_path / "clips.parquet")
+    def write(*contents):
+        audio = pa.array([{"bytes": content, "path": None} for content in contents], ENCODED)
+        pq.write_table(pa.table({"audio": audio}), tmp_path / "clips.parquet")
         return str(tmp_path / "clips.parquet")
 
     return write
@@ -105,13 +108,27 @@ def test_sources_are_read_only_a_limited_number_ahead(monkeypatch):
 
 
 def test_rows_have_the_version_of_their_table_which_is_looked_up_once(parquet, monkeypatch):
-    path, calls, version = parquet("/a.wav", "/b.wav", "/c.wav"), [], files.version
+    path, calls, version = parquet(b"a", b"b", b"c"), [], files.version
     sources = list(inputs.scan(path))
     monkeypatch.setattr(files, "version", lambda path: calls.append(path) or version(path))
     listed = list(listings.identify(sources))
     assert [clip.source for clip in listed] == sources
     assert {(clip.size, clip.version) for clip in listed} == {(None, version(path))}
     assert calls == [path]
+
+
+def test_files_that_a_table_names_have_their_own_size_and_time(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"12345")
+    os.utime(tmp_path / "a.wav", ns=(7, 7))
+    columns = {"path": ["a.wav", "gone.wav"], "start": [1.0, None], "end": [2.0, None]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    found, gone = listings.identify(inputs.scan(tmp_path / "t.parquet"))
+    assert (found.source.path, found.source.row, found.source.start) == (f"{tmp_path}/a.wav", None, 1.0)
+    assert (found.size, found.time_ns, found.tag) == (5, 7, None)
+    assert (gone.size, gone.time_ns, gone.tag) == (None, None, None)
+    assert Listed.from_json(found.to_json()) == found
+    (tmp_path / "a.wav").write_bytes(b"1")
+    assert listings.changed(found) == "had 5 bytes and has 1 now"
 
 
 def test_cached_listings_of_the_storage_are_used(memory):
@@ -235,9 +252,9 @@ def test_a_file_that_reappeared_has_changed(listed):
 
 
 def test_the_rows_of_a_rewritten_table_have_changed(parquet, tmp_path):
-    clip = next(listings.identify(inputs.scan(parquet("/a.wav"))))
+    clip = next(listings.identify(inputs.scan(parquet(b"a"))))
     assert listings.changed(clip) is None
-    parquet("/a.wav", "/b.wav")
+    parquet(b"a", b"b")
     assert listings.changed(clip) == "is in a table that was rewritten"
     (tmp_path / "clips.parquet").unlink()
     assert listings.changed(clip) == "is in a table that was rewritten"

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from audiopipe import inputs
-from audiopipe.errors import InputError
+from audiopipe.errors import AudioError, InputError
 from audiopipe.inputs import tables
 
 pa = pytest.importorskip("pyarrow")
@@ -35,7 +35,7 @@ def test_rows_are_read_from_their_row_group(parquet):
     table = tables.open_table(parquet({"audio": _encoded(contents), "n": range(25)}, row_group_size=4))
     for row in (0, 3, 4, 24, 7, 23, 0):
         assert table.audio(row) == contents[row]
-    assert [row["n"] for row in table.metadata()] == list(range(25))
+    assert [row["n"] for _, row in table.rows()] == list(range(25))
 
 
 def test_many_threads_read_the_right_rows(parquet):
@@ -65,14 +65,57 @@ def test_many_threads_read_the_right_rows(parquet):
 def test_an_encoded_column_of_any_name_is_found(parquet):
     table = tables.open_table(parquet({"speech": _encoded([b"x"]), "path": ["as written"]}))
     assert table.audio(0) == b"x"
-    assert list(table.metadata()) == [{"path": "as written"}]
+    assert [row for _, row in table.rows()] == [{"path": "as written"}]
+
+
+MIXED = [{"bytes": b"x", "path": "a.wav"}, {"bytes": None, "path": "b.wav"}, {"bytes": None, "path": None}, None]
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_paths_of_rows_without_embedded_audio_are_listed_and_embedded_audio_is_not_read(tmp_path, saved, monkeypatch):
+    table = pa.table({"audio": pa.array([*MIXED[:1] * 4, *MIXED[1:2] * 4, *MIXED], ENCODED), "n": range(12)})
+    read, iter_batches = [], pq.ParquetFile.iter_batches
+
+    def counting(self, *arguments, **options):
+        read.append(options["columns"])
+        return iter_batches(self, *arguments, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", counting)
+    if saved:
+        datasets.Dataset(table).save_to_disk(str(tmp_path / "saved"))
+        path, folder = str(tmp_path / "saved"), ""
+    else:
+        pq.write_table(table, tmp_path / "clips.parquet", row_group_size=4)
+        path, folder = str(tmp_path / "clips.parquet"), f"{tmp_path}/"
+    rows = list(tables.open_table(path).rows())
+    assert [audio for audio, _ in rows] == [None] * 4 + [f"{folder}b.wav"] * 4 + [None, f"{folder}b.wav", None, None]
+    assert [row["n"] for _, row in rows] == list(range(12))
+    assert read == ([] if saved else [["n"], ["n", "audio.path"], ["n", "audio"]])
+
+
+def test_rows_without_a_path_are_clips_that_cannot_be_read(parquet):
+    named, missing = inputs.scan(parquet({"path": ["/a.wav", None]}))
+    assert (named.path, named.row) == ("/a.wav", None)
+    with pytest.raises(AudioError, match=r"Row 1 of '.*clips\.parquet' has no audio\. Received: None"):
+        missing.open()
+
+
+def test_a_column_of_the_bytes_of_audio_files_is_read_row_by_row(parquet):
+    clips = list(inputs.scan(parquet({"audio": [b"x", b"y"]})))
+    assert [(clip.row, clip.open()) for clip in clips] == [(0, b"x"), (1, b"y")]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_column_of_paths_may_have_any_type_of_text(parquet, kind):
+    path = parquet({"path": pa.array(["/a.wav", "/b.wav"], kind)})
+    assert [clip.path for clip in inputs.scan(path)] == ["/a.wav", "/b.wav"]
 
 
 @pytest.mark.parametrize("name", ["audio", "path", "file"])
 def test_a_column_of_paths_is_found_by_its_name(parquet, name):
     table = tables.open_table(parquet({name: ["/a.wav", "/b.wav"], "n": [1, 2]}))
     assert [table.audio(0), table.audio(1)] == ["/a.wav", "/b.wav"]
-    assert list(table.metadata()) == [{"n": 1}, {"n": 2}]
+    assert [row for _, row in table.rows()] == [{"n": 1}, {"n": 2}]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +155,7 @@ def test_a_saved_dataset_keeps_its_selected_rows(tmp_path):
     chosen.with_format("numpy").save_to_disk(str(tmp_path / "saved"))
     table = tables.open_table(str(tmp_path / "saved"))
     assert [table.audio(0), table.audio(1)] == ["d", "b"]
-    rows = list(table.metadata())
+    rows = [row for _, row in table.rows()]
     assert rows == [{"n": 4}, {"n": 2}]
     assert type(rows[0]["n"]) is int
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from planning import written
 
-from audiopipe import configs
+from audiopipe import configs, inputs
 from audiopipe.inputs import Source
 from audiopipe.precompute import finished_shards, plan
 from audiopipe.precompute.progress import Done
@@ -180,7 +180,7 @@ def test_rows_of_a_table_are_retried_with_all_rows_of_the_same_recording(tmp_pat
     encoded = {"bytes": b"RIFF", "path": "a.wav"}
     values = ["a.wav", "b.wav", "a.wav"] if column == "path" else [encoded] * 3
     table = str(tmp_path / "t.parquet")
-    pq.write_table(pa.table({column: values}), table)
-    clips = [Source("0", table, 0), Source("1", table, 1), Source("2", table, 2, start=0.0, end=1.0)]
+    times = {"start": [None, None, 0.0], "end": [None, None, 1.0]}
+    pq.write_table(pa.table({column: values, "id": list("012"), **times}), table)
     expected = {"0", "2"} if column == "path" else {"2"}  # encoded audio of different rows is of different recordings
-    assert finished_shards.clips_to_retry([{"id": "2"}], lambda: clips) == expected
+    assert finished_shards.clips_to_retry([{"id": "2"}], lambda: inputs.scan(table)) == expected
