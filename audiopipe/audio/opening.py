@@ -13,11 +13,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
+from audiopipe.audio.hashing import Hashed
 from audiopipe.audio.splicing import Spliced
 from audiopipe.errors import AudioError
-from audiopipe.storage import files
-
-AudioSource = str | os.PathLike[str] | bytes | BinaryIO
+from audiopipe.storage import digests, files
 
 HEAD = 4096  # read at once, because it holds nearly all headers
 
@@ -31,6 +30,8 @@ class Opened:
         size: Number of its bytes.
         whole: Argument for libsndfile: the descriptor of a local file, or an open file.
         distant: Whether reading it twice costs much, because it is remote or not a file of this machine.
+        path: Its path. None if it was opened from bytes or from an open file.
+        hashed: Hash of the bytes that have been read, if the source is remote.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Opened:
     _at: Callable[[int, int], bytes]
     _version: Callable[[], Any] | None = None
     _first_version: Any = None
+    path: str | None = None
+    hashed: Hashed | None = None
     _head: bytes = b""
     _handle: Any = None
 
@@ -104,6 +107,28 @@ class Opened:
         if self._version is not None and self._first_version != self._version():
             raise AudioError(f"{self.name} changed while it was read. Read it again.", stage="read")
 
+    def digest(self) -> bytes | None:
+        """Returns the digest of all bytes of the source, see `audiopipe.storage.digests`.
+
+        A source of this machine is read for it. A remote file is not read twice: its bytes are hashed as they pass, so
+        it has a digest only after it has been read nearly to its end.
+
+        Returns:
+            16 bytes. None if the file cannot be read, has changed since it was opened, or is remote and much of it has
+            not been read.
+        """
+        try:
+            if self.hashed is not None:
+                return self.hashed.digest()
+            found = digests.of(self._at(begin, digests.BLOCK) for begin in range(0, self.size, digests.BLOCK))
+            self.check_unchanged()
+        except (OSError, ValueError, AudioError):
+            return None
+        return found
+
+
+AudioSource = str | os.PathLike[str] | bytes | BinaryIO | Opened
+
 
 @contextlib.contextmanager
 def opened(source: AudioSource) -> Iterator[Opened]:
@@ -111,7 +136,8 @@ def opened(source: AudioSource) -> Iterator[Opened]:
 
     Args:
         source: A local or remote path, the bytes of an audio file, or an open binary file. An open file is read from
-            its current position. If it cannot seek, it is copied into a temporary file first.
+            its current position. If it cannot seek, it is copied into a temporary file first. A source that this
+            function has opened is yielded as it is, and stays open.
 
     Yields:
         The open source.
@@ -119,10 +145,14 @@ def opened(source: AudioSource) -> Iterator[Opened]:
     Raises:
         AudioError: If the source cannot be opened. Its stage is `read`.
     """
+    if isinstance(source, Opened):
+        yield source
+        return
     name = describe(source)
     with contextlib.ExitStack() as stack:
         try:
             ready = _open(source, name, stack)
+            ready.path = path_of(source)
         except (OSError, ValueError) as error:  # a ValueError means that no file can have such a path
             raise _unreadable(name, error) from error
         yield ready
@@ -151,8 +181,17 @@ def near(file: Opened) -> Iterator[Opened]:
         yield copy
 
 
+def path_of(source: AudioSource) -> str | None:
+    """Returns the path of a source. None if it has none, or is known only as bytes or as an open file."""
+    if isinstance(source, Opened):
+        return source.path
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+
+
 def describe(source: AudioSource) -> str:
     """Returns the name of a source for error messages."""
+    if isinstance(source, Opened):
+        return source.name
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
     if isinstance(source, (str, os.PathLike)):
@@ -168,7 +207,7 @@ def _open(source: AudioSource, name: str, stack: contextlib.ExitStack) -> Opened
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         if files.is_remote(path):
-            return _seekable(stack.enter_context(files.open_binary(path)), name, 0)
+            return _remote(stack.enter_context(files.open_binary(path)), name)
         descriptor = files.open_descriptor(path)
         stack.callback(os.close, descriptor)
         return _local(descriptor, name)
@@ -193,6 +232,15 @@ def _local(descriptor: int, name: str) -> Opened:
 
     first = version()
     return Opened(name, first[0], descriptor, False, at, version, first)
+
+
+def _remote(file: Any, name: str) -> Opened:
+    if isinstance(file, io.BytesIO):  # of the filesystem `memory`
+        return _seekable(file, name, 0)
+    hashed = Hashed(file)
+    ready = _seekable(hashed, name, 0)
+    ready.hashed = hashed
+    return ready
 
 
 def _seekable(file: Any, name: str, origin: int) -> Opened:

@@ -33,7 +33,7 @@ def read(
     """Reads a clip: decodes it, mixes it down and resamples it.
 
     Args:
-        source: A local or remote path, the bytes of an audio file, or an open binary file.
+        source: A local or remote path, the bytes of an audio file, an open binary file, or what `opened` yields.
         sample_rate: Sample rate of the result, in hertz.
         channels: If 1, all channels are mixed down to their mean. If larger, the audio must have this number of
             channels. If None, all channels are kept.
@@ -104,7 +104,8 @@ def read_blocks(
         >>> sum(len(block) for block in blocks)
         56216
     """
-    name = opening.describe(source) if isinstance(source, (str, os.PathLike)) else None
+    path = opening.path_of(source)
+    name = None if path is None else repr(path)
     on_remark = on_remark or warn_about(name)
     return conversion.convert_parts(
         _decode(source, accept_truncated, on_remark),

@@ -67,8 +67,8 @@ def read_blocks(
 
     Args:
         value: A dict with `bytes` or `path`, a dict with `sampling_rate` and `array` (`[time]`, or `[channels, time]`
-            as in `datasets`), a decoder object, a path, the bytes of an audio file, an open binary file, or an array
-            of samples (`[time]` or `[time, channels]`) at the config's rate.
+            as in `datasets`), a decoder object, a path, the bytes of an audio file, an open binary file, what
+            `audio.opened` yields, or an array of samples (`[time]` or `[time, channels]`) at the config's rate.
         config: The config, which sets sample rate, channels and resampler.
         strict: Whether to refuse samples that were not decoded by audiopipe.
         accept_truncated: As in `audio.read`.
@@ -103,7 +103,7 @@ def read_blocks(
         return
     if isinstance(value, Mapping) and value.get("path") is not None:
         value = value["path"]
-    if isinstance(value, (str, bytes, os.PathLike)) or hasattr(value, "read"):
+    if isinstance(value, (str, bytes, os.PathLike, audio.Opened)) or hasattr(value, "read"):
         yield from audio.read_blocks(value, **reading)
         return
     if value is None or (isinstance(value, Mapping) and value.get("array") is None):

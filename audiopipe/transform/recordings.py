@@ -4,11 +4,14 @@ Several stretches of one recording are read in one pass, as long as they follow 
 whole recording has been resampled, and reading stops at its end.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from audiopipe import audio
+from audiopipe.audio import Opened
 from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.errors import AudioError
 from audiopipe.inputs import Source
@@ -20,10 +23,14 @@ TOLERATED_RATIO = 0.01
 TOLERATED_SECONDS = 1.0
 
 OnRemark = Callable[[Source, Remark], None]
+OnDigest = Callable[[Source, bytes], None]
 
 
 def read(
-    sources: Iterable[Source], transform: Transform, on_remark: OnRemark | None = None
+    sources: Iterable[Source],
+    transform: Transform,
+    on_remark: OnRemark | None = None,
+    on_digest: OnDigest | None = None,
 ) -> Iterator[tuple[Source, Iterator[np.ndarray]]]:
     """Reads clips in the given order.
 
@@ -35,6 +42,11 @@ def read(
         transform: Transform whose config says how to read them.
         on_remark: Function that takes each remark with the clip that was being read. If None, each remark becomes a
             warning of class `AudioRemark`.
+        on_digest: Function that takes each clip with the digest of the audio file that was read for it, see
+            `audiopipe.storage.digests`. It is called after the last of consecutive stretches of a recording, before the
+            next clip is yielded or the iteration ends. It is not called for a clip whose digest is not known, see
+            `audiopipe.audio.Opened.digest`: the file was not opened, has changed, or is remote and much of it was not
+            read. If None, no digests are computed.
 
     Yields:
         Each clip with its samples: consecutive blocks, float32 `[time, channels]` at the config's sample rate. They
@@ -42,23 +54,45 @@ def read(
         or if a stretch begins or ends after the end of its recording. A stretch that lacks less than 1 % and less than
         1 s is read with a remark. With `accept_truncated` in the transform, so is every stretch that has samples.
     """
-    reader = _Reader(transform, on_remark)
     waiting = iter(sources)
     source = next(waiting, None)
-    while source is not None:
-        following = next(waiting, None)
-        yield source, reader.blocks(source, following)
-        source = following
+    with contextlib.closing(_Reader(transform, on_remark, on_digest)) as reader:
+        while source is not None:
+            following = next(waiting, None)
+            yield source, reader.blocks(source, following)
+            reader.finish(source, following)
+            source = following
 
 
 class _Reader:
     """Reader of one clip after another, which keeps the recording of the last one open."""
 
-    def __init__(self, transform: Transform, on_remark: OnRemark | None):
+    def __init__(self, transform: Transform, on_remark: OnRemark | None, on_digest: OnDigest | None):
         self._transform = transform
         self._on_remark = on_remark or warn
-        self._open: tuple[Source, _Samples] | None = None
+        self._on_digest = on_digest
+        self._open = contextlib.ExitStack()
+        self._file: Opened | None = None
+        self._samples_of: tuple[Source, _Samples] | None = None
         self._current: Source | None = None
+        self._clips: list[Source] = []  # of the recording
+
+    def finish(self, source: Source, following: Source | None) -> None:
+        """Takes note that a clip was read. Passes on the digest of its recording if the next clip is of another one."""
+        self._clips.append(source)
+        if source.shares_recording(following):
+            return
+        digest = self._file.digest() if self._on_digest is not None and self._file is not None else None
+        if self._on_digest is not None and digest is not None:
+            for clip in self._clips:
+                self._on_digest(clip, digest)
+        self.close()
+
+    def close(self) -> None:
+        """Closes the recording."""
+        self._open.close()
+        self._file = self._samples_of = None
+        self._clips = []
 
     def blocks(self, source: Source, following: Source | None) -> Iterator[np.ndarray]:
         self._current = source
@@ -80,16 +114,19 @@ class _Reader:
             self._check_end(source, n_samples, samples.position)
 
     def _samples(self, source: Source, start: int) -> "_Samples":
-        if self._open is not None:
-            recording, samples = self._open
+        if self._samples_of is not None:
+            recording, samples = self._samples_of
             if source.shares_recording(recording) and samples.first <= start:
                 return samples
         samples = _Samples(self._decode(source))
-        self._open = source, samples
+        self._samples_of = source, samples
         return samples
 
     def _decode(self, source: Source) -> Iterator[np.ndarray]:
-        yield from self._transform.read_blocks(source.open(), on_remark=self._remark)
+        self._open.close()  # the recording may be open for earlier stretches
+        self._file = None
+        self._file = self._open.enter_context(audio.opened(source.open()))
+        yield from self._transform.read_blocks(self._file, on_remark=self._remark)
 
     def _remark(self, remark: Remark) -> None:
         assert self._current is not None

@@ -23,7 +23,7 @@ def test_a_retry_computes_only_the_clips_that_failed(run, recordings, tmp_path, 
     monkeypatch.setattr(
         shard_writer.Transform,
         "read_blocks",
-        lambda self, source, **keywords: read.append(Path(source).name) or read_blocks(self, source, **keywords),
+        lambda self, source, **keywords: read.append(Path(source.path).name) or read_blocks(self, source, **keywords),
     )
     assert run(retry_failures=True).counts == {**run("clean").counts}
     assert sorted(read[:2]) == ["03.wav", "07.wav"]

@@ -11,6 +11,7 @@ import soxr
 from planning import clips_of, write_shard, written
 
 from audiopipe import Transform, beam, load, tfdata
+from audiopipe.audio import Opened
 from audiopipe.inputs import Source
 from audiopipe.precompute import completion
 from audiopipe.transform.segments import Segments
@@ -38,12 +39,12 @@ def manifest(tmp_path, call):
 
 @pytest.fixture
 def openings(monkeypatch):
-    """The list of the sources that were opened for reading."""
+    """The list of what was read: paths, and rows of `datasets`."""
     opened = []
     read_blocks = Transform.read_blocks
 
     def noting(self, source, **keywords):
-        opened.append(source)
+        opened.append(source.path if isinstance(source, Opened) else source)
         return read_blocks(self, source, **keywords)
 
     monkeypatch.setattr(Transform, "read_blocks", noting)

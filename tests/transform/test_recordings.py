@@ -1,14 +1,22 @@
 """Tests of reading recordings and stretches of recordings."""
 
+import contextlib
+import os
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import soxr
+import xxhash
 
 from audiopipe import Transform, configs
 from audiopipe.audio import conversion, joined
 from audiopipe.errors import AudioError, AudioRemark
 from audiopipe.inputs import Source
+from audiopipe.storage import files
 from audiopipe.transform import recordings
 
 RATE = 8000
@@ -166,3 +174,54 @@ def test_every_stretch_of_a_broken_recording_behind_the_fault_fails(tmp_path, tr
         except AudioError as error:
             outcomes.append(error.stage)
     assert outcomes == [RATE, "decode", "decode"]
+
+
+@pytest.fixture
+def digest_of(recording):
+    return xxhash.xxh3_128_digest(Path(recording[0]).read_bytes())
+
+
+def test_each_clip_gets_the_digest_of_its_file_once_its_recording_was_read(recording, transform, digest_of, tmp_path):
+    path, _ = recording
+    other = str(tmp_path / "other.wav")
+    soundfile.write(other, np.full(RATE, 0.25), RATE)
+    table = str(tmp_path / "t.parquet")
+    audio = pa.array([{"bytes": Path(path).read_bytes(), "path": None}])
+    pq.write_table(pa.table({"audio": audio}), table)
+    cut = [stretch(path, 0.0, 1.0), stretch(path, 0.5, 2.0)]
+    clips = [*cut, Source("other", other), Source("row", table, 0), Source("missing", f"{path}.missing")]
+    events = []
+    for source, blocks in recordings.read(clips, transform, on_digest=lambda *found: events.append(found)):
+        events.append(source)
+        with contextlib.suppress(AudioError):
+            joined(blocks)
+    other_digest = xxhash.xxh3_128_digest(Path(other).read_bytes())
+    assert events == [
+        *cut, *((clip, digest_of) for clip in cut),
+        clips[2], (clips[2], other_digest),
+        clips[3], (clips[3], digest_of),
+        clips[4],
+    ]  # fmt: skip
+
+
+def test_stretches_before_damage_and_after_an_error_of_the_caller_have_digests(recording, transform, digest_of):
+    path, _ = recording
+    clips = [stretch(path, 0.0, 1.0), stretch(path, 2.0, 9.0), stretch(path, 2.5, 3.0)]
+    found = []
+    for number, (_, blocks) in enumerate(recordings.read(clips, transform, on_digest=lambda *pair: found.append(pair))):
+        with contextlib.suppress(AudioError):
+            next(blocks) if number == 2 else joined(blocks)
+    assert found == [(clip, digest_of) for clip in clips]
+
+
+def test_files_are_closed_when_the_caller_stops(recording, transform, monkeypatch):
+    descriptors, open_descriptor = [], files.open_descriptor
+    monkeypatch.setattr(
+        files, "open_descriptor", lambda path: descriptors.append(open_descriptor(path)) or descriptors[-1]
+    )
+    clips = recordings.read([stretch(recording[0], 0.0, 1.0), stretch(recording[0], 1.0, 2.0)], transform)
+    joined(next(clips)[1])
+    os.fstat(*descriptors)
+    clips.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(*descriptors)
