@@ -3,12 +3,11 @@
 import os
 from typing import Any
 
-import xxhash
+from audiopipe.storage import digests
 
 # So much may be read for the digest alone. fsspec asks storage for several megabytes at once, so most of it is there.
 MORE_BYTES = 1 << 20
 MORE_RATIO = 32  # or this fraction of a large file
-BLOCK = 1 << 20
 
 
 class Hashed:
@@ -22,13 +21,13 @@ class Hashed:
         >>> file = Hashed(io.BytesIO(b"RIFF, a chunk, samples"))
         >>> file.read(4), file.seek(15), file.read(7)
         (b'RIFF', 15, b'samples')
-        >>> file.digest() == xxhash.xxh3_128_digest(b"RIFF, a chunk, samples")
+        >>> file.digest() == digests.of([b"RIFF, a chunk, samples"])
         True
     """
 
     def __init__(self, file: Any):
         self._file = file
-        self._state = xxhash.xxh3_128()
+        self._state = digests.Hasher()
         self._hashed = 0  # how many bytes from the start on
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -65,7 +64,7 @@ class Hashed:
     def _hash_until(self, end: int) -> None:
         """Reads and hashes the bytes that were skipped before a position, and returns to it."""
         self._file.seek(self._hashed)
-        while self._hashed < end and (content := self._file.read(min(BLOCK, end - self._hashed))):
+        while self._hashed < end and (content := self._file.read(min(digests.BLOCK, end - self._hashed))):
             self._state.update(content)
             self._hashed += len(content)
         self._file.seek(end)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import xxhash
 
 BLOCK = 1 << 20
-SIZE = 16  # bytes of a digest
+Hasher = xxhash.xxh3_128
 
 
 def of(pieces: Iterable[bytes]) -> bytes:
@@ -21,7 +21,7 @@ def of(pieces: Iterable[bytes]) -> bytes:
         >>> of([b"abc"]).hex()
         '06b05ab6733a618578af5f94892f3950'
     """
-    state = xxhash.xxh3_128()
+    state = Hasher()
     for piece in pieces:
         state.update(piece)
     return state.digest()
