@@ -54,6 +54,15 @@ class WhisperLogMel(Config):
     def n_frames(self, n_samples: Any) -> Any:
         return whisper.n_frames(n_samples, self.chunk_seconds)
 
+    def valid_frames(self, n_samples: Any) -> Any:
+        """Returns the number of frames that hold audio of a clip: those whose hop starts within the clip.
+
+        Example:
+            >>> WhisperLogMel().valid_frames(16000), WhisperLogMel().valid_frames(16001)
+            (100, 101)
+        """
+        return whisper.valid_frames(n_samples, self.chunk_seconds)
+
     def frame_times(self, n_frames: int) -> np.ndarray:
         return (np.arange(n_frames) * whisper.HOP_LENGTH - whisper.PADDING[0]) / self.sample_rate
 

@@ -55,7 +55,7 @@ class Description:
         options: Options that decided what was read from the input.
         accept_truncated: Whether truncated recordings were read as far as they go.
         notes: Sentences about the input, such as how many files were left out.
-        set_id: Id that every record of this feature set contains, in hexadecimal. It reveals records of other sets.
+        set_id: Id that every record of a feature set of format 1 contains, in hexadecimal. Empty for later formats.
         classes: Names of the classes of metadata columns, see `audiopipe.inputs.columns.Columns`. Empty for feature
             sets of older releases.
         fill_values: Values that stand for missing integers in metadata columns, likewise.
@@ -131,7 +131,7 @@ class Description:
                 segments=Segments(**content["segments"]) if content.get("segments") else None,
                 **content.get("storage", {}),
                 **_input(content.get("input", {})),
-                set_id=content["set_id"],
+                set_id=content.get("set_id", ""),
                 classes=content.get("classes", {}),
                 fill_values=content.get("fill_values", {}),
                 failures_sha256=content.get("failures_sha256"),
@@ -158,7 +158,6 @@ class Description:
             "fingerprint": self.fingerprint,
             "fingerprinted": self.config.fingerprinted(self.kernel_version),
             "kernel_version": self.kernel_version,
-            "set_id": self.set_id,
             "counts": self.counts,
             "metadata": self.schema,
             "schema": record_schema.describe(self.dtype, self.columns),
@@ -174,6 +173,8 @@ class Description:
                 "notes": self.notes,
             },
         }
+        if self.set_id:
+            content["set_id"] = self.set_id
         for entry, name in (("failures_sha256", FAILURES_FILE), ("remarks_sha256", REMARKS_FILE)):
             listed = files.join(self.path, name)
             if files.exists(listed):

@@ -1,6 +1,7 @@
 """Conversion of a dataset of `datasets` to a feature set."""
 
 import hashlib
+import json
 import os
 import warnings
 from collections import Counter
@@ -11,12 +12,12 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
-import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
-from audiopipe.feature_sets import dtypes, records, shard_names
+from audiopipe.feature_sets import dtypes, records, shard_names, tfrecords
 from audiopipe.feature_sets.description import FAILURES_FILE, Description, sha256
 from audiopipe.feature_sets.fingerprints import Identity
+from audiopipe.feature_sets.records import Place
 from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.types import feature_column
 from audiopipe.inputs import column_inference, declared_columns, metadata_types
@@ -115,12 +116,12 @@ class _Listing:
     Args:
         columns: Types, classes and fill values of the metadata columns.
         sizes: Number of values in the feature of each row.
-        set_id: Identifier that all records share. Equal rows give equal identifiers.
+        digest: SHA-256 of the rows. Equal rows give equal digests.
     """
 
     columns: Columns
     sizes: list[int]
-    set_id: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,8 @@ class _Rows:
             for row in self.read(0, len(self)):
                 metadata_types.check_columns(row.metadata, f"Row {row.number}")
                 names.add(row.clip_id)
-                digest.update(row.clip_id.encode() + b"\n")
+                facts = {name: metadata_types.plain(value) for name, value in row.metadata.items()}
+                digest.update(json.dumps([row.clip_id, facts], sort_keys=True).encode())
                 if row.feature is not None:
                     digest.update(np.ascontiguousarray(row.feature).data.cast("B"))
                 sizes.append(0 if row.feature is None else row.feature.size)
@@ -215,7 +217,7 @@ class _Rows:
             )
         if not any(sizes):
             raise FeatureSetError(f"At least one row must have a feature. Received: {len(self)} rows, none with one.")
-        return _Listing(columns, sizes, digest.hexdigest()[:16])
+        return _Listing(columns, sizes, digest.hexdigest())
 
 
 def _clip_id(value: Any, row: int) -> str:
@@ -252,12 +254,14 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
     for number, (start, stop) in enumerate(zip([0, *ends], ends, strict=False)):
         name = shard_names.shard_name(number, n_shards)
         path = files.join(output, name)
+        facts = [rows.identity.fingerprint, dtype, listing.digest, number]
+        shard_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
         n_records = 0
         with writing(path), files.temporary_file(path) as temporary:
-            with tf.io.TFRecordWriter(temporary) as file:
+            with tfrecords.Writer(temporary) as file:
                 for row in rows.read(start, stop):
                     try:
-                        record, error = _record(row, rows.identity, listing, dtype, (number, n_records))
+                        record, error = _record(row, rows.identity, listing, dtype, Place(shard_id, n_records))
                     except AudioError as failure:
                         failures.append(_failure(row, failure))
                         continue
@@ -266,7 +270,13 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
                     n_frames[row.n_frames] += 1
                     max_error = max(max_error, error)
             shards.append(
-                {"name": name, "records": n_records, "bytes": os.path.getsize(temporary), "sha256": sha256(temporary)}
+                {
+                    "name": name,
+                    "id": shard_id,
+                    "records": n_records,
+                    "bytes": os.path.getsize(temporary),
+                    "sha256": sha256(temporary),
+                }
             )
     write_lines(output, FAILURES_FILE, failures)
     if not n_frames:
@@ -291,15 +301,12 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
         fill_values=listing.columns.fill_values,
         shards=shards,
         machines=[],
-        set_id=listing.set_id,
         dtype=dtype,
         max_error=max_error,
     )
 
 
-def _record(
-    row: _Row, identity: Identity, listing: _Listing, dtype: str, place: tuple[int, int]
-) -> tuple[bytes, float]:
+def _record(row: _Row, identity: Identity, listing: _Listing, dtype: str, place: Place) -> tuple[bytes, float]:
     if row.feature is None:
         raise AudioError(row.error or "The row has no feature.", STAGE)
     return records.encode(
@@ -310,8 +317,7 @@ def _record(
         listing.columns,
         place,
         dtype,
-        listing.set_id,
-        identity.fingerprint,
+        fingerprint=identity.fingerprint,
     )
 
 

@@ -27,7 +27,7 @@ from audiopipe.transform.segments import Segments
 FOLDER = "plan"
 HEADER = "plan.json"
 TABLE = "shards.jsonl"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 # Files that a job writes before it completes the feature set, relative to the output folder.
 FILES = re.compile(
@@ -48,9 +48,11 @@ class Shard:
         seconds: Estimated length of its clips in seconds.
         n_bytes: Estimated size in bytes.
         digest: SHA-256 over its clips and all settings that determine its bytes.
+        id: Id that each of its records contains, 16 hexadecimal digits.
     """
 
     number: int
+    id: str
     file: int
     clips: int
     seconds: float
@@ -68,7 +70,6 @@ class Plan:
         n_clips: Number of clips of the input.
         n_shards: Number of shards of the output.
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
-        set_id: Id that all records of the feature set share, 16 hexadecimal digits.
         input_digest: SHA-256 over the clips of the input, as they were listed.
         exact: Whether the length of every clip was known.
         headers: Number of audio file headers that the estimate is based on.
@@ -90,7 +91,6 @@ class Plan:
     n_clips: int
     n_shards: int
     schema: dict[str, str]
-    set_id: str
     input_digest: str
     exact: bool
     headers: int
@@ -155,7 +155,7 @@ class Plan:
         """
         facts = self.header()
         columns = ("schema", "classes", "fill_values")
-        names = ("format_version", "fingerprint", "n_shards", *columns, "segments", "dtype", "set_id")
+        names = ("format_version", "fingerprint", *columns, "segments", "dtype")
         return to_line({name: facts[name] for name in names})
 
 
@@ -167,12 +167,14 @@ class Part:
         plan: The plan.
         shard: Number of the shard.
         digest: As in `Shard`.
+        shard_id: Id of the shard, as in `Shard`.
         clips: The clips.
     """
 
     plan: Plan
     shard: int
     digest: str
+    shard_id: str
     clips: list[Listed]
 
 
@@ -235,9 +237,9 @@ def read_part(clips_file: str, shard: int) -> Part:
     plan = read(clips_file[: clips_file.rindex(FOLDER) - 1])
     lines = files.read_bytes(clips_file).splitlines()
     with _undamaged(clips_file):
-        first, count, digest = json.loads(lines[0])[str(shard)]
+        first, count, digest, shard_id = json.loads(lines[0])[str(shard)]
         clips = [Listed.from_json(line) for line in lines[1 + first : 1 + first + count]]
-    return Part(plan=plan, shard=shard, digest=digest, clips=clips)
+    return Part(plan=plan, shard=shard, digest=digest, shard_id=shard_id, clips=clips)
 
 
 def read_clips(plan: Plan) -> Iterator[bytes]:

@@ -58,7 +58,7 @@ class Draft:
     def with_shards_of(self, plan: Plan) -> "Draft":
         """Returns a draft of the same clips with the shards of another plan, which has as many clips."""
         counts = np.array([shard.clips for shard in plan.shards()])
-        return replace(self, plan=replace(self.plan, n_shards=plan.n_shards, set_id=plan.set_id), counts=counts)
+        return replace(self, plan=replace(self.plan, n_shards=plan.n_shards), counts=counts)
 
     def write(self) -> Plan:
         """Writes the plan to its folder and returns it. `plan.json` is written last."""
@@ -95,15 +95,24 @@ class Draft:
         settings: bytes,
         table: list[Shard],
     ) -> None:
-        places: dict[str, tuple[int, int, str]] = {}
+        places: dict[str, tuple[int, int, str, str]] = {}
         clips: list[bytes] = []
         for number, lines in shards:
             digest = hashlib.sha256(b"".join([settings, *lines])).hexdigest()
-            places[str(number)] = (len(clips), len(lines), digest)
+            shard_id = _shard_id(settings, number, lines)
+            places[str(number)] = (len(clips), len(lines), digest, shard_id)
             here = slice(starts[number], starts[number] + len(lines))
             seconds, size = float(self.seconds[here].sum()), int(self.sizes[here].sum())
             table.append(
-                Shard(number=number, file=file, clips=len(lines), seconds=seconds, n_bytes=size, digest=digest)
+                Shard(
+                    number=number,
+                    id=shard_id,
+                    file=file,
+                    clips=len(lines),
+                    seconds=seconds,
+                    n_bytes=size,
+                    digest=digest,
+                )
             )
             clips += lines
         files.write_bytes(self.plan.clips_file(file), to_line(places) + b"".join(clips))
@@ -150,7 +159,7 @@ def draft(
         segments.sizes(config)
     options = options or InputOptions()
     itemsize = dtypes.DTYPES[dtype].itemsize
-    digest, names, count = hashlib.sha256(), hashlib.sha256(), 0
+    digest, count = hashlib.sha256(), 0
     groups = array("q")  # numbers of clips whose records stay in one shard
     cut = array("q")  # hash of the recording of each group of stretches
     with tempfile.TemporaryFile(prefix="audiopipe-") as clips:
@@ -169,7 +178,6 @@ def draft(
                 previous = recording
                 line = clip.to_json()
                 digest.update(line)
-                names.update(_name(clip))
                 clips.write(line)
                 count += 1
                 yield clip.source
@@ -207,7 +215,6 @@ def draft(
             schema=columns.types,
             classes=columns.classes,
             fill_values=columns.fill_values,
-            set_id=names.hexdigest()[:16],
             input_digest=digest.hexdigest(),
             exact=lengths.exact,
             headers=lengths.headers,
@@ -254,11 +261,25 @@ def number_of_shards(size: float, wanted: int = SHARDS) -> int:
     return max(1, int(np.ceil(size / shard)))
 
 
+def _shard_id(settings: bytes, number: int, lines: Iterable[bytes]) -> str:
+    """Returns an id derived from what a shard will contain, 16 hexadecimal digits. Copies of an input give equal ids.
+
+    Args:
+        settings: The settings of the plan, as in `Plan.settings`.
+        number: Number of the shard.
+        lines: The clips of the shard, as lines of JSON.
+    """
+    digest = hashlib.sha256(settings + to_line(number))
+    for line in lines:
+        digest.update(_name(Listed.from_json(line)))
+    return digest.hexdigest()[:16]
+
+
 def _name(clip: Listed) -> bytes:
-    """Returns bytes that identify a clip, wherever the input is stored. Copies of an input give equal bytes."""
+    """Returns bytes that identify a clip and its metadata, wherever the input is stored."""
     source = clip.source
     stretch = [source.start, source.end] if source.is_stretch else []
-    return to_line([source.id, source.path.split("/")[-2:], source.row, clip.size, *stretch])
+    return to_line([source.id, source.path.split("/")[-2:], source.row, clip.size, source.metadata, *stretch])
 
 
 def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | None:

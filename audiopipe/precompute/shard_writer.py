@@ -14,7 +14,7 @@ import tensorflow as tf
 from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import AudioError, OutputError, StoppedError
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import records, tfrecords
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
@@ -54,7 +54,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         return done
     path = files.join(plan.output, plan.shard_name(shard))
     with writing(path), files.temporary_file(path) as temporary:
-        with tf.io.TFRecordWriter(temporary) as file, KeptRecords.of_shard(part) as kept:
+        with tfrecords.Writer(temporary) as file, KeptRecords.of_shard(part) as kept:
             writer = _Writer(part, file, kept)
             writer.write()
         size, digest = os.path.getsize(temporary), sha256(temporary)
@@ -62,6 +62,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         "shard": shard,
         "digest": part.digest,
         "name": plan.shard_name(shard),
+        "id": part.shard_id,
         "records": len(writer.samples),
         "frames": writer.frames,
         "samples": writer.samples,
@@ -128,9 +129,10 @@ class _Reading:
 class _Writer:
     """Writer of the records of one shard. It collects the facts for the sidecar."""
 
-    def __init__(self, part: Part, file: tf.io.TFRecordWriter, kept: KeptRecords):
+    def __init__(self, part: Part, file: tfrecords.Writer, kept: KeptRecords):
         self._plan = part.plan
         self._shard = part.shard
+        self._shard_id = part.shard_id
         self._clips = part.clips
         self._file = file
         self._kept = kept
@@ -184,7 +186,7 @@ class _Writer:
         """Writes the records of a clip that an earlier run wrote, and repeats its remarks."""
         for content, n_samples in self._kept.take(clip.source.id):
             place = len(self.samples)
-            moved, n_frames = records.moved(content, (self._shard, place))
+            moved, n_frames = records.moved(content, records.Place(self._shard_id, place))
             ordered.add(number, Record(moved, place, n_frames, n_samples))
         ordered.finish(number)
         self._remarks += [(number, remark) for remark in self._kept.remarks(clip.source.id)]
@@ -216,9 +218,12 @@ class _Writer:
             self.short_recordings.append(source.id)
             self._remark(number, source, remark)
 
-        for segment, samples in segments.clips(source, reading, self._plan.config, on_short=short):
+        _, hop = segments.sizes(self._plan.config)
+        cut = segments.clips(source, reading, self._plan.config, on_short=short)
+        for place, (segment, samples) in enumerate(cut):
+            padded = max(0, place * hop + len(samples) - reading.n_samples)
             with self._failing(number, segment, reading):
-                self._add(number, segment, samples, reading, ordered)
+                self._add(number, segment, samples, reading, ordered, padded)
 
     def _add(
         self,
@@ -227,24 +232,25 @@ class _Writer:
         samples: np.ndarray | _Reading,
         reading: _Reading,
         ordered: OrderedRecords,
+        padded: int = 0,
     ) -> None:
         started, read_before = time.perf_counter(), reading.seconds
         feature = self._transform.compute(samples)
         computed, read = time.perf_counter(), reading.seconds - read_before
         place = len(self.samples)
         n_frames = feature.shape[self._plan.config.frame_axis]
+        n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
         content, error = records.encode(
             clip.id,
             feature,
             self._plan.config,
             clip.metadata,
             self._plan.columns,
-            (self._shard, place),
+            records.Place(self._shard_id, place),
             self._plan.dtype,
-            self._plan.set_id,
+            valid_frames=self._plan.config.valid_frames(n_samples - padded),
         )
         del feature  # for a long recording, it takes as much memory as everything else together
-        n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
         ordered.add(number, Record(content, place, n_frames, n_samples))
         self.max_error = max(self.max_error, error)
         self.seconds_spent["feature"] += computed - started - read
@@ -254,7 +260,7 @@ class _Writer:
         """Writes a record, with the number that it has in the shard."""
         content, place = record.content, len(self.samples)
         if record.place != place:
-            content, _ = records.moved(content, (self._shard, place))
+            content, _ = records.moved(content, records.Place(self._shard_id, place))
         with writing(files.join(self._plan.output, self._plan.shard_name(self._shard))):
             self._file.write(content)
         self.samples.append(record.n_samples)

@@ -43,7 +43,7 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
     covered = {**content, "machines": [machine], "shards": shards, "fingerprinted": fingerprinted}
     assert checksum == hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
     assert hashlib.sha256(fingerprinted.encode()).hexdigest() == config.fingerprint
-    assert len(bytes.fromhex(content.pop("set_id"))) == 8
+    assert [len(bytes.fromhex(shard["id"])) for shard in shards] == [8, 8]
     failures = (shared_feature_set / "failures.jsonl").read_bytes()
     assert content.pop("failures_sha256") == hashlib.sha256(failures).hexdigest()
     assert content.pop("remarks_sha256") == hashlib.sha256(b"").hexdigest()
@@ -77,18 +77,19 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
         "fill_values": {"age": -1},
         "schema": {
             "id": "bytes: UTF-8",
-            "feature": "bytes: float32, little-endian, C order",
+            "feature": "bytes: float32, little-endian, C order; the last bytes of the record",
             "shape": "int64[3]: of the feature",
             "n_frames": "int64",
+            "valid_frames": "int64: number of frames that hold audio, at most n_frames",
             "fingerprint": "bytes: the first 8 of the fingerprint",
-            "set_id": "bytes: the same in every record of the feature set",
-            "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
-            "age": "int64: -1 if missing",
-            "clean": "int64: 0 or 1",
-            "gain": "bytes: float64, little-endian",
-            "note": "bytes: UTF-8",
-            "speaker": "bytes: UTF-8",
-            "take": "int64",
+            "shard_id": "bytes: the id of its shard",
+            "record": "int64: its number in the shard, from 0",
+            "age": "int64; no entry if missing",
+            "clean": "int64: 0 or 1; no entry if missing",
+            "gain": "bytes: float64, little-endian; no entry if missing",
+            "note": "bytes: UTF-8; no entry if missing",
+            "speaker": "bytes: UTF-8; no entry if missing",
+            "take": "int64; no entry if missing",
         },
     }
     versions = machine["versions"]
@@ -131,7 +132,10 @@ def test_the_storage_dtype_is_recorded_and_does_not_change_the_fingerprint(featu
     content = json.loads((feature_set / "dataset.json").read_text())
     assert content["storage"] == {"dtype": dtype, "max_error": written.max_error}
     assert content["fingerprint"] == before["fingerprint"] == config.fingerprint
-    entries = {"feature": f"bytes: {dtype}, little-endian, C order", "dtype": f"bytes: {dtype}"}
+    entries = {
+        "feature": f"bytes: {dtype}, little-endian, C order; the last bytes of the record",
+        "dtype": f"bytes: {dtype}",
+    }
     assert content["schema"] == {**before["schema"], **entries}
     assert Description.open(feature_set) == written
 

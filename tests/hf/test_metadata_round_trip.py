@@ -60,12 +60,15 @@ def tables(draw):
     return rows, [name for name, (is_class, _) in drawn.items() if is_class and name in written]
 
 
+SHARD_ID = "00000000000000ab"
+
+
 def write(folder, rows, columns):
     path = f"{folder}/features-00000-of-00001.tfrecord"
     with tf.io.TFRecordWriter(path) as file:
         for number, row in enumerate(rows):
             feature = np.zeros((1, CONFIG.n_bins, 1), np.float32)
-            file.write(records.encode(str(number), feature, CONFIG, row, columns, (0, number))[0])
+            file.write(records.encode(str(number), feature, CONFIG, row, columns, records.Place(SHARD_ID, number))[0])
     size, count = tf.io.gfile.stat(path).length, len(rows)
     made = Description(
         path=folder,
@@ -75,7 +78,9 @@ def write(folder, rows, columns):
         schema=columns.types,
         classes=columns.classes,
         fill_values=columns.fill_values,
-        shards=[{"name": path.rpartition("/")[2], "records": count, "bytes": size, "sha256": sha256(path)}],
+        shards=[
+            {"name": path.rpartition("/")[2], "id": SHARD_ID, "records": count, "bytes": size, "sha256": sha256(path)}
+        ],
         machines=[],
     )
     made.write()

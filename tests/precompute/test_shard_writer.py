@@ -1,5 +1,6 @@
 """Tests of writing one shard, and of completing a feature set from finished shards."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,7 @@ from planning import write_shard, written
 
 from audiopipe.audio import conversion
 from audiopipe.errors import FeatureSetError, OutputError, StoppedError
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import records, tfrecords
 from audiopipe.inputs import Source
 from audiopipe.precompute import completion, finished_shards, shard_writer
 from audiopipe.runtime import machine_facts, stopping
@@ -123,7 +124,7 @@ def test_a_long_recording_is_computed_in_blocks_and_gives_the_same_record(work, 
 
 
 def test_a_killed_worker_leaves_no_partial_shard(work, monkeypatch):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(records, "encode", interrupt)
@@ -158,11 +159,10 @@ def test_a_stopped_job_leaves_no_partial_shard(work):
 
 
 def test_a_full_disk_ends_the_job_and_is_not_a_failure_of_a_clip(work, monkeypatch):
-    class Full(tf.io.TFRecordWriter):
-        def write(self, record):
-            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tf.io, "TFRecordWriter", Full)
+    monkeypatch.setattr(tfrecords.Writer, "write", full)
     with pytest.raises(OutputError, match=r"Could not write '.*features-00000-of-00002.tfrecord': No space left"):
         write_shard(work, 0)
     assert os.listdir(work.output) == ["plan"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from audiopipe import beam, load
 from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, MachineWarning
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import tfrecords
 from audiopipe.runtime import machine_facts
 from audiopipe.verification.set_check import verify
 
@@ -173,7 +173,7 @@ def test_an_extra_record_is_found_by_verify(restored):
         for record in [*kept, kept[-1]]:
             writer.write(record)
     bless(restored)
-    assert records.count(str(path)) == 3
+    assert tfrecords.count(str(path)) == 3
     with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' must have 2 records. Received: 3"):
         verify(restored, restored.parent / "manifest.jsonl")
 
