@@ -1,3 +1,3 @@
-"""Local and remote files, and locks."""
+"""Local and remote files, ranges of them, and locks."""
 
-__all__ = ["files", "locks"]
+__all__ = ["files", "locks", "per_process", "ranges"]

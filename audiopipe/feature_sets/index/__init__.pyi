@@ -1,0 +1,25 @@
+from .layout import Layout as Layout
+from .layout import escaped as escaped
+from .layout import schema as schema
+from .reader import Index as Index
+from .reader import IndexFile as IndexFile
+from .reader import IndexTable as IndexTable
+from .rows import Row as Row
+from .rows import SourceFacts as SourceFacts
+from .rows import rows as rows
+from .rows import table as table
+from .writer import Writer as Writer
+
+__all__ = [
+    "Index",
+    "IndexFile",
+    "IndexTable",
+    "Layout",
+    "Row",
+    "SourceFacts",
+    "Writer",
+    "escaped",
+    "rows",
+    "schema",
+    "table",
+]
