@@ -13,7 +13,8 @@ COPIES = (CLIPS_FILE, FAILURES_FILE, REMARKS_FILE)
 """Copies of the files of the current generation under names that stay, for people and their tools."""
 
 _NUMBER = "[0-9]{8,19}"
-_SHARD = rf"features-({_NUMBER}|[0-9]{{5,19}}-of-[0-9]{{5,19}})\.tfrecord"  # the second form is that of format 1
+_SHARD = rf"features-({_NUMBER})\.tfrecord"
+_OLD_SHARD = r"features-[0-9]{5,19}-of-[0-9]{5,19}\.tfrecord"  # of format 1
 _INDEX = rf"index-{_NUMBER}\.parquet"
 _FAILURES = rf"failures-{_NUMBER}\.jsonl"
 _REMARKS = rf"remarks-{_NUMBER}\.jsonl"
@@ -59,7 +60,27 @@ def is_shard_name(name: object) -> bool:
         >>> is_shard_name("../other/features-00000012.tfrecord")
         False
     """
+    return is_new_shard_name(name) or is_old_shard_name(name)
+
+
+def is_new_shard_name(name: object) -> bool:
+    """Returns whether a value is a name from `shard_name`."""
     return _is(_SHARD, name)
+
+
+def is_old_shard_name(name: object) -> bool:
+    """Returns whether a value is the file name of a shard of format 1."""
+    return _is(_OLD_SHARD, name)
+
+
+def shard_number(name: str) -> int:
+    """Returns the number in a name from `shard_name`.
+
+    Example:
+        >>> shard_number("features-00000012.tfrecord")
+        12
+    """
+    return int(name.removeprefix("features-").removesuffix(".tfrecord"))
 
 
 def is_index_name(name: object) -> bool:
@@ -68,13 +89,13 @@ def is_index_name(name: object) -> bool:
 
 
 def is_failures_name(name: object) -> bool:
-    """Returns whether a value is a name from `failures_name`, or that of format 1."""
-    return name == FAILURES_FILE or _is(_FAILURES, name)
+    """Returns whether a value is a name from `failures_name`."""
+    return _is(_FAILURES, name)
 
 
 def is_remarks_name(name: object) -> bool:
-    """Returns whether a value is a name from `remarks_name`, or that of format 1."""
-    return name == REMARKS_FILE or _is(_REMARKS, name)
+    """Returns whether a value is a name from `remarks_name`."""
+    return _is(_REMARKS, name)
 
 
 def is_description_name(name: object) -> bool:
@@ -89,7 +110,7 @@ def is_numbered(name: object) -> bool:
         >>> is_numbered("index-00000003.parquet"), is_numbered("clips.parquet"), is_numbered("notes.txt")
         (True, False, False)
     """
-    return _is("|".join([_SHARD, _INDEX, _FAILURES, _REMARKS, _DESCRIPTION]), name)
+    return _is("|".join([_SHARD, _OLD_SHARD, _INDEX, _FAILURES, _REMARKS, _DESCRIPTION]), name)
 
 
 def is_of_set(name: object) -> bool:

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
-from audiopipe.feature_sets import dtypes, records, shard_names, tfrecords
-from audiopipe.feature_sets.description import FAILURES_FILE, Description, sha256
+from audiopipe.feature_sets import dtypes, file_names, records, tfrecords
+from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.feature_sets.records import Place
 from audiopipe.hf.arrays import to_numpy
@@ -106,6 +106,8 @@ def to_feature_set(
         except BaseException:
             job.clear(output)
             raise
+        write_lines(output, file_names.FAILURES_FILE, feature_set.failures())
+        write_lines(output, file_names.REMARKS_FILE, [])
     return feature_set
 
 
@@ -252,11 +254,11 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
     ends = np.cumsum(counts_of_equal_sizes(sizes, n_shards)).tolist()
     shards, failures, n_frames, max_error = [], [], Counter[int](), 0.0
     for number, (start, stop) in enumerate(zip([0, *ends], ends, strict=False)):
-        name = shard_names.shard_name(number, n_shards)
+        name = file_names.shard_name(number)
         path = files.join(output, name)
         facts = [rows.identity.fingerprint, dtype, listing.digest, number]
         shard_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-        n_records = 0
+        n_records, shard_error = 0, 0.0
         with writing(path), files.temporary_file(path) as temporary:
             with tfrecords.Writer(temporary) as file:
                 for row in rows.read(start, stop):
@@ -268,7 +270,8 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
                     file.write(record)
                     n_records += 1
                     n_frames[row.n_frames] += 1
-                    max_error = max(max_error, error)
+                    shard_error = max(shard_error, error)
+            max_error = max(max_error, shard_error)
             shards.append(
                 {
                     "name": name,
@@ -276,9 +279,11 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
                     "records": n_records,
                     "bytes": os.path.getsize(temporary),
                     "sha256": sha256(temporary),
+                    "max_error": shard_error,
                 }
             )
-    write_lines(output, FAILURES_FILE, failures)
+    failures_file = write_lines(output, file_names.failures_name(1), failures)
+    remarks_file = write_lines(output, file_names.remarks_name(1), [])
     if not n_frames:
         raise FeatureSetError(
             f"At least one of the {len(rows)} rows must have a feature that can be stored. The first failure: "
@@ -293,6 +298,8 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
         counts={
             "clips": n_frames.total(),
             "failures": len(failures),
+            "remarks": 0,
+            "left_out": 0,
             "frames": sum(frames * clips for frames, clips in n_frames.items()),
             "hours": n_samples / config.sample_rate / 3600,
         },
@@ -303,6 +310,8 @@ def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Descripti
         machines=[],
         dtype=dtype,
         max_error=max_error,
+        failures_file=failures_file,
+        remarks_file=remarks_file,
     )
 
 

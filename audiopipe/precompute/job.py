@@ -19,7 +19,8 @@ from audiopipe.errors import (
     StalledError,
     TooManyFailuresError,
 )
-from audiopipe.feature_sets.description import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, Description
+from audiopipe.feature_sets import file_names
+from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.inputs import InputOptions, ScanReport, scan
 from audiopipe.precompute import completion, plan
 from audiopipe.precompute.finished_shards import Finished
@@ -296,7 +297,7 @@ def facts(work: Plan) -> dict[str, Any]:
 def is_ours(name: str) -> bool:
     """Returns whether a file is one that a job writes, or a temporary file of one."""
     final = _final_name(name)
-    return final in (DATASET_FILE, FAILURES_FILE, REMARKS_FILE) or bool(plan.FILES.fullmatch(final))
+    return file_names.is_of_set(final) or bool(plan.FILES.fullmatch(final))
 
 
 def is_lock(name: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from audiopipe import configs
 from audiopipe.configs.base import Config
 from audiopipe.errors import ConfigError, CorruptFeatureSetError
-from audiopipe.feature_sets import shard_names
+from audiopipe.feature_sets import file_names
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
@@ -29,9 +29,8 @@ HEADER = "plan.json"
 TABLE = "shards.jsonl"
 FORMAT_VERSION = 4
 
-# Files that a job writes before it completes the feature set, relative to the output folder.
+# Files of a plan, relative to the output folder.
 FILES = re.compile(
-    rf"{shard_names.PATTERN}|"
     r"plan/(plan\.json|shards\.jsonl|lock|lease\.json|clips-\d{5,}\.jsonl|finished-[0-9a-f]+\.jsonl|"
     r"(shard|retry)-\d{5,}\.json)"
 )
@@ -115,7 +114,7 @@ class Plan:
 
     def shard_name(self, shard: int) -> str:
         """Returns the file name of a shard."""
-        return shard_names.shard_name(shard, self.n_shards)
+        return file_names.shard_name(shard)
 
     def path(self, *parts: str) -> str:
         """Returns the path of a file of the plan."""

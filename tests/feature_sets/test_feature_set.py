@@ -5,6 +5,8 @@ import hashlib
 import json
 import platform
 import re
+import shutil
+from pathlib import Path
 
 import damage
 import numpy as np
@@ -25,6 +27,7 @@ from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.identity import kernel_versions
 from audiopipe.inputs.columns import Columns
 
+OLD = Path(__file__).parents[1] / "data/v0.1"
 KERNEL_VERSION = kernel_versions.VERSIONS["StftMagnitude"]
 
 
@@ -44,13 +47,19 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
     assert checksum == hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
     assert hashlib.sha256(fingerprinted.encode()).hexdigest() == config.fingerprint
     assert [len(bytes.fromhex(shard["id"])) for shard in shards] == [8, 8]
-    failures = (shared_feature_set / "failures.jsonl").read_bytes()
-    assert content.pop("failures_sha256") == hashlib.sha256(failures).hexdigest()
-    assert content.pop("remarks_sha256") == hashlib.sha256(b"").hexdigest()
+    for name, facts in (("failures", content.pop("failures")), ("remarks", content.pop("remarks"))):
+        data = (shared_feature_set / f"{name}-00000001.jsonl").read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        assert facts == {"name": f"{name}-00000001.jsonl", "bytes": len(data), "sha256": digest}
+        assert (shared_feature_set / f"{name}.jsonl").read_bytes() == data
     [note] = content["input"].pop("notes")
     assert note.startswith("The column 'age' has missing integers")
     assert content == {
-        "format_version": 1,
+        "format_version": 2,
+        "generation": 1,
+        "next_shard": 2,
+        "index": None,
+        "obsolete": [],
         "config": json.loads(config.to_json()),
         "fingerprint": config.fingerprint,
         "kernel_version": config.kernel_version,
@@ -187,10 +196,10 @@ def test_an_unknown_storage_dtype_is_refused(feature_set):
 @pytest.mark.parametrize(
     "name",
     [
-        "../other/features-00000-of-00002.tfrecord",
-        "{other}/features-00000-of-00002.tfrecord",
-        "features-00000-of-00002.tfrecord/../../other/features-00000-of-00002.tfrecord",
-        "features-00000-of-00002.tfrecord\n",
+        "../other/features-00000000.tfrecord",
+        "{other}/features-00000000.tfrecord",
+        "features-00000000.tfrecord/../../other/features-00000000.tfrecord",
+        "features-00000000.tfrecord\n",
         "dataset.json",
         "",
     ],
@@ -198,9 +207,9 @@ def test_an_unknown_storage_dtype_is_refused(feature_set):
 def test_a_shard_outside_the_folder_is_refused(feature_set, tmp_path, name):
     other = tmp_path / "other"
     other.mkdir()
-    (feature_set / "features-00000-of-00002.tfrecord").rename(other / "features-00000-of-00002.tfrecord")
+    (feature_set / "features-00000000.tfrecord").rename(other / "features-00000000.tfrecord")
     damage.edit(feature_set, lambda content: content["shards"][0].update(name=name.format(other=other)))
-    message = r"A shard must have a name like 'features-00000-of-00001\.tfrecord'"
+    message = r"'name' of a shard must be a name like 'features-00000012\.tfrecord'\. Received: '.*'"
     with pytest.raises(CorruptFeatureSetError, match=message):
         Description.open(feature_set)
 
@@ -232,11 +241,11 @@ def test_an_invalid_config_is_refused(feature_set):
 
 def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
     def change(content):
-        content["format_version"] = 2
+        content["format_version"] = 3
         content["machines"][0]["versions"] = {"audiopipe": "9.1"}
 
     edit(feature_set, change)
-    with pytest.raises(CorruptFeatureSetError, match=r"must have format_version 1\. Received: 2\..*9\.1"):
+    with pytest.raises(CorruptFeatureSetError, match=r"must have a format_version of 1 \.\. 2\. Received: 3\..*9\.1"):
         Description.open(feature_set)
 
 
@@ -283,28 +292,48 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_missing_or_damaged_failures_file_is_found(feature_set, fault):
     content, message = FAULTS[fault]
-    path = feature_set / "failures.jsonl"
+    path = feature_set / "failures-00000001.jsonl"
     path.unlink() if content is None else path.write_bytes(content)
     opened = Description.open(feature_set)
-    with pytest.raises(CorruptFeatureSetError, match=rf"failures\.jsonl' {message}"):
-        opened.failures()
     opened.check_files()
-    with pytest.raises(CorruptFeatureSetError, match=r"failures\.jsonl' (is missing|does not have the checksum)"):
-        opened.check_files(checksums=True)
-    with pytest.raises(CorruptFeatureSetError, match=r"failures\.jsonl'"):
+    found = rf"{path.name}' (is missing|must have \d+ bytes\. Received: \d+)"
+    for read in (opened.failures, lambda: opened.check_files(checksums=True), lambda: load(feature_set, check=True)):
+        with pytest.raises(CorruptFeatureSetError, match=found):
+            read()
+    if content is not None:
+        facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        damage.edit(feature_set, lambda written: written["failures"].update(facts))
+        with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' {message}"):
+            Description.open(feature_set).failures()
+
+
+def test_a_flipped_byte_in_the_failures_is_found_by_its_checksum(feature_set):
+    path = feature_set / "failures-00000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"decode", b"Decode"))
+    with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' does not have the checksum in dataset\.json"):
         load(feature_set, check=True)
 
 
-def test_a_dataset_json_without_a_checksum_of_failures_is_read(feature_set):
-    damage.edit(feature_set, lambda content: content.pop("failures_sha256"))
-    Description.open(feature_set).check_files(checksums=True)
+def test_an_earlier_generation_is_opened_as_long_as_its_files_are_kept(feature_set):
+    before = Description.open(feature_set)
+    shutil.copy(feature_set / "dataset.json", feature_set / "dataset-00000001.json")
+    dataclasses.replace(before, generation=2, notes=["updated"]).write()
+    assert Description.open(feature_set).generation == Description.open(feature_set, 2).generation == 2
+    assert Description.open(feature_set, 1) == before
+    (feature_set / "dataset-00000001.json").unlink()
+    with pytest.raises(IncompleteFeatureSetError, match=r"no longer has generation 1 .* Received: generation 2\. Open"):
+        Description.open(feature_set, 1)
 
 
-def test_a_feature_set_written_without_a_failures_file_has_no_checksum_of_it(feature_set):
-    (feature_set / "failures.jsonl").unlink()
-    Description.open(feature_set).write()
-    assert "failures_sha256" not in json.loads((feature_set / "dataset.json").read_text())
-    Description.open(feature_set).check_files(checksums=True)
+def test_a_feature_set_of_format_1_is_described_alike(tmp_path):
+    made = Description.open(OLD / "features")
+    assert (made.format_version, made.generation, made.index) == (1, 0, None)
+    assert [shard["id"] for shard in made.shards] == [f"{made.set_id}:{number}" for number in range(2)]
+    assert made.file_names[-1] == "failures.jsonl"
+    made.check_files(checksums=True)
+    with pytest.raises(FeatureSetError, match=r"Received: .* of format 1\. Update it with .* --update"):
+        dataclasses.replace(made, path=str(tmp_path)).write()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -353,15 +382,18 @@ def test_an_edited_fingerprint_alone_is_reported(feature_set, config, name):
     ("change", "message"),
     [
         (lambda content: content["counts"].update(clips=3), "Received: 4 records, 3 clips"),
-        (lambda content: content["counts"].update(clips="4"), "'clips' of counts has the wrong type. Received: '4'"),
-        (lambda content: content["counts"].pop("frames"), "KeyError: 'frames'"),
+        (
+            lambda content: content["counts"].update(clips="4"),
+            "'clips' of 'counts' of dataset.json must be an integer of .* Received: '4'",
+        ),
+        (lambda content: content["counts"].pop("frames"), "'counts' of dataset.json must have a field 'frames'"),
         (lambda content: content["shards"][0].update(records=1), "Received: 3 records, 4 clips"),
         (
             lambda content: content["shards"][0].update(bytes=None),
-            "'bytes' of a shard has the wrong type. Received: None",
+            "'bytes' of a shard must be an integer of .*Received: None",
         ),
-        (lambda content: content["machines"][0].pop("versions"), "KeyError: 'versions'"),
-        (lambda content: content.update(machines=7), "TypeError"),
+        (lambda content: content["machines"][0].pop("versions"), "must have a field 'versions'"),
+        (lambda content: content.update(machines=7), "'machines' of dataset.json must be a list. Received: 7"),
     ],
 )
 def test_an_edit_with_a_matching_checksum_is_found_by_its_inconsistency(feature_set, change, message):

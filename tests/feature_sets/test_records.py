@@ -351,7 +351,7 @@ def test_a_wrong_storage_dtype_is_found_and_the_shard_named(feature_set, actual,
     if actual == claimed:
         assert ids(load(feature_set)) == NAMES
         return
-    message = rf"Record 0 of the shard .*features-00000-of-00002\.tfrecord is not stored as {claimed}"
+    message = rf"Record 0 of the shard .*features-00000000\.tfrecord is not stored as {claimed}"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         ids(load(feature_set))
 
@@ -437,8 +437,8 @@ def test_a_folder_without_dataset_json_is_incomplete(feature_set):
 
 
 def test_a_missing_shard_is_named(feature_set):
-    (feature_set / "features-00001-of-00002.tfrecord").unlink()
-    with pytest.raises(CorruptFeatureSetError, match=r"features-00001-of-00002\.tfrecord' is missing"):
+    (feature_set / "features-00000001.tfrecord").unlink()
+    with pytest.raises(CorruptFeatureSetError, match=r"features-00000001\.tfrecord' is missing"):
         load(feature_set)
 
 

@@ -41,7 +41,7 @@ def test_an_interrupted_job_resumes_and_ends_with_the_same_bytes(run, tmp_path, 
 def test_a_resumed_job_removes_temporary_files_of_the_interrupted_run(run, tmp_path, monkeypatch):
     interrupted(run, monkeypatch, 2)
     out = tmp_path / "out"
-    for name in (".features-00001-of-00006.tfrecord.abc.tmp", "plan/.shard-00001.json.x_1.tmp"):
+    for name in (".features-00000001.tfrecord.abc.tmp", "plan/.shard-00001.json.x_1.tmp"):
         (out / name).write_text("left by a killed worker")
     run()
     assert not [path for path in out.rglob("*") if path.name.endswith(".tmp")]

@@ -86,12 +86,12 @@ def test_remarks_of_kept_clips_survive_a_retry(recordings, tmp_path, config):
 
 def test_a_changed_list_of_remarks_is_found(recordings, tmp_path, config):
     made = beam.precompute(recordings, tmp_path / "out", config, max_failure_ratio=1)
-    path = tmp_path / "out" / "remarks.jsonl"
-    path.write_text(path.read_text().replace("b-almost", "a-whole"))
-    with pytest.raises(CorruptFeatureSetError, match=r"remarks\.jsonl' does not have the checksum"):
+    path = tmp_path / "out" / "remarks-00000001.jsonl"
+    path.write_text(path.read_text().replace("b-almost", "b-Almost"))
+    with pytest.raises(CorruptFeatureSetError, match=r"remarks-00000001\.jsonl' does not have the checksum"):
         Description.open(made.path).check_files(checksums=True)
     path.unlink()
-    with pytest.raises(CorruptFeatureSetError, match=r"remarks\.jsonl' is missing"):
+    with pytest.raises(CorruptFeatureSetError, match=r"remarks-00000001\.jsonl' is missing"):
         Description.open(made.path).remarks()
 
 

@@ -71,7 +71,7 @@ def test_a_retry_of_segments_writes_the_bytes_of_a_clean_run(run, recordings, tm
 def test_a_retry_recomputes_a_whole_shard_if_its_file_is_damaged(run, recordings, tmp_path):
     run(num_shards=1)
     repair(recordings)
-    shard = tmp_path / "out" / "features-00000-of-00001.tfrecord"
+    shard = tmp_path / "out" / "features-00000000.tfrecord"
     content = bytearray(shard.read_bytes())
     content[100] ^= 1
     shard.write_bytes(bytes(content))

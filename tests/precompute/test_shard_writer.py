@@ -163,7 +163,7 @@ def test_a_full_disk_ends_the_job_and_is_not_a_failure_of_a_clip(work, monkeypat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tfrecords.Writer, "write", full)
-    with pytest.raises(OutputError, match=r"Could not write '.*features-00000-of-00002.tfrecord': No space left"):
+    with pytest.raises(OutputError, match=r"Could not write '.*features-00000000.tfrecord': No space left"):
         write_shard(work, 0)
     assert os.listdir(work.output) == ["plan"]
 
@@ -201,7 +201,7 @@ def test_features_are_stored_in_the_dtype_of_the_plan(tmp_path, config, clips, d
 
 def test_a_feature_set_with_an_unfinished_shard_cannot_be_completed(work):
     write_shard(work, 0)
-    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, starting with features-00001-of-00002"):
+    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, starting with features-00000001"):
         completion.finish(work)
     assert not Path(work.output, "dataset.json").exists()
 
@@ -214,7 +214,7 @@ def test_a_complete_feature_set_has_the_sums_of_its_shards_and_failures_in_the_o
     assert feature_set.counts["failures"] == 1
     assert feature_set.counts["frames"] == 38 + 23 + 8 + 43
     assert feature_set.counts["hours"] == pytest.approx((4000 + 2500 + 1000 + 4500) / 8000 / 3600)
-    lines = Path(work.output, "failures.jsonl").read_text().splitlines()
+    lines = Path(work.output, "failures-00000001.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["broken.wav"]
 
 
@@ -225,4 +225,4 @@ def test_there_is_no_feature_set_when_every_clip_failed(tmp_path, config):
     with pytest.raises(FeatureSetError, match=r"All 2 clips failed.*gone\.wav', read: Could not read"):
         completion.finish(work)
     assert not Path(work.output, "dataset.json").exists()
-    assert len(Path(work.output, "failures.jsonl").read_text().splitlines()) == 2
+    assert len(Path(work.output, "failures-00000001.jsonl").read_text().splitlines()) == 2
