@@ -84,7 +84,7 @@ def read(file: BinaryIO, name: str = "the file") -> Iterator[tuple[int, bytes]]:
     file.seek(offset)
     while offset < end:
         where = f"The record at byte {offset} of {name!r}"
-        length = _length(file.read(HEADER_BYTES), where)
+        length = length_of(file.read(HEADER_BYTES), where)
         size = FRAME_BYTES + length
         if size > end - offset:
             raise damaged(where, f"its frame should have {size} bytes, and the file ends after {end - offset}")
@@ -104,7 +104,7 @@ def parse(frame: bytes, where: str = "The record") -> bytes:
     Raises:
         CorruptFeatureSetError: If the frame is damaged, or not exactly one frame.
     """
-    length = _length(frame[:HEADER_BYTES], where)
+    length = length_of(frame[:HEADER_BYTES], where)
     if len(frame) != FRAME_BYTES + length:
         raise damaged(where, f"its frame must have {FRAME_BYTES + length} bytes. Received: {len(frame)}")
     record = frame[HEADER_BYTES:-FOOTER_BYTES]
@@ -121,7 +121,7 @@ def count(path: str) -> int:
     found = 0
     with files.open_binary(path) as file:
         while header := file.read(HEADER_BYTES):
-            length = _length(header, f"Record {found} of {path!r}")
+            length = length_of(header, f"Record {found} of {path!r}")
             file.seek(length + FOOTER_BYTES, os.SEEK_CUR)
             found += 1
     return found
@@ -132,7 +132,7 @@ def damaged(where: str, fault: str) -> CorruptFeatureSetError:
     return CorruptFeatureSetError(f"{where} is damaged: {fault}. Copy the file again, or recompute the feature set.")
 
 
-def _length(header: bytes, where: str) -> int:
+def length_of(header: bytes, where: str) -> int:
     """Returns the length of the record after a header."""
     if len(header) < HEADER_BYTES:
         raise damaged(where, "the file ends within it")

@@ -63,11 +63,11 @@ class Layout:
 
     @functools.cached_property
     def metadata(self) -> dict[str, str]:
-        """Name in the index of each metadata column. It differs from that of the column if that is not UTF-8."""
+        """Name in the index of each metadata column, sorted. It differs from that of a column that is not UTF-8."""
         names: dict[str, str] = {}
-        for column in sorted(self.columns.types, key=lambda name: escaped(name) != name):
+        for column in sorted(self.columns.types, key=lambda name: (escaped(name) != name, name)):
             names[column] = _free(escaped(column), {*names.values(), "id", "n_frames"})
-        return {column: names[column] for column in self.columns.types}
+        return dict(sorted(names.items()))
 
     @functools.cached_property
     def own(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets.index import footers
+from audiopipe.feature_sets.index.gathering import Rows, gather, pick
 from audiopipe.feature_sets.index.layout import Layout
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
@@ -58,27 +59,16 @@ class Index(abc.ABC):
         Args:
             *path: Name of the column in the index, see `Layout`. A second name is that of a child of a struct.
         """
-        arrays = [self.read(group, path)[0] for group in range(len(self.starts) - 1)]
-        return pa.chunked_array(arrays, type=self._type(path))
+        return self.take(range(len(self)), *path)
 
-    def take(self, rows: np.ndarray, *path: str) -> pa.ChunkedArray:
+    def take(self, rows: Rows, *path: str) -> pa.ChunkedArray:
         """Returns some rows of a column. Only the groups that contain them are read.
 
         Args:
-            rows: Numbers of the rows, in any order: integers `[n]`.
+            rows: Numbers of the rows, in any order.
             *path: As for `column`.
         """
-        if not len(rows):
-            return pa.chunked_array([], type=self._type(path))
-        order = None if (np.diff(rows) >= 0).all() else np.argsort(rows, kind="stable")
-        ordered = rows if order is None else rows[order]
-        places = np.searchsorted(ordered, self.starts)
-        arrays = []
-        for group in np.flatnonzero(np.diff(places)):
-            found = ordered[places[group] : places[group + 1]] - self.starts[group]
-            arrays.append(self.read(int(group), path)[0].take(pa.array(found)))
-        taken = pa.chunked_array(arrays, type=self._type(path))
-        return taken if order is None else taken.take(pa.array(np.argsort(order)))
+        return gather(rows, self.starts, lambda group, found: pick(self.read(group, path)[0], found), self._type(path))
 
     def tables(self) -> Iterator[pa.Table]:
         """Yields all columns of each group of rows."""
@@ -133,6 +123,7 @@ class IndexFile(Index):
         self._path = path
         self._rows = rows
         self._facts = facts
+        self._checked: set[tuple[str, ...]] = set()
         self._file = PerProcess(self._open)
         self._file()
 
@@ -152,10 +143,12 @@ class IndexFile(Index):
                 array.validate(full=True)
         return arrays
 
-    def column(self, *path: str) -> pa.ChunkedArray:
-        with self._named():
-            footers.check_column(self._file().parquet.metadata, path, self._file().bytes)
-        return super().column(*path)
+    def take(self, rows: Rows, *path: str) -> pa.ChunkedArray:
+        if path not in self._checked:
+            with self._named():
+                footers.check_column(self._file().parquet.metadata, path, self._file().bytes)
+            self._checked.add(path)
+        return super().take(rows, *path)
 
     def _open(self) -> "_File":
         folder, name = _split(self._path)
@@ -171,7 +164,7 @@ class IndexFile(Index):
             else:
                 source = pa.PythonFile(ranges.file(name, size), mode="r")
             footers.check_size(source, size)
-            parquet = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=True)
+            parquet = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
             footers.check(parquet.metadata, parquet.schema_arrow, self.layout.schema, self._rows)
         return _File(parquet, size)
 
