@@ -118,7 +118,8 @@ def precompute(
         stall_timeout=checks.real("stall_timeout", stall_timeout, above=0),
         reporter=reporter or Silent(),
     )
-    return job.run(lambda plan, seconds: engines.choose(plan, seconds, workers, options, flags))
+    made = job.run(lambda plan, seconds: engines.choose(plan, seconds, workers, options, flags))
+    return FeatureSet.open(made.path)
 
 
 def estimate(
