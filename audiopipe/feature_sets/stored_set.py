@@ -45,6 +45,7 @@ class StoredSet:
     def __init__(self, description: Description):
         self.description = description
         self.index = index.opened(description)
+        self._fingerprint = records.short_fingerprint(description.fingerprint).hex()
         self._folder = RangedFolder(description.path)
         self._starts = np.cumsum([0, *(shard["records"] for shard in description.shards)], dtype=np.int64)
         self._places: dict[int, list[np.ndarray]] = {}
@@ -140,10 +141,9 @@ class StoredSet:
         return found
 
     def _check(self, found: records.Record | records.Head, place: _Place) -> None:
-        shard_id, fingerprint = self.description.shards[place.shard]["id"], self.description.fingerprint
-        if found.fingerprint != records.short_fingerprint(fingerprint).hex():
+        if found.fingerprint != self._fingerprint:
             fault = "belongs to another config"
-        elif found.shard_id != shard_id:
+        elif found.shard_id != self.description.shards[place.shard]["id"]:
             fault = "belongs to another shard"
         elif found.number != place.number:
             fault = "belongs to another place"
