@@ -337,8 +337,15 @@ class FeatureSet(DescribedSets):
             return None
         if isinstance(self._rows, range):
             return self._rows.index(row) if row in self._rows else None
-        found = np.flatnonzero(self._rows == row)
-        return int(found[0]) if len(found) else None
+        ordered, order = self._ordered
+        place = int(np.searchsorted(ordered, row))
+        return int(order[place]) if place < len(ordered) and ordered[place] == row else None
+
+    @functools.cached_property
+    def _ordered(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of this view in ascending order, and the position of each."""
+        order = np.argsort(self._rows, kind="stable")
+        return np.asarray(self._rows)[order], order
 
 
 def _picked(rows: "Rows", positions: np.ndarray) -> "Rows":

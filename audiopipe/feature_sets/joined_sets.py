@@ -18,6 +18,7 @@ from audiopipe.feature_sets.records import Record
 from audiopipe.feature_sets.stored_set import StoredSet
 
 OWN_COLUMNS = {"id": "string", "n_frames": "int", "valid_frames": "int", "seconds": "float"}
+KEPT_BYTES = 1 << 27  # of ids, which are kept in memory once all have been read
 _SEGMENT_MARK = b"#"  # between the id of a recording and the number of a segment
 
 
@@ -135,11 +136,12 @@ class JoinedSets:
     def find(self, clip_id: str) -> int | None:
         """Returns the number of the row with an id, or None. The first call reads all ids."""
         sought = clip_id.encode("utf-8", "surrogateescape")
-        ordered, order = self._hashes
+        ordered, order, ids = self._lookup
         [value] = hashes.of_texts([sought])
         for position in range(*(int(np.searchsorted(ordered, value, side=side)) for side in ("left", "right"))):
             row = int(order[position])
-            if self.ids(range(row, row + 1))[0].as_py() == sought:
+            found = self.ids(range(row, row + 1))[0] if ids is None else ids[row]
+            if found.as_py() == sought:
                 return row
         return None
 
@@ -152,17 +154,22 @@ class JoinedSets:
                 yield clip_id.rpartition(_SEGMENT_MARK)[0] if segmented[number] else clip_id
 
     @functools.cached_property
-    def _hashes(self) -> tuple[np.ndarray, np.ndarray]:
-        """The hashes of all ids in ascending order, and the row of each."""
-        rows = range(len(self))
-        found = np.concatenate(
-            [hashes.of_texts(self.ids(chunk).to_pylist()) for chunk in _chunks(rows)] or [np.zeros(0, np.uint64)]
-        )
-        order = np.argsort(found, kind="stable")
-        return found[order], order.astype(np.min_scalar_type(len(order)))
+    def _lookup(self) -> tuple[np.ndarray, np.ndarray, pa.ChunkedArray | None]:
+        """The hashes of all ids in ascending order, the row of each, and the ids in the order of the rows if few."""
+        found, size = [np.zeros(0, np.uint64)], 0
+        kept: list[pa.Array] = []
+        for chunk in _chunks(range(len(self))):
+            ids = self.ids(chunk)
+            found.append(hashes.of_texts(ids.to_pylist()))
+            size += ids.nbytes
+            kept = [*kept, *ids.chunks] if size <= KEPT_BYTES else []
+        values = np.concatenate(found)
+        order = np.argsort(values, kind="stable")
+        ids = pa.chunked_array(kept, type=pa.binary()) if size <= KEPT_BYTES else None
+        return values[order], order.astype(np.min_scalar_type(len(order))), ids
 
     def _check_ids(self) -> None:
-        ordered, order = self._hashes
+        ordered, order, _ = self._lookup
         for position in np.flatnonzero(ordered[1:] == ordered[:-1]):
             rows = [int(order[position]), int(order[position + 1])]
             first, second = self.ids(np.array(rows)).to_pylist()

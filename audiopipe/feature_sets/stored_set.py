@@ -214,7 +214,8 @@ class StoredSet:
         expected = np.searchsorted(self._starts, rows, side="right") - 1
         ends = np.array([shard["bytes"] for shard in self.description.shards])[expected] - tfrecords.FRAME_BYTES
         fits = (shard == expected) & (number == rows - self._starts[expected])
-        fits &= (offset >= 0) & (size > 0) & (n_frames >= 0) & (offset <= ends - size)
+        fits &= (offset >= 0) & (size > 0) & (size <= tfrecords.MAX_RECORD_BYTES) & (offset <= ends - size)
+        fits &= n_frames >= 0
         if not fits.all():
             wrong = int(np.flatnonzero(~fits)[0])
             place = _Place(int(expected[wrong]), int(number[wrong]), int(offset[wrong]), int(size[wrong]), 0)

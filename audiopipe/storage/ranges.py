@@ -41,7 +41,7 @@ class RangedFolder:
         path = files.join(self._folder, name)
         if not files.is_remote(path):
             descriptor = self._descriptors().get(path)
-            return [_read(descriptor.number, offset, size) for offset, size in ranges]
+            return [descriptor.read(offset, size) for offset, size in ranges]
         filesystem, inner = files.filesystem(path)
         if len(ranges) == 1:
             [(offset, size)] = ranges
@@ -59,7 +59,7 @@ class RangedFolder:
         path = files.join(self._folder, name)
         if files.is_remote(path):
             return files.size(path)
-        return os.fstat(self._descriptors().get(path).number).st_size
+        return self._descriptors().get(path).size
 
     def file(self, name: str, size: int) -> io.RawIOBase:
         """Returns a file that reads exactly the ranges that it is asked for.
@@ -122,22 +122,20 @@ class _Descriptor:
     """Descriptor that is closed once no thread uses it."""
 
     def __init__(self, number: int):
-        self.number = number
+        self._number = number
+        self.size = os.fstat(number).st_size
 
     def __del__(self) -> None:
-        os.close(self.number)
+        os.close(self._number)
 
-
-def _read(descriptor: int, offset: int, size: int) -> bytes:
-    block = os.pread(descriptor, size, offset)
-    if len(block) == size or not block:
-        return block
-    blocks = [block]  # Linux reads at most 2 GB at once
-    while block and (size := size - len(block)):
-        offset += len(block)
-        block = os.pread(descriptor, size, offset)
-        blocks.append(block)
-    return b"".join(blocks)
+    def read(self, offset: int, size: int) -> bytes:
+        """Reads a range. No more memory is reserved than the file has bytes, however large the range is."""
+        blocks, size = [], min(size, self.size - offset)
+        while size > 0 and (block := os.pread(self._number, size, offset)):  # Linux reads at most 2 GB at once
+            blocks.append(block)
+            offset += len(block)
+            size -= len(block)
+        return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
 def _cut(block: bytes, path: str, size: int) -> bytes:

@@ -1,5 +1,6 @@
 """Reading of feature sets without TensorFlow: clips, frames, ids and metadata."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -20,8 +21,8 @@ from audiopipe.errors import (
     FeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets import index, tfrecords
-from audiopipe.feature_sets.description import sha256
+from audiopipe.feature_sets import index, joined_sets, tfrecords
+from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import ranges
 
@@ -84,7 +85,10 @@ def test_clips_have_their_id_feature_and_metadata(sets):
             assert found == expected(name)
 
 
-def test_ids_are_found_exactly(sets):
+@pytest.mark.parametrize("kept", [1 << 27, 0], ids=["ids in memory", "ids on disk"])
+def test_ids_are_found_exactly(folder, monkeypatch, kept):
+    monkeypatch.setattr(joined_sets, "KEPT_BYTES", kept)
+    sets = FeatureSet(folder)
     assert sets.ids == list(METADATA)
     assert [sets.find(name) for name in METADATA] == [0, 1, 2, 3, 4]
     assert "caf\udce9" in sets
@@ -264,12 +268,12 @@ def damaged_set(tmp_path, change):
     with index.Writer(str(path), index.schema(description.columns)) as out:
         out.write(index.table(change(rows), description.columns))
     facts = {**description.index, "bytes": path.stat().st_size, "sha256": sha256(str(path))}
-    synthetic_sets.dataclasses.replace(description, index=facts).write()
+    dataclasses.replace(description, index=facts).write()
     return folder
 
 
 def changed(row, **facts):
-    return synthetic_sets.dataclasses.replace(row, **facts)
+    return dataclasses.replace(row, **facts)
 
 
 @pytest.mark.parametrize(
@@ -280,10 +284,11 @@ def changed(row, **facts):
         lambda rows: [changed(rows[0], offset=-1), *rows[1:]],
         lambda rows: [changed(rows[0], offset=2**62), *rows[1:]],
         lambda rows: [changed(rows[0], bytes=2**62), *rows[1:]],
+        lambda rows: [changed(rows[0], bytes=2**31), *rows[1:]],
         lambda rows: [changed(rows[0], bytes=0), *rows[1:]],
         lambda rows: [changed(rows[0], n_frames=-1), *rows[1:]],
     ],
-    ids=["rows", "shards", "negative", "beyond", "too long", "empty", "frames"],
+    ids=["rows", "shards", "negative", "beyond", "too long", "long", "empty", "frames"],
 )
 def test_an_index_that_cannot_fit_the_shards_is_named(tmp_path, change):
     sets = FeatureSet(damaged_set(tmp_path, change))
@@ -316,6 +321,18 @@ def test_an_index_with_ids_of_other_records_is_named(tmp_path):
     )
     with pytest.raises(CorruptFeatureSetError, match=r"the record of 'b' is that of 'a'"):
         sets["a"]
+
+
+def test_sizes_beyond_the_file_take_no_memory(tmp_path, reads):
+    folder = damaged_set(tmp_path, lambda rows: [*rows[:3], changed(rows[3], bytes=2**31 - 1)])
+    description = Description.open(folder)
+    shards = [description.shards[0], {**description.shards[1], "bytes": 2**40}]
+    dataclasses.replace(description, shards=shards).write()
+    sets = FeatureSet(folder)
+    for read in (lambda: sets[3], lambda: sets.read(3, start=0, stop=1)):
+        with pytest.raises(CorruptFeatureSetError, match=r"Record 1 of the shard .*features-00000001"):
+            read()
+    assert max(reads) < 20_000
 
 
 def test_a_missing_or_damaged_file_is_named(tmp_path):

@@ -42,8 +42,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
         self.server.sent.append((self.path, len(data)))
+        self.wfile.write(data)
 
     def log_message(self, *_):
         pass

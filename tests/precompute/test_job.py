@@ -67,7 +67,7 @@ def test_a_complete_feature_set_is_returned_without_any_work(run, tmp_path, writ
     first = run()
     before = contents(tmp_path / "out")
     written_shards.clear()
-    assert run() == first
+    assert run().descriptions == first.descriptions
     assert written_shards == []
     assert contents(tmp_path / "out") == before
 
