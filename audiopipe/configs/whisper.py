@@ -1,5 +1,6 @@
 """Log-mel spectrograms of Whisper."""
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -65,6 +66,10 @@ class WhisperLogMel(Config):
 
     def frame_times(self, n_frames: int) -> np.ndarray:
         return (np.arange(n_frames) * whisper.HOP_LENGTH - whisper.PADDING[0]) / self.sample_rate
+
+    @functools.cached_property
+    def n_bins(self) -> int:
+        return self.n_mels
 
     def frequencies(self) -> np.ndarray:
         return filterbanks.mel_edges(self.n_mels, 0.0, whisper.F_MAX, htk=False)[1:-1]

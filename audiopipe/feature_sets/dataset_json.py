@@ -43,9 +43,13 @@ def read(path: str) -> bytes:
 
     Raises:
         CorruptFeatureSetError: If the file is larger than any `dataset.json`.
+        FeatureSetError: If the file cannot be read.
     """
-    with files.open_binary(path) as file:
-        data = file.read(MAX_BYTES + 1)
+    try:
+        with files.open_binary(path) as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FeatureSetError(f"Could not read {path!r}: {error.strerror or error}.") from error
     if len(data) > MAX_BYTES:
         raise foreign(path, ValueError(f"It must have at most {MAX_BYTES} bytes. Received: more"))
     return data

@@ -12,6 +12,7 @@ from typing import Any
 from audiopipe import configs, registry
 from audiopipe.configs.base import Config
 from audiopipe.errors import (
+    ArgumentError,
     ConfigError,
     ConfigMismatchError,
     CorruptFeatureSetError,
@@ -22,6 +23,7 @@ from audiopipe.feature_sets import dataset_json, dtypes, record_schema, set_file
 from audiopipe.feature_sets.file_names import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, description_name
 from audiopipe.feature_sets.records import old_shard_id
 from audiopipe.feature_sets.set_files import sha256
+from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
@@ -100,6 +102,8 @@ class Description:
             object.__setattr__(self, "next_shard", len(self.shards))
         dtypes.check(self.dtype)
         _ = self.columns  # raises the errors of wrong types, classes and fill values
+        if self.config.n_bins > MAX_RECORD_BYTES:
+            raise ArgumentError(f"A frame must fit into a record. Received: a config with {self.config.n_bins} bins.")
 
     @functools.cached_property
     def columns(self) -> Columns:

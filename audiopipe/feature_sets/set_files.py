@@ -70,6 +70,8 @@ def check(folder: str, facts: dict[str, Any], what: str, checksum: bool = False)
     path = files.join(folder, facts["name"])
     if not files.exists(path):
         raise corrupt(what, path, "is missing")
+    if not files.is_remote(path) and not os.path.isfile(path):
+        raise corrupt(what, path, "is not a file")  # a pipe could be waited for forever
     if "bytes" in facts and (size := files.size(path)) != facts["bytes"]:
         raise corrupt(what, path, f"must have {facts['bytes']} bytes. Received: {size}")
     if checksum and "sha256" in facts and sha256(path) != facts["sha256"]:
