@@ -131,10 +131,10 @@ def opened(folder):
 @EVERY
 def test_a_forged_value_gives_a_clear_error_or_a_valid_feature_set(folder, every):
     content = json.loads((folder / "dataset.json").read_text())
-    content["index"] = {"name": "index-00000001.parquet", "bytes": 4, "sha256": hashlib.sha256(b"PAR1").hexdigest()}
+    content["index"] = {"name": "index-00000008.parquet", "bytes": 4, "sha256": hashlib.sha256(b"PAR1").hexdigest()}
     content["obsolete"] = [{"replaced": 1.5, "files": ["features-00000007.tfrecord"]}]
     content["classes"] = {"take": ["one", "two"]}
-    (folder / "index-00000001.parquet").write_bytes(b"PAR1")
+    (folder / "index-00000008.parquet").write_bytes(b"PAR1")
     forge(folder, content)
     assert opened(folder)
     read = 0
@@ -168,7 +168,7 @@ def test_a_forged_value_in_format_1_gives_a_clear_error_or_a_valid_feature_set(t
 @pytest.mark.parametrize("field", ["shards", "index", "failures", "remarks", "obsolete"])
 def test_a_name_that_leaves_the_folder_is_refused_before_anything_is_opened(folder, field):
     content = json.loads((folder / "dataset.json").read_text())
-    content["index"] = {"name": "index-00000001.parquet", "bytes": 4, "sha256": "0" * 64}
+    content["index"] = {"name": "index-00000008.parquet", "bytes": 4, "sha256": "0" * 64}
     content["obsolete"] = [{"replaced": 1.5, "files": ["features-00000007.tfrecord"]}]
     path = {"shards": ("shards", 1, "name"), "obsolete": ("obsolete", 0, "files", 0)}.get(field, (field, "name"))
     name = content
