@@ -1,5 +1,5 @@
-# Each target creates its environment (.venv or .venv-lowest) and installs what it needs. Only python3 and make are
-# required.
+# Each target creates its environment (.venv, .venv-lowest or .venv-torch) and installs what it needs. Only python3 and
+# make are required.
 # PYTHON=python3.12 selects another interpreter.
 
 PYTHON ?= python3
@@ -7,17 +7,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOWEST := .venv-lowest
+TORCH := .venv-torch
 TEST_TOOLS := hypothesis librosa pytest pytest-xdist scipy transformers
 JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test test-lowest test-faults test-deep test-long lint docs bench constraints clean
+.PHONY: help demo test test-lowest test-torch test-faults test-deep test-long lint docs bench constraints clean
 
 help:
 	@echo "make demo         precompute, verify and plot features of examples/audio"
 	@echo "make test         run the tests"
 	@echo "make test-lowest  run the tests with the lowest versions of the dependencies"
+	@echo "make test-torch   run the tests that need torch (downloads 4 GB and needs 8 GB of disk)"
 	@echo "make test-faults  kill and stop jobs, fill disks, and run jobs on every engine (15 minutes)"
 	@echo "make test-deep    compare the bits of thousands of random cases, and read damaged files (15 minutes)"
 	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
@@ -52,6 +54,18 @@ $(LOWEST)/.installed: pyproject.toml
 test-lowest: $(LOWEST)/.installed
 	$(LOWEST)/bin/python -m pytest --numprocesses $(JOBS)
 
+# torch has an environment of its own because transformers computes with it wherever it is installed, and because its
+# build for Linux needs the libraries of CUDA even without a GPU.
+$(TORCH)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(TORCH)
+	$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(TORCH)/bin/uv pip install --quiet --python $(TORCH)/bin/python --constraint constraints.txt \
+		--editable '.[beam,hf,test]' torch==2.15.0
+	touch $@
+
+test-torch: $(TORCH)/.installed
+	$(TORCH)/bin/python -m pytest -k torch tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py
+
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/hf/test_processes_of_datasets.py tests/runtime/test_forks.py \
 		tests/test_no_code_from_data.py
@@ -83,4 +97,4 @@ constraints:
 		--python-version 3.11 --all-extras pyproject.toml --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) $(LOWEST) demo docs/_build
+	rm -rf $(VENV) $(LOWEST) $(TORCH) demo docs/_build

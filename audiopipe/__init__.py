@@ -27,11 +27,12 @@ if TYPE_CHECKING:
         verification,
     )
     from audiopipe.errors import AudiopipeError
-    from audiopipe.feature_sets import fingerprint_of, load
+    from audiopipe.feature_sets import FeatureSet, fingerprint_of, load
     from audiopipe.transform import Segments, Transform
 
 __all__ = [
     "AudiopipeError",
+    "FeatureSet",
     "Segments",
     "Transform",
     "audio",
@@ -53,6 +54,7 @@ __all__ = [
 
 _HOMES = {
     "AudiopipeError": "audiopipe.errors",
+    "FeatureSet": "audiopipe.feature_sets",
     "Segments": "audiopipe.transform",
     "Transform": "audiopipe.transform",
     "fingerprint_of": "audiopipe.feature_sets",

@@ -29,6 +29,8 @@ from audiopipe.precompute.progress import Reporter, Silent
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
+KEEP_OLD_DAYS = 7.0
+
 __all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
 
 
@@ -48,6 +50,8 @@ def precompute(
     workers: int | None = None,
     overwrite: bool = False,
     retry_failures: bool = False,
+    update: bool = False,
+    keep_old: float = KEEP_OLD_DAYS,
     max_failure_ratio: float = 0.05,
     stall_timeout: float = 1800.0,
     beam_options: list[str] | None = None,
@@ -63,7 +67,7 @@ def precompute(
         source: A folder, a glob, a manifest, a Parquet file, a saved dataset or a list of paths, as in
             `audiopipe.inputs.scan`.
         output: Folder to write to. It must be new or empty, or contain a feature set of this input and config. An
-            incomplete feature set is resumed.
+            incomplete feature set is resumed. A complete one is kept until the new one replaces it as a whole.
         config: A config, a registered name, or the path of a JSON file.
         num_shards: Number of shards, at most one per recording. None makes each shard a 64th of the output, but at
             least 1 MB and at most 128 MB.
@@ -83,6 +87,11 @@ def precompute(
             less than 8 hours of audio, and in one process per processor for more.
         overwrite: Whether to replace an existing feature set.
         retry_failures: Whether to try failed clips again, and only those, after you have repaired them.
+        update: Whether to bring an existing feature set up to date with its input: new clips are computed, changed ones
+            are computed again, clips that are gone are left out, and metadata is corrected. All other features are kept
+            and their audio is not read. Clips that failed are tried again. New classes are appended to the old ones.
+        keep_old: How many days the files of a replaced feature set are kept for those who still read it. A later call
+            removes them.
         max_failure_ratio: The job ends if a larger ratio of the clips fails. It is checked once 100 clips are done.
         stall_timeout: The job ends if no shard was finished for this many seconds.
         beam_options: Command-line flags of Apache Beam, such as `--runner` and its options, instead of `workers`.
@@ -112,39 +121,48 @@ def precompute(
         dtype=dtype,
         options=InputOptions(path_column, id_column, class_columns, label_from_folder),
         accept_truncated=checks.boolean("accept_truncated", accept_truncated),
-        overwrite=overwrite,
-        retry_failures=retry_failures,
+        overwrite=checks.boolean("overwrite", overwrite),
+        retry_failures=checks.boolean("retry_failures", retry_failures),
+        update=checks.boolean("update", update),
+        keep_old_seconds=86400 * checks.real("keep_old", keep_old, minimum=0),
         max_failure_ratio=checks.real("max_failure_ratio", max_failure_ratio, minimum=0),
         stall_timeout=checks.real("stall_timeout", stall_timeout, above=0),
         reporter=reporter or Silent(),
     )
-    return job.run(lambda plan, seconds: engines.choose(plan, seconds, workers, options, flags))
+    made = job.run(lambda plan, seconds: engines.choose(plan, seconds, workers, options, flags))
+    return FeatureSet.open(made.path)
 
 
 def estimate(
     source: str | os.PathLike[str] | SeveralInputs | Iterable[str | os.PathLike[str]],
     config: "Config | str | os.PathLike[str]",
     *,
+    output: str | os.PathLike[str] | None = None,
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
+    accept_truncated: bool = False,
     path_column: str | None = None,
     id_column: str | None = None,
     class_columns: Sequence[str] = (),
     label_from_folder: bool = False,
+    update: bool = False,
 ) -> Plan:
     """Plans what `precompute` would do, without writing anything.
 
     Args:
         source: As in `precompute`.
+        output: As in `precompute`. None means a new folder.
         config: As in `precompute`.
         num_shards: As in `precompute`.
         segments: As in `precompute`.
         dtype: As in `precompute`.
+        accept_truncated: As in `precompute`.
         path_column: As in `precompute`.
         id_column: As in `precompute`.
         class_columns: As in `precompute`.
         label_from_folder: As in `precompute`.
+        update: As in `precompute`. The plan's `changes` then say what happens to the clips of the feature set.
 
     Returns:
         The plan, with the number of clips, seconds of audio, bytes and shards. Lengths come from metadata columns
@@ -162,15 +180,16 @@ def estimate(
     dtypes.check(dtype)
     job = Job(
         source=source,
-        output="",
+        output="" if output is None else files.absolute(os.fspath(output)),
         config=registry.resolve(config),
         num_shards=_number_of_shards(num_shards),
         segments=segments,
         dtype=dtype,
         options=InputOptions(path_column, id_column, class_columns, label_from_folder),
+        accept_truncated=accept_truncated,
+        update=update,
     )
-    with job.draft() as drafted:
-        return drafted.plan
+    return job.estimate()
 
 
 def _number_of_shards(num_shards: int | None) -> int | None:

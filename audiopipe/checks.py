@@ -5,6 +5,7 @@ Each check returns the value in its canonical Python type, so that `np.int64(512
 
 import math
 import numbers
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,8 +92,8 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     Raises:
         ArgumentError: If a key is repeated.
     """
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = sorted(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise ArgumentError(f"A JSON object must have each key once. Received twice: {', '.join(twice)}.")
-    return dict(pairs)
+    return made

@@ -59,6 +59,12 @@ class FeatureSetLockedError(FeatureSetError):
     """Folder that another run is writing to or has taken over."""
 
 
+class ClipNotFoundError(FeatureSetError, IndexError, KeyError):
+    """Number or id that no clip of a feature set has."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the message
+
+
 class ConfigMismatchError(FeatureSetError, ValueError):
     """Features with another config than the expected one."""
 

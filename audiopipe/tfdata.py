@@ -136,7 +136,7 @@ def from_sources(
             return
         wanted = None if only is None else only[source.id]
         on_short = functools.partial(recordings.warn, source)
-        for clip, samples in segments.clips(source, blocks, transform.config, wanted, on_short):
+        for clip, samples, _ in segments.clips(source, blocks, transform.config, wanted, on_short):
             yield tuple(parts(clip, samples))
 
     def cut(index: int) -> Iterator[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from audiopipe import configs, load
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import file_names, records, tfrecords
 from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.feature_sets.dtypes import DTYPES
 from audiopipe.inputs.columns import Columns
@@ -39,19 +39,21 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
     folder.mkdir()
     shape = (CONFIG.framing.n_frames(round(seconds * CONFIG.sample_rate)), CONFIG.n_mels, 1)
     noise = np.random.default_rng(0)
-    paths, counts, max_error = [], [], 0.0
+    paths, counts, ids, errors = [], [], [], []
     for shard, clips_of_shard in enumerate(np.array_split(np.arange(clips), shards)):
-        paths.append(folder / f"features-{shard:05d}-of-{shards:05d}.tfrecord")
+        paths.append(folder / file_names.shard_name(shard))
         counts.append(len(clips_of_shard))
-        with tf.io.TFRecordWriter(str(paths[-1])) as writer:
+        shard_id = f"{shard:016x}"
+        ids.append(shard_id)
+        errors.append(0.0)
+        with tfrecords.Writer(str(paths[-1])) as writer:
             for number, clip in enumerate(clips_of_shard):
                 feature = noise.uniform(-80, 0, shape).astype(np.float32)
                 metadata = {"speaker": f"speaker {clip % 7}", "take": int(clip)}
-                record, error = records.encode(
-                    f"{clip}.wav", feature, CONFIG, metadata, COLUMNS, (shard, number), dtype
-                )
+                place = records.Place(shard_id, number)
+                record, error = records.encode(f"{clip}.wav", feature, CONFIG, metadata, COLUMNS, place, dtype)
                 writer.write(record)
-                max_error = max(max_error, error)
+                errors[-1] = max(errors[-1], error)
     Description(
         path=str(folder),
         config=CONFIG,
@@ -59,12 +61,19 @@ def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> 
         counts={"clips": clips, "failures": 0, "frames": clips * shape[0], "hours": clips * seconds / 3600},
         schema=COLUMNS.types,
         shards=[
-            {"name": path.name, "records": count, "bytes": path.stat().st_size, "sha256": sha256(str(path))}
-            for path, count in zip(paths, counts, strict=True)
+            {
+                "name": path.name,
+                "id": shard_id,
+                "records": count,
+                "bytes": path.stat().st_size,
+                "sha256": sha256(str(path)),
+                "max_error": error,
+            }
+            for path, shard_id, count, error in zip(paths, ids, counts, errors, strict=True)
         ],
         machines=[machine_facts.machine()],
         dtype=dtype,
-        max_error=max_error,
+        max_error=max(errors),
     ).write()
     return [str(path) for path in paths]
 

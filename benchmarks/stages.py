@@ -15,11 +15,10 @@ FEATURE, REST = "feature", "the rest"
 def steps() -> list[tuple[str, Any, str]]:
     """Returns the name of each step, and the object and the attribute of its function. Steps may share a name."""
     import soundfile
-    import tensorflow as tf
 
     from audiopipe import Transform
     from audiopipe.audio import conversion, decoding, layouts, opening
-    from audiopipe.feature_sets import records
+    from audiopipe.feature_sets import records, tfrecords
     from audiopipe.inputs import listings
     from audiopipe.precompute import shard_writer
 
@@ -34,8 +33,8 @@ def steps() -> list[tuple[str, Any, str]]:
         ("whether all samples are finite, and other steps of reading", conversion, "convert_parts"),
         (FEATURE, Transform, "compute"),
         ("encoding the record", records, "encode"),
-        ("TFRecordWriter", tf.io.TFRecordWriter, "write"),
-        ("TFRecordWriter", tf.io.TFRecordWriter, "__exit__"),
+        ("tfrecords.Writer", tfrecords.Writer, "write"),
+        ("tfrecords.Writer", tfrecords.Writer, "__exit__"),
         ("SHA-256 of the shard", shard_writer, "sha256"),
     ]
 

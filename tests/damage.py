@@ -36,7 +36,7 @@ def store_as(folder, dtype):
     feature_set = Description.open(folder)
     elements = loading.elements(feature_set).as_numpy_iterator()
     shards, max_error = [], 0.0
-    for number, shard in enumerate(feature_set.shards):
+    for shard in feature_set.shards:
         encoded = []
         for place in range(shard["records"]):
             element = next(elements)
@@ -48,9 +48,8 @@ def store_as(folder, dtype):
                 feature_set.config,
                 values,
                 feature_set.columns,
-                (number, place),
+                records.Place(shard["id"], place),
                 dtype,
-                feature_set.set_id,
             )
             encoded.append(record)
             max_error = max(max_error, error)

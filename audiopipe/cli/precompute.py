@@ -83,10 +83,25 @@ def precompute(
         typer.Option(help="Stop with exit code 3 if a larger share of clips fails. Checked after 100 clips.", min=0),
     ] = 0.05,
     retry_failures: Annotated[bool, typer.Option("--retry-failures", help="Retry only the clips that failed.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Bring the feature set in OUTPUT up to date with INPUT: compute new and changed clips, leave out "
+            "clips that are gone, and correct metadata. All other features are kept, and their audio is not read.",
+        ),
+    ] = False,
+    keep_old: Annotated[
+        float,
+        typer.Option(
+            help="Keep the files of a replaced feature set for this many days, for those who still read it.", min=0
+        ),
+    ] = 7.0,
     stall_timeout: Annotated[float, typer.Option(help="Stop if no shard is finished for this many seconds.")] = 1800.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the feature set in OUTPUT.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan and stop without writing anything.")
+        bool,
+        typer.Option("--dry-run", help="Show the plan, and with **--update** the changes, without writing anything."),
     ] = False,
     log_json: Annotated[
         bool, typer.Option("--log-json", help="Print only events to standard output, as one JSON object per line.")
@@ -98,7 +113,8 @@ def precompute(
     OUTPUT gets TFRecord shards, **failures.jsonl** with one line per clip that failed, **remarks.jsonl** with what was
     noticed about clips that were read all the same, and finally **dataset.json**. A bad file does not stop the job: the
     exit code is 0 even if some clips failed. If the job is interrupted, the same command resumes it and writes the same
-    bytes.
+    bytes. If INPUT has changed since, **--update** follows it. Until **dataset.json** is replaced, readers see the old
+    feature set as a whole.
     """
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
@@ -121,10 +137,13 @@ def precompute(
         "id_column": id_column,
         "class_columns": class_column,
         "label_from_folder": label_from_folder,
+        "accept_truncated": accept_truncated,
+        "update": update,
     }
     reporter = progress.reporter(errors, log_json)
     if dry_run:
-        reporter.planned(**job.facts(beam.estimate(source, config, **what)), done_before=0)
+        estimated = beam.estimate(source, config, output=output if update else None, **what)
+        reporter.planned(**job.facts(estimated), done_before=0)
         return
     started = time.perf_counter()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
@@ -134,10 +153,10 @@ def precompute(
             output,
             config,
             **what,
-            accept_truncated=accept_truncated,
             workers=workers,
             overwrite=overwrite,
             retry_failures=retry_failures,
+            keep_old=keep_old,
             max_failure_ratio=max_failure_ratio,
             stall_timeout=stall_timeout,
             beam_options=flags,
@@ -165,6 +184,8 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
     table.add_row("feature set", output)
     table.add_row("config", f"{type(feature_set.config).__name__} {feature_set.fingerprint[:12]}")
     table.add_row("clips", str(counts["clips"]))
+    if reporter.changes is not None:
+        table.add_row("changes", progress.changes_line(reporter.changes))
     table.add_row("failures", f"{counts['failures']}" + (" (see failures.jsonl)" if counts["failures"] else ""))
     table.add_row("remarks", f"{counts['remarks']}" + (f" (see {REMARKS_FILE})" if counts["remarks"] else ""))
     if "short_recordings" in counts:

@@ -199,6 +199,17 @@ class Config:
         """
         raise ConfigError(f"{type(self).__name__} must define `n_frames`, which returns the number of frames.")
 
+    def valid_frames(self, n_samples: Any) -> Any:
+        """Returns the number of frames that hold audio of a clip. The others are padding that the feature defines.
+
+        Args:
+            n_samples: Number of samples at the config's sample rate: an int, a NumPy array or a tensor of integers.
+
+        Returns:
+            The number of frames, of the same kind as `n_samples`: all frames, unless the feature pads each clip.
+        """
+        return self.n_frames(n_samples)
+
     def feature_shape(self, n_frames: int | None, channels: int | None) -> tuple[int | None, int | None, int | None]:
         """Returns the shape of the feature of one clip.
 

@@ -1,6 +1,7 @@
 """Mel spectrograms as `keras.layers.MelSpectrogram` computes them."""
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -61,6 +62,10 @@ class KerasMelSpectrogram(Config):
                 checks.real("window", value, minimum=-checks.LARGEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
         checked.update(fixed_data_formats(self))
         return checked
+
+    @functools.cached_property
+    def n_bins(self) -> int:
+        return self.num_mel_bins
 
     def frequencies(self) -> np.ndarray:
         f_max = self.max_freq or self.sample_rate / 2

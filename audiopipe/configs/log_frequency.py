@@ -1,5 +1,6 @@
 """Spectrograms whose bins are evenly spaced in octaves."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -43,6 +44,10 @@ class LogFrequencySpectrogram(MagnitudeConfig):
             f_min=checked["log_f_min"],
         )
         return checked
+
+    @functools.cached_property
+    def n_bins(self) -> int:
+        return self.log_n_bins
 
     def frequencies(self) -> np.ndarray:
         return filterbanks.log_frequencies(self.log_n_bins, self.log_bins_per_octave, self.log_f_min)

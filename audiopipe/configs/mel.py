@@ -1,5 +1,6 @@
 """Mel spectrograms."""
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -42,6 +43,10 @@ class MelSpectrogram(MagnitudeConfig):
                 self.mel_f_max,
             )
         return checked
+
+    @functools.cached_property
+    def n_bins(self) -> int:
+        return self.n_mels
 
     def frequencies(self) -> np.ndarray:
         f_max = self.mel_f_max or self.sample_rate / 2

@@ -1,6 +1,7 @@
 """Features of a short-time Fourier transform: real and imaginary parts, magnitude, magnitude and phase."""
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -48,6 +49,10 @@ class StftConfig(Config):
     def frame_times(self, n_frames: int) -> np.ndarray:
         framing = self.framing
         return (np.arange(n_frames) * framing.hop_length - framing.begin_padding) / self.sample_rate
+
+    @functools.cached_property
+    def n_bins(self) -> int:
+        return self.n_fft // 2 + 1
 
     def frequencies(self) -> np.ndarray:
         return filterbanks.fft_frequencies(self.sample_rate, self.n_fft)

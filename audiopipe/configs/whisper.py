@@ -1,5 +1,6 @@
 """Log-mel spectrograms of Whisper."""
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -54,8 +55,21 @@ class WhisperLogMel(Config):
     def n_frames(self, n_samples: Any) -> Any:
         return whisper.n_frames(n_samples, self.chunk_seconds)
 
+    def valid_frames(self, n_samples: Any) -> Any:
+        """Returns the number of frames that hold audio of a clip: those whose hop starts within the clip.
+
+        Example:
+            >>> WhisperLogMel().valid_frames(16000), WhisperLogMel().valid_frames(16001)
+            (100, 101)
+        """
+        return whisper.valid_frames(n_samples, self.chunk_seconds)
+
     def frame_times(self, n_frames: int) -> np.ndarray:
         return (np.arange(n_frames) * whisper.HOP_LENGTH - whisper.PADDING[0]) / self.sample_rate
+
+    @functools.cached_property
+    def n_bins(self) -> int:
+        return self.n_mels
 
     def frequencies(self) -> np.ndarray:
         return filterbanks.mel_edges(self.n_mels, 0.0, whisper.F_MAX, htk=False)[1:-1]

@@ -1,27 +1,58 @@
-"""The content of `dataset.json`, and the checks that it is valid and unedited.
+"""The bytes of `dataset.json`: reading, limits, and the checks that it is valid and unedited.
 
 The checks run before the config is built, so the error lists the edited fields even if the edited config is invalid.
 """
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from audiopipe import checks
-from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets.shard_names import is_shard_name, shard_name
+from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
+from audiopipe.feature_sets import dataset_form
+from audiopipe.storage import files
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+MAX_BYTES = 1 << 26  # more than 200,000 shards
+MAX_DEPTH = 32
+MAX_CONTAINERS = 1 << 20  # objects and lists
 
 _ABSENT = "(no such field)"
-_COUNTS = {"clips": int, "failures": int, "frames": int, "hours": (int, float)}
-_SHARD = {"name": str, "records": int, "bytes": int, "sha256": str}
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def dump(content: dict[str, Any]) -> bytes:
-    """Returns the bytes of `dataset.json`: the content and a checksum of it."""
+    """Returns the bytes of `dataset.json`: the content and a checksum of it.
+
+    Raises:
+        FeatureSetError: If there are too many shards to be read again.
+    """
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=2, sort_keys=True) + "\n"
+    if len(text) > MAX_BYTES:
+        raise FeatureSetError(
+            f"dataset.json must have at most {MAX_BYTES} bytes. Received: {len(text)} bytes for "
+            f"{len(content['shards'])} shards. Use fewer shards: --num-shards."
+        )
     return text.encode()
+
+
+def read(path: str) -> bytes:
+    """Reads a file that should be a `dataset.json`, in bounded memory.
+
+    Raises:
+        CorruptFeatureSetError: If the file is larger than any `dataset.json`.
+        FeatureSetError: If the file cannot be read.
+    """
+    try:
+        with files.open_binary(path) as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FeatureSetError(f"Could not read {path!r}: {error.strerror or error}.") from error
+    if len(data) > MAX_BYTES:
+        raise foreign(path, ValueError(f"It must have at most {MAX_BYTES} bytes. Received: more"))
+    return data
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
@@ -38,14 +69,14 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
         CorruptFeatureSetError: If the content is invalid, was edited, or has another format version.
     """
     try:
-        content = json.loads(data, object_pairs_hook=checks.unique_keys)
+        content = loads(data)
         version = content["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise foreign(name, error) from error
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS or isinstance(version, (bool, float)):
         raise CorruptFeatureSetError(
-            f"{name!r} must have format_version {FORMAT_VERSION}. Received: {version!r}. "
-            f"Read it with the version of audiopipe that wrote it: {content.get('machines')}."
+            f"{name!r} must have a format_version of {READABLE_VERSIONS[0]} .. {READABLE_VERSIONS[-1]}. Received: "
+            f"{version!r}. Read it with the version of audiopipe that wrote it: {content.get('machines')!s:.500}."
         )
     try:
         _check_config(content, name)
@@ -54,10 +85,31 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
                 f"{name!r} was edited: its content does not match its checksum. Copy it again, or recompute the "
                 "feature set."
             )
-        _check_form(content, name)
+        dataset_form.check(content, name)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise foreign(name, error) from error
     return content
+
+
+def loads(data: bytes) -> Any:
+    """Parses JSON from a stranger.
+
+    Raises:
+        ValueError: If the data is not JSON, has a key twice, or is nested too deeply or has too many objects and lists
+            to be a description.
+    """
+    depth, containers = 0, 0
+    for token in _TOKENS.finditer(data):
+        if token[0] in (b"[", b"{"):
+            depth, containers = depth + 1, containers + 1
+            if depth > MAX_DEPTH or containers > MAX_CONTAINERS:
+                raise ValueError(
+                    f"JSON must have at most {MAX_CONTAINERS} objects and lists, nested at most {MAX_DEPTH} deep. "
+                    "Received: more"
+                )
+        elif token[0] in (b"]", b"}"):
+            depth -= 1
+    return json.loads(data, object_pairs_hook=checks.unique_keys)
 
 
 def foreign(name: str, error: Exception) -> CorruptFeatureSetError:
@@ -74,7 +126,7 @@ def _check_config(content: dict[str, Any], name: str) -> None:
     The text contains the original config, so the error can list the edited fields.
     """
     fingerprint, text = content["fingerprint"], content["fingerprinted"]
-    written = json.loads(text)
+    written = loads(text.encode())
     # The text omits fields that later releases added, as long as they have their defaults.
     fields = {field: value for field, value in content["config"].items() if field in written["config"]}
     current = {**fields, "kernel_version": content["kernel_version"]}
@@ -98,32 +150,6 @@ def _check_config(content: dict[str, Any], name: str) -> None:
             f"{fingerprint}):\n" + "\n".join(lines) + "\n"
         )
     raise CorruptFeatureSetError(f"{name!r} was edited: {detail}Recompute the feature set.")
-
-
-def _check_form(content: dict[str, Any], name: str) -> None:
-    optional = {name: int for name in ("remarks", "left_out", "short_recordings") if name in content["counts"]}
-    _check_types(content["counts"], {**_COUNTS, **optional}, "counts")
-    for shard in content["shards"]:
-        _check_types(shard, _SHARD, "a shard")
-        # Another name could lead to a file outside the folder.
-        if not is_shard_name(shard["name"]):
-            raise ValueError(f"A shard must have a name like {shard_name(0, 1)!r}. Received: {shard['name']!r}")
-    for machine in content["machines"]:
-        _check_types(machine, {"versions": dict}, "a machine")
-    if type(content["kernel_version"]) is not int:
-        raise TypeError(f"kernel_version must be an integer. Received: {content['kernel_version']!r}")
-    records, clips = sum(shard["records"] for shard in content["shards"]), content["counts"]["clips"]
-    if records != clips:
-        raise CorruptFeatureSetError(
-            f"{name!r} must have as many records in its shards as clips in its counts. Received: {records} records, "
-            f"{clips} clips. Copy it again, or recompute the feature set."
-        )
-
-
-def _check_types(value: Any, types: dict[str, Any], what: str) -> None:
-    for field, kind in types.items():
-        if not isinstance(value[field], kind) or isinstance(value[field], bool):
-            raise TypeError(f"{field!r} of {what} has the wrong type. Received: {value[field]!r}")
 
 
 def _checksum(content: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ A feature set is complete if and only if `dataset.json` exists, because that fil
 """
 
 import functools
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -13,24 +12,27 @@ from typing import Any
 from audiopipe import configs, registry
 from audiopipe.configs.base import Config
 from audiopipe.errors import (
+    ArgumentError,
     ConfigError,
     ConfigMismatchError,
     CorruptFeatureSetError,
     FeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets import dataset_json, dtypes, record_schema
+from audiopipe.feature_sets import dataset_json, dtypes, record_schema, set_files
+from audiopipe.feature_sets.file_names import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, description_name
+from audiopipe.feature_sets.records import old_shard_id
+from audiopipe.feature_sets.set_files import sha256
+from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
-DATASET_FILE = "dataset.json"
-FAILURES_FILE = "failures.jsonl"
-REMARKS_FILE = "remarks.jsonl"
+__all__ = ["DATASET_FILE", "FAILURES_FILE", "REMARKS_FILE", "Description", "sha256"]
+
 FAILURE_FIELDS = {"id", "path", "stage", "error"}
 REMARK_FIELDS = {"id", "path", "stage", "remark"}
-BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,9 @@ class Description:
             look like audio and were not taken. If recordings were cut into segments, `short_recordings` is the number
             of those that were too short for a segment. Feature sets of version 0.1 lack these two and `remarks`.
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
-        shards: `name`, `records`, `bytes` and `sha256` of each shard, in the order of the records.
+        shards: `name`, `id`, `records`, `bytes`, `sha256` and `max_error` of each shard, in the order of the records.
+            Every record contains the `id` of its shard. In format 1, `id` is made of `set_id` and the position of the
+            shard, and there is no `max_error`.
         machines: Each kind of machine that computed features, as `audiopipe.runtime.machine_facts.machine` describes
             it: `versions` of libraries, `cpu_family`, whether `onednn` was on, and more.
         segments: How recordings were cut into clips. None if every clip is a whole recording.
@@ -55,12 +59,18 @@ class Description:
         options: Options that decided what was read from the input.
         accept_truncated: Whether truncated recordings were read as far as they go.
         notes: Sentences about the input, such as how many files were left out.
-        set_id: Id that every record of this feature set contains, in hexadecimal. It reveals records of other sets.
         classes: Names of the classes of metadata columns, see `audiopipe.inputs.columns.Columns`. Empty for feature
             sets of older releases.
         fill_values: Values that stand for missing integers in metadata columns, likewise.
-        failures_sha256: Checksum of `failures.jsonl` that was read from `dataset.json`, if there is one.
-        remarks_sha256: Checksum of `remarks.jsonl` that was read from `dataset.json`, if there is one.
+        generation: Number of this state of the folder, from 1. Each update makes the next one. Format 1 is 0.
+        next_shard: First number that no shard of this folder has ever had. None means the one after the shards.
+        index: `name`, `bytes` and `sha256` of the index. None if there is none, as in format 1.
+        failures_file: The same of the file with the failures. Format 1 may lack the size and the checksum.
+        remarks_file: The same of the file with the remarks.
+        obsolete: Files of earlier generations that readers of these may still use: the `files`, and when they were
+            `replaced`, in seconds since 1970.
+        format_version: Format of the records and of `dataset.json`.
+        set_id: Id that every record of a feature set of format 1 contains, in hexadecimal.
     """
 
     path: str
@@ -76,15 +86,24 @@ class Description:
     options: InputOptions = field(default_factory=InputOptions)
     accept_truncated: bool = False
     notes: list[str] = field(default_factory=list)
-    set_id: str = ""
     classes: dict[str, list[str]] = field(default_factory=dict)
     fill_values: dict[str, int] = field(default_factory=dict)
-    failures_sha256: str | None = field(default=None, compare=False)
-    remarks_sha256: str | None = field(default=None, compare=False)
+    generation: int = 1
+    next_shard: int | None = None
+    index: dict[str, Any] | None = None
+    failures_file: dict[str, Any] | None = None
+    remarks_file: dict[str, Any] | None = None
+    obsolete: list[dict[str, Any]] = field(default_factory=list)
+    format_version: int = dataset_json.FORMAT_VERSION
+    set_id: str = ""
 
     def __post_init__(self):
+        if self.next_shard is None:
+            object.__setattr__(self, "next_shard", len(self.shards))
         dtypes.check(self.dtype)
         _ = self.columns  # raises the errors of wrong types, classes and fill values
+        if self.config.n_bins > MAX_RECORD_BYTES:
+            raise ArgumentError(f"A frame must fit into a record. Received: a config with {self.config.n_bins} bins.")
 
     @functools.cached_property
     def columns(self) -> Columns:
@@ -96,29 +115,58 @@ class Description:
         """Fingerprint of the features."""
         return self.config.fingerprint_at(self.kernel_version)
 
+    @property
+    def file_names(self) -> list[str]:
+        """Names of the files that this state of the feature set consists of, besides `dataset.json`."""
+        return [facts["name"] for facts in (*self.shards, *self._listed())]
+
+    def _listed(self) -> list[dict[str, Any]]:
+        """Returns the facts about all files besides the shards."""
+        return [facts for facts in (self.index, self.failures_file, self.remarks_file) if facts is not None]
+
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> "Description":
+    def open(cls, path: str | os.PathLike[str], generation: int | None = None) -> "Description":
         """Opens a feature set by reading its `dataset.json`.
 
         Args:
             path: Folder of the feature set, local or remote.
+            generation: The state of the feature set to open. None means the current one. An earlier one can be opened
+                as long as its files are kept.
 
         Returns:
             The feature set.
 
         Raises:
-            IncompleteFeatureSetError: If there is no `dataset.json`.
-            CorruptFeatureSetError: If `dataset.json` is invalid, was edited, or has another format version.
+            IncompleteFeatureSetError: If there is no `dataset.json`, or the files of the generation are gone.
+            CorruptFeatureSetError: If `dataset.json` is invalid, was edited, or has another format version, or if one
+                of the files is a link that leaves the folder.
             FeatureSetError: If the config in `dataset.json` cannot be read.
         """
         path = os.fspath(path)
         name = files.join(path, DATASET_FILE)
+        set_files.check_links(path, [DATASET_FILE])
         if not files.exists(name):
             raise IncompleteFeatureSetError(
                 f"There is no {DATASET_FILE} in {path!r}. The folder is not a feature set, or its job has not "
                 "finished. Run 'audiopipe precompute' with this folder as OUTPUT first."
             )
-        content = dataset_json.parse(files.read_bytes(name), name)
+        found = cls._read(path, name)
+        if generation in (None, found.generation):
+            return found
+        earlier = files.join(path, description_name(generation))
+        set_files.check_links(path, [description_name(generation)])
+        if files.exists(earlier):
+            kept = cls._read(path, earlier)
+            if kept.generation == generation:
+                return kept
+        raise IncompleteFeatureSetError(
+            f"{path!r} no longer has generation {generation} of the feature set, which was updated since it was "
+            f"opened. Received: generation {found.generation}. Open the feature set again."
+        )
+
+    @classmethod
+    def _read(cls, path: str, name: str) -> "Description":
+        content = dataset_json.parse(dataset_json.read(name), name)
         try:
             feature_set = cls(
                 path=path,
@@ -126,20 +174,17 @@ class Description:
                 kernel_version=content["kernel_version"],
                 counts=content["counts"],
                 schema=content["metadata"],
-                shards=content["shards"],
                 machines=content["machines"],
                 segments=Segments(**content["segments"]) if content.get("segments") else None,
                 **content.get("storage", {}),
                 **_input(content.get("input", {})),
-                set_id=content["set_id"],
                 classes=content.get("classes", {}),
                 fill_values=content.get("fill_values", {}),
-                failures_sha256=content.get("failures_sha256"),
-                remarks_sha256=content.get("remarks_sha256"),
+                **(_old_files(content) if content["format_version"] == 1 else _files(content)),
             )
         except ConfigError as error:
             raise FeatureSetError(f"The config in {name!r} cannot be read: {error}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise dataset_json.foreign(name, error) from error
         if feature_set.fingerprint != content["fingerprint"]:
             # `parse` has compared every field of the fingerprinted text, so the edited field is not in that text.
@@ -148,23 +193,37 @@ class Description:
                 f"{feature_set.fingerprint}, but its features have the fingerprint {content['fingerprint']}. "
                 "Recompute the feature set."
             )
+        set_files.check_links(path, feature_set.file_names)
         return feature_set
 
     def write(self) -> None:
-        """Writes `dataset.json` atomically, which completes the feature set."""
+        """Writes `dataset.json` atomically, which completes the feature set.
+
+        Raises:
+            FeatureSetError: If the records have format 1, or there are too many shards.
+        """
+        if self.format_version != dataset_json.FORMAT_VERSION:
+            raise FeatureSetError(
+                f"Only feature sets of format {dataset_json.FORMAT_VERSION} are written. Received: {self.path!r} of "
+                f"format {self.format_version}. Update it with 'audiopipe precompute --update'."
+            )
         content = {
-            "format_version": dataset_json.FORMAT_VERSION,
+            "format_version": self.format_version,
+            "generation": self.generation,
+            "next_shard": self.next_shard,
             "config": self.config.to_dict(),
             "fingerprint": self.fingerprint,
             "fingerprinted": self.config.fingerprinted(self.kernel_version),
             "kernel_version": self.kernel_version,
-            "set_id": self.set_id,
             "counts": self.counts,
             "metadata": self.schema,
             "schema": record_schema.describe(self.dtype, self.columns),
             "classes": self.classes,
             "fill_values": self.fill_values,
             "shards": self.shards,
+            "index": self.index,
+            "failures": self.failures_file,
+            "remarks": self.remarks_file,
             "machines": self.machines,
             "segments": self.segments.to_dict() if self.segments else None,
             "storage": {"dtype": self.dtype, "max_error": self.max_error},
@@ -173,11 +232,8 @@ class Description:
                 "accept_truncated": self.accept_truncated,
                 "notes": self.notes,
             },
+            "obsolete": self.obsolete,
         }
-        for entry, name in (("failures_sha256", FAILURES_FILE), ("remarks_sha256", REMARKS_FILE)):
-            listed = files.join(self.path, name)
-            if files.exists(listed):
-                content[entry] = sha256(listed)
         files.write_bytes(files.join(self.path, DATASET_FILE), dataset_json.dump(content))
 
     def expect(self, config: "Config | str | os.PathLike[str]", kernel_version: int | None = None) -> None:
@@ -204,67 +260,50 @@ class Description:
         """Returns the `id`, `path`, `stage` and `error` of each clip that failed.
 
         Raises:
-            CorruptFeatureSetError: If `failures.jsonl` is missing or invalid.
+            CorruptFeatureSetError: If the file with the failures is missing or invalid.
         """
-        return self._lines(FAILURES_FILE, FAILURE_FIELDS, self.counts["failures"])
+        return self._lines(self.failures_file, FAILURE_FIELDS, self.counts["failures"])
 
     def remarks(self) -> list[dict[str, Any]]:
         """Returns the `id`, `path`, `stage` and `remark` of each remark about a clip.
 
         Raises:
-            CorruptFeatureSetError: If `remarks.jsonl` is missing or invalid.
+            CorruptFeatureSetError: If the file with the remarks is missing or invalid.
         """
-        if not self.counts.get("remarks"):  # version 0.1 did not count them
-            return []
-        return self._lines(REMARKS_FILE, REMARK_FIELDS, self.counts["remarks"])
+        return self._lines(self.remarks_file, REMARK_FIELDS, self.counts.get("remarks", 0))
 
-    def _lines(self, file: str, fields: set[str], count: int) -> list[dict[str, Any]]:
-        name = files.join(self.path, file)
-        _check_exists(name)
+    def _lines(self, listed: dict[str, Any] | None, fields: set[str], count: int) -> list[dict[str, Any]]:
+        if listed is None:
+            return []
+        set_files.check(self.path, listed, "file")
+        name = files.join(self.path, listed["name"])
         try:
             lines = [json.loads(line) for line in files.read_bytes(name).splitlines()]
             lacking = [line for line in lines if not line.keys() >= fields]
-        except (ValueError, AttributeError) as error:
-            raise _corrupt(name, f"is not valid: {error}") from error
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise set_files.corrupt("file", name, f"is not valid: {error}") from error
         if lacking:
             expected = ", ".join(sorted(fields))
-            raise _corrupt(name, f"must have the fields {expected} in each line. Received: {lacking[0]!r}")
+            fault = f"must have the fields {expected} in each line. Received: {lacking[0]!r:.500}"
+            raise set_files.corrupt("file", name, fault)
         if len(lines) != count:
-            raise _corrupt(name, f"must have {count} lines. Received: {len(lines)}")
+            raise set_files.corrupt("file", name, f"must have {count} lines. Received: {len(lines)}")
         return lines
 
     def check_files(self, checksums: bool = False) -> None:
         """Raises an error unless every shard exists and has the size in `dataset.json`.
 
         Args:
-            checksums: Whether to compare the checksums of the shards, `failures.jsonl` and `remarks.jsonl` as well.
+            checksums: Whether to compare the checksums of the shards, and to check the index and the files with the
+                failures and the remarks as well.
 
         Raises:
             CorruptFeatureSetError: If a file is missing or differs. The message names the file.
         """
         for shard in self.shards:
-            name = files.join(self.path, shard["name"])
-            if not files.exists(name):
-                raise CorruptFeatureSetError(
-                    f"The shard {name!r} is missing. Copy it again, or recompute the feature set."
-                )
-            size = files.size(name)
-            if size != shard["bytes"]:
-                raise CorruptFeatureSetError(
-                    f"The shard {name!r} must have {shard['bytes']} bytes. Received: {size}. Copy it again, or "
-                    "recompute the feature set."
-                )
-            if checksums and sha256(name) != shard["sha256"]:
-                raise CorruptFeatureSetError(
-                    f"The shard {name!r} does not have the checksum in {DATASET_FILE}. Copy it again, or recompute "
-                    "the feature set."
-                )
-        for file, checksum in ((FAILURES_FILE, self.failures_sha256), (REMARKS_FILE, self.remarks_sha256)):
-            name = files.join(self.path, file)
-            if checksums and checksum is not None:
-                _check_exists(name)
-                if sha256(name) != checksum:
-                    raise _corrupt(name, f"does not have the checksum in {DATASET_FILE}")
+            set_files.check(self.path, shard, "shard", checksums)
+        for listed in self._listed() if checksums else ():
+            set_files.check(self.path, listed, "file", checksums)
 
 
 def _input(facts: dict[str, Any]) -> dict[str, Any]:
@@ -272,19 +311,34 @@ def _input(facts: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "options": InputOptions.from_dict(facts.get("options", {}))}
 
 
-def sha256(path: str) -> str:
-    """Returns the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with files.open_binary(path) as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+def _files(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields about the files of a feature set."""
+    return {
+        "format_version": content["format_version"],
+        "generation": content["generation"],
+        "next_shard": content["next_shard"],
+        "shards": content["shards"],
+        "index": content.get("index"),
+        "failures_file": content.get("failures"),
+        "remarks_file": content.get("remarks"),
+        "obsolete": content.get("obsolete", []),
+    }
 
 
-def _check_exists(name: str) -> None:
-    if not files.exists(name):
-        raise _corrupt(name, "is missing")
-
-
-def _corrupt(name: str, fault: str) -> CorruptFeatureSetError:
-    return CorruptFeatureSetError(f"The file {name!r} {fault}. Copy it again, or recompute the feature set.")
+def _old_files(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields about the files of a feature set of format 1."""
+    set_id = content["set_id"]
+    listed = {"failures_file": (FAILURES_FILE, "failures_sha256"), "remarks_file": (REMARKS_FILE, "remarks_sha256")}
+    facts = {
+        field: {"name": name, **({"sha256": content[entry]} if entry in content else {})}
+        for field, (name, entry) in listed.items()
+        if entry in content or name == FAILURES_FILE
+    }
+    return {
+        "format_version": 1,
+        "generation": 0,
+        "next_shard": 0,
+        "shards": [{**shard, "id": old_shard_id(set_id, place)} for place, shard in enumerate(content["shards"])],
+        "set_id": set_id,
+        **facts,
+    }

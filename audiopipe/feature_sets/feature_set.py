@@ -1,5 +1,393 @@
-"""The public class of feature sets."""
+"""`FeatureSet`: a feature set as a sequence of NumPy arrays, and views of it."""
 
-from audiopipe.feature_sets.description import Description as FeatureSet
+import functools
+import operator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FeatureSet"]
+import numpy as np
+
+from audiopipe import checks
+from audiopipe.errors import ArgumentError, ClipNotFoundError, CorruptFeatureSetError, FeatureSetError
+from audiopipe.feature_sets.described_sets import DescribedSets
+from audiopipe.feature_sets.description import Description
+from audiopipe.inputs.metadata_types import check_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from audiopipe.feature_sets.index import Rows
+
+Path = str | os.PathLike[str]
+
+
+class FeatureSet(DescribedSets):
+    """Feature set as a sequence of clips, read by their numbers or their ids. TensorFlow is not needed.
+
+    Features are read when they are asked for. The index is read column by column, so opening is fast. A feature set can
+    be read by several threads and processes at once. Its pickle contains paths and numbers of clips, but no data: a
+    process that receives it opens the generation that its sender saw, even if the feature set was updated since.
+
+    `where`, `select`, `shard`, `split` and slices return views: feature sets with some of the clips, in which `len`,
+    iteration, `find` and `metadata` see only these. Properties such as `counts`, and `failures` and `remarks`, describe
+    the whole set. Views of views are possible.
+
+    Args:
+        path: Folder of the feature set, local or remote, or a list of folders. Several feature sets are joined, the
+            clips of the first one first. They must have one fingerprint, one dtype, and different ids. A metadata
+            column that a set lacks is missing in its clips. Classes of the first set keep their positions, and new
+            classes of the others are appended.
+        prefix: Text to put before the ids of each set: a text for each path, or a dict by path. None means none.
+
+    Raises:
+        IncompleteFeatureSetError: If there is no `dataset.json`.
+        CorruptFeatureSetError: If `dataset.json` or the index is damaged, missing, or does not fit the shards.
+        ConfigMismatchError: If several sets have different fingerprints. The message lists the differences.
+        FeatureSetError: If several sets have different dtypes, types of a column, or equal ids.
+        ArgumentError: If `path` is empty, or `prefix` does not have a text for each path.
+
+    Example:
+        >>> sets = FeatureSet("tests/data/v0.1/features")
+        >>> len(sets), sets[0]["id"], sets[0]["feature"].shape
+        (3, 'mono', (38, 20, 1))
+        >>> sets.read("mono", start=10, stop=12).shape
+        (2, 20, 1)
+        >>> [clip["id"] for clip in sets.where(clean=True)]
+        ['mono', 'resampled']
+    """
+
+    def __init__(self, path: Path | Sequence[Path], prefix: Sequence[str] | Mapping[str, str] | None = None):
+        paths = [os.fspath(item) for item in ([path] if isinstance(path, (str, os.PathLike)) else path)]
+        if not paths:
+            raise checks.fail("path", "a folder or a list of folders", path)
+        prefixes = _prefixes(paths, prefix)
+        self._init([Description.open(item) for item in paths], prefixes)
+
+    def _init(self, descriptions: Sequence[Description], prefixes: Sequence[str]) -> None:
+        from audiopipe.feature_sets.joined_sets import JoinedSets  # imports pyarrow
+
+        self._sets = JoinedSets(descriptions, prefixes)
+        super().__init__(descriptions, prefixes, self._sets.columns)
+        self._rows: Rows = range(len(self._sets))
+
+    @classmethod
+    def open(cls, path: Path | Sequence[Path]) -> "FeatureSet":
+        """Opens a feature set, like the constructor."""
+        return cls(path)
+
+    def __reduce__(self):
+        sets = [(item.path, item.generation, _identity(item)) for item in self.descriptions]
+        return _reopened, (sets, self.prefixes, self._rows)
+
+    def __repr__(self) -> str:
+        paths = ", ".join(map(repr, self.paths))
+        whole = "" if len(self) == len(self._sets) else f" of {len(self._sets)}"
+        return f"<FeatureSet {paths}: {len(self)}{whole} clips>"
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Returns a clip, or a view of a slice.
+
+        Args:
+            key: Number of a clip, from 0 or, if it is negative, from the end; its id; or a slice.
+
+        Returns:
+            A dict of `id`, `feature` (float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for
+            `channels_first`), `n_frames` and the metadata. Missing values are None, and classes are positions in
+            `class_names`. The checksum of the record is checked.
+
+        Raises:
+            ClipNotFoundError: If there is no such clip. It is an `IndexError` and a `KeyError`.
+            CorruptFeatureSetError: If the record is missing or damaged, or belongs to another place or feature.
+        """
+        if isinstance(key, slice):
+            return self._view(self._rows[key])
+        clip = self._sets.element(self._row(key))
+        if isinstance(key, str) and clip["id"] != key:
+            raise CorruptFeatureSetError(
+                f"The index of {self!r} does not fit the shards: it says that the record of {clip['id']!r} is that of "
+                f"{key!r}. Copy the folder again, or recompute the feature set."
+            )
+        return clip
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yields the clips in order, see `__getitem__`. Records that are next to each other are read together."""
+        return self._sets.elements(self._rows)
+
+    def __contains__(self, clip_id: object) -> bool:
+        return isinstance(clip_id, str) and self._position(clip_id) is not None
+
+    def find(self, clip_id: str) -> int:
+        """Returns the number of the clip with an id. The first call reads the ids of the whole set.
+
+        Raises:
+            ClipNotFoundError: If there is no such clip in this set or view.
+
+        Example:
+            >>> FeatureSet("tests/data/v0.1/features").find("resampled")
+            2
+        """
+        position = self._position(clip_id)
+        if position is None:
+            raise ClipNotFoundError(f"There is no clip with the id {clip_id!r} in {self!r}.")
+        return position
+
+    def read(self, clip: int | str, start: int | None = None, stop: int | None = None) -> np.ndarray:
+        """Reads the feature of a clip, or some of its frames. Other frames are not read from storage.
+
+        Only a whole feature has a checksum. If `start` or `stop` is given, it cannot be checked that the frames are
+        undamaged. It is still checked that the shard belongs to this feature set and that the record is at its place.
+
+        Args:
+            clip: Number or id of the clip.
+            start: First frame. None means 0.
+            stop: Frame after the last one. None means the number of frames.
+
+        Returns:
+            The frames: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
+
+        Raises:
+            ClipNotFoundError: If there is no such clip.
+            ArgumentError: Unless `0 <= start <= stop <= n_frames`.
+            CorruptFeatureSetError: If the record is missing, or found to be damaged.
+
+        Example:
+            >>> sets = FeatureSet("tests/data/v0.1/features")
+            >>> bool((sets.read(0, start=3, stop=8) == sets[0]["feature"][3:8]).all())
+            True
+        """
+        row = self._row(clip)
+        if start is None and stop is None:
+            return self._sets.element(row)["feature"]
+        n_frames = self._sets.n_frames(row)
+        first = 0 if start is None else checks.integer("start", start, minimum=0)
+        last = n_frames if stop is None else checks.integer("stop", stop, minimum=0)
+        if not first <= last <= n_frames:
+            raise ArgumentError(
+                f"start and stop must be frames of the clip, 0 <= start <= stop <= {n_frames}. Received: "
+                f"start={start}, stop={stop}."
+            )
+        return self._sets.frames(row, first, last)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the clips. Bytes that are not UTF-8 are surrogates, as `os.fsdecode` returns them."""
+        return [item.decode("utf-8", "surrogateescape") for item in self._sets.ids(self._rows).to_pylist()]
+
+    @functools.cached_property
+    def metadata(self) -> "pa.Table":
+        """Table of the clips, read at the first access.
+
+        Its columns are `id`, `n_frames`, `valid_frames` (frames that hold audio), `seconds` (null if it is not known)
+        and every metadata column. If a metadata column has the name of one of the former, that one has an underscore
+        added. The names of classes are in the metadata of a field, under the key `classes`, as a JSON list. Text that
+        is not UTF-8 has backslash escapes.
+
+        Example:
+            >>> FeatureSet("tests/data/v0.1/features").metadata.select(["id", "n_frames", "gain"]).to_pylist()[0]
+            {'id': 'mono', 'n_frames': 38, 'gain': 0.1}
+        """
+        return self._sets.table(self._rows)
+
+    def where(self, condition: Callable[[dict[str, Any]], Any] | None = None, /, **values: Any) -> "FeatureSet":
+        """Returns a view of the clips that meet conditions.
+
+        Args:
+            condition: Function of a dict with the columns of `metadata` of one clip. It returns whether to take the
+                clip. Classes are positions.
+            **values: For each column of `metadata`, a value or a list of values of which the clip must have one. None
+                stands for a missing value. A class is given by its name or its position. A clip with a list has a value
+                if the list contains it.
+
+        Returns:
+            The clips that meet all conditions, in the same order.
+
+        Raises:
+            ArgumentError: If there is no such column or class, or a value has another type than its column.
+
+        Example:
+            >>> sets = FeatureSet("tests/data/v0.1/features")
+            >>> sets.where(speaker=["Zoë", "Bo"]).ids
+            ['mono', 'stereo']
+            >>> sets.where(lambda clip: clip["n_frames"] < 30, clean=True).ids
+            ['resampled']
+        """
+        from audiopipe.feature_sets import conditions
+
+        rows = self._rows
+        for name, wanted in values.items():
+            kinds = self._sets.kinds
+            if name not in kinds:
+                raise ArgumentError(f"There is no column {name!r}. The columns are {', '.join(kinds)}.")
+            column = self._sets.column(name, rows)
+            found = conditions.matching(name, kinds[name], self.classes.get(name), column, wanted)
+            rows = _picked(rows, np.flatnonzero(found))
+        if condition is not None:
+            taken = [bool(condition(clip)) for clip in self._sets.clips(rows)]
+            rows = _picked(rows, np.flatnonzero(taken))
+        return self._view(rows)
+
+    def select(self, clips: Iterable[int | str]) -> "FeatureSet":
+        """Returns a view of some clips, in a given order. A clip may be repeated.
+
+        Args:
+            clips: Numbers or ids of the clips.
+
+        Raises:
+            ClipNotFoundError: If there is no such clip.
+            ArgumentError: If something is neither a number nor an id.
+
+        Example:
+            >>> FeatureSet("tests/data/v0.1/features").select([2, 0]).ids
+            ['resampled', 'mono']
+        """
+        if isinstance(clips, np.ndarray) and clips.dtype.kind in "iu" and clips.ndim == 1:
+            wrong = clips[(clips < -len(self)) | (clips >= len(self))]
+            if len(wrong):
+                self._row(wrong[0])
+            return self._view(_picked(self._rows, np.where(clips < 0, clips + len(self), clips)))
+        return self._view(np.array([self._row(clip) for clip in clips], np.int64))
+
+    def shard(self, index: int, count: int) -> "FeatureSet":
+        """Returns a view of one of `count` parts of nearly equal size. Each part has consecutive clips.
+
+        Args:
+            index: Number of the part, from 0.
+            count: Number of parts.
+
+        Raises:
+            ArgumentError: Unless `0 <= index < count`.
+
+        Example:
+            >>> sets = FeatureSet("tests/data/v0.1/features")
+            >>> [sets.shard(index, 2).ids for index in range(2)]
+            [['mono'], ['stereo', 'resampled']]
+        """
+        count = checks.integer("count", count, minimum=1)
+        index = checks.integer("index", index, minimum=0)
+        if index >= count:
+            raise checks.fail("index", f"less than count={count}", index)
+        return self._view(self._rows[index * len(self) // count : (index + 1) * len(self) // count])
+
+    def split(self, fractions: Mapping[str, float], by: str | None = None, *, seed: int = 0) -> "dict[str, FeatureSet]":
+        """Divides the clips into parts at random, so that each clip stays in its part when the set grows.
+
+        The part of a clip depends on nothing but its id or group, the fractions and their order, and the seed: its
+        xxh3-64 hash with this seed, divided by 2 ** 64, falls into one of the consecutive intervals that have the
+        fractions as lengths. The sizes of the parts therefore differ a little from the fractions, and more if there are
+        few groups.
+
+        Args:
+            fractions: Fraction of each part, by its name. The sum must be 1.
+            by: Metadata column of groups, such as the speaker. All clips of a group are in one part. Clips without a
+                value are one group, because they may belong together. The text that is hashed is the value as Python
+                prints it, and the name of a class. None hashes the id. Segments of one recording are a group of its id.
+            seed: Seed of the hash. Another one divides the clips in another way. The parts of a part need another one.
+
+        Returns:
+            A view for each part, by its name.
+
+        Raises:
+            ArgumentError: If the sum is not 1, or the column does not exist or has lists.
+
+        Example:
+            >>> parts = FeatureSet("tests/data/v0.1/features").split({"train": 0.5, "test": 0.5}, by="speaker")
+            >>> {name: part.ids for name, part in parts.items()}
+            {'train': ['mono', 'resampled'], 'test': ['stereo']}
+        """
+        from audiopipe.feature_sets import splits
+
+        parts = splits.Parts(fractions)
+        hashes = splits.hashes_of(self._sets, self._rows, by, checks.integer("seed", seed, minimum=0))
+        numbers = parts.of_hashes(hashes)
+        return {
+            name: self._view(_picked(self._rows, np.flatnonzero(numbers == number)))
+            for number, name in enumerate(parts.names)
+        }
+
+    def _view(self, rows: "Rows") -> "FeatureSet":
+        view = object.__new__(type(self))
+        DescribedSets.__init__(view, self.descriptions, self.prefixes, self.columns)
+        view._sets, view._rows = self._sets, rows
+        return view
+
+    def _row(self, clip: Any) -> int:
+        """Returns the number of a clip in the joined sets."""
+        if isinstance(clip, str):
+            return int(self._rows[self.find(clip)])
+        if isinstance(clip, (bool, np.bool_)):
+            raise checks.fail(
+                "clip", "the number or the id of a clip", clip, "Pass numpy.flatnonzero(mask) for a mask."
+            )
+        try:
+            number = operator.index(clip)
+        except TypeError:
+            raise checks.fail("clip", "the number or the id of a clip", clip) from None
+        if not -len(self) <= number < len(self):
+            raise ClipNotFoundError(f"The number of a clip must be less than {len(self)}. Received: {number}.")
+        return int(self._rows[number])
+
+    def _position(self, clip_id: str) -> int | None:
+        """Returns the number of the first clip of this view with an id, or None."""
+        row = self._sets.find(clip_id)
+        if row is None:
+            return None
+        if isinstance(self._rows, range):
+            return self._rows.index(row) if row in self._rows else None
+        ordered, order = self._ordered
+        place = int(np.searchsorted(ordered, row))
+        return int(order[place]) if place < len(ordered) and ordered[place] == row else None
+
+    @functools.cached_property
+    def _ordered(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of this view in ascending order, and the position of each."""
+        order = np.argsort(self._rows, kind="stable")
+        return np.asarray(self._rows)[order], order
+
+
+def _picked(rows: "Rows", positions: np.ndarray) -> "Rows":
+    """Returns the rows at some positions. All rows of a range stay a range, which takes no memory."""
+    if isinstance(rows, np.ndarray):
+        return rows[positions]
+    if len(positions) == len(rows) and (np.diff(positions) == 1).all():
+        return rows
+    return rows.start + positions * rows.step
+
+
+def _prefixes(paths: Sequence[str], prefix: Sequence[str] | Mapping[str, str] | None) -> list[str]:
+    if prefix is None:
+        return [""] * len(paths)
+    if isinstance(prefix, Mapping):
+        known = {os.fspath(path): text for path, text in prefix.items()}
+        unknown = sorted(set(known) - set(paths))
+        prefixes = [known.get(path, "") for path in paths]
+    else:
+        unknown, prefixes = [], [prefix] if isinstance(prefix, str) else list(prefix)
+    if unknown or len(prefixes) != len(paths) or not all(isinstance(text, str) for text in prefixes):
+        raise checks.fail("prefix", f"a text for each of {paths}, or a dict by path", prefix)
+    for text in prefixes:
+        check_text(text, "prefix")
+    return prefixes
+
+
+def _identity(description: Description) -> str:
+    """Returns a text that differs for feature sets with other records."""
+    return description.set_id if description.index is None else description.index["sha256"]
+
+
+def _reopened(sets: Sequence[tuple[str, int, str]], prefixes: Sequence[str], rows: "Rows") -> FeatureSet:
+    """Opens the generations of feature sets that a pickle names."""
+    descriptions = [Description.open(path, generation) for path, generation, _ in sets]
+    for description, (path, _, identity) in zip(descriptions, sets, strict=True):
+        if _identity(description) != identity:
+            raise FeatureSetError(
+                f"The feature set {path!r} was replaced by another one after it was pickled, so its clips are not "
+                "those that the pickle names. Open it again, and make the views again."
+            )
+    feature_set = object.__new__(FeatureSet)
+    feature_set._init(descriptions, prefixes)
+    feature_set._rows = rows
+    return feature_set

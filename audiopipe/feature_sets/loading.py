@@ -49,9 +49,10 @@ def load(
     Returns:
         A dataset of dicts: `id` (string), `feature` (float32 `[frames, bins, channels]`, or `[channels, frames, bins]`
         for `channels_first`), `n_frames` (int64) and the metadata (string, int64, float64 or bool). Missing text is
-        empty, a missing floating-point number is NaN, a missing integer is the value in `FeatureSet.fill_values`, and a
-        missing class is -1. `FeatureSet.classes` has the names of classes. A list is a tensor of rank 1, and an entry
-        beside it, `<column>_length` (int64), has its length. A missing list is empty and has the length -1.
+        empty, a missing floating-point number is NaN, a missing integer is the value in `FeatureSet.fill_values`, a
+        missing class is -1, and a missing boolean, which only feature sets of several inputs have, is False.
+        `FeatureSet.classes` has the names of classes. A list is a tensor of rank 1, and an entry beside it,
+        `<column>_length` (int64), has its length. A missing list is empty and has the length -1.
 
     Raises:
         ArgumentError: If `buffer_size` is not an integer of at least 1.

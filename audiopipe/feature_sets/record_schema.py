@@ -1,15 +1,18 @@
 """Description of the entries of a record, for readers other than audiopipe."""
 
+from collections.abc import Iterable
+
 from audiopipe.inputs.columns import MISSING_CLASS, MISSING_LIST, Columns
 
 RECORD_SCHEMA = {
     "id": "bytes: UTF-8",
-    "feature": "bytes: {dtype}, little-endian, C order",
+    "feature": "bytes: {dtype}, little-endian, C order; the last bytes of the record",
     "shape": "int64[3]: of the feature",
     "n_frames": "int64",
+    "valid_frames": "int64: number of frames that hold audio, at most n_frames",
     "fingerprint": "bytes: the first 8 of the fingerprint",
-    "set_id": "bytes: the same in every record of the feature set",
-    "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
+    "shard_id": "bytes: the id of its shard",
+    "record": "int64: its number in the shard, from 0",
 }
 DTYPE_SCHEMA = {"dtype": "bytes: {dtype}"}  # an additional entry of records that are not float32
 METADATA_SCHEMA = {
@@ -23,6 +26,38 @@ METADATA_SCHEMA = {
     "list<bool>": "int64, one for each item: 0 or 1",
 }
 LENGTH_SCHEMA = "int64: number of items of {column}, {missing} if the list is missing"
+ABSENT = "no entry if missing"
+
+_RENAMED = ("valid_frames", "shard_id")
+"""Entries that a metadata column may be named after, because release 0.1 had no such entries."""
+
+
+def entry_names(columns: Columns) -> dict[str, str]:
+    """Returns the names of the entries `valid_frames` and `shard_id` in records with these metadata columns.
+
+    The column keeps its name, and ours gets underscores until it is longer than any such name.
+
+    Example:
+        >>> entry_names(Columns(types={"shard_id": "int", "speaker": "string"}))
+        {'valid_frames': 'valid_frames', 'shard_id': 'shard_id_'}
+    """
+    longest = names_among(columns.entries)
+    return {name: f"{longest[name]}_" if longest[name] in columns.entries else name for name in _RENAMED}
+
+
+def names_among(names: Iterable[str]) -> dict[str, str]:
+    """Returns the names of the entries `valid_frames` and `shard_id` in a record that has entries with these names.
+
+    Example:
+        >>> names_among(["id", "shard_id", "shard_id_", "valid_frames"])
+        {'valid_frames': 'valid_frames', 'shard_id': 'shard_id_'}
+    """
+    found = {name: name for name in _RENAMED}
+    for name in names:
+        base = name.rstrip("_")
+        if base in found and len(name) > len(found[base]):
+            found[base] = name
+    return found
 
 
 def describe(dtype: str, columns: Columns) -> dict[str, str]:
@@ -38,16 +73,18 @@ def describe(dtype: str, columns: Columns) -> dict[str, str]:
     Example:
         >>> columns = Columns(types={"label": "int"}, classes={"label": ["cat", "dog"]}, fill_values={"label": -1})
         >>> describe("float32", columns)["label"]
-        'int64: position in the classes of label, -1 if missing'
+        'int64: position in the classes of label; no entry if missing'
     """
     entries = RECORD_SCHEMA if dtype == "float32" else {**RECORD_SCHEMA, **DTYPE_SCHEMA}
-    described = {name: text.format(dtype=dtype) for name, text in entries.items()}
+    own = entry_names(columns)
+    described = {own.get(name, name): text.format(dtype=dtype) for name, text in entries.items()}
     for name, kind in columns.types.items():
         described[name] = METADATA_SCHEMA[kind]
         if name in columns.classes:
-            described[name] += f": position in the classes of {name}, {MISSING_CLASS} if missing"
-        elif name in columns.fill_values:
-            described[name] += f": {columns.fill_values[name]} if missing"
+            described[name] += f": position in the classes of {name}"
         if name in columns.lengths:
+            described[name] += f", {MISSING_CLASS} if missing" if name in columns.classes else ""
             described[columns.lengths[name]] = LENGTH_SCHEMA.format(column=name, missing=MISSING_LIST)
+        else:
+            described[name] += f"; {ABSENT}"
     return described

@@ -1,47 +1,118 @@
 """Features as records of TFRecord files.
 
-A record is a `tf.train.Example` with these entries:
+A record is a `tf.train.Example`. `audiopipe.feature_sets.record_schema` describes its entries. Its last bytes are the
+values of the feature, so that some of them can be read without the rest.
 
-- `id`: UTF-8.
-- `feature`: the values, little-endian and in C order.
-- `shape` and `n_frames`.
-- `fingerprint`: its first 8 bytes.
-- `set_id`: that of the feature set.
-- `record`: the number of the shard, and the number of the record in the shard.
-- `dtype`: only if the values are not float32.
-- The metadata columns: strings as bytes, integers and booleans as int64, and floats as 8 little-endian bytes, because
-  the floats of an Example have only 32 bits. A list of strings, integers or booleans has one value for each of its
-  items. A list of floats is one value, 8 bytes for each item.
-- The length of each list, -1 for a missing one. Its name is in `Columns.lengths`.
+Records of format 1, which release 0.1 wrote, are read as well. They have the entry `set_id` instead of `shard_id`, both
+the number of the shard and that of the record in `record`, and fill values instead of missing ones.
 """
 
-import os
-import struct
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from audiopipe.configs import Config
 from audiopipe.errors import AudioError
-from audiopipe.feature_sets import dtypes
-from audiopipe.inputs.columns import Columns, is_list, item_type
-from audiopipe.storage import files
+from audiopipe.feature_sets import dtypes, examples, record_layout, record_metadata, record_schema
+from audiopipe.feature_sets.record_layout import invalid, size_of_head
+from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
+from audiopipe.inputs.columns import Columns
 
+__all__ = [
+    "Head",
+    "Place",
+    "Record",
+    "clip_id",
+    "decode",
+    "encode",
+    "head",
+    "moved",
+    "old_shard_id",
+    "rewritten",
+    "short_fingerprint",
+    "size_of_head",
+]
 FINGERPRINT_BYTES = 8
-MAX_RECORD_BYTES = 2**31 - 1  # limit of a protobuf message, https://protobuf.dev/programming-guides/proto-limits/
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record is stored.
+
+    Args:
+        shard_id: Id of its shard, 16 hexadecimal digits.
+        number: Number of the record in the shard, from 0.
+    """
+
+    shard_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What a record contains besides its id, its metadata and the values of its feature.
+
+    Args:
+        shape: Shape of the feature.
+        n_frames: Number of frames.
+        valid_frames: Number of frames that hold audio. Format 1 did not store it: `n_frames`.
+        dtype: Storage dtype of the values.
+        fingerprint: The first 16 hexadecimal digits of the fingerprint.
+        shard_id: Id of the shard, see `old_shard_id` for format 1.
+        number: Number of the record in the shard.
+        feature_start: Offset of the values in the record. They end with the record.
+        feature_bytes: Size of the values.
+    """
+
+    shape: tuple[int, int, int]
+    n_frames: int
+    valid_frames: int
+    dtype: str
+    fingerprint: str
+    shard_id: str
+    number: int
+    feature_start: int
+    feature_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Content of a record.
+
+    Args:
+        id: Id of the clip.
+        feature: The feature, float32.
+        n_frames: Number of frames.
+        valid_frames: Number of frames that hold audio.
+        metadata: Value of each metadata column. None is a missing value. Classes are positions.
+        fingerprint: The first 16 hexadecimal digits of the fingerprint.
+        shard_id: Id of the shard, see `old_shard_id` for format 1.
+        number: Number of the record in the shard.
+    """
+
+    id: str
+    feature: np.ndarray
+    n_frames: int
+    valid_frames: int
+    metadata: dict[str, Any]
+    fingerprint: str
+    shard_id: str
+    number: int
 
 
 def encode(
     clip_id: str,
     feature: np.ndarray,
     config: Config,
-    metadata: dict[str, Any],
+    metadata: Mapping[str, Any],
     columns: Columns,
-    place: tuple[int, int],
+    place: Place,
     dtype: str = "float32",
-    set_id: str = "",
+    *,
+    valid_frames: int | None = None,
     fingerprint: str | None = None,
 ) -> tuple[bytes, float]:
     """Encodes a feature as a record and measures the rounding error of its storage dtype.
@@ -52,9 +123,9 @@ def encode(
         config: Config of the feature.
         metadata: Metadata of the clip.
         columns: Types, classes and fill values of the metadata columns.
-        place: Number of the shard, and number of the record in the shard, both from 0.
+        place: Where the record will be stored.
         dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
-        set_id: Id that every record of the feature set contains, in hexadecimal.
+        valid_frames: Number of frames that hold audio, see `Config.valid_frames`. None means all.
         fingerprint: Fingerprint of the feature. None means that of the config in this release.
 
     Returns:
@@ -64,30 +135,28 @@ def encode(
     Raises:
         ArgumentError: If features cannot be stored in `dtype`, or the metadata does not fit the columns.
         AudioError: If the record would exceed the size limit of protobuf, or a value is out of the range of the dtype.
+
+    Example:
+        >>> from audiopipe import registry
+        >>> config, place = registry.get("speech-mel-80"), Place("00000000000000ab", 0)
+        >>> feature = np.zeros((3, 80, 1), np.float32)
+        >>> record, error = encode("a.wav", feature, config, {"take": 2}, Columns(types={"take": "int"}), place)
+        >>> found = decode(record, Columns(types={"take": "int"}), config, "float32")
+        >>> found.id, found.feature.shape, found.metadata
+        ('a.wav', (3, 80, 1), {'take': 2})
     """
     dtypes.check(dtype)
-    entries = {
-        "id": _bytes(clip_id.encode("utf-8", "surrogateescape")),
-        "shape": _integers(feature.shape),
-        "n_frames": _integers([feature.shape[config.frame_axis]]),
-        "fingerprint": _bytes(short_fingerprint(fingerprint or config.fingerprint)),
-        "record": _integers(place),
-        "set_id": _bytes(bytes.fromhex(set_id)),
+    n_frames = feature.shape[config.frame_axis]
+    texts = {
+        "id": [record_metadata.to_bytes(clip_id)],
+        "fingerprint": [short_fingerprint(fingerprint or config.fingerprint)],
     }
+    integers: dict[str, Sequence[int]] = {"shape": feature.shape, "n_frames": [n_frames]}
     if dtype != "float32":
-        entries["dtype"] = _bytes(dtype.encode())
-    values = columns.values(metadata)
-    for name, kind in columns.entries.items():
-        items = values[name] if is_list(kind) else [values[name]]
-        if item_type(kind) == "string":
-            entries[name] = _bytes(*(item.encode("utf-8", "surrogateescape") for item in items))
-        elif item_type(kind) == "float":
-            entries[name] = _bytes(np.array(items, "<f8").tobytes())
-        else:
-            entries[name] = _integers(map(int, items))
-    head = _head(entries)
+        texts["dtype"] = [dtype.encode()]
+    head = _head(texts, integers, n_frames if valid_frames is None else valid_frames, metadata, columns, place)
     n_bytes = feature.size * dtypes.DTYPES[dtype].itemsize
-    tags = _tags_of_feature(n_bytes)
+    tags = record_layout.tags_of_feature(n_bytes)
     size = len(head) + len(tags) + n_bytes
     if size > MAX_RECORD_BYTES:
         raise AudioError(
@@ -97,71 +166,128 @@ def encode(
             stage="feature",
         )
     stored, error = dtypes.store(feature, dtype)
-    # Protobuf merges concatenated messages, https://protobuf.dev/programming-guides/encoding/#last-one. Concatenation
-    # copies the feature of a long recording once. Serialization by protobuf would copy it four times.
+    # Concatenation copies the feature of a long recording once. Serialization by protobuf would copy it four times.
     return b"".join([head, tags, stored.view(np.uint8).data]), error
 
 
-def moved(record: bytes, place: tuple[int, int]) -> tuple[bytes, int]:
+def moved(record: bytes, place: Place) -> tuple[bytes, int]:
     """Returns a record with another place.
 
     Args:
         record: A record from `encode`.
-        place: Number of the shard, and number of the record in the shard, both from 0.
+        place: Where the record will be stored.
 
     Returns:
         The record that `encode` would return for that place, and the number of its frames.
+
+    Raises:
+        CorruptFeatureSetError: If the record is damaged, or of format 1.
     """
-    entries, end = _entries(record)
-    entries["record"].CopyFrom(_integers(place))
-    return b"".join([_head(entries), memoryview(record)[end:]]), entries["n_frames"].int64_list.value[0]
+    texts, integers, end, _ = record_layout.split(record)
+    if "set_id" in texts:
+        raise invalid("must not have format 1 to get another place")
+    texts[_found_names(texts, integers)["shard_id"]] = [bytes.fromhex(place.shard_id)]
+    integers["record"] = [place.number]
+    return b"".join([examples.serialize(texts, integers), memoryview(record)[end:]]), record_layout.one(
+        integers, "n_frames"
+    )
+
+
+def rewritten(record: bytes, metadata: Mapping[str, Any], columns: Columns, place: Place) -> bytes:
+    """Returns a record with other metadata and another place, and the same id and feature.
+
+    Args:
+        record: A record from `encode`, or one of format 1.
+        metadata: The new metadata of the clip.
+        columns: Types, classes and fill values of the new metadata columns.
+        place: Where the record will be stored.
+
+    Returns:
+        The record that `encode` would return for these. The valid frames of a record of format 1 are all frames.
+
+    Raises:
+        ArgumentError: If the metadata does not fit the columns.
+        CorruptFeatureSetError: If the record is damaged.
+    """
+    texts, integers, end, _ = record_layout.split(record)
+    valid_frames = _facts(texts, integers, _found_names(texts, integers))["valid_frames"]
+    texts = {name: texts[name] for name in ("id", "fingerprint", "dtype") if name in texts}
+    frames: dict[str, Sequence[int]] = {name: integers[name] for name in ("shape", "n_frames") if name in integers}
+    head = _head(texts, frames, valid_frames, metadata, columns, place)
+    return b"".join([head, memoryview(record)[end:]])
+
+
+def decode(record: bytes, columns: Columns, config: Config, dtype: str) -> Record:
+    """Decodes a record.
+
+    Args:
+        record: A record from `encode`, or one of format 1.
+        columns: Types, classes and fill values of the metadata columns.
+        config: Config of the feature.
+        dtype: Storage dtype of the feature set.
+
+    Returns:
+        The content of the record. The feature is a copy that can be changed. The caller compares the fingerprint, the
+        shard and the number with what it expects.
+
+    Raises:
+        CorruptFeatureSetError: If the record is damaged, or does not have the dtype, the columns, or a feature of the
+            config.
+    """
+    texts, integers, end, n_bytes = record_layout.split(record)
+    head = _checked_head(texts, integers, record_schema.entry_names(columns), end, n_bytes)
+    if head.dtype != dtype:
+        raise invalid(f"must be stored as {dtype}. Received: {head.dtype}")
+    for expected, size in zip(config.feature_shape(head.n_frames, config.channels), head.shape, strict=True):
+        if expected not in (None, size):
+            raise invalid(
+                f"must have a feature of shape {config.feature_shape(head.n_frames, config.channels)}. Received: "
+                f"{head.shape}"
+            )
+    if len(record) != head.feature_start + head.feature_bytes:
+        raise invalid(f"must have {head.feature_start + head.feature_bytes} bytes. Received: {len(record)}")
+    values = np.frombuffer(record, dtypes.DTYPES[dtype], offset=head.feature_start)
+    return Record(
+        id=record_metadata.to_text(record_layout.one(texts, "id")),
+        feature=values.astype(np.float32).reshape(head.shape),
+        n_frames=head.n_frames,
+        valid_frames=head.valid_frames,
+        metadata=record_metadata.of_entries(texts, integers, columns),
+        fingerprint=head.fingerprint,
+        shard_id=head.shard_id,
+        number=head.number,
+    )
+
+
+def head(start: bytes) -> Head:
+    """Reads what a record says about its feature.
+
+    Args:
+        start: The first bytes of a record, at least `size_of_head` of its first 11 bytes.
+
+    Raises:
+        CorruptFeatureSetError: If the record is damaged.
+
+    Example:
+        >>> from audiopipe import registry
+        >>> feature = np.zeros((3, 80, 1), np.float32)
+        >>> place = Place("00000000000000ab", 0)
+        >>> record, _ = encode("a.wav", feature, registry.get("speech-mel-80"), {}, Columns(types={}), place)
+        >>> found = head(record[: size_of_head(record[:100])])
+        >>> found.shape, found.feature_start + found.feature_bytes == len(record)
+        ((3, 80, 1), True)
+    """
+    texts, integers, end, n_bytes = record_layout.split(start)
+    return _checked_head(texts, integers, _found_names(texts, integers), end, n_bytes)
 
 
 def clip_id(record: bytes) -> str:
-    """Returns the id of the clip of a record from `encode`."""
-    entries, _ = _entries(record)
-    return entries["id"].bytes_list.value[0].decode("utf-8", "surrogateescape")
+    """Returns the id of the clip of a record from `encode`, or of one of format 1.
 
-
-def _head(entries: Mapping[str, tf.train.Feature]) -> bytes:
-    """Serializes all entries of a record except its feature."""
-    return tf.train.Example(features=tf.train.Features(feature=entries)).SerializeToString(deterministic=True)
-
-
-def _entries(record: bytes) -> tuple[Mapping[str, tf.train.Feature], int]:
-    """Returns the entries of a record except its feature, which is not copied, and the offset of their end."""
-    size, start = 0, 1  # after the tag of Example.features
-    while record[start] & 0x80:
-        size |= (record[start] & 0x7F) << 7 * (start - 1)
-        start += 1
-    end = start + 1 + (size | record[start] << 7 * (start - 1))
-    return tf.train.Example.FromString(record[:end]).features.feature, end
-
-
-def _tags_of_feature(size: int) -> bytes:
-    """Returns the bytes before the values in an Example that has only a feature of `size` bytes."""
-    tags = b""
-    # From the inside out: BytesList.value, Feature.bytes_list, key and value of an entry of the map Features.feature,
-    # the entry itself, Example.features.
-    for before in (b"\x0a", b"\x0a", b"\x0a\x07feature\x12", b"\x0a", b"\x0a"):
-        tags = before + _varint(size + len(tags)) + tags
-    return tags
-
-
-def _varint(number: int) -> bytes:
-    """Encodes an integer as a protobuf varint: 7 bits per byte, the lowest bits first."""
-    low, high = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(high) if high else bytes([low])
-
-
-def count(path: str) -> int:
-    """Counts the records of an undamaged shard, local or remote, without reading them."""
-    found = 0
-    with files.open_binary(path) as file:
-        while header := file.read(12):  # length and its checksum; the record and its checksum follow
-            file.seek(struct.unpack("<Q4x", header)[0] + 4, os.SEEK_CUR)
-            found += 1
-    return found
+    Raises:
+        CorruptFeatureSetError: If the record is damaged.
+    """
+    return record_metadata.to_text(record_layout.one(record_layout.split(record)[0], "id"))
 
 
 def short_fingerprint(fingerprint: str) -> bytes:
@@ -169,9 +295,73 @@ def short_fingerprint(fingerprint: str) -> bytes:
     return bytes.fromhex(fingerprint)[:FINGERPRINT_BYTES]
 
 
-def _bytes(*values: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+def old_shard_id(set_id: str, shard: int) -> str:
+    """Returns what stands for the id of a shard of format 1, which had no ids of shards."""
+    return f"{set_id}:{shard}"
 
 
-def _integers(values: Any) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+def _head(
+    texts: dict[str, list[bytes]],
+    integers: dict[str, Sequence[int]],
+    valid_frames: int,
+    metadata: Mapping[str, Any],
+    columns: Columns,
+    place: Place,
+) -> bytes:
+    """Serializes all entries of a record except its feature."""
+    own = record_schema.entry_names(columns)
+    texts[own["shard_id"]] = [bytes.fromhex(place.shard_id)]
+    integers |= {own["valid_frames"]: [valid_frames], "record": [place.number]}
+    record_metadata.add(metadata, columns, texts, integers)
+    return examples.serialize(texts, integers)
+
+
+def _found_names(texts: Mapping[str, Any], integers: Mapping[str, Any]) -> dict[str, str]:
+    return record_schema.names_among([*texts, *integers])
+
+
+def _checked_head(
+    texts: Mapping[str, list[bytes]],
+    integers: Mapping[str, list[int]],
+    own: Mapping[str, str],
+    end: int,
+    n_bytes: int,
+) -> Head:
+    shape = integers.get("shape", [])
+    if len(shape) != 3 or min(shape) < 0:
+        raise invalid(f"must have a shape of 3 numbers. Received: {shape[:4]}")
+    dtype = record_metadata.to_text(record_layout.one(texts, "dtype")) if "dtype" in texts else "float32"
+    if dtype not in dtypes.DTYPES:
+        raise invalid(f"must be stored as one of {', '.join(dtypes.DTYPES)}. Received: {dtype!r}")
+    if n_bytes != math.prod(shape) * dtypes.DTYPES[dtype].itemsize:
+        raise invalid(f"must have the values of a feature of shape {tuple(shape)}. Received: {n_bytes} bytes")
+    return Head(
+        shape=(shape[0], shape[1], shape[2]),
+        dtype=dtype,
+        fingerprint=record_layout.one(texts, "fingerprint").hex(),
+        **_facts(texts, integers, own),
+        feature_start=end + len(record_layout.tags_of_feature(n_bytes)),
+        feature_bytes=n_bytes,
+    )
+
+
+def _facts(
+    texts: Mapping[str, list[bytes]], integers: Mapping[str, list[int]], own: Mapping[str, str]
+) -> dict[str, Any]:
+    """Returns the numbers of frames and the place of a record of any format."""
+    n_frames = record_layout.one(integers, "n_frames")
+    if "set_id" in texts:
+        place = integers.get("record", [])
+        if len(place) != 2:
+            raise invalid(f"must have the numbers of its shard and of itself. Received: {place[:3]}")
+        shard_id, number, valid_frames = (
+            old_shard_id(record_layout.one(texts, "set_id").hex(), place[0]),
+            place[1],
+            n_frames,
+        )
+    else:
+        shard_id, number = record_layout.one(texts, own["shard_id"]).hex(), record_layout.one(integers, "record")
+        valid_frames = record_layout.one(integers, own["valid_frames"])
+    if not 0 <= valid_frames <= n_frames:
+        raise invalid(f"must have 0 .. {n_frames} valid frames. Received: {valid_frames}")
+    return {"n_frames": n_frames, "valid_frames": valid_frames, "shard_id": shard_id, "number": number}

@@ -1,6 +1,7 @@
 """Conversion of a dataset of `datasets` to a feature set."""
 
 import hashlib
+import json
 import os
 import warnings
 from collections import Counter
@@ -11,22 +12,24 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
-import tensorflow as tf
 
+from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
-from audiopipe.feature_sets import dtypes, records, shard_names
-from audiopipe.feature_sets.description import FAILURES_FILE, Description, sha256
+from audiopipe.feature_sets import dtypes, file_names, index, publication, records, set_files, tfrecords
+from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.fingerprints import Identity
+from audiopipe.feature_sets.records import Place
 from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.types import feature_column
 from audiopipe.inputs import column_inference, declared_columns, metadata_types
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.duplicate_ids import Names
-from audiopipe.precompute import estimate, job
-from audiopipe.precompute.completion import write_lines
-from audiopipe.precompute.planning import counts_of_equal_sizes, number_of_shards
+from audiopipe.precompute import estimate, output_folder, plan
+from audiopipe.precompute.output_folder import OutputFolder
 from audiopipe.precompute.shard_writer import writing
-from audiopipe.storage import files, locks
+from audiopipe.precompute.sharding import counts_of_equal_sizes, number_of_shards
+from audiopipe.storage import files
 
 ROWS_AT_ONCE = 64
 STAGE = "map"  # stage of every failure, as the column `error` of hf.map does not say at which stage a row failed
@@ -39,7 +42,7 @@ def to_feature_set(
     columns: Sequence[str] | None = None,
     dtype: str = "float32",
     overwrite: bool = False,
-) -> Description:
+) -> FeatureSet:
     """Writes a dataset that `map` made as a feature set.
 
     The records hold the bits of the rows, under the fingerprint of the column's type. `audiopipe.load` reads them.
@@ -94,18 +97,20 @@ def to_feature_set(
         warnings.warn(note, MetadataRemark, stacklevel=2)
     output = files.absolute(os.fspath(path))
     _check_folder(output, overwrite)
-    files.make_folder(output)
-    with locks.held(output) as lock:
+    with output_folder.locked(output) as lock:
         _check_folder(output, overwrite)
-        job.clear(output)
+        folder = OutputFolder.look(output, overwrite=True)
+        plan.remove(output)
+        output_folder.remove_temporaries(output)
+        shards = _Shards(output, folder.next_shard)
         try:
-            feature_set = _write(output, rows, listing, dtype)
+            shards.write(rows, listing, dtype)
             lock.check()
-            feature_set.write()
+            published = shards.publish(rows, listing, dtype, folder)
         except BaseException:
-            job.clear(output)
+            shards.remove()
             raise
-    return feature_set
+    return FeatureSet.open(published.path)
 
 
 @dataclass(frozen=True)
@@ -115,12 +120,12 @@ class _Listing:
     Args:
         columns: Types, classes and fill values of the metadata columns.
         sizes: Number of values in the feature of each row.
-        set_id: Identifier that all records share. Equal rows give equal identifiers.
+        digest: SHA-256 of the rows. Equal rows give equal digests.
     """
 
     columns: Columns
     sizes: list[int]
-    set_id: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,8 @@ class _Rows:
             for row in self.read(0, len(self)):
                 metadata_types.check_columns(row.metadata, f"Row {row.number}")
                 names.add(row.clip_id)
-                digest.update(row.clip_id.encode() + b"\n")
+                facts = {name: metadata_types.plain(value) for name, value in row.metadata.items()}
+                digest.update(json.dumps([row.clip_id, facts], sort_keys=True).encode())
                 if row.feature is not None:
                     digest.update(np.ascontiguousarray(row.feature).data.cast("B"))
                 sizes.append(0 if row.feature is None else row.feature.size)
@@ -215,7 +221,7 @@ class _Rows:
             )
         if not any(sizes):
             raise FeatureSetError(f"At least one row must have a feature. Received: {len(self)} rows, none with one.")
-        return _Listing(columns, sizes, digest.hexdigest()[:16])
+        return _Listing(columns, sizes, digest.hexdigest())
 
 
 def _clip_id(value: Any, row: int) -> str:
@@ -228,13 +234,13 @@ def _clip_id(value: Any, row: int) -> str:
 
 
 def _check_folder(output: str, overwrite: bool) -> None:
-    """Raises an error unless the folder is new or empty, or holds a feature set that may be removed."""
+    """Raises an error unless the folder is new or empty, or holds a feature set that may be replaced."""
     if not files.exists(output):
         return
     if not files.is_folder(output):
         raise FeatureSetError(f"path must be a folder. Received: the file {output!r}. Choose another path.")
-    there = [name for name in files.walk(output) if not job.is_lock(name)]
-    strange = [name for name in there if not job.is_ours(name)]
+    there = [name for name in files.walk(output) if not output_folder.is_lock(name)]
+    strange = [name for name in there if not output_folder.is_ours(name)]
     if strange or (there and not overwrite):
         advice = "Choose another folder." if strange else "Choose another folder, or pass overwrite=True."
         raise FeatureSetError(
@@ -243,63 +249,116 @@ def _check_folder(output: str, overwrite: bool) -> None:
         )
 
 
-def _write(output: str, rows: _Rows, listing: _Listing, dtype: str) -> Description:
-    """Writes the shards and the failures, and returns the feature set. The caller writes `dataset.json`."""
-    sizes = np.array(listing.sizes) * dtypes.DTYPES[dtype].itemsize + estimate.RECORD_OVERHEAD
-    n_shards = min(len(rows), number_of_shards(sizes.sum()))
-    ends = np.cumsum(counts_of_equal_sizes(sizes, n_shards)).tolist()
-    shards, failures, n_frames, max_error = [], [], Counter[int](), 0.0
-    for number, (start, stop) in enumerate(zip([0, *ends], ends, strict=False)):
-        name = shard_names.shard_name(number, n_shards)
-        path = files.join(output, name)
-        n_records = 0
+class _Shards:
+    """Shards that are written from rows.
+
+    Args:
+        output: Folder of the feature set.
+        first: Number of the first shard.
+    """
+
+    def __init__(self, output: str, first: int):
+        self._output = output
+        self._next = first
+        self._shards: list[dict[str, Any]] = []
+        self._tables: list[pa.Table] = []
+        self._frames: Counter[int] = Counter()  # number of clips with each number of frames
+        self._failures: list[dict[str, Any]] = []
+
+    def write(self, rows: _Rows, listing: _Listing, dtype: str) -> None:
+        """Writes all shards.
+
+        Raises:
+            FeatureSetError: If no row has a feature that can be stored.
+            OutputError: If a file cannot be written.
+        """
+        sizes = np.array(listing.sizes) * dtypes.DTYPES[dtype].itemsize + estimate.RECORD_OVERHEAD
+        n_shards = min(len(rows), number_of_shards(sizes.sum()))
+        ends = np.cumsum(counts_of_equal_sizes(sizes, n_shards)).tolist()
+        for start, stop in zip([0, *ends], ends, strict=False):
+            self._write_shard(rows, listing, dtype, start, stop)
+        if not self._shards:
+            raise FeatureSetError(
+                f"At least one of the {len(rows)} rows must have a feature that can be stored. The first failure: "
+                f"{self._failures[0]['error']}"
+            )
+
+    def publish(self, rows: _Rows, listing: _Listing, dtype: str, folder: OutputFolder) -> Description:
+        """Publishes the shards as a feature set."""
+        config = rows.identity.config
+        samples = sum(estimate.fewest_samples(config, frames) * clips for frames, clips in self._frames.items())
+        description = Description(
+            path=self._output,
+            config=config,
+            kernel_version=rows.identity.kernel_version,
+            counts={
+                "clips": self._frames.total(),
+                "failures": len(self._failures),
+                "remarks": 0,
+                "frames": sum(frames * clips for frames, clips in self._frames.items()),
+                "hours": samples / config.sample_rate / 3600,
+            },
+            schema=listing.columns.types,
+            classes=listing.columns.classes,
+            fill_values=listing.columns.fill_values,
+            shards=self._shards,
+            machines=[],
+            dtype=dtype,
+            max_error=max(shard["max_error"] for shard in self._shards),
+            generation=folder.generation + 1,
+            next_shard=self._next,
+        )
+        previous = output_folder.replaceable(self._output)
+        return publication.publish(description, self._tables, self._failures, [], previous=previous)
+
+    def remove(self) -> None:
+        """Removes the shards that were written."""
+        for shard in self._shards:
+            files.remove(files.join(self._output, shard["name"]))
+
+    def _write_shard(self, rows: _Rows, listing: _Listing, dtype: str, start: int, stop: int) -> None:
+        name = file_names.shard_name(self._next)
+        path = files.join(self._output, name)
+        facts = [rows.identity.fingerprint, dtype, listing.digest, self._next]
+        shard_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        found: list[index.Row] = []
+        max_error = 0.0
         with writing(path), files.temporary_file(path) as temporary:
-            with tf.io.TFRecordWriter(temporary) as file:
+            with tfrecords.Writer(temporary) as file:
                 for row in rows.read(start, stop):
                     try:
-                        record, error = _record(row, rows.identity, listing, dtype, (number, n_records))
+                        record, error = _record(row, rows.identity, listing, dtype, Place(shard_id, len(found)))
                     except AudioError as failure:
-                        failures.append(_failure(row, failure))
+                        self._failures.append(_failure(row, failure))
                         continue
-                    file.write(record)
-                    n_records += 1
-                    n_frames[row.n_frames] += 1
+                    place = (len(self._shards), len(found), file.write(record), len(record))
+                    found.append(_index_row(row, rows.identity.config, place))
+                    self._frames[row.n_frames] += 1
                     max_error = max(max_error, error)
-            shards.append(
-                {"name": name, "records": n_records, "bytes": os.path.getsize(temporary), "sha256": sha256(temporary)}
-            )
-    write_lines(output, FAILURES_FILE, failures)
-    if not n_frames:
-        raise FeatureSetError(
-            f"At least one of the {len(rows)} rows must have a feature that can be stored. The first failure: "
-            f"{failures[0]['error']}"
-        )
-    config = rows.identity.config
-    n_samples = sum(estimate.fewest_samples(config, frames) * clips for frames, clips in n_frames.items())
-    return Description(
-        path=output,
-        config=config,
-        kernel_version=rows.identity.kernel_version,
-        counts={
-            "clips": n_frames.total(),
-            "failures": len(failures),
-            "frames": sum(frames * clips for frames, clips in n_frames.items()),
-            "hours": n_samples / config.sample_rate / 3600,
-        },
-        schema=listing.columns.types,
-        classes=listing.columns.classes,
-        fill_values=listing.columns.fill_values,
-        shards=shards,
-        machines=[],
-        set_id=listing.set_id,
-        dtype=dtype,
-        max_error=max_error,
+            written = set_files.facts_of(name, temporary)
+        if found:  # a shard without records is removed when the feature set is published
+            self._next += 1
+            self._shards.append({**written, "id": shard_id, "records": len(found), "max_error": max_error})
+            self._tables.append(index.table(found, listing.columns))
+
+
+def _index_row(row: _Row, config: Config, place: tuple[int, int, int, int]) -> index.Row:
+    """Returns the row of a record in the index. Its seconds are the least that give as many frames."""
+    shard, number, offset, size = place
+    return index.Row(
+        id=row.clip_id,
+        n_frames=row.n_frames,
+        valid_frames=row.n_frames,
+        seconds=estimate.fewest_samples(config, row.n_frames) / config.sample_rate,
+        metadata=row.metadata,
+        shard=shard,
+        number=number,
+        offset=offset,
+        bytes=size,
     )
 
 
-def _record(
-    row: _Row, identity: Identity, listing: _Listing, dtype: str, place: tuple[int, int]
-) -> tuple[bytes, float]:
+def _record(row: _Row, identity: Identity, listing: _Listing, dtype: str, place: Place) -> tuple[bytes, float]:
     if row.feature is None:
         raise AudioError(row.error or "The row has no feature.", STAGE)
     return records.encode(
@@ -310,8 +369,7 @@ def _record(
         listing.columns,
         place,
         dtype,
-        listing.set_id,
-        identity.fingerprint,
+        fingerprint=identity.fingerprint,
     )
 
 

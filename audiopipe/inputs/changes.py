@@ -51,6 +51,8 @@ class StoredAudio:
             1795176703
         """
         path, row = clip.source.recording()
+        # The index of a feature set has text only, so bytes of a path that are not UTF-8 are escaped.
+        path = path.encode("utf-8", "backslashreplace").decode()
         return cls(path, row, clip.source.start, clip.source.end, clip.size, clip.time_ns, clip.tag, digest)
 
 

@@ -1,7 +1,8 @@
 """Inference of the types, classes and fill values of metadata columns from the rows of an input."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from audiopipe.errors import InputError
@@ -15,7 +16,9 @@ LARGEST_EXACT_INTEGER = 2**53  # float64 cannot represent all larger integers
 MAX_CLASSES = 100_000  # more are probably names of clips, and dataset.json would be too large to read quickly
 
 
-def of_sources(sources: Iterable[Source], class_columns: Sequence[str] = ()) -> Columns:
+def of_sources(
+    sources: Iterable[Source], class_columns: Sequence[str] = (), known_types: Mapping[str, str] = MappingProxyType({})
+) -> Columns:
     """Infers the columns of the metadata of clips.
 
     Names of classes that a Parquet file or a saved dataset declares are kept.
@@ -24,11 +27,13 @@ def of_sources(sources: Iterable[Source], class_columns: Sequence[str] = ()) -> 
         sources: The clips.
         class_columns: Columns of text, or of lists of text, that become classes: integers with a name each. The names
             are sorted by their Unicode code points. Empty text is a missing class.
+        known_types: Types of columns in an earlier state of the input. They decide where the values leave it open:
+            where all are missing, or all lists are empty.
 
     Raises:
         InputError: If no type can represent all values of a column, or a column cannot become classes.
     """
-    inference = Inference(class_columns)
+    inference = Inference(class_columns, known_types)
     seen: set[str] = set()
     for source in sources:
         table = source.path if source.row is not None else source.table
@@ -69,10 +74,12 @@ class Inference:
 
     Args:
         class_columns: As in `of_sources`.
+        known_types: As in `of_sources`.
     """
 
-    def __init__(self, class_columns: Sequence[str] = ()):
+    def __init__(self, class_columns: Sequence[str] = (), known_types: Mapping[str, str] = MappingProxyType({})):
         self._class_columns = class_columns
+        self._known_types = known_types
         self._values: dict[str, _Values] = {}
         self._n_rows = 0
         self._tables: list[DeclaredColumns] = []
@@ -128,9 +135,11 @@ class Inference:
         return Columns(types=types, classes=classes, fill_values=fill_values)
 
     def _declared_type(self, name: str) -> str | None:
-        """Returns the type that all tables declare for a column. None if there is none, or they differ."""
+        """Returns the type that all tables declare for a column, or else its known type, or else None."""
         found = {table.types.get(name) for table in self._tables}
-        return found.pop() if len(found) == 1 else None
+        declared = found.pop() if len(found) == 1 else None
+        # A column that becomes classes holds text, whatever type its classes have.
+        return declared or (None if name in self._class_columns else self._known_types.get(name))
 
     def _declared_classes(self, name: str) -> list[str] | None:
         found = [table.classes.get(name) for table in self._tables if name in table.types]

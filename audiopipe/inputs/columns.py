@@ -91,20 +91,59 @@ class Columns:
             ArgumentError: If a boolean is missing, if an integer is missing in a column without a fill value, or if a
                 class is unknown.
         """
-        values: dict[str, Any] = {}
+        present = self.present(metadata)
+        return {
+            name: present[name] if name in present else self._fill_value(name, kind)
+            for name, kind in self.entries.items()
+        }
+
+    def present(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the value of every entry of a record but those of missing texts, numbers and classes.
+
+        Args:
+            metadata: Metadata of one clip, as the input has it.
+
+        Raises:
+            ArgumentError: If an integer is missing in a column without a fill value, or if a class is unknown.
+
+        Example:
+            >>> columns = Columns(types={"age": "int", "tags": "list<string>"}, fill_values={"age": -1})
+            >>> columns.present({})
+            {'tags': [], 'tags_length': -1}
+        """
+        present: dict[str, Any] = {}
         for name, kind in self.types.items():
             value = plain(metadata.get(name))
             if name in self.classes:
                 value = self._class(name, value)
             if is_list(kind):
                 items = [] if value is None else value
-                values[name] = list(map(float, items)) if kind == "list<float>" else items
-                values[self.lengths[name]] = MISSING_LIST if value is None else len(items)
-            elif value is None:
-                values[name] = self._fill_value(name, kind)
+                present[name] = list(map(float, items)) if kind == "list<float>" else items
+                present[self.lengths[name]] = MISSING_LIST if value is None else len(items)
+            elif value is None or (name in self.classes and value == MISSING_CLASS):
+                if kind == "int" and name not in self.classes:
+                    self._fill_value(name, kind)  # raises an error if there is none
             else:
-                values[name] = float(value) if kind == "float" else value
-        return values
+                present[name] = float(value) if kind == "float" else value
+        return present
+
+    def normalized(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the value of every column as readers get it: None if it is missing, and the position of a class.
+
+        Args:
+            metadata: Metadata of one clip, as the input has it.
+
+        Raises:
+            ArgumentError: As in `present`.
+
+        Example:
+            >>> columns = Columns(types={"label": "int", "gain": "float"}, classes={"label": ["cat", "dog"]})
+            >>> columns.normalized({"label": "dog"})
+            {'label': 1, 'gain': None}
+        """
+        present = self.present(metadata)
+        missing = {name for name, length in self.lengths.items() if present[length] == MISSING_LIST}
+        return {name: None if name in missing else present.get(name) for name in self.types}
 
     def metadata(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the metadata whose entries in a record are `values`, with None for missing integers and lists.
@@ -148,6 +187,8 @@ class Columns:
             return ""
         if kind == "float":
             return math.nan
+        if name in self.classes:
+            return MISSING_CLASS
         if name not in self.fill_values:
             raise ArgumentError(
                 f"The column {name!r} of type {kind} must have a value for every clip. Received: a clip without one."

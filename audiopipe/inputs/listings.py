@@ -56,6 +56,16 @@ class Listed:
     def _is_local_file(self) -> bool:
         return self.source.row is None and not files.is_remote(self.source.path)
 
+    def location(self) -> dict[str, Any]:
+        """Returns where the audio is, as `Source.location`, and its `size` and `time` or `version`, if they are known.
+
+        Example:
+            >>> Listed(Source(id="a", path="/clips/a.wav"), 32044, "1795176703").location()
+            {'path': '/clips/a.wav', 'size': 32044, 'time': 1795176703}
+        """
+        facts = {"size": self.size, "time": self.time_ns, "version": self.tag}
+        return {**self.source.location(), **{name: value for name, value in facts.items() if value is not None}}
+
     def to_json(self) -> bytes:
         """Returns a line of JSON. Equal clips give equal bytes."""
         facts = {

@@ -1,93 +1,175 @@
 """Completion of a feature set from its finished shards."""
 
-import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from audiopipe.errors import FeatureSetError
-from audiopipe.feature_sets.description import FAILURES_FILE, REMARKS_FILE, Description
+from audiopipe.feature_sets import file_names, index, publication, retention
+from audiopipe.feature_sets.description import Description
+from audiopipe.precompute import output_folder, plan
 from audiopipe.precompute.finished_shards import Finished
+from audiopipe.precompute.holdings import SHARD_FACTS, input_clip, unique
 from audiopipe.precompute.plan import Plan
+from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
 
 
-def finish(plan: Plan) -> Description:
-    """Writes `failures.jsonl`, `remarks.jsonl` and then `dataset.json`, which completes the feature set.
+def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) -> Description:
+    """Publishes the feature set that a plan leads to, and removes the plan.
 
     Args:
-        plan: The plan of the feature set.
+        work: The plan.
+        keep_old_seconds: How long the files of replaced generations are kept.
 
     Returns:
         The complete feature set.
 
     Raises:
-        FeatureSetError: If a shard is not finished, or every clip failed.
+        FeatureSetError: If a shard is not finished, or there is no clip with a feature.
     """
-    finished = Finished(plan)
+    finished = Finished(work)
     finished.refresh()
     missing = finished.missing()
     if missing:
         raise FeatureSetError(
-            f"{len(missing)} of {plan.n_shards} shards were not written, starting with {plan.shard_name(missing[0])}. "
-            "Find the cause in the runner's log, then run the same command again."
+            f"{len(missing)} of {work.n_shards} shards were not written, starting with "
+            f"{file_names.shard_name(missing[0])}. Find the cause in the runner's log, then run the same command again."
         )
     sidecars = list(finished.sidecars())
     failures = [failure for sidecar in sidecars for failure in sidecar["failures"]]
     remarks = [remark for sidecar in sidecars for remark in sidecar["remarks"]]
-    write_lines(plan.output, FAILURES_FILE, failures)
-    write_lines(plan.output, REMARKS_FILE, remarks)
-    short = sum(len(sidecar["short_recordings"]) for sidecar in sidecars)
-    clips = sum(sidecar["records"] for sidecar in sidecars)
-    if clips == 0 and not failures:
-        raise FeatureSetError(
-            f"All {short} recordings are too short for a segment, so there is no feature set. They are listed in "
-            f"{REMARKS_FILE}. Use shorter segments, or --segment-last pad."
-        )
-    if clips == 0:
-        raise FeatureSetError(
-            f"All {plan.n_clips} clips failed, so there is no feature set. First failure: {failures[0]['path']!r}, "
-            f"{failures[0]['stage']}: {failures[0]['error']} All failures are listed in {FAILURES_FILE}."
-        )
-    feature_set = Description(
-        path=plan.output,
-        config=plan.config,
-        kernel_version=plan.config.kernel_version,
-        counts={
-            "clips": clips,
-            "failures": len(failures),
-            "remarks": len(remarks),
-            "left_out": plan.left_out,
-            **({} if plan.segments is None else {"short_recordings": short}),
-            "frames": sum(sidecar["frames"] for sidecar in sidecars),
-            "hours": sum(sum(sidecar["samples"]) for sidecar in sidecars) / plan.config.sample_rate / 3600,
-        },
-        schema=plan.schema,
-        classes=plan.classes,
-        fill_values=plan.fill_values,
-        segments=plan.segments,
-        shards=[{key: sidecar[key] for key in ("name", "records", "bytes", "sha256")} for sidecar in sidecars],
-        machines=_unique(sidecar["machine"] for sidecar in sidecars),
-        set_id=plan.set_id,
-        dtype=plan.dtype,
-        options=plan.options,
-        accept_truncated=plan.accept_truncated,
-        notes=plan.notes,
-        max_error=max(sidecar["max_error"] for sidecar in sidecars),
+    computed = set(map(input_clip, (*failures, *remarks)))  # even if it should have been copied, but was damaged
+    remarks = [*(remark for remark in work.remarks() if input_clip(remark) not in computed), *remarks]
+    shards = work.kept() + [{name: sidecar[name] for name in SHARD_FACTS} for sidecar in sidecars if sidecar["records"]]
+    previous = output_folder.replaceable(work.output)
+    if not shards:
+        if previous is None:  # otherwise these files belong to the feature set that stays
+            _write_lists(work.output, failures, remarks)
+        raise _nothing(work, failures, remarks)
+    rows = _Rows(work, previous, shards)
+    totals = rows.totals()
+    counts = {
+        "clips": sum(shard["records"] for shard in shards),
+        "failures": len(failures),
+        "remarks": len(remarks),
+        "left_out": work.left_out,
+        **({} if work.segments is None else {"short_recordings": sum(bool(remark.get("short")) for remark in remarks)}),
+        "frames": totals["frames"],
+        "hours": totals["samples"] / work.config.sample_rate / 3600,
+    }
+    description = Description(
+        path=work.output,
+        config=work.config,
+        kernel_version=work.config.kernel_version,
+        counts=counts,
+        schema=work.schema,
+        classes=work.classes,
+        fill_values=work.fill_values,
+        segments=work.segments,
+        shards=shards,
+        machines=unique([*work.machines, *(sidecar["machine"] for sidecar in sidecars)]),
+        dtype=work.dtype,
+        options=work.options,
+        accept_truncated=work.accept_truncated,
+        notes=work.notes,
+        max_error=max(shard["max_error"] for shard in shards),
+        generation=work.generation,
+        next_shard=work.next_shard,
     )
-    feature_set.write()
-    return feature_set
+    complete = publication.publish(
+        description, rows.tables(), failures, remarks, previous=previous, keep_old_seconds=keep_old_seconds
+    )
+    plan.remove(work.output)
+    return complete
 
 
-def write_lines(output: str, name: str, facts: Iterable[dict[str, Any]]) -> None:
-    """Writes `failures.jsonl` or `remarks.jsonl`, one line per failure or remark."""
-    lines = b"".join(json.dumps(fact, sort_keys=True).encode() + b"\n" for fact in facts)
-    files.write_bytes(files.join(output, name), lines)
+def _write_lists(output: str, failures: list[dict[str, Any]], remarks: list[dict[str, Any]]) -> None:
+    """Writes failures and remarks for people, without a feature set."""
+    for name, facts in ((file_names.FAILURES_FILE, failures), (file_names.REMARKS_FILE, remarks)):
+        files.write_bytes(files.join(output, name), b"".join(map(plan.to_line, facts)))
 
 
-def _unique(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns each machine once, in order of first appearance."""
-    unique: list[dict[str, Any]] = []
-    for machine in machines:
-        if machine not in unique:
-            unique.append(machine)
-    return unique
+def _nothing(work: Plan, failures: list[dict[str, Any]], remarks: list[dict[str, Any]]) -> FeatureSetError:
+    """Returns the error about a plan that leads to no record."""
+    if not failures:
+        short = sum(bool(remark.get("short")) for remark in remarks)
+        return FeatureSetError(
+            f"All {short} recordings are too short for a segment, so there is no feature set. Use shorter segments, or "
+            "--segment-last pad."
+        )
+    return FeatureSetError(
+        f"All {work.n_clips} clips failed, so there is no feature set. First failure: {failures[0]['path']!r}, "
+        f"{failures[0]['stage']}: {failures[0]['error']}"
+    )
+
+
+class _Rows:
+    """Rows of the index of a feature set, shard by shard.
+
+    Args:
+        work: The plan.
+        previous: The generation that is replaced.
+        shards: Shards of the feature set.
+    """
+
+    def __init__(self, work: Plan, previous: Description | None, shards: list[dict[str, Any]]):
+        self._work = work
+        self._layout = index.Layout(work.columns)
+        self._shards = shards
+        self._before: dict[str, tuple[int, int]] = {}
+        self._previous: pa.Table | None = None
+        if previous is not None and previous.format_version > 1:
+            ends = np.cumsum([shard["records"] for shard in previous.shards]).tolist()
+            names = [shard["name"] for shard in previous.shards]
+            self._before = {name: place for name, place in zip(names, zip([0, *ends], ends, strict=False), strict=True)}
+            if any(shard["name"] in self._before for shard in shards):
+                self._previous = pa.concat_tables(index.opened(previous).tables())
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yields the rows of each shard."""
+        refreshed = Refreshed(self._work.file(plan.SOURCES), self._layout)
+        for position, shard in enumerate(self._shards):
+            rows = refreshed.rows(shard["name"], self._of(shard["name"]))
+            yield _numbered(rows, self._layout, position)
+
+    def totals(self) -> Counter[str]:
+        """Returns the number of `frames` and of `samples`."""
+        totals: Counter[str] = Counter()
+        rate = self._work.config.sample_rate
+        for shard in self._shards:
+            rows = self._of(shard["name"])
+            totals["frames"] += pc.sum(rows.column(self._layout.own["n_frames"])).as_py()
+            seconds = rows.column(self._layout.own["seconds"]).to_numpy()
+            totals["samples"] += int(np.rint(seconds * rate).astype(np.int64).sum())
+        return totals
+
+    def _of(self, name: str) -> pa.Table:
+        if name in self._before:
+            assert self._previous is not None
+            start, stop = self._before[name]
+            rows = self._previous.slice(start, stop - start)
+        else:
+            with files.open_binary(self._work.rows_file(file_names.shard_number(name))) as file:
+                rows = pq.read_table(file)
+        # The schema of an older index lacks the classes that were appended since.
+        return rows.select(self._layout.schema.names).cast(self._layout.schema)
+
+
+def _numbered(rows: pa.Table, layout: index.Layout, position: int) -> pa.Table:
+    """Returns the rows of a shard with the position that it has in `dataset.json`."""
+    name = layout.own["record"]
+    record = rows.column(name).combine_chunks()
+    children = [
+        pa.array(np.full(len(rows), position, np.int32))
+        if child.name == "shard"
+        else pc.struct_field(record, child.name)
+        for child in record.type
+    ]
+    numbered = pa.StructArray.from_arrays(children, fields=list(record.type))
+    return rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), numbered)

@@ -1,33 +1,29 @@
 """Finished shards of a plan, found by their sidecars.
 
-A worker publishes a shard and then its sidecar, `plan/shard-00000.json`. A shard counts only if the digest in its
-sidecar equals the digest in the plan. Thousands of small files are slow to list and read, so the job merges many
-sidecars into one batch file, `plan/finished-1f3a9c82.jsonl`. Workers never write batches. A batch never changes, and
-its name is never reused.
+A worker publishes a shard, then its rows of the index, and then its sidecar, `plan/shard-00000.json`. A shard counts
+only if the digest in its sidecar equals the digest in the plan. Thousands of small files are slow to list and read, so
+the job merges many sidecars into one batch file, `plan/finished-1f3a9c82.jsonl`. Workers never write batches. A batch
+never changes, and its name is never reused.
 """
 
 import functools
 import json
+import os
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from audiopipe.feature_sets.message_kinds import kind
-from audiopipe.inputs import Source
-from audiopipe.inputs.listings import Listed
-from audiopipe.precompute.plan import FOLDER, Plan, read_clips, to_line
+from audiopipe.precompute.plan import FOLDER, Plan, to_line
 from audiopipe.precompute.progress import Done
 from audiopipe.storage import files
-from audiopipe.transform.segments import recording_of
 
 SIDECARS_PER_BATCH = 1000
 _SINGLE = re.compile(r"shard-(\d+)\.json")
 _BATCH = re.compile(r"finished-[0-9a-f]+\.jsonl")
-AGAIN = "again"
-_NEEDED = {"shard", "digest", "failures", "remarks", "short_recordings"}
+_NEEDED = {"shard", "digest", "failures", "remarks"}
 
 
 def publish(plan: Plan, sidecar: dict[str, Any]) -> None:
@@ -48,39 +44,6 @@ def find(plan: Plan, shard: int, digest: str) -> dict[str, Any] | None:
     return None
 
 
-def previous(plan: Plan, shard: int) -> dict[str, Any] | None:
-    """Returns the sidecar that a shard had before its failures were retried, or None.
-
-    Its entry `again` has the ids of the clips that are tried again.
-    """
-    path = _retry(plan, shard)
-    sidecar = _parse(files.read_bytes(path)) if files.exists(path) else None
-    return sidecar if sidecar is not None and AGAIN in sidecar else None
-
-
-def forget_previous(plan: Plan, shard: int) -> None:
-    """Removes the sidecar that `previous` returns."""
-    files.remove(_retry(plan, shard))
-
-
-def clips_to_retry(failures: Iterable[dict[str, Any]], clips: Callable[[], Iterable[Source]]) -> set[str]:
-    """Returns the ids of the clips that failed or that share a recording with a failure.
-
-    A failure may be that of a segment. Repairing a recording changes all clips of it, whole or stretches.
-
-    Args:
-        failures: The failures.
-        clips: Function that returns the clips of the plan.
-    """
-    ids = {failure["id"] for failure in failures}
-    if not ids:
-        return ids
-    listed = {clip.id for clip in clips() if clip.id in ids}
-    ids |= {recording_of(name, listed) for name in ids}
-    recordings = {clip.recording() for clip in clips() if clip.id in ids}
-    return ids | {clip.id for clip in clips() if clip.recording() in recordings}
-
-
 class Finished:
     """Finished shards of a plan, as the job sees them.
 
@@ -91,14 +54,20 @@ class Finished:
     def __init__(self, plan: Plan):
         self._plan = plan
         table = plan.shards()
-        self._digests = [shard.digest for shard in table]
-        self._clips = [shard.clips for shard in table]
+        self._digests = {shard.number: shard.digest for shard in table}
+        self._clips = {shard.number: shard.clips for shard in table}
         self._sidecars: dict[int, dict[str, Any]] = {}
         self._singles: set[int] = set()
         self._batches: set[str] = set()
 
     def refresh(self) -> None:
         """Finds shards that were finished since the last call, and merges their sidecars if there are many."""
+        self.find()
+        if len(self._singles) >= SIDECARS_PER_BATCH:
+            self._merge_singles()
+
+    def find(self) -> None:
+        """Finds shards that were finished since the last call. Writes nothing."""
         names = list(files.walk(files.join(self._plan.output, FOLDER)))
         for name in sorted(set(filter(_BATCH.fullmatch, names)) - self._batches):
             self._batches.add(name)
@@ -108,25 +77,33 @@ class Finished:
             number = int(match[1])
             if number not in self._singles and self._add(files.read_bytes(_single(self._plan, number))):
                 self._singles.add(number)
-        if len(self._singles) >= SIDECARS_PER_BATCH:
-            self._merge_singles()
 
     def check_shards(self) -> None:
-        """Marks shards as unfinished if their file is missing or has another size than in its sidecar.
+        """Marks shards as unfinished if a file of theirs is missing or has another size than in the sidecar.
 
         No worker may be running.
         """
         self.refresh()
-        sizes = files.sizes(self._plan.output)
-        wrong = {number for number, sidecar in self._sidecars.items() if sizes.get(sidecar["name"]) != sidecar["bytes"]}
-        self.reset(wrong)
-        for name in files.walk(files.join(self._plan.output, FOLDER)):
+        self.reset(self.incomplete())
+        for name in list(files.walk(files.join(self._plan.output, FOLDER))):
             match = _SINGLE.fullmatch(name)
             if match and int(match[1]) not in self._sidecars:  # belongs to another plan, or is damaged
                 files.remove(self._plan.path(name))
 
-    def reset(self, shards: Collection[int]) -> None:
+    def incomplete(self) -> set[int]:
+        """Returns the shards of which a file is missing or has another size than in the sidecar."""
+        sizes = files.sizes(self._plan.output)
+        names = set(files.walk(files.join(self._plan.output, FOLDER)))
+        return {
+            number
+            for number, sidecar in self._sidecars.items()
+            if os.path.basename(self._plan.rows_file(number)) not in names
+            or sizes.get(sidecar["name"]) != sidecar["bytes"]
+        }
+
+    def reset(self, numbers: Iterable[int]) -> None:
         """Marks shards as unfinished."""
+        shards = set(numbers)
         for name in list(self._batches):
             batch = _whole_batch(self._plan.path(name))
             kept = [sidecar for number, sidecar in batch.items() if number not in shards]
@@ -138,32 +115,6 @@ class Finished:
             files.remove(_single(self._plan, number))
             self._singles.discard(number)
             self._sidecars.pop(number, None)
-
-    def failed(self) -> set[str]:
-        """Returns the ids of the clips that are tried again in a retry, see `clips_to_retry`."""
-        sidecars = [sidecar for _, sidecar in self._all()]
-        unfinished = (previous(self._plan, number) for number in self.missing())
-        sidecars += [sidecar for sidecar in unfinished if sidecar is not None]
-        return clips_to_retry(
-            (failure for sidecar in sidecars for failure in sidecar["failures"]),
-            self._sources,
-        )
-
-    def begin_retry(self) -> None:
-        """Marks shards with clips to retry as unfinished, and keeps their sidecars for `previous`."""
-        failed, sources = self.failed(), self._sources()
-        again = [failed.intersection(clip.id for clip in islice(sources, count)) for count in self._clips]
-        failing = {number: sidecar for number, sidecar in self._all() if again[number]}
-        # A retry that was interrupted left shards unfinished. Since then, more recordings may have been repaired.
-        interrupted = {number: previous(self._plan, number) for number in self.missing()}
-        for number, sidecar in {**interrupted, **failing}.items():
-            if sidecar is not None:
-                ids = sorted(again[number].union(sidecar.get(AGAIN, ())))
-                files.write_bytes(_retry(self._plan, number), to_line({**sidecar, AGAIN: ids}))
-        self.reset(failing)
-
-    def _sources(self) -> Iterator[Source]:
-        return (Listed.from_json(line).source for line in read_clips(self._plan))
 
     @property
     def done(self) -> Done:
@@ -177,7 +128,7 @@ class Finished:
 
     def missing(self) -> list[int]:
         """Returns the numbers of the shards that are not finished."""
-        return [number for number in range(self._plan.n_shards) if number not in self._sidecars]
+        return [number for number in self._digests if number not in self._sidecars]
 
     def frequent_errors(self, count: int = 5) -> list[tuple[str, int]]:
         """Returns the most frequent errors and their counts. Paths and numbers are left out of the errors."""
@@ -203,9 +154,7 @@ class Finished:
     def _add(self, line: bytes) -> bool:
         """Adds a sidecar unless it is damaged or belongs to another plan. Returns whether it was added."""
         sidecar = _parse(line)
-        if sidecar is None or not 0 <= sidecar["shard"] < self._plan.n_shards:
-            return False
-        if sidecar["digest"] != self._digests[sidecar["shard"]]:
+        if sidecar is None or sidecar["digest"] != self._digests.get(sidecar["shard"]):
             return False
         # There may be very many failures, so only their counts are kept in memory.
         errors = Counter(f"{failure['stage']}: {kind(failure['error'])}" for failure in sidecar["failures"])
@@ -254,7 +203,3 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _single(plan: Plan, shard: int) -> str:
     return plan.path(f"shard-{shard:05d}.json")
-
-
-def _retry(plan: Plan, shard: int) -> str:
-    return plan.path(f"retry-{shard:05d}.json")

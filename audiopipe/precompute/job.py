@@ -1,30 +1,29 @@
-"""A job that computes a feature set: it plans or resumes, watches the engine, and completes the feature set.
+"""A job that computes a feature set or brings one up to date: it plans or resumes, watches the engine, and publishes.
 
 Whenever the job is interrupted, the output folder contains a plan and finished shards. The same command resumes from
-there.
+there. A feature set that was complete before stays complete until the new one replaces it.
 """
 
 import contextlib
-import re
+import dataclasses
+import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from audiopipe.configs.base import Config
-from audiopipe.errors import (
-    ConfigMismatchError,
-    FeatureSetError,
-    InputChangedError,
-    StalledError,
-    TooManyFailuresError,
-)
-from audiopipe.feature_sets.description import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, Description
+from audiopipe.errors import FeatureSetError, InputChangedError, InputError, StalledError, TooManyFailuresError
+from audiopipe.feature_sets import publication, retention
+from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import InputOptions, ScanReport, scan
-from audiopipe.precompute import completion, plan
+from audiopipe.precompute import completion, differences, holdings, output_folder, plan, planning, settings_check
 from audiopipe.precompute.finished_shards import Finished
+from audiopipe.precompute.holdings import NOTHING, Holdings
+from audiopipe.precompute.listing import Listing, listed
+from audiopipe.precompute.output_folder import OutputFolder
 from audiopipe.precompute.plan import Plan
-from audiopipe.precompute.planning import Draft, changed_clip, draft
+from audiopipe.precompute.planning import Draft, Settings
 from audiopipe.precompute.progress import Reporter, Silent
 from audiopipe.storage import files, locks
 from audiopipe.transform.segments import Segments
@@ -49,6 +48,8 @@ class Job:
         accept_truncated: Whether truncated recordings are read as far as they go.
         overwrite: Whether to replace an existing feature set.
         retry_failures: Whether to try failed clips again.
+        update: Whether to bring an existing feature set up to date with its input.
+        keep_old_seconds: How long the files of a replaced feature set are kept.
         max_failure_ratio: The job ends if a larger ratio of the clips fails.
         stall_timeout: The job ends after this many seconds without a finished shard.
         reporter: Shows the progress of the job.
@@ -64,27 +65,29 @@ class Job:
     accept_truncated: bool = False
     overwrite: bool = False
     retry_failures: bool = False
+    update: bool = False
+    keep_old_seconds: float = retention.KEEP_OLD_SECONDS
     max_failure_ratio: float = 0.05
     stall_timeout: float = 1800.0
     reporter: Reporter = field(default_factory=Silent)
 
-    def draft(self) -> contextlib.AbstractContextManager[Draft]:
-        """Returns a context manager for the draft of a plan. Entering it raises all errors of the input."""
-        report = ScanReport()
-        return draft(
-            self.output,
-            self.config,
-            scan(self.source, self.options, report=report),
-            num_shards=self.num_shards,
-            segments=self.segments,
-            dtype=self.dtype,
-            options=self.options,
-            accept_truncated=self.accept_truncated,
-            report=report,
-        )
+    def estimate(self) -> Plan:
+        """Returns the plan of the job without writing anything.
+
+        Raises:
+            InputError: If the input is missing, empty or malformed.
+            InputChangedError: If the output was started with another input or other settings.
+            FeatureSetError: If the output cannot be used.
+        """
+        folder = OutputFolder.look(self.output, overwrite=self.overwrite) if self.output else OutputFolder()
+        with self._listed(folder) as listing:
+            drafted = self._draft(folder, listing)
+            if isinstance(drafted, Description):
+                return planning.nothing_to_do(self._settings, listing)
+            return drafted.plan if isinstance(drafted, Draft) else drafted
 
     def run(self, choose: Callable[[Plan, float], Any]) -> Description:
-        """Computes the feature set, or resumes it.
+        """Computes the feature set, resumes it, or brings it up to date.
 
         Args:
             choose: Function that returns the engine for a plan and the seconds of audio left to compute.
@@ -97,18 +100,22 @@ class Job:
             InputChangedError: If the output was started with another input or other settings.
             FeatureSetError: If the output cannot be used, or the job fails.
         """
-        self._complete()
+        OutputFolder.look(self.output, overwrite=self.overwrite)
         with contextlib.ExitStack() as stack:
             # An existing output is locked at once. A new folder is only created once the input is known to be good.
-            lock = stack.enter_context(self._locked()) if files.exists(files.join(self.output, plan.FOLDER)) else None
-            drafted = stack.enter_context(self.draft())
-            lock = lock or stack.enter_context(self._locked())
-            complete = self._complete()
-            if complete is not None and not self.retry_failures:
-                self._check_same(plan.read(self.output), drafted)
-                self.reporter.planned(**facts(drafted.plan), done_before=drafted.plan.n_clips)
-                return complete
-            work = self._prepare(drafted)
+            is_used = files.exists(files.join(self.output, plan.FOLDER))
+            lock = stack.enter_context(output_folder.locked(self.output)) if is_used else None
+            folder = OutputFolder.look(self.output, overwrite=self.overwrite)
+            listing = stack.enter_context(self._listed(folder))
+            if lock is None:
+                lock = stack.enter_context(output_folder.locked(self.output))
+                folder = OutputFolder.look(self.output, overwrite=self.overwrite)
+            work = self._prepare(folder, listing)
+            if isinstance(work, Description):
+                self.reporter.planned(
+                    **facts(planning.nothing_to_do(self._settings, listing)), done_before=listing.n_clips
+                )
+                return work
             finished = Finished(work)
             finished.check_shards()
             self.reporter.planned(**facts(work), done_before=finished.done.clips)
@@ -116,114 +123,113 @@ class Job:
                 self._work(choose, work, finished, lock)
                 self._check_failures(finished)
                 lock.check()
-                return completion.finish(work)
+                return completion.finish(work, keep_old_seconds=self.keep_old_seconds)
             except BaseException as error:
                 self.reporter.stopped(str(error) or f"It was interrupted. {AGAIN}")
                 raise
 
-    def _complete(self) -> Description | None:
-        """Returns the complete feature set in the output, or None if there is none to keep.
+    @property
+    def _settings(self) -> Settings:
+        return Settings(
+            output=self.output,
+            config=self.config,
+            num_shards=self.num_shards,
+            segments=self.segments,
+            dtype=self.dtype,
+            options=self.options,
+            accept_truncated=self.accept_truncated,
+        )
+
+    def _listed(self, folder: OutputFolder) -> contextlib.AbstractContextManager[Listing]:
+        """Returns a context manager for the listing of the input. Entering it raises all errors of the input."""
+        report = ScanReport()
+        _ = self._settings  # raises its errors before the input is read
+        sources = scan(self.source, self.options, report=report)
+        return listed(sources, self.options, report, folder.known_types)
+
+    def _prepare(self, folder: OutputFolder, listing: Listing) -> Plan | Description:
+        """Returns the plan to work on, or the feature set if there is nothing to do."""
+        output_folder.remove_temporaries(self.output)
+        if folder.published is not None:  # the last run was interrupted after it had replaced `dataset.json`
+            publication.settle(folder.published, keep_old_seconds=self.keep_old_seconds)
+            plan.remove(self.output)
+        drafted = self._draft(folder, listing)
+        if isinstance(drafted, Description):
+            if drafted.format_version > 1:  # the plan of an older feature set alone says where its audio is
+                plan.remove(self.output)
+            retention.sweep(drafted, keep_old_seconds=self.keep_old_seconds)
+        return drafted.write() if isinstance(drafted, Draft) else drafted
+
+    def _draft(self, folder: OutputFolder, listing: Listing) -> Draft | Plan | Description:
+        """Decides what to do: a new plan, the pending plan, or nothing, because the feature set is up to date."""
+        place = {
+            "generation": folder.generation + 1,
+            "first_shard": folder.next_shard,
+            "revision": folder.revision,
+        }
+        make = functools.partial(planning.draft, self._settings, listing, **place)
+        pending, description = folder.pending, None if self.overwrite else folder.description
+        if pending is None and description is None:
+            return make()
+        if pending is not None:
+            self._check_settings(pending)
+            if pending.input_digest == listing.digest and not self.retry_failures:
+                return pending
+        held = NOTHING
+        if description is not None:
+            self._check_settings(description)
+            held = holdings.of_feature_set(description)
+            found = self._compare(held, listing)
+            if not (self.update or self.retry_failures):
+                return description
+        if pending is not None:
+            held = holdings.with_pending(held, pending)
+            found = self._compare(held, listing)
+        drafted = make(held, found)
+        return description if description and self._is_up_to_date(description, drafted) else drafted
+
+    def _check_settings(self, before: Plan | Description) -> None:
+        settings_check.check(before, self._settings, retry=self.retry_failures, update=self.update)
+
+    def _compare(self, held: Holdings, listing: Listing) -> differences.Differences:
+        """Compares the input with what the folder holds.
 
         Raises:
-            FeatureSetError: If the folder cannot be used.
+            InputChangedError: If they differ more than the flags of the job allow.
+            InputError: If the type of a metadata column has changed.
         """
-        if files.exists(self.output) and not files.is_folder(self.output):
-            raise FeatureSetError(f"OUTPUT must be a folder. Received: the file {self.output!r}. Choose another path.")
-        present = list(files.walk(self.output)) if files.exists(self.output) else []
-        foreign = sorted(name for name in present if not is_ours(name))
-        planned = plan.exists(self.output)
-        if foreign or (present and DATASET_FILE not in present and not planned and not all(map(_is_of_plan, present))):
-            raise FeatureSetError(
-                f"OUTPUT must be a new or empty folder, or contain a feature set. Received: {self.output!r}, which "
-                f"contains {(foreign or present)[0]!r}. Choose another folder."
-            )
-        if DATASET_FILE not in present:
-            return None
-        if self.overwrite:
-            return None
-        complete = Description.open(self.output)
-        complete.expect(self.config)
-        if not planned:
-            raise FeatureSetError(
-                f"{self.output!r} contains a complete feature set of this config, with {complete.counts['clips']} "
-                "clips, but no plan to compare the input with. Read it with audiopipe.load, choose another folder, or "
-                "pass --overwrite to compute it again."
-            )
-        return complete
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[Any]:
         try:
-            files.make_folder(self.output)
-        except OSError as error:
-            raise FeatureSetError(f"Could not create the folder {self.output!r}: {error.strerror or error}.") from error
-        with locks.held(self.output) as lock:
-            yield lock
-
-    def _prepare(self, drafted: Draft) -> Plan:
-        """Returns the plan to work on: the existing one, or a new one."""
-        if plan.exists(self.output) and not self.overwrite:
-            present = plan.read(self.output)
-            if self.retry_failures:
-                present = self._retry(present, drafted)
-            else:
-                self._check_same(present, drafted)
-            files.remove(files.join(self.output, DATASET_FILE))
-            self._remove_temporaries()
-            return present
-        clear(self.output)
-        return drafted.write()
-
-    def _check_same(self, present: Plan, drafted: Draft) -> None:
-        """Raises an error unless the existing plan has the same input and settings."""
-        self._check_settings(present, drafted.plan)
-        difference = changed_clip(present, drafted)
-        if difference:
-            raise InputChangedError(
-                f"{self.output!r} was started with another input: {difference}. Choose another folder, pass "
-                "--overwrite to start from scratch, or --retry-failures if you only repaired clips that failed."
-            )
-
-    def _check_settings(self, present: Plan, now: Plan) -> None:
-        if present.config.fingerprint != now.config.fingerprint:
-            raise ConfigMismatchError(
-                f"{self.output!r} was started with another config. Received (left, fingerprint "
-                f"{now.config.fingerprint}) and found (right, fingerprint {present.config.fingerprint}):\n"
-                f"{now.config.diff(present.config)}\nChoose another folder, or pass --overwrite to start from scratch."
-            )
-        names = ["segments", "dtype", "schema", "classes", "fill_values"]
-        # A retry reads only clips that failed, so it may accept more of them than before.
-        if not (self.retry_failures and now.accept_truncated):
-            names.append("accept_truncated")
-        settings = {
-            option: (getattr(present.options, option), getattr(now.options, option))
-            for option in InputOptions.__slots__
-        }
-        settings |= {name: (getattr(present, name), getattr(now, name)) for name in names}
-        if self.num_shards is not None:
-            settings["num_shards"] = (present.n_shards, now.n_shards)
-        for name, (before, after) in settings.items():
-            if before != after:
-                retry = " To read truncated clips that failed, pass --retry-failures as well." if after is True else ""
-                raise InputChangedError(
-                    f"{self.output!r} was started with other settings: {name} was {before!r} and is {after!r} now. "
-                    f"Choose another folder, or pass --overwrite to start from scratch.{retry}"
-                )
-
-    def _retry(self, present: Plan, drafted: Draft) -> Plan:
-        """Marks shards with failures as unfinished. Returns a plan with the clips as they are now."""
-        self._check_settings(present, drafted.plan)
-        finished = Finished(present)
-        finished.refresh()
-        difference = changed_clip(present, drafted, but=finished.failed())
-        if difference:
+            columns, _ = planning.columns_of(listing, held, self.segments)
+        except InputError as error:
+            if self.update:
+                raise
+            raise InputChangedError(f"{self.output!r} was started with another input: {error}") from error
+        found = differences.find(held, listing, columns)
+        if self.retry_failures and found.first_not_failed and not self.update:
             raise InputChangedError(
                 f"With --retry-failures, only clips that failed may have changed since {self.output!r} was started: "
-                f"{difference}. Restore the input, choose another folder, or pass --overwrite to start from scratch."
+                f"{found.first_not_failed}. Pass --update to bring the feature set up to date with its input, or "
+                "restore the input."
             )
-        files.remove(files.join(self.output, DATASET_FILE))
-        finished.begin_retry()
-        return drafted.with_shards_of(present).write()
+        if found.first and not (self.update or self.retry_failures):
+            raise InputChangedError(
+                f"{self.output!r} was started with another input: {found.first}. Pass --update to bring the feature "
+                "set up to date, --retry-failures if you only repaired clips that failed, or --overwrite to start from "
+                "scratch, or choose another folder."
+            )
+        return found
+
+    def _is_up_to_date(self, description: Description, drafted: Draft) -> bool:
+        """Returns whether publishing a plan would change nothing."""
+        if drafted.shards or drafted.has_moved or description.format_version < 2:
+            return False
+        work = drafted.plan
+        now = (work.columns, work.options, work.accept_truncated, work.left_out)
+        before = description.columns, description.options, description.accept_truncated
+        removed = work.changes is not None and work.changes.removed
+        # A feature set also has notes about the computation of its clips.
+        is_noted = set(work.notes) <= set(description.notes)
+        return now == (*before, description.counts.get("left_out")) and is_noted and not removed
 
     def _work(self, choose: Callable[[Plan, float], Any], work: Plan, finished: Finished, lock: locks.Held) -> None:
         """Runs an engine that writes the missing shards, and watches it."""
@@ -240,7 +246,7 @@ class Job:
             raise
         finally:
             engine.stop()
-            self._remove_temporaries()
+            output_folder.remove_temporaries(self.output)
 
     def _watch(self, engine: Any, work: Plan, finished: Finished, lock: locks.Held) -> None:
         """Watches the engine until it has ended."""
@@ -274,11 +280,6 @@ class Job:
             "command with --retry-failures, or increase --max-failure-ratio. Finished shards are kept."
         )
 
-    def _remove_temporaries(self) -> None:
-        for name in files.walk(self.output):
-            if _final_name(name) != name:
-                files.remove(files.join(self.output, name))
-
 
 def facts(work: Plan) -> dict[str, Any]:
     """Returns the facts about a plan that a reporter shows."""
@@ -290,33 +291,5 @@ def facts(work: Plan) -> dict[str, Any]:
         "exact": work.exact,
         "headers": work.headers,
         "notes": work.notes,
+        "changes": None if work.changes is None else dataclasses.asdict(work.changes),
     }
-
-
-def is_ours(name: str) -> bool:
-    """Returns whether a file is one that a job writes, or a temporary file of one."""
-    final = _final_name(name)
-    return final in (DATASET_FILE, FAILURES_FILE, REMARKS_FILE) or bool(plan.FILES.fullmatch(final))
-
-
-def is_lock(name: str) -> bool:
-    """Returns whether a file is the lock of a run: a local lock, or a lease on remote storage."""
-    return name in (f"{locks.FOLDER}/{locks.LOCK_FILE}", f"{locks.FOLDER}/{locks.LEASE_FILE}")
-
-
-def clear(output: str) -> None:
-    """Removes everything from the folder of a feature set except the lock of a run."""
-    # dataset.json goes first, so that nothing mistakes the remaining files for a feature set.
-    files.remove(files.join(output, DATASET_FILE))
-    for name in files.walk(output):
-        if not is_lock(name):
-            files.remove(files.join(output, name))
-
-
-def _final_name(name: str) -> str:
-    """Returns the name under which a temporary file would be published, see `files.temporary_file`."""
-    return re.sub(r"(^|/)\.([^/]+)\.[^./]+\.tmp$", r"\1\2", name)
-
-
-def _is_of_plan(name: str) -> bool:
-    return name.startswith(f"{plan.FOLDER}/")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from audiopipe.errors import OutputError
+from audiopipe.inputs import Source
 
 HELD_BYTES = 1 << 26  # of waiting records in memory; more go to disk
 
@@ -21,14 +22,18 @@ class Record:
     Args:
         content: The record, see `audiopipe.feature_sets.records`.
         place: Number of the record in its shard, for which it was encoded.
+        source: The clip, which may be a segment of a recording.
         n_frames: Number of its frames.
-        n_samples: Number of samples that it was computed from.
+        valid_frames: Number of its frames that hold audio.
+        seconds: Length of the audio that it was computed from.
     """
 
     content: bytes
     place: int
+    source: Source
     n_frames: int
-    n_samples: int
+    valid_frames: int
+    seconds: float
 
 
 class OrderedRecords:
@@ -38,20 +43,20 @@ class OrderedRecords:
     small.
 
     Args:
-        write: Function that writes a record.
+        write: Function that writes a record of the clip with a number.
 
     Example:
         >>> written = []
-        >>> with OrderedRecords(lambda record: written.append(record.content)) as ordered:
-        ...     ordered.add(1, Record(b"second", 1, 98, 16000))
+        >>> with OrderedRecords(lambda clip, record: written.append(record.content)) as ordered:
+        ...     ordered.add(1, Record(b"second", 1, Source("b", "b.wav"), 98, 98, 1.0))
         ...     ordered.finish(1)
-        ...     ordered.add(0, Record(b"first", 0, 98, 16000))
+        ...     ordered.add(0, Record(b"first", 0, Source("a", "a.wav"), 98, 98, 1.0))
         ...     ordered.finish(0)
         >>> written
         [b'first', b'second']
     """
 
-    def __init__(self, write: Callable[[Record], None]):
+    def __init__(self, write: Callable[[int, Record], None]):
         self._write = write
         self._turn = 0
         self._finished: set[int] = set()
@@ -71,7 +76,7 @@ class OrderedRecords:
             OutputError: If the temporary file cannot be written.
         """
         if number == self._turn:
-            self._write(record)
+            self._write(number, record)
             return
         try:
             start = self._file.seek(0, 2)
@@ -90,7 +95,7 @@ class OrderedRecords:
             self._finished.discard(self._turn)
             self._turn += 1
             for start, record in self._waiting.pop(self._turn, ()):
-                self._write(replace(record, content=self._read(start)))
+                self._write(self._turn, replace(record, content=self._read(start)))
 
     def _read(self, start: int) -> bytes:
         self._file.seek(start)

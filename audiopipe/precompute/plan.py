@@ -1,8 +1,17 @@
-"""Plan of a feature set: the settings, and which clip goes into which shard.
+"""Plan of the work on a feature set: the settings, and which clip goes into which shard.
 
-The folder `plan` contains `plan.json` (the settings), `shards.jsonl` (one line per shard) and the clips files
-`clips-00000.jsonl` and so on. The first line of a clips file says which of its lines belong to which shard. Each
-further line describes one clip, in the order of the input.
+The folder `plan` exists only while there is work to do. It contains `plan.json` with the settings, and, with the
+revision of the plan before each name:
+
+- `00000-shards.jsonl`: one line per shard to write.
+- `00000-clips-00000.jsonl` and so on: the clips of these shards. The first line says which of the lines belong to which
+  shard. Each further line describes one clip. It is computed, or its records are copied from an older shard.
+- `00000-kept.jsonl`: the shards of the feature set that stay as they are.
+- `00000-remarks.jsonl`: the remarks about clips that are kept or copied.
+- `00000-sources.parquet`: where the audio of kept clips is now, if it was moved or touched.
+
+If the input changes before the work is done, another plan replaces the first one. It has the next revision, so that its
+files do not mix with those of the first one if the job is killed before `plan.json` is replaced.
 """
 
 import contextlib
@@ -17,23 +26,26 @@ from typing import Any
 from audiopipe import configs
 from audiopipe.configs.base import Config
 from audiopipe.errors import ConfigError, CorruptFeatureSetError
-from audiopipe.feature_sets import shard_names
+from audiopipe.feature_sets import file_names
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
-from audiopipe.storage import files
+from audiopipe.storage import files, locks
 from audiopipe.transform.segments import Segments
 
 FOLDER = "plan"
 HEADER = "plan.json"
 TABLE = "shards.jsonl"
-FORMAT_VERSION = 3
+KEPT = "kept.jsonl"
+REMARKS = "remarks.jsonl"
+SOURCES = "sources.parquet"
+FORMAT_VERSION = 4
 
-# Files that a job writes before it completes the feature set, relative to the output folder.
+_OF_REVISION = re.compile(r"(\d{5,})-(?:(?:shards|kept|remarks|clips-\d{5,})\.jsonl|sources\.parquet)")
+_FORMER = r"shards\.jsonl|clips-\d{5,}\.jsonl|retry-\d{5,}\.json"  # of release 0.1
 FILES = re.compile(
-    rf"{shard_names.PATTERN}|"
-    r"plan/(plan\.json|shards\.jsonl|lock|lease\.json|clips-\d{5,}\.jsonl|finished-[0-9a-f]+\.jsonl|"
-    r"(shard|retry)-\d{5,}\.json)"
+    rf"{FOLDER}/(plan\.json|{_OF_REVISION.pattern}|lock|lease\.json|finished-[0-9a-f]+\.jsonl|shard-\d{{5,}}\.json|"
+    rf"rows-\d{{5,}}\.parquet|{_FORMER})"
 )
 
 
@@ -42,11 +54,12 @@ class Shard:
     """Plan of one shard.
 
     Args:
-        number: Number of the shard, starting at 0.
+        number: Number of the shard, which no other shard of the folder has or ever had.
         file: Number of the clips file that contains its clips.
         clips: Number of its clips.
         seconds: Estimated length of its clips in seconds.
         n_bytes: Estimated size in bytes.
+        id: Id that its records contain, 16 hexadecimal digits. Copies of an input give equal ids.
         digest: SHA-256 over its clips and all settings that determine its bytes.
     """
 
@@ -55,25 +68,60 @@ class Shard:
     clips: int
     seconds: float
     n_bytes: int
+    id: str
     digest: str
 
 
 @dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Differences between a feature set and its input, in clips of the input.
+
+    Args:
+        kept: Clips whose features are kept, including those with other metadata.
+        added: Clips that the feature set did not have.
+        changed: Clips whose audio has changed.
+        removed: Clips that the input does not have any more.
+        relabelled: Clips of `kept` that have other metadata.
+        retried: Clips that failed before.
+        restored: Clips whose records are missing or damaged.
+        without_digest: Clips of `kept` that were compared by size and time alone, because the feature set has no digest
+            of their audio.
+    """
+
+    kept: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    relabelled: int = 0
+    retried: int = 0
+    restored: int = 0
+    without_digest: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether the input differs from what the feature set was made from. A failure is no difference."""
+        return bool(self.added or self.changed or self.removed or self.relabelled)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Plan of a feature set.
+    """Plan of the work on a feature set.
 
     Args:
         output: Folder of the feature set.
         config: Config of the feature.
-        n_clips: Number of clips of the input.
-        n_shards: Number of shards of the output.
+        generation: Generation of the feature set that the work leads to.
+        next_shard: First number that no shard of the folder has or ever had, including those to write.
+        n_clips: Number of clips to compute or to copy.
+        n_shards: Number of shards to write.
+        n_input: Number of clips of the input.
+        num_shards: Number of shards that the job asked for. None if it did not.
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
-        set_id: Id that all records of the feature set share, 16 hexadecimal digits.
         input_digest: SHA-256 over the clips of the input, as they were listed.
-        exact: Whether the length of every clip was known.
+        exact: Whether the length of every clip to compute is known.
         headers: Number of audio file headers that the estimate is based on.
-        seconds: Length of all clips in seconds, estimated unless `exact`.
-        n_bytes: Estimated size of all shards in bytes.
+        seconds: Length of the clips to compute and to copy in seconds, estimated unless `exact`.
+        n_bytes: Estimated size of the shards to write in bytes.
         segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
             whole.
         dtype: Dtype in which features are stored.
@@ -83,14 +131,20 @@ class Plan:
         notes: Sentences about the input, such as how many files were left out.
         classes: Names of the classes of metadata columns, see `audiopipe.inputs.columns.Columns`.
         fill_values: Values that stand for missing integers in metadata columns, likewise.
+        changes: What the work changes in an existing feature set. None for a new feature set.
+        machines: Machines that computed the features that are kept.
+        revision: Number of plans in this folder that this one replaces although their work was not done.
     """
 
     output: str
     config: Config
+    generation: int
+    next_shard: int
     n_clips: int
     n_shards: int
+    n_input: int
+    num_shards: int | None
     schema: dict[str, str]
-    set_id: str
     input_digest: str
     exact: bool
     headers: int
@@ -104,6 +158,9 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     classes: dict[str, list[str]] = field(default_factory=dict)
     fill_values: dict[str, int] = field(default_factory=dict)
+    changes: Changes | None = None
+    machines: list[dict[str, Any]] = field(default_factory=list)
+    revision: int = 0
 
     def __post_init__(self) -> None:
         _ = self.columns  # raises the errors of wrong types, classes and fill values
@@ -113,27 +170,47 @@ class Plan:
         """Types, classes and fill values of the metadata columns."""
         return Columns(types=self.schema, classes=self.classes, fill_values=self.fill_values)
 
-    def shard_name(self, shard: int) -> str:
-        """Returns the file name of a shard."""
-        return shard_names.shard_name(shard, self.n_shards)
-
     def path(self, *parts: str) -> str:
         """Returns the path of a file of the plan."""
         return files.join(self.output, FOLDER, *parts)
 
+    def file(self, name: str) -> str:
+        """Returns the path of a file of this revision of the plan."""
+        return self.path(f"{self.revision:05d}-{name}")
+
+    def shard_path(self, shard: int) -> str:
+        """Returns the path of a shard."""
+        return files.join(self.output, file_names.shard_name(shard))
+
     def clips_file(self, file: int) -> str:
         """Returns the path of a clips file."""
-        return self.path(f"clips-{file:05d}.jsonl")
+        return self.file(f"clips-{file:05d}.jsonl")
+
+    def rows_file(self, shard: int) -> str:
+        """Returns the path of the rows that a shard gets in the index."""
+        return self.path(f"rows-{shard:05d}.parquet")
 
     def shards(self) -> list[Shard]:
-        """Reads the plan of each shard, in the order of the shards.
+        """Reads the plan of each shard to write, in the order of the shards.
 
         Raises:
             CorruptFeatureSetError: If the file is damaged.
         """
-        lines = files.read_bytes(self.path(TABLE)).splitlines()
-        with _undamaged(self.path(TABLE)):
-            return [Shard(number=number, **json.loads(line)) for number, line in enumerate(lines)]
+        with _undamaged(self.file(TABLE)):
+            return [Shard(**fact) for fact in self._lines(TABLE)]
+
+    def kept(self) -> list[dict[str, Any]]:
+        """Reads the facts about the shards that are kept, as in `dataset.json`."""
+        with _undamaged(self.file(KEPT)):
+            return list(self._lines(KEPT))
+
+    def remarks(self) -> list[dict[str, Any]]:
+        """Reads the remarks about clips that are kept or copied."""
+        with _undamaged(self.file(REMARKS)):
+            return list(self._lines(REMARKS))
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        return map(json.loads, files.read_bytes(self.file(name)).splitlines())
 
     def header(self) -> dict[str, Any]:
         """Returns the content of `plan.json`."""
@@ -146,6 +223,7 @@ class Plan:
             "fingerprint": self.config.fingerprint,
             "segments": self.segments.to_dict() if self.segments else None,
             "options": self.options.to_dict(),
+            "changes": dataclasses.asdict(self.changes) if self.changes else None,
         }
 
     def settings(self) -> bytes:
@@ -154,9 +232,52 @@ class Plan:
         `accept_truncated` is left out: a shard without failures has the same bytes with and without it.
         """
         facts = self.header()
-        columns = ("schema", "classes", "fill_values")
-        names = ("format_version", "fingerprint", "n_shards", *columns, "segments", "dtype", "set_id")
+        names = ("format_version", "fingerprint", "schema", "classes", "segments", "dtype")
         return to_line({name: facts[name] for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Records of a clip in an older shard, from which they are copied.
+
+    Args:
+        shard: File name of the shard.
+        records: Offset, size in bytes, and seconds of audio of each record.
+        max_error: Largest difference between a stored and a computed value in that shard.
+        digest: Digest of the audio in hexadecimal, None if it is not known.
+    """
+
+    shard: str
+    records: list[tuple[int, int, float]]
+    max_error: float = 0.0
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Clip of a shard.
+
+    Args:
+        listed: The clip.
+        stored: Its records, if they are copied. None if they are computed.
+    """
+
+    listed: Listed
+    stored: Stored | None = None
+
+    def to_json(self) -> bytes:
+        """Returns a line of JSON."""
+        line = self.listed.to_json()
+        if self.stored is None:
+            return line
+        copied = json.dumps(dataclasses.asdict(self.stored), sort_keys=True, separators=(",", ":"))
+        return line[:-2] + b',"stored":' + copied.encode() + b"}\n"
+
+    @classmethod
+    def from_json(cls, line: bytes) -> "Planned":
+        """Creates a clip from a line that `to_json` returned."""
+        stored = json.loads(line).get("stored") if b'"stored"' in line else None
+        return cls(Listed.from_json(line), Stored(**stored) if stored else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,14 +287,25 @@ class Part:
     Args:
         plan: The plan.
         shard: Number of the shard.
+        id: As in `Shard`.
         digest: As in `Shard`.
         clips: The clips.
     """
 
     plan: Plan
     shard: int
+    id: str
     digest: str
-    clips: list[Listed]
+    clips: list[Planned]
+
+
+def is_former(output: str) -> bool:
+    """Returns whether release 0.1 wrote the plan of a folder. It kept the plans of complete feature sets."""
+    name = files.join(output, FOLDER, HEADER)
+    with _undamaged(name):
+        return json.loads(files.read_bytes(name))["format_version"] < FORMAT_VERSION and files.exists(
+            files.join(output, file_names.DATASET_FILE)
+        )
 
 
 def exists(output: str) -> bool:
@@ -205,7 +337,9 @@ def _parse(output: str, content: bytes) -> Plan:
     facts = {name: value for name, value in header.items() if name not in ("format_version", "fingerprint")}
     segments = Segments(**header["segments"]) if header["segments"] else None
     options = InputOptions.from_dict(header["options"])
-    return Plan(**{**facts, "output": output, "config": config, "segments": segments, "options": options})
+    changes = Changes(**header["changes"]) if header["changes"] else None
+    objects = {"output": output, "config": config, "segments": segments, "options": options, "changes": changes}
+    return Plan(**{**facts, **objects})
 
 
 @contextlib.contextmanager
@@ -235,16 +369,35 @@ def read_part(clips_file: str, shard: int) -> Part:
     plan = read(clips_file[: clips_file.rindex(FOLDER) - 1])
     lines = files.read_bytes(clips_file).splitlines()
     with _undamaged(clips_file):
-        first, count, digest = json.loads(lines[0])[str(shard)]
-        clips = [Listed.from_json(line) for line in lines[1 + first : 1 + first + count]]
-    return Part(plan=plan, shard=shard, digest=digest, clips=clips)
+        first, count, shard_id, digest = json.loads(lines[0])[str(shard)]
+        clips = [Planned.from_json(line) for line in lines[1 + first : 1 + first + count]]
+    return Part(plan=plan, shard=shard, id=shard_id, digest=digest, clips=clips)
 
 
-def read_clips(plan: Plan) -> Iterator[bytes]:
-    """Yields the clips of a plan as lines of JSON, in the order of the input."""
-    last = max(shard.file for shard in plan.shards())
-    for file in range(last + 1):
-        yield from files.read_bytes(plan.clips_file(file)).splitlines(keepends=True)[1:]
+def read_clips(plan: Plan) -> Iterator[tuple[int, Planned]]:
+    """Yields the clips of all shards, each with the number of its shard."""
+    for file in sorted({shard.file for shard in plan.shards()}):
+        lines = files.read_bytes(plan.clips_file(file)).splitlines()
+        with _undamaged(plan.clips_file(file)):
+            for shard, (first, count, *_) in json.loads(lines[0]).items():
+                for line in lines[1 + first : 1 + first + count]:
+                    yield int(shard), Planned.from_json(line)
+
+
+def remove(output: str) -> None:
+    """Removes the plan of a folder, if there is one, with what workers wrote beside it."""
+    files.remove(files.join(output, FOLDER, HEADER))  # without it, the rest is no plan any more
+    for name in files.walk(files.join(output, FOLDER)):
+        if name not in (locks.LOCK_FILE, locks.LEASE_FILE):
+            files.remove(files.join(output, FOLDER, name))
+
+
+def remove_former_revisions(work: Plan) -> None:
+    """Removes the files of the plans that a plan has replaced. Shards that they finished are kept."""
+    for name in files.walk(work.path()):
+        match = _OF_REVISION.fullmatch(name)
+        if match and int(match[1]) != work.revision:
+            files.remove(work.path(name))
 
 
 def to_line(value: Any) -> bytes:

@@ -1,289 +1,361 @@
-"""Draft of a plan: the input is listed, its size is estimated, and its clips are assigned to shards.
+"""Draft of a plan: which clips are computed, which are copied, and into which shards they go.
 
-The clips are in a temporary file, not in memory. Nothing in the output folder changes before `Draft.write`.
+Nothing in the output folder changes before `Draft.write`.
 """
 
-import contextlib
 import hashlib
-import tempfile
-from array import array
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import IO
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from audiopipe.configs.base import Config
-from audiopipe.errors import InputError
 from audiopipe.feature_sets import dtypes
-from audiopipe.inputs import InputOptions, ScanReport, Source, column_inference, listings
+from audiopipe.inputs import InputOptions, column_changes
+from audiopipe.inputs.column_changes import Translation
+from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
 from audiopipe.inputs.scan_report import count_of
-from audiopipe.precompute import estimate
-from audiopipe.precompute.plan import FOLDER, HEADER, TABLE, Plan, Shard, read_clips, to_line
+from audiopipe.precompute import estimate, plan
+from audiopipe.precompute.differences import NOWHERE, Differences
+from audiopipe.precompute.holdings import NOTHING, Holdings, input_clip
+from audiopipe.precompute.listing import Listing
+from audiopipe.precompute.plan import Changes, Plan, Planned, Shard, Stored, to_line
+from audiopipe.precompute.sharding import MIN_SHARD, Neighbours
+from audiopipe.precompute.source_changes import SourceChanges
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
-SHARDS = 64
-MIN_SHARD = 1_000_000  # bytes
-MAX_SHARD = 128_000_000
 CLIPS_PER_FILE = 8192
-SCATTERED = 2  # stretches are scattered if their recordings recur more often than this, on average
+SMALL_SHARD = MIN_SHARD // 2  # bytes; smaller shards are merged with new clips, so that nightly updates leave few
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of a job that its plan depends on.
+
+    Args:
+        output: Folder of the feature set.
+        config: Config of the feature.
+        num_shards: Number of shards for the clips to compute, at most one per recording. None makes each shard a 64th
+            of the output, but at least 1 MB and at most 128 MB. Neighbouring stretches of one recording stay in one
+            shard, so that it is decoded once. If stretches are scattered over the input, None makes shards of 128 MB,
+            because every shard decodes the recordings again.
+        segments: How recordings are cut into segments. None keeps them whole.
+        dtype: Dtype in which features are stored.
+        options: Options that decided what the input has.
+        accept_truncated: Whether truncated recordings are read as far as they go.
+
+    Raises:
+        ArgumentError: If segments are shorter than one frame.
+    """
+
+    output: str
+    config: Config
+    num_shards: int | None = None
+    segments: Segments | None = None
+    dtype: str = "float32"
+    options: InputOptions = field(default_factory=InputOptions)
+    accept_truncated: bool = False
+
+    def __post_init__(self) -> None:
+        dtypes.check(self.dtype)
+        if self.segments is not None:
+            self.segments.sizes(self.config)
+
+
+@dataclass(frozen=True, eq=False)
 class Draft:
     """A plan that is not written yet.
 
     Args:
         plan: The plan.
-        clips: File with one line per clip.
-        counts: Number of clips in each shard.
-        seconds: Estimated length of each clip in seconds.
-        sizes: Estimated size of the records of each clip in bytes.
+        listing: The clips of the input.
+        held: What the folder holds already.
+        differences: What has to be done for each clip of the input. None means that all are computed.
+        columns: Metadata columns of the clips, without the start of segments.
+        shards: Numbers of the clips of the input in each shard to write, in order.
+        seconds: Length in seconds of each clip to compute or to copy, 0 for the others.
+        sizes: Size of its records in bytes.
+        kept: Numbers of the shards in `Holdings.shards` that are kept.
     """
 
     plan: Plan
-    clips: IO[bytes]
-    counts: np.ndarray
+    listing: Listing
+    held: Holdings
+    differences: Differences | None
+    columns: Columns
+    shards: list[np.ndarray]
     seconds: np.ndarray
     sizes: np.ndarray
+    kept: np.ndarray
 
-    def lines(self) -> Iterator[bytes]:
-        """Yields the clips as lines of JSON."""
-        self.clips.seek(0)
-        for line in self.clips:  # noqa: UP028 ("yield from" would close the file when the iteration ends early)
-            yield line
-
-    def with_shards_of(self, plan: Plan) -> "Draft":
-        """Returns a draft of the same clips with the shards of another plan, which has as many clips."""
-        counts = np.array([shard.clips for shard in plan.shards()])
-        return replace(self, plan=replace(self.plan, n_shards=plan.n_shards, set_id=plan.set_id), counts=counts)
+    @property
+    def has_moved(self) -> bool:
+        """Whether the audio of a kept clip is elsewhere, or has another time, than the feature set says."""
+        return self.differences is not None and bool(self.differences.moved.any())
 
     def write(self) -> Plan:
         """Writes the plan to its folder and returns it. `plan.json` is written last."""
-        files.make_folder(files.join(self.plan.output, FOLDER))
+        work = self.plan
+        files.make_folder(work.path())
+        files.write_bytes(work.file(plan.KEPT), b"".join(to_line(self.held.shards[shard].facts) for shard in self.kept))
+        files.write_bytes(work.file(plan.REMARKS), b"".join(map(to_line, self._remarks())))
+        self._write_sources()
         table: list[Shard] = []
-        starts = np.cumsum(self.counts) - self.counts
-        settings = self.plan.settings()  # long if there are many classes
+        settings = work.settings()  # long if there are many classes
         for file, shards in enumerate(self._files()):
-            self._write_clips(file, shards, starts, settings, table)
-        lines = b"".join(
-            to_line({name: getattr(shard, name) for name in Shard.__slots__ if name != "number"}) for shard in table
-        )
-        files.write_bytes(self.plan.path(TABLE), lines)
-        files.write_bytes(self.plan.path(HEADER), to_line(self.plan.header()))
-        return self.plan
+            self._write_clips(file, shards, settings, table)
+        lines = b"".join(to_line({name: getattr(shard, name) for name in Shard.__slots__}) for shard in table)
+        files.write_bytes(work.file(plan.TABLE), lines)
+        files.write_bytes(work.path(plan.HEADER), to_line(work.header()))
+        plan.remove_former_revisions(work)
+        return work
 
     def _files(self) -> Iterator[list[tuple[int, list[bytes]]]]:
         """Yields the shards of each clips file, with the lines of their clips."""
-        lines, held, size = self.lines(), [], 0
-        for shard, count in enumerate(self.counts):
-            held.append((shard, [next(lines) for _ in range(count)]))
-            size += count
+        translation = Translation(self.listing.columns, self.columns)
+        held: list[tuple[int, list[bytes]]] = []
+        size = 0
+        for position, numbers in enumerate(self.shards):
+            held.append((position, [self._line(number, translation) for number in numbers.tolist()]))
+            size += len(numbers)
             if size >= CLIPS_PER_FILE:
                 yield held
                 held, size = [], 0
         if held:
             yield held
 
+    def _line(self, number: int, translation: Translation) -> bytes:
+        line, stored = self.listing.line(number), self._stored(number)
+        if stored is None and not translation:
+            return line
+        listed = Listed.from_json(line)
+        source = replace(listed.source, metadata=translation.of(listed.source.metadata))
+        return Planned(replace(listed, source=source), stored).to_json()
+
+    def _stored(self, number: int) -> Stored | None:
+        """Returns the records of a clip, if they are copied."""
+        if self.differences is None or self.differences.compute[number]:
+            return None
+        holder = self.held.clips[self.differences.holder[number]]
+        clip = int(self.differences.clip[number])
+        shard = self.held.shards[holder.shards[clip]].facts
+        digest = holder.digest(clip)
+        return Stored(shard["name"], holder.stored(clip), shard["max_error"], digest.hex() if digest else None)
+
     def _write_clips(
-        self,
-        file: int,
-        shards: list[tuple[int, list[bytes]]],
-        starts: np.ndarray,
-        settings: bytes,
-        table: list[Shard],
+        self, file: int, shards: list[tuple[int, list[bytes]]], settings: bytes, table: list[Shard]
     ) -> None:
-        places: dict[str, tuple[int, int, str]] = {}
-        clips: list[bytes] = []
-        for number, lines in shards:
-            digest = hashlib.sha256(b"".join([settings, *lines])).hexdigest()
-            places[str(number)] = (len(clips), len(lines), digest)
-            here = slice(starts[number], starts[number] + len(lines))
-            seconds, size = float(self.seconds[here].sum()), int(self.sizes[here].sum())
+        places: dict[str, tuple[int, int, str, str]] = {}
+        content: list[bytes] = []
+        for position, lines in shards:
+            number, clips = self.plan.next_shard - len(self.shards) + position, self.shards[position]
+            head = settings + to_line(number)
+            digest = hashlib.sha256(b"".join([head, *lines])).hexdigest()
+            identity = hashlib.sha256(head + self.listing.names[clips].tobytes()).hexdigest()[:16]
+            places[str(number)] = (len(content), len(lines), identity, digest)
             table.append(
-                Shard(number=number, file=file, clips=len(lines), seconds=seconds, n_bytes=size, digest=digest)
+                Shard(
+                    number=number,
+                    file=file,
+                    clips=len(lines),
+                    seconds=float(self.seconds[clips].sum()),
+                    n_bytes=int(self.sizes[clips].sum()),
+                    id=identity,
+                    digest=digest,
+                )
             )
-            clips += lines
-        files.write_bytes(self.plan.clips_file(file), to_line(places) + b"".join(clips))
+            content += lines
+        files.write_bytes(self.plan.clips_file(file), to_line(places) + b"".join(content))
+
+    def _remarks(self) -> list[dict[str, Any]]:
+        """Returns the remarks about clips that are not computed again."""
+        if not self.held.remarks:
+            return []
+        assert self.differences is not None
+        about = {input_clip(remark) for remark in self.held.remarks}
+        kept = self.listing.chosen(np.flatnonzero(~self.differences.compute))
+        now = {clip.source.id: clip.location() for clip in kept if clip.source.id in about}
+        names = ("id", "recording", "stage", "remark", "short")
+        return [
+            {**{name: remark[name] for name in names if name in remark}, **now[input_clip(remark)]}
+            for remark in self.held.remarks
+            if input_clip(remark) in now
+        ]
+
+    def _write_sources(self) -> None:
+        """Writes where the audio of kept clips is now, as far as it was moved or touched."""
+        files.remove(self.plan.file(plan.SOURCES))  # of a plan whose writing was interrupted
+        if self.differences is None or not self.has_moved:
+            return
+        moved = np.flatnonzero(self.differences.moved & (self.differences.holder >= 0))
+        changes = SourceChanges()
+        for number, listed in zip(moved, self.listing.chosen(moved), strict=True):
+            holder = self.held.clips[self.differences.holder[number]]
+            clip = self.differences.clip[number]
+            shard = self.held.shards[holder.shards[clip]].facts["name"]
+            changes.add(shard, int(holder.first[clip]), int(holder.counts[clip]), listed)
+        changes.write(self.plan.file(plan.SOURCES))
 
 
-@contextlib.contextmanager
 def draft(
-    output: str,
-    config: Config,
-    sources: Iterable[Source],
+    settings: Settings,
+    listing: Listing,
+    held: Holdings = NOTHING,
+    differences: Differences | None = None,
     *,
-    num_shards: int | None = None,
-    segments: Segments | None = None,
-    dtype: str = "float32",
-    options: InputOptions | None = None,
-    accept_truncated: bool = False,
-    report: ScanReport | None = None,
-) -> Iterator[Draft]:
-    """Lists the input and assigns its clips to shards.
+    generation: int = 1,
+    first_shard: int = 0,
+    revision: int = 0,
+) -> Draft:
+    """Decides which shards are kept, and assigns the clips to compute and to copy to new ones.
 
     Args:
-        output: Folder of the feature set.
-        config: Config of the feature.
-        sources: Clips of the input.
-        num_shards: Number of shards, at most one per recording. None makes each shard a 64th of the output, but at
-            least 1 MB and at most 128 MB. Neighbouring stretches of one recording stay in one shard, so that it is
-            decoded once. If stretches are scattered over the input, None makes shards of 128 MB, because every shard
-            decodes the recordings again.
-        segments: How recordings are cut into segments. None keeps them whole.
-        dtype: Dtype in which features are stored.
-        options: Options that decided what `sources` has. None are the defaults.
-        accept_truncated: Whether truncated recordings are read as far as they go.
-        report: What the scan of the input noticed. It is complete once `sources` has ended.
+        settings: Settings of the job.
+        listing: The clips of the input.
+        held: What the folder holds already.
+        differences: Differences between the two. None if the folder holds nothing.
+        generation: Generation of the feature set that the plan leads to.
+        first_shard: Number of the first shard to write.
+        revision: Revision of the plan.
+    """
+    columns, all_columns = columns_of(listing, held, settings.segments)
+    compute = np.ones(listing.n_clips, bool) if differences is None else differences.compute
+    shards_to_keep, copied, pooled = _decide(held, differences, compute)
+    seconds, sizes = np.zeros(listing.n_clips), np.zeros(listing.n_clips)
+    to_compute = np.flatnonzero(compute)
+    lengths = estimate.Lengths.of(lambda: listing.chosen(to_compute), len(to_compute))
+    itemsize = dtypes.DTYPES[settings.dtype].itemsize
+    for number, clip in zip(to_compute, listing.chosen(to_compute), strict=True):
+        seconds[number] = lengths.seconds(clip)
+        sizes[number] = estimate.record_bytes(seconds[number], settings.config, settings.segments, itemsize)
+    for number in np.flatnonzero(pooled & ~compute).tolist() + [
+        number for group in copied for number in group.tolist()
+    ]:
+        assert differences is not None
+        records = held.clips[differences.holder[number]].stored(int(differences.clip[number]))
+        seconds[number], sizes[number] = sum(record[2] for record in records), sum(record[1] for record in records)
+    pool = np.flatnonzero(pooled)
+    neighbours = Neighbours.of(clip.source for clip in listing.chosen(pool))
+    counts = neighbours.clips_of_shards(sizes[pool], settings.num_shards) if len(pool) else np.zeros(0, int)
+    shards = [*copied, *np.split(pool, np.cumsum(counts)[:-1])] if len(pool) else copied
+    notes = [*listing.notes, *all_columns.notes]
+    if neighbours.scattered and len(counts) > 1:
+        notes.append(
+            f"The stretches of {count_of(neighbours.n_cut, 'recording')} are scattered over the input, so every shard "
+            "decodes them again. Sort the rows by recording to save time."
+        )
+    work = Plan(
+        output=settings.output,
+        config=settings.config,
+        generation=generation,
+        next_shard=first_shard + len(shards),
+        n_clips=sum(map(len, shards)),
+        n_shards=len(shards),
+        n_input=listing.n_clips,
+        num_shards=settings.num_shards,
+        schema=all_columns.types,
+        classes=all_columns.classes,
+        fill_values=all_columns.fill_values,
+        input_digest=listing.digest,
+        exact=lengths.exact,
+        headers=lengths.headers,
+        seconds=float(seconds.sum()),
+        n_bytes=int(sizes.sum()),
+        segments=settings.segments,
+        dtype=settings.dtype,
+        options=settings.options,
+        accept_truncated=settings.accept_truncated,
+        left_out=listing.left_out,
+        notes=notes,
+        changes=None if differences is None else differences.changes,
+        machines=held.machines,
+        revision=revision,
+    )
+    return Draft(
+        plan=work,
+        listing=listing,
+        held=held,
+        differences=differences,
+        columns=columns,
+        shards=shards,
+        seconds=seconds,
+        sizes=sizes,
+        kept=shards_to_keep,
+    )
 
-    Yields:
-        The draft. Its temporary file is deleted when the context ends.
+
+def nothing_to_do(settings: Settings, listing: Listing) -> Plan:
+    """Returns a plan for a feature set that is up to date: all clips are done, and no shard is to be written."""
+    return Plan(
+        output=settings.output,
+        config=settings.config,
+        generation=0,
+        next_shard=0,
+        n_clips=listing.n_clips,
+        n_shards=0,
+        n_input=listing.n_clips,
+        num_shards=settings.num_shards,
+        schema=listing.columns.types,
+        input_digest=listing.digest,
+        exact=True,
+        headers=0,
+        seconds=0.0,
+        n_bytes=0,
+        changes=Changes(kept=listing.n_clips),
+    )
+
+
+def columns_of(listing: Listing, held: Holdings, segments: Segments | None) -> tuple[Columns, Columns]:
+    """Returns the metadata columns of the clips of the input, and those of the records.
+
+    They differ by the start of segments.
 
     Raises:
-        InputError: If the input has no clips, a metadata column has no single type, or a class column is unknown or has
-            no text.
-        ArgumentError: If segments are shorter than one frame.
+        InputError: If the type of a column differs from that in the folder.
     """
+    now, before = listing.columns, held.columns
     if segments is not None:
-        segments.sizes(config)
-    options = options or InputOptions()
-    itemsize = dtypes.DTYPES[dtype].itemsize
-    digest, names, count = hashlib.sha256(), hashlib.sha256(), 0
-    groups = array("q")  # numbers of clips whose records stay in one shard
-    cut = array("q")  # hash of the recording of each group of stretches
-    with tempfile.TemporaryFile(prefix="audiopipe-") as clips:
-
-        def written() -> Iterator[Source]:
-            nonlocal count
-            previous = None
-            for clip in listings.identify(sources):
-                recording = clip.source.recording() if clip.source.is_stretch else None
-                if recording is not None and recording == previous:
-                    groups[-1] += 1
-                else:
-                    groups.append(1)
-                    if recording is not None:
-                        cut.append(hash(recording))
-                previous = recording
-                line = clip.to_json()
-                digest.update(line)
-                names.update(_name(clip))
-                clips.write(line)
-                count += 1
-                yield clip.source
-
-        def listed() -> Iterator[Listed]:
-            clips.seek(0)
-            return map(Listed.from_json, clips)
-
-        columns = column_inference.of_sources(written(), options.class_columns)
-        if count == 0:
-            raise InputError("The input must contain at least one clip. Received: no clips.")
-        if segments is not None:
-            columns = segments.columns(columns, stretches=len(cut) > 0)
-        lengths = estimate.Lengths.of(listed, count)
-        seconds = np.array(array("d", (lengths.seconds(clip) for clip in listed())))
-        sizes = np.array(array("d", (estimate.record_bytes(item, config, segments, itemsize) for item in seconds)))
-        group_sizes = np.array(groups, np.int64)
-        starts = np.cumsum(group_sizes) - group_sizes
-        n_cut = len(np.unique(np.array(cut, np.int64)))
-        scattered = len(cut) > SCATTERED * n_cut
-        n_shards = min(len(groups), num_shards or number_of_shards(sizes.sum(), SHARDS if not scattered else 1))
-        notes = [*(report.lines() if report else ()), *columns.notes]
-        if scattered and n_shards > 1:
-            notes.append(
-                f"The stretches of {count_of(n_cut, 'recording')} are scattered over the input, so every shard "
-                "decodes them again. Sort the rows by recording to save time."
-            )
-        counts = counts_of_equal_sizes(np.add.reduceat(sizes, starts), n_shards)  # of groups
-        ends = np.append(starts, count)[np.cumsum(counts)]
-        plan = Plan(
-            output=output,
-            config=config,
-            n_clips=count,
-            n_shards=n_shards,
-            schema=columns.types,
-            classes=columns.classes,
-            fill_values=columns.fill_values,
-            set_id=names.hexdigest()[:16],
-            input_digest=digest.hexdigest(),
-            exact=lengths.exact,
-            headers=lengths.headers,
-            seconds=float(seconds.sum()),
-            n_bytes=int(sizes.sum()),
-            segments=segments,
-            dtype=dtype,
-            options=options,
-            accept_truncated=accept_truncated,
-            left_out=report.left_out.total() if report else 0,
-            notes=notes,
-        )
-        yield Draft(plan, clips, np.diff(ends, prepend=0), seconds, sizes)
+        now = segments.columns(now, stretches=listing.has_stretches)
+        before = before if held is NOTHING else segments.columns(before, stretches=True)
+    columns = column_changes.updated(before, now)
+    return (columns if segments is None else segments.columns_of_recordings(columns)), columns
 
 
-def counts_of_equal_sizes(sizes: np.ndarray, n_shards: int) -> np.ndarray:
-    """Returns the number of clips in each shard.
+def _decide(
+    held: Holdings, differences: Differences | None, compute: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """Decides what becomes of the shards that the folder holds.
 
-    Neighbouring clips stay together, no shard is empty, and the sizes of the shards are as equal as possible.
-
-    Args:
-        sizes: Size of each clip.
-        n_shards: Number of shards, at most one per clip.
-
-    Example:
-        >>> counts_of_equal_sizes(np.array([1.0, 1.0, 1.0, 1.0, 4.0]), 2).tolist()
-        [4, 1]
-    """
-    ends = np.cumsum(np.maximum(sizes, 1e-9))
-    numbers = np.arange(1, n_shards)
-    # A clip goes into the shard that contains its middle.
-    bounds = np.searchsorted(ends - np.diff(ends, prepend=0) / 2, ends[-1] * numbers / n_shards)
-    bounds = np.maximum.accumulate(np.maximum(bounds, numbers) - numbers) + numbers  # at least one clip in each
-    bounds = np.minimum(bounds, len(sizes) - n_shards + numbers)
-    return np.diff(bounds, prepend=0, append=len(sizes))
-
-
-def number_of_shards(size: float, wanted: int = SHARDS) -> int:
-    """Returns the number of shards for records of `size` bytes in total.
-
-    It is `wanted`, unless the shards were smaller than `MIN_SHARD` or larger than `MAX_SHARD`.
-    """
-    shard = min(max(size / wanted, MIN_SHARD), MAX_SHARD)
-    return max(1, int(np.ceil(size / shard)))
-
-
-def _name(clip: Listed) -> bytes:
-    """Returns bytes that identify a clip, wherever the input is stored. Copies of an input give equal bytes."""
-    source = clip.source
-    stretch = [source.start, source.end] if source.is_stretch else []
-    return to_line([source.id, source.path.split("/")[-2:], source.row, clip.size, *stretch])
-
-
-def changed_clip(plan: Plan, draft: Draft, but: Collection[str] = ()) -> str | None:
-    """Describes the first difference between the clips of a plan and those of a draft.
-
-    Args:
-        plan: The plan.
-        draft: The draft.
-        but: Ids of clips that may have been modified.
+    A shard is kept if all its clips are kept with their metadata. Clips of other shards are copied into a shard of
+    their own, or together with the clips to compute if the shard is small.
 
     Returns:
-        Text for an error message, or None if the clips are the same.
+        Numbers of the shards to keep; numbers of the clips in each shard to copy; whether each clip goes into a new
+        shard with the clips to compute.
     """
-    if plan.input_digest == draft.plan.input_digest:
-        return None
-    for before, now in zip(read_clips(plan), draft.lines(), strict=False):
-        if before == now:
-            continue
-        was, is_now = Listed.from_json(before), Listed.from_json(now)
-        if was.source.id != is_now.source.id:
-            return f"the clip {is_now.source.id!r} is now in the place of {was.source.id!r}"
-        if was.source != is_now.source:
-            return f"the clip {was.source.id!r} has another path, stretch or other metadata now"
-        if was.source.id not in but:
-            return f"the clip {was.source.id!r} was modified ({was.size} bytes then, {is_now.size} now)"
-    if plan.n_clips != draft.plan.n_clips:
-        return f"it had {plan.n_clips} clips then and has {draft.plan.n_clips} now"
-    return None
+    pooled = compute.copy()
+    if differences is None or not held.shards:
+        return np.zeros(0, int), [], pooled
+    shard = np.full(len(compute), NOWHERE)
+    order = np.zeros(len(compute), np.int64)
+    n_clips = np.zeros(len(held.shards), np.int64)
+    for number, holder in enumerate(held.clips):
+        here = differences.holder == number
+        shard[here] = holder.shards[differences.clip[here]]
+        order[here] = holder.first[differences.clip[here]]
+        n_clips += np.bincount(holder.shards, minlength=len(held.shards))
+    present = shard != NOWHERE
+    unchanged = np.bincount(shard[present & ~differences.relabelled], minlength=len(held.shards))
+    intact = (unchanged == n_clips) & (n_clips > 0) & np.array([item.current for item in held.shards], bool)
+    small = np.array([item.facts["bytes"] < SMALL_SHARD for item in held.shards], bool)
+    if differences.changes.added or differences.changes.changed:
+        intact &= ~small
+    if compute.any():
+        pooled |= present & (small & ~intact)[shard]
+    alone = np.flatnonzero(present & ~pooled & ~intact[shard])
+    alone = alone[np.lexsort((order[alone], shard[alone]))]
+    bounds = np.flatnonzero(np.diff(shard[alone])) + 1
+    return np.flatnonzero(intact), np.split(alone, bounds) if len(alone) else [], pooled

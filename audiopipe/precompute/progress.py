@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,6 +53,7 @@ class Reporter(Protocol):
         exact: bool,
         headers: int = 0,
         notes: Sequence[str] = (),
+        changes: Mapping[str, int] | None = None,
         done_before: int = 0,
     ) -> None:
         """Shows the plan.
@@ -65,6 +66,7 @@ class Reporter(Protocol):
             exact: Whether the length of every clip is known. If so, hours and bytes are not estimates.
             headers: Number of audio file headers that the estimate is based on.
             notes: Sentences about the input, such as how many files were left out.
+            changes: What an update changes, see `audiopipe.precompute.plan.Changes`. None for a new feature set.
             done_before: Number of clips kept from an earlier run.
         """
 
@@ -191,7 +193,13 @@ class Speed:
 
 
 class _Base(abc.ABC):
-    """Base class of reporters. It measures the speed and shows progress at most once per interval and at the end."""
+    """Base class of reporters. It measures the speed and shows progress at most once per interval and at the end.
+
+    Attributes:
+        changes: What an update changes. None for a new feature set.
+    """
+
+    changes: Mapping[str, int] | None = None
 
     def __init__(self, clock: Callable[[], float], interval: float):
         self._clock = clock
@@ -201,21 +209,10 @@ class _Base(abc.ABC):
         self._waiting: tuple[Done, int] | None = None
         self._shown: tuple[Done, int] | None = None
 
-    def planned(
-        self,
-        *,
-        clips: int,
-        hours: float,
-        bytes: int,
-        shards: int,
-        exact: bool,
-        headers: int = 0,
-        notes: Sequence[str] = (),
-        done_before: int = 0,
-    ) -> None:
+    def planned(self, *, done_before: int = 0, **facts: Any) -> None:
+        self.changes = facts.get("changes")
         self._speed = Speed(done_before, self._clock)
-        facts = {"clips": clips, "hours": hours, "bytes": bytes, "shards": shards}
-        self._show_plan({**facts, "exact": exact, "headers": headers, "notes": notes, "done_before": done_before})
+        self._show_plan({"headers": 0, "notes": (), "changes": None, **facts, "done_before": done_before})
 
     def update(self, done: Done, total_clips: int) -> None:
         self._speed.add(done.clips)
@@ -272,7 +269,8 @@ class _Lines(_Base):
         self._console = console
 
     def _show_plan(self, facts: dict[str, Any]) -> None:
-        for line in (_plan_line(facts), *facts["notes"]):
+        changes = [] if facts["changes"] is None else [f"changes: {changes_line(facts['changes'])}"]
+        for line in (_plan_line(facts), *changes, *facts["notes"]):
             self._print(line)
 
     def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
@@ -313,6 +311,26 @@ def _plan_line(facts: dict[str, Any]) -> str:
     if facts["done_before"]:
         line += f"; {_count(facts['done_before'], 'clip')} done before"
     return line
+
+
+def changes_line(changes: Mapping[str, int]) -> str:
+    """Describes what an update changes, for people.
+
+    Args:
+        changes: Numbers of clips, see `audiopipe.precompute.plan.Changes`.
+
+    Example:
+        >>> changes_line({"kept": 40, "added": 2, "changed": 0, "removed": 1, "relabelled": 3, "retried": 0})
+        '40 clips kept (3 with other metadata), 2 added, 0 changed, 1 removed'
+    """
+    kept = f"{_count(changes['kept'], 'clip')} kept"
+    details = [f"{changes['relabelled']} with other metadata"] if changes["relabelled"] else []
+    if changes.get("without_digest"):
+        details.append(f"{changes['without_digest']} compared by size and time alone, for lack of a digest")
+    line = [f"{kept} ({', '.join(details)})" if details else kept]
+    line += [f"{changes[name]} {name}" for name in ("added", "changed", "removed")]
+    line += [f"{changes[name]} {name}" for name in ("retried", "restored") if changes.get(name)]
+    return ", ".join(line)
 
 
 def _audio(done: Done) -> str:

@@ -6,26 +6,29 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import tensorflow as tf
 
 from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import AudioError, OutputError, StoppedError
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import file_names, index, records, tfrecords
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
 from audiopipe.precompute import finished_shards
+from audiopipe.precompute.copied_records import OlderShards
 from audiopipe.precompute.ordered_records import OrderedRecords, Record
-from audiopipe.precompute.plan import Part, read_part
-from audiopipe.precompute.retained_records import KeptRecords
+from audiopipe.precompute.plan import Part, Stored, read_part
+from audiopipe.precompute.source_changes import source_facts
 from audiopipe.runtime import machine_facts, stopping
 from audiopipe.storage import files
 from audiopipe.transform import recordings
-from audiopipe.transform.segments import Segments
+from audiopipe.transform.segments import Segments, parse_id
 from audiopipe.transform.transform import Transform
 
 
@@ -41,7 +44,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         shard: Number of the shard.
 
     Returns:
-        The sidecar: name, records, bytes and SHA-256 of the shard, its failures, frames and seconds of audio.
+        The sidecar: name, id, number of records, bytes and SHA-256 of the shard, its failures and seconds of audio.
 
     Raises:
         OutputError: If the shard cannot be written.
@@ -52,32 +55,33 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
     done = finished_shards.find(plan, shard, part.digest)
     if done is not None:
         return done
-    path = files.join(plan.output, plan.shard_name(shard))
+    path = plan.shard_path(shard)
     with writing(path), files.temporary_file(path) as temporary:
-        with tf.io.TFRecordWriter(temporary) as file, KeptRecords.of_shard(part) as kept:
-            writer = _Writer(part, file, kept)
+        with tfrecords.Writer(temporary) as file, OlderShards(plan.output) as older:
+            writer = _Writer(part, file, older)
             writer.write()
         size, digest = os.path.getsize(temporary), sha256(temporary)
+    rows = writer.rows()
     sidecar = {
         "shard": shard,
         "digest": part.digest,
-        "name": plan.shard_name(shard),
-        "records": len(writer.samples),
-        "frames": writer.frames,
-        "samples": writer.samples,
-        "seconds": sum(writer.samples) / plan.config.sample_rate,
+        "name": file_names.shard_name(shard),
+        "id": part.id,
+        "records": len(rows),
+        "clips": len(part.clips),
+        "seconds": writer.seconds,
         "max_error": writer.max_error,
         "bytes": size,
         "sha256": digest,
         "failures": writer.failures,
         "remarks": writer.remarks,
-        "short_recordings": writer.short_recordings,
         "seconds_spent": writer.seconds_spent,
         "machine": _machine(),
     }
     with writing(path):
+        with files.temporary_file(plan.rows_file(shard)) as temporary:
+            pq.write_table(index.table(rows, plan.columns), temporary, compression="zstd")
         finished_shards.publish(plan, sidecar)
-        finished_shards.forget_previous(plan, shard)
     return sidecar
 
 
@@ -114,7 +118,7 @@ class _Reading:
         if difference is not None:
             raise AudioError(
                 f"{self._clip.source.path!r} has changed since it was listed: the file {difference}. Do not change the "
-                "input while a job runs. Run it again with --retry-failures.",
+                "input while a job runs. Run it again with --update.",
                 stage="read",
             )
         for block in self._blocks:
@@ -126,22 +130,23 @@ class _Reading:
 
 
 class _Writer:
-    """Writer of the records of one shard. It collects the facts for the sidecar."""
+    """Writer of the records of one shard. It collects the facts for the sidecar and the index."""
 
-    def __init__(self, part: Part, file: tf.io.TFRecordWriter, kept: KeptRecords):
+    def __init__(self, part: Part, file: tfrecords.Writer, older: OlderShards):
         self._plan = part.plan
-        self._shard = part.shard
-        self._clips = part.clips
+        self._part = part
+        self._clips = [clip.listed for clip in part.clips]
         self._file = file
-        self._kept = kept
+        self._older = older
         self._transform = _transform(part.plan.config, part.plan.accept_truncated)
-        self.samples: list[int] = []  # number of samples behind each record
-        self.frames = 0
-        self.max_error = kept.max_error
+        self._digests: dict[int, bytes | None] = {}
+        self._written: list[tuple[int, Record, int]] = []  # number of the clip, record without content, offset
+        self._sizes: list[int] = []
+        self.seconds = 0.0
+        self.max_error = 0.0
         self.seconds_spent = {"read": 0.0, "feature": 0.0, "record": 0.0}
         self._failures: list[tuple[int, dict[str, Any]]] = []
         self._remarks: list[tuple[int, dict[str, Any]]] = []
-        self.short_recordings = kept.short_recordings
 
     @property
     def failures(self) -> list[dict[str, Any]]:
@@ -153,6 +158,27 @@ class _Writer:
         """Remarks in the order of the clips."""
         return [remark for _, remark in sorted(self._remarks, key=lambda item: item[0])]
 
+    def rows(self) -> list[index.Row]:
+        """Returns the rows of the index, in the order of the records."""
+        rows = []
+        for place, ((number, record, offset), size) in enumerate(zip(self._written, self._sizes, strict=True)):
+            listed, source = self._clips[number], record.source
+            rows.append(
+                index.Row(
+                    id=source.id,
+                    n_frames=record.n_frames,
+                    valid_frames=record.valid_frames,
+                    seconds=record.seconds,
+                    metadata=self._plan.columns.normalized(source.metadata),
+                    shard=0,  # its place in dataset.json is known when the feature set is complete
+                    number=place,
+                    offset=offset,
+                    bytes=size,
+                    source=source_facts(listed, source.id, self._digests.get(number)),
+                )
+            )
+        return rows
+
     def write(self) -> None:
         """Writes the records of all clips in their order.
 
@@ -162,32 +188,42 @@ class _Writer:
         """
         groups, computed = self._groups(), set[int]()
         with OrderedRecords(self._write) as ordered:
-            for number, clip in enumerate(self._clips):
-                if self._kept.has(clip.source.id):
-                    self._keep(number, clip, ordered)
-                elif number not in computed:
-                    together = groups[_recording(clip.source, number)]
-                    computed.update(together)
-                    self._compute(together, ordered)
+            for number, clip in enumerate(self._part.clips):
+                if number in computed or (clip.stored is not None and self._copy(number, clip.stored, ordered)):
+                    continue
+                together = [number] if clip.stored is not None else groups[_recording(clip.listed.source, number)]
+                computed.update(together)
+                self._compute(together, ordered)
 
     def _groups(self) -> dict[Any, list[int]]:
         """Returns the numbers of the clips to compute together: the stretches of a recording, by their starts."""
         groups: dict[Any, list[int]] = defaultdict(list)
-        for number, clip in enumerate(self._clips):
-            if not self._kept.has(clip.source.id):
-                groups[_recording(clip.source, number)].append(number)
+        for number, clip in enumerate(self._part.clips):
+            if clip.stored is None:
+                groups[_recording(clip.listed.source, number)].append(number)
         for numbers in groups.values():
             numbers.sort(key=lambda number: self._clips[number].source.start or 0.0)
         return groups
 
-    def _keep(self, number: int, clip: Listed, ordered: OrderedRecords) -> None:
-        """Writes the records of a clip that an earlier run wrote, and repeats its remarks."""
-        for content, n_samples in self._kept.take(clip.source.id):
-            place = len(self.samples)
-            moved, n_frames = records.moved(content, (self._shard, place))
-            ordered.add(number, Record(moved, place, n_frames, n_samples))
+    def _copy(self, number: int, stored: Stored, ordered: OrderedRecords) -> bool:
+        """Copies the records of a clip with its metadata of today. Returns False if they are missing or damaged."""
+        found = self._older.read(stored)
+        if found is None:
+            return False
+        self._check_stopped()
+        plan, source = self._plan, self._clips[number].source
+        for content, (_, _, seconds) in zip(found, stored.records, strict=True):
+            head = records.head(content)
+            clip = source
+            if plan.segments is not None:
+                clip = plan.segments.source(source, parse_id(records.clip_id(content))[1], plan.config)
+            place = len(self._written)
+            copied = records.rewritten(content, clip.metadata, plan.columns, records.Place(self._part.id, place))
+            ordered.add(number, Record(copied, place, clip, head.n_frames, head.valid_frames, seconds))
         ordered.finish(number)
-        self._remarks += [(number, remark) for remark in self._kept.remarks(clip.source.id)]
+        self._digests[number] = bytes.fromhex(stored.digest) if stored.digest else None
+        self.max_error = max(self.max_error, stored.max_error)
+        return True
 
     def _compute(self, numbers: list[int], ordered: OrderedRecords) -> None:
         """Computes the records of one recording, or of several stretches of it."""
@@ -196,10 +232,15 @@ class _Writer:
         def remark(source: Source, made: Remark) -> None:
             self._remark(current, source, made)
 
-        clips = recordings.read([self._clips[number].source for number in numbers], self._transform, remark)
+        places = {self._clips[number].source.id: number for number in numbers}
+
+        def hashed(source: Source, digest: bytes) -> None:
+            self._digests[places[source.id]] = digest
+
+        sources = [self._clips[number].source for number in numbers]
+        clips = recordings.read(sources, self._transform, remark, hashed)
         for current, (source, blocks) in zip(numbers, clips, strict=True):
-            if stopping.is_stopped(self._plan.output):
-                raise StoppedError("The job was stopped.")
+            self._check_stopped()
             reading = _Reading(self._clips[current], blocks)
             with self._failing(current, source, reading):
                 if self._plan.segments is None:
@@ -209,16 +250,19 @@ class _Writer:
             ordered.finish(current)
             self.seconds_spent["read"] += reading.seconds
 
+    def _check_stopped(self) -> None:
+        if stopping.is_stopped(self._plan.output):
+            raise StoppedError("The job was stopped.")
+
     def _add_segments(
         self, number: int, source: Source, reading: _Reading, segments: Segments, ordered: OrderedRecords
     ) -> None:
         def short(remark: Remark) -> None:
-            self.short_recordings.append(source.id)
-            self._remark(number, source, remark)
+            self._remark(number, source, remark, short=True)
 
-        for segment, samples in segments.clips(source, reading, self._plan.config, on_short=short):
+        for segment, samples, n_valid in segments.clips(source, reading, self._plan.config, on_short=short):
             with self._failing(number, segment, reading):
-                self._add(number, segment, samples, reading, ordered)
+                self._add(number, segment, samples, reading, ordered, n_valid)
 
     def _add(
         self,
@@ -227,42 +271,53 @@ class _Writer:
         samples: np.ndarray | _Reading,
         reading: _Reading,
         ordered: OrderedRecords,
+        n_valid: int | None = None,
     ) -> None:
+        config = self._plan.config
         started, read_before = time.perf_counter(), reading.seconds
         feature = self._transform.compute(samples)
         computed, read = time.perf_counter(), reading.seconds - read_before
-        place = len(self.samples)
-        n_frames = feature.shape[self._plan.config.frame_axis]
+        n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
+        n_frames = feature.shape[config.frame_axis]
+        valid_frames = min(n_frames, int(config.valid_frames(n_samples if n_valid is None else n_valid)))
+        place = len(self._written)
         content, error = records.encode(
             clip.id,
             feature,
-            self._plan.config,
+            config,
             clip.metadata,
             self._plan.columns,
-            (self._shard, place),
+            records.Place(self._part.id, place),
             self._plan.dtype,
-            self._plan.set_id,
+            valid_frames=valid_frames,
         )
         del feature  # for a long recording, it takes as much memory as everything else together
-        n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
-        ordered.add(number, Record(content, place, n_frames, n_samples))
+        seconds = n_samples / config.sample_rate
+        ordered.add(number, Record(content, place, clip, n_frames, valid_frames, seconds))
         self.max_error = max(self.max_error, error)
         self.seconds_spent["feature"] += computed - started - read
         self.seconds_spent["record"] += time.perf_counter() - computed
 
-    def _write(self, record: Record) -> None:
+    def _write(self, number: int, record: Record) -> None:
         """Writes a record, with the number that it has in the shard."""
-        content, place = record.content, len(self.samples)
+        content, place = record.content, len(self._written)
         if record.place != place:
-            content, _ = records.moved(content, (self._shard, place))
-        with writing(files.join(self._plan.output, self._plan.shard_name(self._shard))):
-            self._file.write(content)
-        self.samples.append(record.n_samples)
-        self.frames += record.n_frames
+            content, _ = records.moved(content, records.Place(self._part.id, place))
+        with writing(self._plan.shard_path(self._part.shard)):
+            offset = self._file.write(content)
+        self._written.append((number, replace(record, content=b""), offset))
+        self._sizes.append(len(content))
+        self.seconds += record.seconds
 
-    def _remark(self, number: int, source: Source, remark: Remark) -> None:
-        facts = {"id": source.id, **source.location(), "stage": remark.stage, "remark": remark.text}
-        self._remarks.append((number, facts))
+    def _remark(self, number: int, source: Source, remark: Remark, *, short: bool = False) -> None:
+        facts = {**self._location(number, source), "stage": remark.stage, "remark": remark.text}
+        self._remarks.append((number, {**facts, "short": True} if short else facts))
+
+    def _location(self, number: int, clip: Source) -> dict[str, Any]:
+        """Returns what failures and remarks say about a clip and its audio."""
+        listed = self._clips[number]
+        recording = {} if clip.id == listed.source.id else {"recording": listed.source.id}
+        return {"id": clip.id, **recording, **listed.location()}
 
     @contextlib.contextmanager
     def _failing(self, number: int, clip: Source, reading: _Reading) -> Iterator[None]:
@@ -275,7 +330,7 @@ class _Writer:
             message = str(error) if isinstance(error, AudioError) else f"{type(error).__name__}: {error}"
             stage = "read" if reading.is_reading else "feature"
             stage = error.stage if isinstance(error, AudioError) else stage
-            self._failures.append((number, {"id": clip.id, **clip.location(), "stage": stage, "error": message}))
+            self._failures.append((number, {**self._location(number, clip), "stage": stage, "error": message}))
 
 
 def _recording(source: Source, number: int) -> tuple[Any, ...]:

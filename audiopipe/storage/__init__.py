@@ -1,3 +1,3 @@
-"""Local and remote files, digests of their bytes, and locks."""
+"""Local and remote files, ranges and digests of their bytes, and locks."""
 
-__all__ = ["digests", "files", "locks"]
+__all__ = ["digests", "files", "locks", "per_process", "ranges"]

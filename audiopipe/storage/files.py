@@ -1,7 +1,7 @@
 """Local and remote files: listing, reading, and publishing of finished files.
 
-Apart from `locks`, other modules reach remote storage only through this one. A remote path has a scheme, as in
-`gs://bucket/clips`. All other paths are local.
+Apart from `locks` and `ranges`, other modules reach remote storage only through this one. A remote path has a scheme,
+as in `gs://bucket/clips`. All other paths are local.
 """
 
 import contextlib
@@ -47,6 +47,11 @@ def join(folder: str, *parts: str) -> str:
 def absolute(path: str) -> str:
     """Returns the path from the root, so that it does not depend on the working folder."""
     return path if is_remote(path) else os.path.abspath(path)
+
+
+def filesystem(path: str) -> tuple[Any, str]:
+    """Returns the fsspec filesystem of a remote path, and the path in it."""
+    return _remote(path)
 
 
 def exists(path: str) -> bool:
@@ -197,6 +202,16 @@ def temporary_file(path: str) -> Iterator[str]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
+
+
+def copy(source: str, target: str) -> None:
+    """Copies a file to another path of the same storage. The target never has partial content."""
+    if is_remote(target):
+        filesystem, inner = _remote(target)
+        filesystem.copy(_remote(source)[1], inner)
+    else:
+        with temporary_file(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def remove(path: str) -> None:

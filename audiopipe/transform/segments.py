@@ -93,6 +93,22 @@ class Segments:
             fill_values={name: value for name, value in columns.fill_values.items() if name != START},
         )
 
+    @staticmethod
+    def columns_of_recordings(columns: Columns) -> Columns:
+        """Returns the metadata columns of the recordings: those of the segments without `start`."""
+        return Columns(
+            types={name: kind for name, kind in columns.types.items() if name != START},
+            classes=columns.classes,
+            fill_values=columns.fill_values,
+        )
+
+    def source(self, recording: Source, number: int, config: Any) -> Source:
+        """Returns the clip of a segment, by its number in the recording."""
+        _, hop = self.sizes(config)
+        begin = round((recording.start or 0.0) * config.sample_rate)
+        metadata = {**recording.metadata, START: (begin + number * hop) / config.sample_rate}
+        return dataclasses.replace(recording, id=f"{recording.id}{SEPARATOR}{number:05d}", metadata=metadata)
+
     def clips(
         self,
         recording: Source,
@@ -100,7 +116,7 @@ class Segments:
         config: Any,
         only: Collection[int] | None = None,
         on_short: Callable[[Remark], None] | None = None,
-    ) -> Iterator[tuple[Source, np.ndarray]]:
+    ) -> Iterator[tuple[Source, np.ndarray, int]]:
         """Cuts a recording into segments.
 
         Args:
@@ -111,16 +127,16 @@ class Segments:
             on_short: Function that takes the remark about a recording that is too short for a segment.
 
         Yields:
-            Each segment with its samples. Its id is that of the recording, followed by `#` and the number of the
-            segment. Its metadata has `start`, in seconds from the start of the recording, also if a stretch of the
-            recording is cut. A recording that is too short for a segment yields nothing.
+            Each segment, its samples, and how many of them are samples of the recording and not padding. The id of a
+            segment is that of the recording, followed by `#` and the number of the segment. Its metadata has `start`,
+            in seconds from the start of the recording, also if a stretch of the recording is cut. A recording that is
+            too short for a segment yields nothing.
 
         Raises:
             AudioError: If the recording lacks the last of the wanted segments.
         """
         length, hop = self.sizes(config)
         needed = -1 if only is None else max(only)
-        begin = round((recording.start or 0.0) * config.sample_rate)
         number, n_samples = -1, 0
         for samples in block_cutting.cut(blocks, length, hop):
             n_samples = len(samples)
@@ -130,9 +146,7 @@ class Segments:
                 break
             number += 1
             if only is None or number in only:
-                metadata = {**recording.metadata, START: (begin + number * hop) / config.sample_rate}
-                name = f"{recording.id}{SEPARATOR}{number:05d}"
-                yield dataclasses.replace(recording, id=name, metadata=metadata), samples
+                yield self.source(recording, number, config), samples, n_samples
             if only is not None and number == needed:
                 return
         if number < 0 and only is None and on_short is not None:

@@ -71,7 +71,7 @@ class Clips:
                 yield blocks
             else:
                 cut = self._segments.clips(source, blocks, self.transform.config, wanted[source.id])
-                yield from (samples for _, samples in cut)
+                yield from (samples for _, samples, _ in cut)
 
     def encoded(self) -> Iterator[str | bytes]:
         """Yields each clip as a row of `datasets` contains it: a path, or the bytes of an audio file."""
@@ -79,7 +79,7 @@ class Clips:
         for source, blocks in recordings.read(self._recordings(wanted), self.transform):
             if self._segments is not None:
                 cut = self._segments.clips(source, blocks, self.transform.config, wanted[source.id])
-                yield from (self._as_wav(samples) for _, samples in cut)
+                yield from (self._as_wav(samples) for _, samples, _ in cut)
             elif source.is_stretch:
                 yield self._as_wav(joined(blocks))
             else:

@@ -23,7 +23,7 @@ from audiopipe.errors import (
     FeatureSetError,
     InputError,
 )
-from audiopipe.feature_sets import dtypes, loading, records
+from audiopipe.feature_sets import dtypes, loading, tfrecords
 from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.inputs import SeveralInputs, Source
 from audiopipe.precompute import estimate
@@ -161,7 +161,7 @@ def _compare(feature_set: Description, clips: Clips, door: str, name: str) -> Co
 def _check_counts(feature_set: Description) -> None:
     for shard in feature_set.shards:
         name = files.join(feature_set.path, shard["name"])
-        found = records.count(name)
+        found = tfrecords.count(name)
         if found != shard["records"]:
             raise CorruptFeatureSetError(
                 f"The shard {name!r} must have {shard['records']} records. Received: {found}. Copy it again, or "

@@ -28,6 +28,12 @@ def test_frequencies_of_bins_equal_independent_formulas():
     assert (mel.n_bins, log.n_bins) == (40, 84)
 
 
+def test_the_number_of_bins_is_known_without_their_frequencies():
+    # A feature set from a stranger can name any number, and frequencies would not fit into memory.
+    for config in (MelSpectrogram(n_mels=2**60), StftMagnitude(n_fft=2**61 - 2), WhisperLogMel(n_mels=2**60)):
+        assert config.n_bins == 2**60
+
+
 def test_frame_times_are_negative_in_the_padding_before_the_clip():
     config = StftMagnitude(sample_rate=1000, n_fft=400, hop_length=100, pad_begin=True)
     np.testing.assert_allclose(config.frame_times(5), [-0.3, -0.2, -0.1, 0.0, 0.1])
@@ -58,6 +64,7 @@ def test_a_feature_has_channels_for_each_quantity(config, quantities):
     assert config.quantities == quantities
     assert config.feature_channels == 3 * len(quantities)
     assert dataclasses.replace(config, channels=None).feature_channels is None
+    assert config.n_bins == len(config.frequencies())
     assert config.feature_shape(7, 3) == (7, config.n_bins, 3 * len(quantities))
     assert config.feature_shape(7, None) == (7, config.n_bins, None)
     first = dataclasses.replace(config, output_data_format="channels_first")

@@ -38,7 +38,7 @@ def shard_bytes(folder):
 
 
 def failures(folder):
-    return [json.loads(line) for line in (folder / "failures.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (folder / "failures-00000001.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_metadata_of_a_manifest_is_in_the_feature_set(shared_feature_set, metada
 @pytest.mark.parametrize(("asked", "made"), [(1, 1), (3, 3), (99, 5), (None, 1)])
 def test_there_are_at_most_as_many_shards_as_clips(clips, tmp_path, config, asked, made):
     beam.precompute(clips, tmp_path / "out", config, num_shards=asked)
-    names = [f"features-{number:05d}-of-{made:05d}.tfrecord" for number in range(made)]
+    names = [f"features-{number:08d}.tfrecord" for number in range(made)]
     assert sorted(shard_bytes(tmp_path / "out")) == names
 
 
@@ -247,8 +247,8 @@ def test_the_pipeline_passes_on_small_summaries(planned, tmp_path):
     assert lines == [str((file, 0)), str((file, 1))]
     found = [json.loads(line) for line in (summaries / "sidecars").read_text().splitlines()]
     assert {sidecar["name"]: sidecar["records"] for sidecar in found} == {
-        "features-00000-of-00002.tfrecord": 2,
-        "features-00001-of-00002.tfrecord": 2,
+        "features-00000000.tfrecord": 2,
+        "features-00000001.tfrecord": 2,
     }
     assert not any("failures" in sidecar for sidecar in found)
 

@@ -74,7 +74,7 @@ def stops_on(source, config, config_file, expected, tmp_path):
 
     def run(*options, before_resume=lambda: None):
         output = tmp_path / "features"
-        blocked = output / "features-00003-of-00006.tfrecord"
+        blocked = output / "features-00000003.tfrecord"
         blocked.mkdir(parents=True)
         printed = precompute(source, output, config_file, *options, code=1)
         assert f"The job stopped: Could not write '{blocked}': Is a directory. Run the same command again" in printed

@@ -5,6 +5,8 @@ import hashlib
 import json
 import platform
 import re
+import shutil
+from pathlib import Path
 
 import damage
 import numpy as np
@@ -25,6 +27,7 @@ from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.identity import kernel_versions
 from audiopipe.inputs.columns import Columns
 
+OLD = Path(__file__).parents[1] / "data/v0.1"
 KERNEL_VERSION = kernel_versions.VERSIONS["StftMagnitude"]
 
 
@@ -43,14 +46,23 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
     covered = {**content, "machines": [machine], "shards": shards, "fingerprinted": fingerprinted}
     assert checksum == hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
     assert hashlib.sha256(fingerprinted.encode()).hexdigest() == config.fingerprint
-    assert len(bytes.fromhex(content.pop("set_id"))) == 8
-    failures = (shared_feature_set / "failures.jsonl").read_bytes()
-    assert content.pop("failures_sha256") == hashlib.sha256(failures).hexdigest()
-    assert content.pop("remarks_sha256") == hashlib.sha256(b"").hexdigest()
+    assert [len(bytes.fromhex(shard["id"])) for shard in shards] == [8, 8]
+    for field, name, copy in (
+        ("index", "index-00000001.parquet", "clips.parquet"),
+        ("failures", "failures-00000001.jsonl", "failures.jsonl"),
+        ("remarks", "remarks-00000001.jsonl", "remarks.jsonl"),
+    ):
+        data = (shared_feature_set / name).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        assert content.pop(field) == {"name": name, "bytes": len(data), "sha256": digest}
+        assert (shared_feature_set / copy).read_bytes() == data
     [note] = content["input"].pop("notes")
     assert note.startswith("The column 'age' has missing integers")
     assert content == {
-        "format_version": 1,
+        "format_version": 2,
+        "generation": 1,
+        "next_shard": 2,
+        "obsolete": [],
         "config": json.loads(config.to_json()),
         "fingerprint": config.fingerprint,
         "kernel_version": config.kernel_version,
@@ -77,18 +89,19 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
         "fill_values": {"age": -1},
         "schema": {
             "id": "bytes: UTF-8",
-            "feature": "bytes: float32, little-endian, C order",
+            "feature": "bytes: float32, little-endian, C order; the last bytes of the record",
             "shape": "int64[3]: of the feature",
             "n_frames": "int64",
+            "valid_frames": "int64: number of frames that hold audio, at most n_frames",
             "fingerprint": "bytes: the first 8 of the fingerprint",
-            "set_id": "bytes: the same in every record of the feature set",
-            "record": "int64[2]: number of its shard, and its number in the shard, both from 0",
-            "age": "int64: -1 if missing",
-            "clean": "int64: 0 or 1",
-            "gain": "bytes: float64, little-endian",
-            "note": "bytes: UTF-8",
-            "speaker": "bytes: UTF-8",
-            "take": "int64",
+            "shard_id": "bytes: the id of its shard",
+            "record": "int64: its number in the shard, from 0",
+            "age": "int64; no entry if missing",
+            "clean": "int64: 0 or 1; no entry if missing",
+            "gain": "bytes: float64, little-endian; no entry if missing",
+            "note": "bytes: UTF-8; no entry if missing",
+            "speaker": "bytes: UTF-8; no entry if missing",
+            "take": "int64; no entry if missing",
         },
     }
     versions = machine["versions"]
@@ -131,7 +144,10 @@ def test_the_storage_dtype_is_recorded_and_does_not_change_the_fingerprint(featu
     content = json.loads((feature_set / "dataset.json").read_text())
     assert content["storage"] == {"dtype": dtype, "max_error": written.max_error}
     assert content["fingerprint"] == before["fingerprint"] == config.fingerprint
-    entries = {"feature": f"bytes: {dtype}, little-endian, C order", "dtype": f"bytes: {dtype}"}
+    entries = {
+        "feature": f"bytes: {dtype}, little-endian, C order; the last bytes of the record",
+        "dtype": f"bytes: {dtype}",
+    }
     assert content["schema"] == {**before["schema"], **entries}
     assert Description.open(feature_set) == written
 
@@ -183,10 +199,10 @@ def test_an_unknown_storage_dtype_is_refused(feature_set):
 @pytest.mark.parametrize(
     "name",
     [
-        "../other/features-00000-of-00002.tfrecord",
-        "{other}/features-00000-of-00002.tfrecord",
-        "features-00000-of-00002.tfrecord/../../other/features-00000-of-00002.tfrecord",
-        "features-00000-of-00002.tfrecord\n",
+        "../other/features-00000000.tfrecord",
+        "{other}/features-00000000.tfrecord",
+        "features-00000000.tfrecord/../../other/features-00000000.tfrecord",
+        "features-00000000.tfrecord\n",
         "dataset.json",
         "",
     ],
@@ -194,9 +210,9 @@ def test_an_unknown_storage_dtype_is_refused(feature_set):
 def test_a_shard_outside_the_folder_is_refused(feature_set, tmp_path, name):
     other = tmp_path / "other"
     other.mkdir()
-    (feature_set / "features-00000-of-00002.tfrecord").rename(other / "features-00000-of-00002.tfrecord")
+    (feature_set / "features-00000000.tfrecord").rename(other / "features-00000000.tfrecord")
     damage.edit(feature_set, lambda content: content["shards"][0].update(name=name.format(other=other)))
-    message = r"A shard must have a name like 'features-00000-of-00001\.tfrecord'"
+    message = r"'name' of a shard must be a name like 'features-00000012\.tfrecord'\. Received: '.*'"
     with pytest.raises(CorruptFeatureSetError, match=message):
         Description.open(feature_set)
 
@@ -228,11 +244,11 @@ def test_an_invalid_config_is_refused(feature_set):
 
 def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
     def change(content):
-        content["format_version"] = 2
+        content["format_version"] = 3
         content["machines"][0]["versions"] = {"audiopipe": "9.1"}
 
     edit(feature_set, change)
-    with pytest.raises(CorruptFeatureSetError, match=r"must have format_version 1\. Received: 2\..*9\.1"):
+    with pytest.raises(CorruptFeatureSetError, match=r"must have a format_version of 1 \.\. 2\. Received: 3\..*9\.1"):
         Description.open(feature_set)
 
 
@@ -279,28 +295,48 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_missing_or_damaged_failures_file_is_found(feature_set, fault):
     content, message = FAULTS[fault]
-    path = feature_set / "failures.jsonl"
+    path = feature_set / "failures-00000001.jsonl"
     path.unlink() if content is None else path.write_bytes(content)
     opened = Description.open(feature_set)
-    with pytest.raises(CorruptFeatureSetError, match=rf"failures\.jsonl' {message}"):
-        opened.failures()
     opened.check_files()
-    with pytest.raises(CorruptFeatureSetError, match=r"failures\.jsonl' (is missing|does not have the checksum)"):
-        opened.check_files(checksums=True)
-    with pytest.raises(CorruptFeatureSetError, match=r"failures\.jsonl'"):
+    found = rf"{path.name}' (is missing|must have \d+ bytes\. Received: \d+)"
+    for read in (opened.failures, lambda: opened.check_files(checksums=True), lambda: load(feature_set, check=True)):
+        with pytest.raises(CorruptFeatureSetError, match=found):
+            read()
+    if content is not None:
+        facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        damage.edit(feature_set, lambda written: written["failures"].update(facts))
+        with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' {message}"):
+            Description.open(feature_set).failures()
+
+
+def test_a_flipped_byte_in_the_failures_is_found_by_its_checksum(feature_set):
+    path = feature_set / "failures-00000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"decode", b"Decode"))
+    with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' does not have the checksum in dataset\.json"):
         load(feature_set, check=True)
 
 
-def test_a_dataset_json_without_a_checksum_of_failures_is_read(feature_set):
-    damage.edit(feature_set, lambda content: content.pop("failures_sha256"))
-    Description.open(feature_set).check_files(checksums=True)
+def test_an_earlier_generation_is_opened_as_long_as_its_files_are_kept(feature_set):
+    before = Description.open(feature_set)
+    shutil.copy(feature_set / "dataset.json", feature_set / "dataset-00000001.json")
+    dataclasses.replace(before, generation=2, notes=["updated"]).write()
+    assert Description.open(feature_set).generation == Description.open(feature_set, 2).generation == 2
+    assert Description.open(feature_set, 1) == before
+    (feature_set / "dataset-00000001.json").unlink()
+    with pytest.raises(IncompleteFeatureSetError, match=r"no longer has generation 1 .* Received: generation 2\. Open"):
+        Description.open(feature_set, 1)
 
 
-def test_a_feature_set_written_without_a_failures_file_has_no_checksum_of_it(feature_set):
-    (feature_set / "failures.jsonl").unlink()
-    Description.open(feature_set).write()
-    assert "failures_sha256" not in json.loads((feature_set / "dataset.json").read_text())
-    Description.open(feature_set).check_files(checksums=True)
+def test_a_feature_set_of_format_1_is_described_alike(tmp_path):
+    made = Description.open(OLD / "features")
+    assert (made.format_version, made.generation, made.index) == (1, 0, None)
+    assert [shard["id"] for shard in made.shards] == [f"{made.set_id}:{number}" for number in range(2)]
+    assert made.file_names[-1] == "failures.jsonl"
+    made.check_files(checksums=True)
+    with pytest.raises(FeatureSetError, match=r"Received: .* of format 1\. Update it with .* --update"):
+        dataclasses.replace(made, path=str(tmp_path)).write()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -349,15 +385,18 @@ def test_an_edited_fingerprint_alone_is_reported(feature_set, config, name):
     ("change", "message"),
     [
         (lambda content: content["counts"].update(clips=3), "Received: 4 records, 3 clips"),
-        (lambda content: content["counts"].update(clips="4"), "'clips' of counts has the wrong type. Received: '4'"),
-        (lambda content: content["counts"].pop("frames"), "KeyError: 'frames'"),
+        (
+            lambda content: content["counts"].update(clips="4"),
+            "'clips' of 'counts' of dataset.json must be an integer of .* Received: '4'",
+        ),
+        (lambda content: content["counts"].pop("frames"), "'counts' of dataset.json must have a field 'frames'"),
         (lambda content: content["shards"][0].update(records=1), "Received: 3 records, 4 clips"),
         (
             lambda content: content["shards"][0].update(bytes=None),
-            "'bytes' of a shard has the wrong type. Received: None",
+            "'bytes' of a shard must be an integer of .*Received: None",
         ),
-        (lambda content: content["machines"][0].pop("versions"), "KeyError: 'versions'"),
-        (lambda content: content.update(machines=7), "TypeError"),
+        (lambda content: content["machines"][0].pop("versions"), "must have a field 'versions'"),
+        (lambda content: content.update(machines=7), "'machines' of dataset.json must be a list. Received: 7"),
     ],
 )
 def test_an_edit_with_a_matching_checksum_is_found_by_its_inconsistency(feature_set, change, message):

@@ -1,8 +1,11 @@
 """Encoding of records, and reading them with `load`."""
 
+import contextlib
 import dataclasses
 import json
+import math
 import shutil
+from pathlib import Path
 
 import fsspec
 import ml_dtypes
@@ -10,6 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from damage import bless, edit, store_as
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audiopipe import beam, configs, load
 from audiopipe.errors import (
@@ -19,13 +24,18 @@ from audiopipe.errors import (
     CorruptFeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import dtypes, records, tfrecords
+from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.records import Place
 from audiopipe.inputs.columns import Columns
 
 NAMES = ["mono", "stereo", "resampled", "quiet"]
 TOLERANCE = 1e-2  # decibels; float32 is inaccurate in bands that resampling almost emptied
 TYPES = {"age": "int", "clean": "bool", "gain": "float", "note": "string", "speaker": "string", "take": "int"}
 NO_COLUMNS = Columns(types={})
+SHARD = "00000000000000ab"
+DATA = Path(__file__).parents[1] / "data/v0.1"
+OLD_SETS = {"features": "float32", "segments-float16": "float16"}  # storage dtypes
 
 
 def ids(dataset):
@@ -44,6 +54,7 @@ def change_shard(folder, number, change):
 
 def test_a_record_is_a_plain_example_with_all_values(shared_feature_set, config, samples, metadata, reference):
     paths = [str(path) for path in sorted(shared_feature_set.glob("*.tfrecord"))]
+    shards = Description.open(shared_feature_set).shards
     examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
     assert [example.features.feature["id"].bytes_list.value[0].decode() for example in examples] == NAMES
     for name, example in zip(NAMES, examples, strict=True):
@@ -53,31 +64,37 @@ def test_a_record_is_a_plain_example_with_all_values(shared_feature_set, config,
         np.testing.assert_allclose(feature, reference(samples[name], config), atol=TOLERANCE)
         assert entries["n_frames"].int64_list.value == [len(feature)]
         assert entries["fingerprint"].bytes_list.value[0].hex() == config.fingerprint[:16]
-        assert tuple(entries["record"].int64_list.value) == divmod(NAMES.index(name), 2)
+        shard, number = divmod(NAMES.index(name), 2)
+        assert entries["record"].int64_list.value == [number]
+        assert entries["shard_id"].bytes_list.value[0].hex() == shards[shard]["id"]
+        assert entries["valid_frames"].int64_list.value == [len(feature)]
         known = metadata[name]
         assert entries["speaker"].bytes_list.value[0].decode() == known["speaker"]
-        assert entries["note"].bytes_list.value[0].decode() == (known["note"] or "")
+        assert entries["note"].bytes_list.value == ([] if known["note"] is None else [known["note"].encode()])
         assert entries["take"].int64_list.value == [known["take"]]
         assert entries["clean"].int64_list.value == [int(known["clean"])]
         assert np.frombuffer(entries["gain"].bytes_list.value[0], "<f8") == known["gain"]
-        assert entries["age"].int64_list.value == [-1 if known["age"] is None else known["age"]]
+        assert entries["age"].int64_list.value == ([] if known["age"] is None else [known["age"]])
 
 
 def test_equal_arguments_give_equal_bytes(config):
     feature = np.arange(2 * 129, dtype=np.float32).reshape(2, 129, 1)
     values = {"b": 1, "a": "x"}
     one, other = Columns(types={"a": "string", "b": "int"}), Columns(types={"b": "int", "a": "string"})
-    record, _ = records.encode("clip", feature, config, values, one, (0, 1))
-    again, _ = records.encode("clip", feature.copy(), config, dict(reversed(values.items())), other, (0, 1))
+    record, _ = records.encode("clip", feature, config, values, one, Place(SHARD, 1))
+    again, _ = records.encode("clip", feature.copy(), config, dict(reversed(values.items())), other, Place(SHARD, 1))
     assert record == again
 
 
 @pytest.mark.parametrize("frames", [0, 1, 31, 127, 128, 4000])
 def test_protobuf_parses_a_record_into_its_entries(config, frames):
     feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
-    record, _ = records.encode("clip", feature, config, {"gain": 0.5}, Columns(types={"gain": "float"}), (3, 4))
+    record, _ = records.encode(
+        "clip", feature, config, {"gain": 0.5}, Columns(types={"gain": "float"}), Place(SHARD, 4)
+    )
     entries = tf.train.Example.FromString(record).features.feature
-    assert set(entries) == {"id", "feature", "shape", "n_frames", "fingerprint", "set_id", "record", "gain"}
+    ours = {"id", "feature", "shape", "n_frames", "valid_frames", "fingerprint", "shard_id", "record"}
+    assert set(entries) == {*ours, "gain"}
     assert list(entries["feature"].bytes_list.value) == [feature.tobytes()]
     parsed = tf.io.parse_single_example(record, {"feature": tf.io.FixedLenFeature([], tf.string)})
     assert parsed["feature"].numpy() == feature.tobytes()
@@ -85,34 +102,34 @@ def test_protobuf_parses_a_record_into_its_entries(config, frames):
 
 def test_a_record_over_the_limit_of_protobuf_is_refused_with_advice(config, monkeypatch):
     feature = np.zeros((40, 129, 1), np.float32)
-    size = len(records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))[0])
+    size = len(records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 0))[0])
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", size)
-    assert len(records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))[0]) == size
+    assert len(records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 0))[0]) == size
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", size - 1)
     with pytest.raises(
         AudioError, match=rf"shape \(40, 129, 1\).*have {size} bytes\. Cut .*--segment-seconds"
     ) as caught:
-        records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))
+        records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 0))
     assert caught.value.stage == "feature"
 
 
 def test_a_transposed_feature_is_written_in_c_order(config):
     feature = np.arange(6, dtype=np.float32).reshape(3, 2).T[:, :, None]
-    record, _ = records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0))
+    record, _ = records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 0))
     entries = tf.train.Example.FromString(record).features.feature
     assert np.frombuffer(entries["feature"].bytes_list.value[0], "<f4").tolist() == [0, 2, 4, 1, 3, 5]
 
 
 def test_n_frames_of_a_channels_first_feature_is_its_number_of_frames():
     config = configs.StftMagnitude(channels=2, n_fft=256, output_data_format="channels_first")
-    record, _ = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, NO_COLUMNS, (0, 0))
+    record, _ = records.encode("clip", np.zeros((2, 7, 129), np.float32), config, {}, NO_COLUMNS, Place(SHARD, 0))
     entries = tf.train.Example.FromString(record).features.feature
     assert entries["n_frames"].int64_list.value == [7]
 
 
 def test_an_id_that_is_not_utf8_is_kept(config):
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
-    record, _ = records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, NO_COLUMNS, (0, 0))
+    record, _ = records.encode(name, np.zeros((1, 1, 1), np.float32), config, {}, NO_COLUMNS, Place(SHARD, 0))
     entries = tf.train.Example.FromString(record)
     assert entries.features.feature["id"].bytes_list.value[0] == b"caf\xe9.wav"
 
@@ -120,17 +137,144 @@ def test_an_id_that_is_not_utf8_is_kept(config):
 def test_a_moved_record_equals_one_encoded_for_that_place(config):
     lists = {"empty": "list<int>", "missing": "list<string>", "onsets": "list<float>"}
     # The note is long, so that the length of the entries takes more than one byte.
-    metadata = {"gain": 0.5, "note": "x" * 300, "empty": [], "onsets": [0.5, 1.5]}
-    columns = Columns(types={"gain": "float", "note": "string", **lists})
+    metadata = {"gain": 0.5, "note": "x" * 300, "empty": [], "onsets": [0.5, 1.5], "shard_id": 3, "shard_id_": None}
+    types = {"gain": "float", "note": "string", "shard_id": "int", "shard_id_": "string", **lists}
+    columns = Columns(types=types)
+    places = Place(SHARD, 4), Place("1f" * 8, 0)
     for frames, dtype in ((0, "float32"), (40, "float32"), (7, "float16")):
         feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
-        record, there = (
-            records.encode("caf\udce9", feature, config, metadata, columns, place, dtype)[0]
-            for place in [(3, 4), (70000, 0)]
+        here, there = (
+            records.encode("caf\udce9", feature, config, metadata, columns, place, dtype)[0] for place in places
         )
-        assert records.moved(record, (70000, 0)) == (there, frames)
-        assert records.moved(there, (3, 4)) == (record, frames)
-        assert records.clip_id(record) == "caf\udce9"
+        assert records.moved(here, places[1]) == (there, frames)
+        assert records.moved(there, places[0]) == (here, frames)
+        assert records.clip_id(here) == "caf\udce9"
+
+
+def test_a_rewritten_record_equals_one_encoded_with_that_metadata(config):
+    feature = np.arange(2 * 129, dtype=np.float32).reshape(2, 129, 1)
+    before = Columns(types={"speaker": "string", "valid_frames": "int"}, fill_values={"valid_frames": -1})
+    after = Columns(types={"tags": "list<string>", "label": "int"}, classes={"label": ["dog", "cat"]})
+    values = {"tags": ["rain"], "label": "cat"}
+    for dtype in ("float32", "bfloat16"):
+        facts = {"dtype": dtype, "valid_frames": 1, "fingerprint": "ab" * 32}
+        place = Place("1f" * 8, 7)
+        record, _ = records.encode("clip", feature, config, {"speaker": "Bo"}, before, Place(SHARD, 0), **facts)
+        expected, _ = records.encode("clip", feature, config, values, after, place, **facts)
+        assert records.rewritten(record, values, after, place) == expected
+
+
+LISTS = {"tags": "list<string>", "onsets": "list<float>", "counts": "list<int>", "flags": "list<bool>"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("frames", [0, 1, 40])
+def test_a_decoded_record_has_what_was_encoded(config, frames, dtype):
+    feature = np.random.default_rng(1).uniform(-80, 0, (frames, 129, 1)).astype(np.float32)
+    columns = Columns(
+        types={**TYPES, **LISTS, "label": "int"}, classes={"label": ["dog", "cat"]}, fill_values={"age": -1}
+    )
+    given = {
+        "age": -5,
+        "clean": True,
+        "gain": math.inf,
+        "note": "",
+        "speaker": "Zo\u00eb",
+        "take": 2**63 - 1,
+        "tags": ["", "rain"],
+        "onsets": [0.1, -0.0],
+        "counts": [],
+        "flags": [False, True],
+        "label": 1,
+    }
+    record, _ = records.encode("clip", feature, config, given, columns, Place(SHARD, 4), dtype, valid_frames=frames)
+    found = records.decode(record, columns, config, dtype)
+    assert (found.id, found.n_frames, found.valid_frames) == ("clip", frames, frames)
+    assert (found.shard_id, found.number, found.fingerprint) == (SHARD, 4, config.fingerprint[:16])
+    assert found.metadata == given
+    np.testing.assert_array_equal(found.feature, dtypes.as_loaded(feature, dtype))
+    assert found.feature.dtype == np.float32
+    assert found.feature.flags.writeable
+
+
+def test_missing_values_are_absent_and_decoded_as_none(config):
+    columns = Columns(
+        types={**TYPES, **LISTS, "label": "int"}, classes={"label": ["dog"]}, fill_values={"age": -1, "take": 7}
+    )
+    record, _ = records.encode("clip", np.zeros((1, 129, 1), np.float32), config, {}, columns, Place(SHARD, 0))
+    assert records.decode(record, columns, config, "float32").metadata == dict.fromkeys(columns.types)
+    entries = tf.train.Example.FromString(record).features.feature
+    assert not entries.keys() & {*TYPES, "label"}
+
+
+def test_a_column_with_the_name_of_an_entry_keeps_it(config):
+    types = {"shard_id": "int", "shard_id_": "string", "valid_frames": "string"}
+    columns, given = Columns(types=types), {"shard_id": 5, "shard_id_": None, "valid_frames": "x"}
+    feature = np.zeros((3, 129, 1), np.float32)
+    record, _ = records.encode("clip", feature, config, given, columns, Place(SHARD, 1), valid_frames=2)
+    found = records.decode(record, columns, config, "float32")
+    assert (found.metadata, found.shard_id, found.valid_frames) == (given, SHARD, 2)
+    head = records.head(record)
+    assert (head.shard_id, head.valid_frames) == (SHARD, 2)
+    entries = tf.train.Example.FromString(record).features.feature
+    assert entries["shard_id__"].bytes_list.value[0].hex() == SHARD
+    assert entries["valid_frames_"].int64_list.value == [2]
+
+
+@pytest.mark.parametrize("frames", [0, 1, 127, 128, 4000])
+def test_the_head_of_a_record_says_where_its_values_are(config, frames):
+    feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
+    record, _ = records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 3))
+    head = records.head(record[: records.size_of_head(record[:11])])
+    assert (head.shape, head.n_frames, head.number, head.dtype) == ((frames, 129, 1), frames, 3, "float32")
+    assert record[head.feature_start :] == feature.tobytes()
+    assert len(record) == head.feature_start + head.feature_bytes
+
+
+def test_records_of_format_1_are_decoded_and_rewritten():
+    for name, values in OLD_SETS.items():
+        opened = Description.open(DATA / name)
+        elements = load(DATA / name).as_numpy_iterator()
+        for position, shard in enumerate(opened.shards):
+            with open(DATA / name / shard["name"], "rb") as file:
+                for number, (_, record) in enumerate(tfrecords.read(file)):
+                    element, found = next(elements), records.decode(record, opened.columns, opened.config, values)
+                    assert (found.id, found.number) == (element["id"].decode(), number)
+                    assert found.shard_id == records.old_shard_id(opened.set_id, position)
+                    assert found.valid_frames == found.n_frames == element["n_frames"]
+                    np.testing.assert_array_equal(found.feature, element["feature"])
+                    assert found.metadata["speaker"] == element["speaker"].decode()
+                    new = records.rewritten(record, found.metadata, opened.columns, Place(SHARD, 9))
+                    again = records.decode(new, opened.columns, opened.config, values)
+                    np.testing.assert_equal(again.metadata, found.metadata)
+                    assert (again.shard_id, again.number, again.id) == (SHARD, 9, found.id)
+                    np.testing.assert_array_equal(again.feature, found.feature)
+                    with pytest.raises(CorruptFeatureSetError, match="must not have format 1"):
+                        records.moved(record, Place(SHARD, 0))
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_damaged_record_is_refused_or_decoded(data):
+    feature = np.zeros((2, 129, 1), np.float32)
+    columns = Columns(types={"tags": "list<string>", "gain": "float", "take": "int"})
+    config = configs.StftMagnitude(n_fft=256, sample_rate=8000)
+    given_metadata = {"tags": ["a"], "gain": 1.5, "take": 1}
+    record, _ = records.encode("clip", feature, config, given_metadata, columns, Place(SHARD, 0))
+    head = len(record) - feature.nbytes
+    forged = bytearray(record)
+    for _ in range(data.draw(st.integers(1, 3))):
+        forged[data.draw(st.integers(0, head - 1))] = data.draw(st.integers(0, 255))
+    forged = bytes(forged[: data.draw(st.sampled_from([len(record), head, 20]))])
+    for read in (
+        lambda: records.decode(forged, columns, config, "float32"),
+        lambda: records.head(forged),
+        lambda: records.moved(forged, Place(SHARD, 1)),
+        lambda: records.rewritten(forged, given_metadata, columns, Place(SHARD, 1)),
+        lambda: records.clip_id(forged),
+    ):
+        with contextlib.suppress(CorruptFeatureSetError):
+            read()
 
 
 # Storage
@@ -141,7 +285,7 @@ def test_a_moved_record_equals_one_encoded_for_that_place(config):
 )
 def test_a_record_of_another_dtype_has_its_bytes_and_its_name(config, dtype, stored):
     feature = np.random.default_rng(3).uniform(-80, 0, (7, 129, 1)).astype(np.float32)
-    record, error = records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0), dtype)
+    record, error = records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 0), dtype)
     entries = tf.train.Example.FromString(record).features.feature
     assert entries["dtype"].bytes_list.value[0].decode() == dtype
     [data] = entries["feature"].bytes_list.value
@@ -151,11 +295,11 @@ def test_a_record_of_another_dtype_has_its_bytes_and_its_name(config, dtype, sto
 
 def test_a_value_out_of_the_range_of_float16_is_refused(config):
     feature = np.full((1, 129, 1), 1e5, np.float32)
-    records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0), dtype="bfloat16")
+    records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 0), dtype="bfloat16")
     with pytest.raises(
         AudioError, match=r"float16 holds values up to 65504\. Received: a feature with values up to 100000"
     ):
-        records.encode("clip", feature, config, {}, NO_COLUMNS, (0, 0), dtype="float16")
+        records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 0), dtype="float16")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -188,9 +332,8 @@ def test_every_16_bit_value_loads_as_numpy_reads_it(feature_set, dtype):
         stored.config,
         metadata,
         Columns(types=TYPES, fill_values={"age": -1}),
-        (0, 0),
+        Place(stored.shards[0]["id"], 0),
         dtype,
-        stored.set_id,
     )
     with tf.io.TFRecordWriter(str(path)) as writer:
         for record in kept:
@@ -208,7 +351,7 @@ def test_a_wrong_storage_dtype_is_found_and_the_shard_named(feature_set, actual,
     if actual == claimed:
         assert ids(load(feature_set)) == NAMES
         return
-    message = rf"Record 0 of the shard .*features-00000-of-00002\.tfrecord is not stored as {claimed}"
+    message = rf"Record 0 of the shard .*features-00000000\.tfrecord is not stored as {claimed}"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         ids(load(feature_set))
 
@@ -294,8 +437,8 @@ def test_a_folder_without_dataset_json_is_incomplete(feature_set):
 
 
 def test_a_missing_shard_is_named(feature_set):
-    (feature_set / "features-00001-of-00002.tfrecord").unlink()
-    with pytest.raises(CorruptFeatureSetError, match=r"features-00001-of-00002\.tfrecord' is missing"):
+    (feature_set / "features-00000001.tfrecord").unlink()
+    with pytest.raises(CorruptFeatureSetError, match=r"features-00000001\.tfrecord' is missing"):
         load(feature_set)
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from audiopipe import hf, load
 from audiopipe.errors import MetadataRemark
-from audiopipe.feature_sets import records
-from audiopipe.feature_sets.description import Description, sha256
+from audiopipe.feature_sets import records, set_files
+from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import Source
 from audiopipe.inputs.column_inference import of_sources
 from audiopipe.inputs.columns import is_list
@@ -60,13 +60,16 @@ def tables(draw):
     return rows, [name for name, (is_class, _) in drawn.items() if is_class and name in written]
 
 
+SHARD_ID = "00000000000000ab"
+
+
 def write(folder, rows, columns):
-    path = f"{folder}/features-00000-of-00001.tfrecord"
+    path = f"{folder}/features-00000000.tfrecord"
     with tf.io.TFRecordWriter(path) as file:
         for number, row in enumerate(rows):
             feature = np.zeros((1, CONFIG.n_bins, 1), np.float32)
-            file.write(records.encode(str(number), feature, CONFIG, row, columns, (0, number))[0])
-    size, count = tf.io.gfile.stat(path).length, len(rows)
+            file.write(records.encode(str(number), feature, CONFIG, row, columns, records.Place(SHARD_ID, number))[0])
+    count = len(rows)
     made = Description(
         path=folder,
         config=CONFIG,
@@ -75,7 +78,9 @@ def write(folder, rows, columns):
         schema=columns.types,
         classes=columns.classes,
         fill_values=columns.fill_values,
-        shards=[{"name": path.rpartition("/")[2], "records": count, "bytes": size, "sha256": sha256(path)}],
+        shards=[
+            {**set_files.facts(folder, path.rpartition("/")[2]), "id": SHARD_ID, "records": count, "max_error": 0.0}
+        ],
         machines=[],
     )
     made.write()

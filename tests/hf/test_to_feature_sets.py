@@ -119,13 +119,13 @@ def test_many_rows_go_into_shards_of_similar_size_in_order(mel, tmp_path, monkey
         np.testing.assert_array_equal(element["feature"][..., 0], row["feature"])
 
 
-def test_equal_rows_give_equal_bytes_and_other_rows_another_set_id(mapped, written, tmp_path):
+def test_equal_rows_give_equal_bytes_and_other_rows_another_shard_id(mapped, written, tmp_path):
     hf.to_feature_set(mapped.with_format("numpy"), tmp_path / "again")
     for file in written.iterdir():
         if file.is_file():
             assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
     other = hf.to_feature_set(mapped.select([0, 1]), tmp_path / "other")
-    assert other.set_id != Description.open(written).set_id
+    assert other.shards[0]["id"] != Description.open(written).shards[0]["id"]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

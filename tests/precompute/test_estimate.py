@@ -183,7 +183,7 @@ def test_the_estimate_counts_the_segments_that_are_really_cut(n_samples, length,
     segments = Segments(seconds=length / 8000, hop=hop / 8000, last=last)
     recording, blocks, cut = Source(id="a", path="a"), [np.zeros((n_samples, 1), np.float32)], []
     with contextlib.suppress(AudioError):  # a recording without a segment
-        cut.extend(len(samples) for _, samples in segments.clips(recording, blocks, CONFIG))
+        cut.extend(len(samples) for _, samples, _ in segments.clips(recording, blocks, CONFIG))
     frame_bytes = CONFIG.n_bins * 4
     expected = sum(int(CONFIG.n_frames(size)) * frame_bytes + estimate.RECORD_OVERHEAD for size in cut)
     assert estimate.record_bytes(n_samples / 8000, CONFIG, segments) == expected
@@ -203,7 +203,8 @@ def test_the_estimated_size_of_a_record_is_close_to_the_real_one(itemsize, chann
     config = dataclasses.replace(CONFIG, channels=channels)
     n_frames = config.n_frames(round(seconds * 8000))
     feature = np.zeros(config.feature_shape(n_frames, channels or 1), np.float32)
-    record, _ = records.encode("speakers/0012/clip-0000012.wav", feature, config, {}, Columns(types={}), (12, 345))
+    place = records.Place("00000000000000ab", 345)
+    record, _ = records.encode("speakers/0012/clip-0000012.wav", feature, config, {}, Columns(types={}), place)
     real = len(record) + 16 - feature.nbytes + feature.nbytes * itemsize // 4  # TFRecord adds 16 bytes
     assert estimate.record_bytes(seconds, config, None, itemsize) == pytest.approx(real, rel=0.01, abs=50)
 

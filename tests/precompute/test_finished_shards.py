@@ -3,16 +3,14 @@
 import os
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from planning import written
 
-from audiopipe import configs, inputs
+from audiopipe import configs
+from audiopipe.feature_sets.file_names import shard_name
 from audiopipe.inputs import Source
 from audiopipe.precompute import finished_shards, plan
 from audiopipe.precompute.progress import Done
-from audiopipe.transform.segments import Segments
 
 CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
 
@@ -25,9 +23,10 @@ def work(tmp_path):
 
 
 def publish(work, shard, failures=(), **changes):
-    """Writes a fake shard and publishes its sidecar."""
-    name = work.shard_name(shard)
+    """Writes a fake shard with its rows of the index and publishes its sidecar."""
+    name = shard_name(shard)
     Path(work.output, name).write_bytes(b"12345")
+    Path(work.rows_file(shard)).write_bytes(b"rows")
     sidecar = {
         "shard": shard,
         "digest": work.shards()[shard].digest,
@@ -37,7 +36,6 @@ def publish(work, shard, failures=(), **changes):
         "seconds": 3.0,
         "failures": [{"id": name, "stage": "decode", "error": error} for name, error in failures],
         "remarks": [],
-        "short_recordings": [],
     }
     finished_shards.publish(work, {**sidecar, **changes})
     return {**sidecar, **changes}
@@ -85,11 +83,12 @@ def test_a_damaged_sidecar_does_not_count_and_is_removed(work):
     assert plan_files(work, "shard-") == []
 
 
-def test_a_shard_that_is_missing_or_has_another_size_is_not_finished(work):
-    for shard in range(4):
+def test_a_shard_that_is_missing_or_has_another_size_or_no_rows_is_not_finished(work):
+    for shard in range(5):
         publish(work, shard)
-    Path(work.output, work.shard_name(1)).unlink()
-    Path(work.output, work.shard_name(2)).write_bytes(b"1234")
+    Path(work.output, shard_name(1)).unlink()
+    Path(work.output, shard_name(2)).write_bytes(b"1234")
+    Path(work.rows_file(4)).unlink()
     found = finished_shards.Finished(work)
     found.check_shards()
     assert found.missing() == [1, 2, 4, 5, 6, 7, 8, 9]
@@ -145,42 +144,3 @@ def test_frequent_errors_are_counted_without_paths_and_numbers(work):
         ("decode: Could not read ...: gone.", 2),
         ("decode: shorter than one frame: ... samples", 1),
     ]
-
-
-def test_a_retry_marks_shards_with_failures_as_unfinished_and_keeps_their_sidecars(work):
-    publish(work, 0)
-    failing = publish(work, 1, [("clip-3", "bad")])
-    found = look(work)
-    assert found.failed() == {"clip-3"}
-    found.begin_retry()
-    assert look(work).missing() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert finished_shards.previous(work, 1) == {**failing, "again": ["clip-3"]}
-    assert finished_shards.previous(work, 0) is None
-    assert look(work).failed() == {"clip-3"}  # as after an interrupted retry
-    finished_shards.forget_previous(work, 1)
-    assert look(work).failed() == set()
-
-
-def test_a_recording_counts_as_failed_if_one_of_its_segments_failed(tmp_path):
-    work = written(str(tmp_path), CONFIG, [Source("a#1.wav", "/a"), Source("b", "/b")], 1, segments=Segments(seconds=1))
-    publish(work, 0, [("a#1.wav#00002", "bad")])
-    assert look(work).failed() == {"a#1.wav#00002", "a#1.wav"}
-
-
-@pytest.mark.parametrize("clip_id", ["take#2", "take#00002"])
-def test_a_failed_recording_whose_id_looks_like_that_of_a_segment_leaves_others_alone(tmp_path, clip_id):
-    sources = [Source("take", "/a"), Source(clip_id, "/b")]
-    work = written(str(tmp_path), CONFIG, sources, 1, segments=Segments(seconds=1))
-    publish(work, 0, [(clip_id, "bad")])
-    assert look(work).failed() == {clip_id}
-
-
-@pytest.mark.parametrize("column", ["path", "audio"])
-def test_rows_of_a_table_are_retried_with_all_rows_of_the_same_recording(tmp_path, column):
-    encoded = {"bytes": b"RIFF", "path": "a.wav"}
-    values = ["a.wav", "b.wav", "a.wav"] if column == "path" else [encoded] * 3
-    table = str(tmp_path / "t.parquet")
-    times = {"start": [None, None, 0.0], "end": [None, None, 1.0]}
-    pq.write_table(pa.table({column: values, "id": list("012"), **times}), table)
-    expected = {"0", "2"} if column == "path" else {"2"}  # encoded audio of different rows is of different recordings
-    assert finished_shards.clips_to_retry([{"id": "2"}], lambda: inputs.scan(table)) == expected

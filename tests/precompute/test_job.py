@@ -8,8 +8,9 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+from corpora import content, files_of
 from jobs import CLIPS, contents, interrupted
-from planning import write_shard, written
+from planning import drafted, write_shard, written
 
 from audiopipe import beam, load
 from audiopipe.errors import (
@@ -19,6 +20,7 @@ from audiopipe.errors import (
     StalledError,
     TooManyFailuresError,
 )
+from audiopipe.feature_sets.file_names import COPIES
 from audiopipe.inputs import scan
 from audiopipe.precompute import job, pipeline, plan, shard_writer
 from audiopipe.runtime import stopping
@@ -41,7 +43,7 @@ def test_an_interrupted_job_resumes_and_ends_with_the_same_bytes(run, tmp_path, 
 def test_a_resumed_job_removes_temporary_files_of_the_interrupted_run(run, tmp_path, monkeypatch):
     interrupted(run, monkeypatch, 2)
     out = tmp_path / "out"
-    for name in (".features-00001-of-00006.tfrecord.abc.tmp", "plan/.shard-00001.json.x_1.tmp"):
+    for name in (".features-00000001.tfrecord.abc.tmp", ".dataset.json.abc.tmp", "plan/.shard-00001.json.x_1.tmp"):
         (out / name).write_text("left by a killed worker")
     run()
     assert not [path for path in out.rglob("*") if path.name.endswith(".tmp")]
@@ -67,7 +69,7 @@ def test_a_complete_feature_set_is_returned_without_any_work(run, tmp_path, writ
     first = run()
     before = contents(tmp_path / "out")
     written_shards.clear()
-    assert run() == first
+    assert run().descriptions == first.descriptions
     assert written_shards == []
     assert contents(tmp_path / "out") == before
 
@@ -108,11 +110,16 @@ def test_a_changed_input_is_refused_with_the_name_of_the_clip_unless_overwrite_i
 ):
     run() if complete else interrupted(run, monkeypatch, 3)
     soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    with pytest.raises(InputChangedError, match=r"the clip '05\.wav' was modified \(\d+ bytes then, 1844 now\)"):
+    message = (
+        r"the clip '05\.wav' has changed \(\d+ bytes then, 1844 now\)\. Pass --update .*--retry-failures .*--overwrite"
+    )
+    with pytest.raises(InputChangedError, match=message):
         run()
-    run(overwrite=True)
-    run("clean")
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+    made = run(overwrite=True, keep_old=0)
+    clean = run("clean")
+    assert content(made.path) == content(clean.path)
+    assert made.counts == clean.counts
+    assert set(files_of(made.path)) == {"dataset.json", *made.file_names, *COPIES}
 
 
 @pytest.fixture
@@ -149,13 +156,13 @@ def test_too_many_failures_end_the_job_before_the_other_shards_are_written(mostl
             released.wait(20)
         return write(*element)
 
-    with beam.Job(source=mostly_bad, output=str(tmp_path / "out"), config=config, num_shards=4).draft() as drafted:
-        first = pipeline.elements(drafted.write())[0][1]
+    with drafted(str(tmp_path / "other"), config, scan(mostly_bad), 4) as draft:
+        first = pipeline.elements(draft.write())[0][1]
     monkeypatch.setattr(shard_writer, "write_shard", write_first_only)
     stop = stopping.stop
     monkeypatch.setattr(stopping, "stop", lambda output: stop(output) or released.set())
     with pytest.raises(TooManyFailuresError, match="6 of 30 clips failed"):
-        beam.precompute(mostly_bad, tmp_path / "out", config)
+        beam.precompute(mostly_bad, tmp_path / "out", config, num_shards=4)
     assert len(list((tmp_path / "out").glob("*.tfrecord"))) == 1
 
 
@@ -215,10 +222,10 @@ def test_the_plan_and_the_progress_are_reported(run, tmp_path, monkeypatch):
             self.events.append((done, total_clips))
 
     interrupted(run, monkeypatch, 2)
+    by_size = sorted(plan.read(str(tmp_path / "out")).shards(), key=lambda shard: -shard.n_bytes)
     reporter = Recording()
     run(reporter=reporter)
     planned, *_, (done, total) = reporter.events
-    by_size = sorted(plan.read(str(tmp_path / "out")).shards(), key=lambda shard: -shard.n_bytes)
     assert planned["done_before"] == sum(shard.clips for shard in by_size[:2])
     assert (planned["clips"], planned["shards"]) == (CLIPS, 6)
     assert (done.clips, done.failures, done.shards, total) == (CLIPS, 2, 6, CLIPS)
@@ -229,9 +236,9 @@ def test_finished_shards_of_an_older_plan_do_not_count(run, recordings, tmp_path
     (tmp_path / "out").mkdir()
     unfinished = written(str(tmp_path / "out"), other, scan(recordings), 6)
     write_shard(unfinished, 0)
-    run(overwrite=True)
-    run("clean")
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+    made = run(overwrite=True)
+    assert content(made.path) == content(run("clean").path)
+    assert set(files_of(made.path)) == {"dataset.json", *made.file_names, *COPIES}
 
 
 def test_a_job_on_remote_storage_resumes(run, recordings, config, tmp_path, monkeypatch):
@@ -258,7 +265,7 @@ def test_an_estimate_writes_nothing(recordings, config, tmp_path):
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_the_plan_is_kept_in_the_complete_feature_set(run, tmp_path):
+def test_a_complete_feature_set_has_no_plan(run, tmp_path):
     run()
-    assert plan.exists(str(tmp_path / "out"))
+    assert os.listdir(tmp_path / "out" / "plan") == ["lock"]
     assert json.loads((tmp_path / "out" / "dataset.json").read_text())["counts"]["clips"] == CLIPS - 2

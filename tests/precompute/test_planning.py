@@ -1,20 +1,21 @@
-"""Tests of drafts of plans: the assignment of clips to shards, and changes of the input."""
+"""Tests of drafts of plans: the assignment of clips to shards, and what the digests and ids of shards depend on."""
 
 import json
 import math
 import os
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planning import clips_of, written
+from planning import clips_of, drafted, written
 
 from audiopipe import configs
 from audiopipe.errors import InputError
 from audiopipe.inputs import Source, scan
-from audiopipe.precompute import plan, planning
+from audiopipe.precompute import plan, planning, sharding
 
 CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
 
@@ -28,7 +29,7 @@ def sources(count, seconds=10.0):
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=300), st.data())
 def test_every_clip_is_in_exactly_one_shard_and_no_shard_is_empty(sizes, data):
     n_shards = data.draw(st.integers(1, len(sizes)))
-    counts = planning.counts_of_equal_sizes(np.array(sizes), n_shards)
+    counts = sharding.counts_of_equal_sizes(np.array(sizes), n_shards)
     assert (len(counts), counts.sum()) == (n_shards, len(sizes))
     assert counts.min() >= 1
 
@@ -36,7 +37,7 @@ def test_every_clip_is_in_exactly_one_shard_and_no_shard_is_empty(sizes, data):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(1, 2), min_size=50, max_size=300), st.integers(1, 10))
 def test_sizes_of_shards_differ_from_their_mean_by_at_most_two_clips(sizes, n_shards):
-    counts = planning.counts_of_equal_sizes(np.array(sizes), n_shards)
+    counts = sharding.counts_of_equal_sizes(np.array(sizes), n_shards)
     ends = np.cumsum(counts)
     totals = [sum(sizes[end - count : end]) for count, end in zip(counts, ends, strict=True)]
     assert max(abs(total - sum(sizes) / n_shards) for total in totals) <= 2 * max(sizes)
@@ -47,7 +48,7 @@ def test_sizes_of_shards_differ_from_their_mean_by_at_most_two_clips(sizes, n_sh
     [(0.1, 1), (1.5, 2), (64, 64), (640, 64), (64 * 128, 64), (128_000, 1000)],
 )
 def test_a_shard_is_a_64th_of_the_output_limited_to_1_to_128_mb(megabytes, n_shards):
-    assert planning.number_of_shards(megabytes * 1e6) == n_shards
+    assert sharding.number_of_shards(megabytes * 1e6) == n_shards
 
 
 def test_the_number_of_shards_follows_the_estimated_size_unless_it_is_given(tmp_path):
@@ -57,7 +58,8 @@ def test_the_number_of_shards_follows_the_estimated_size_unless_it_is_given(tmp_
     assert work.n_shards == math.ceil(work.n_bytes / 1e6)
     assert written(str(tmp_path / "b"), CONFIG, sources(60), 7).n_shards == 7
     assert written(str(tmp_path / "c"), CONFIG, sources(5), 100).n_shards == 5
-    assert work.shard_name(0) == f"features-00000-of-{work.n_shards:05d}.tfrecord"
+    assert [shard.number for shard in work.shards()] == list(range(work.n_shards))
+    assert (work.shard_path(0), work.next_shard) == (str(tmp_path / "a/features-00000000.tfrecord"), work.n_shards)
 
 
 def test_half_the_bytes_per_value_halve_the_output(tmp_path):
@@ -108,7 +110,7 @@ def test_a_plan_exists_once_its_header_is_written_last(tmp_path, monkeypatch):
 
     monkeypatch.setattr(planning.files, "write_bytes", watch)
     written(str(tmp_path), CONFIG, sources(3), 2)
-    assert names == ["clips-00000.jsonl", "shards.jsonl", "plan.json"]
+    assert names == ["kept.jsonl", "remarks.jsonl", "clips-00000.jsonl", "shards.jsonl", "plan.json"]
     assert plan.exists(str(tmp_path))
 
 
@@ -134,59 +136,29 @@ def recordings(tmp_path):
     return folder
 
 
-def changed(work, folder, but=()):
-    with planning.draft(work.output, CONFIG, scan(folder)) as now:
-        return planning.changed_clip(work, now, but)
-
-
-def test_an_unchanged_input_has_no_changed_clip(recordings, tmp_path):
-    work = written(str(tmp_path / "out"), CONFIG, scan(recordings))
-    assert changed(work, recordings) is None
-
-
-def test_a_modified_clip_is_named_unless_it_is_allowed(recordings, tmp_path):
-    work = written(str(tmp_path / "out"), CONFIG, scan(recordings))
+def test_a_digest_covers_the_clips_of_its_shard_as_they_were_listed(recordings, tmp_path):
+    before = written(str(tmp_path / "before"), CONFIG, scan(recordings), 3).shards()
     soundfile.write(recordings / "b.wav", np.zeros(8000), 16000)
-    assert changed(work, recordings) == "the clip 'b.wav' was modified (32044 bytes then, 16044 now)"
-    assert changed(work, recordings, but={"b.wav"}) is None
+    after = written(str(tmp_path / "after"), CONFIG, scan(recordings), 3).shards()
+    assert [was.digest == now.digest for was, now in zip(before, after, strict=True)] == [True, False, True]
+    assert [was.id == now.id for was, now in zip(before, after, strict=True)] == [True, False, True]
 
 
-def test_a_clip_with_a_new_modification_time_is_modified(recordings, tmp_path):
-    work = written(str(tmp_path / "out"), CONFIG, scan(recordings))
-    os.utime(recordings / "c.wav", ns=(1, 1))
-    assert "'c.wav' was modified" in changed(work, recordings)
-
-
-def test_added_and_removed_clips_are_named(recordings, tmp_path):
-    work = written(str(tmp_path / "out"), CONFIG, scan(recordings))
-    (recordings / "d.wav").write_bytes((recordings / "c.wav").read_bytes())
-    assert changed(work, recordings) == "it had 3 clips then and has 4 now"
-    (recordings / "a.wav").unlink()
-    assert changed(work, recordings) == "the clip 'b.wav' is now in the place of 'a.wav'"
-
-
-def test_other_metadata_is_a_change(tmp_path):
-    work = written(str(tmp_path), CONFIG, sources(2, 1.0))
-    with planning.draft(str(tmp_path), CONFIG, sources(2, 2.0)) as now:
-        assert planning.changed_clip(work, now) == "the clip 'clip-0' has another path, stretch or other metadata now"
-
-
-def test_only_the_shard_of_a_modified_clip_gets_a_new_digest(recordings, tmp_path):
-    work = written(str(tmp_path / "out"), CONFIG, scan(recordings), 3)
-    before = work.shards()
-    soundfile.write(recordings / "b.wav", np.zeros(8000), 16000)
-    with planning.draft(str(tmp_path / "out"), CONFIG, scan(recordings), num_shards=1) as now:
-        after = now.with_shards_of(work).write().shards()
-    same = [was.digest == now_is.digest for was, now_is in zip(before, after, strict=True)]
-    assert same == [True, False, True]
+def test_copies_of_an_input_give_shards_with_equal_ids(recordings, tmp_path):
+    shutil.copytree(recordings, tmp_path / "elsewhere" / "clips", copy_function=shutil.copyfile)
+    one = written(str(tmp_path / "one"), CONFIG, scan(recordings), 2).shards()
+    other = written(str(tmp_path / "other"), CONFIG, scan(tmp_path / "elsewhere" / "clips"), 2).shards()
+    assert [shard.id for shard in one] == [shard.id for shard in other]
+    assert len({shard.id for shard in one}) == 2
+    assert not {shard.digest for shard in one} & {shard.digest for shard in other}
 
 
 def test_a_digest_covers_the_settings_that_determine_the_bytes_of_a_shard(tmp_path):
     changes = [{}, {"dtype": "float16"}, {"num_shards": 2}]
-    digests = [written(str(tmp_path), CONFIG, sources(9), **change).shards()[0].digest for change in changes]
+    shards = [written(str(tmp_path), CONFIG, sources(9), **change).shards()[0] for change in changes]
     other = configs.MelSpectrogram(sample_rate=16000, n_mels=41, input_data_format="channels_last")
-    digests.append(written(str(tmp_path), other, sources(9)).shards()[0].digest)
-    assert len(set(digests)) == len(digests)
+    shards.append(written(str(tmp_path), other, sources(9)).shards()[0])
+    assert len({shard.digest for shard in shards}) == len({shard.id for shard in shards}) == len(shards)
     assert json.loads((tmp_path / "plan" / "plan.json").read_text())["fingerprint"] == other.fingerprint
 
 
@@ -198,21 +170,21 @@ def stretches(names):
 
 
 def test_scattered_stretches_get_large_shards_and_a_note(tmp_path, config, monkeypatch):
-    monkeypatch.setattr(planning, "MIN_SHARD", 1)
-    with planning.draft(str(tmp_path), config, stretches("abc" * 20)) as drafted:
-        assert drafted.plan.n_shards == 1
-        assert drafted.plan.notes == []
-    with planning.draft(str(tmp_path), config, stretches("abc" * 20), num_shards=4) as drafted:
-        assert drafted.plan.n_shards == 4
-        assert drafted.plan.notes == [
+    monkeypatch.setattr(sharding, "MIN_SHARD", 1)
+    with drafted(str(tmp_path), config, stretches("abc" * 20)) as draft:
+        assert draft.plan.n_shards == 1
+        assert draft.plan.notes == []
+    with drafted(str(tmp_path), config, stretches("abc" * 20), num_shards=4) as draft:
+        assert draft.plan.n_shards == 4
+        assert draft.plan.notes == [
             "The stretches of 3 recordings are scattered over the input, so every shard decodes them again. Sort the "
             "rows by recording to save time."
         ]
 
 
 def test_stretches_that_are_sorted_by_recording_get_shards_as_usual(tmp_path, config, monkeypatch):
-    monkeypatch.setattr(planning, "MIN_SHARD", 1)
+    monkeypatch.setattr(sharding, "MIN_SHARD", 1)
     for names in ("".join(name * 5 for name in "abcdefghij"), "abcdefghij" * 2):
-        with planning.draft(str(tmp_path), config, stretches(names)) as drafted:
-            assert drafted.plan.n_shards == len(names) // (5 if names.startswith("aa") else 1)
-            assert drafted.plan.notes == []
+        with drafted(str(tmp_path), config, stretches(names)) as draft:
+            assert draft.plan.n_shards == len(names) // (5 if names.startswith("aa") else 1)
+            assert draft.plan.notes == []

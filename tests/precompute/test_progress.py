@@ -237,6 +237,7 @@ def test_json_lines_contain_each_event_with_its_facts_and_time(clock, capsys):
         "exact": True,
         "headers": 812,
         "notes": ["3 files left out: 3 .m4a"],
+        "changes": None,
         "done_before": 9000,
     }
     assert first == {

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from corpora import content
 
 from audiopipe import beam
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, InputChangedError
@@ -47,9 +48,9 @@ def test_a_file_that_lacks_little_is_read_with_a_remark_and_one_that_lacks_much_
     assert ids(made.failures()) == ["c-half.wav"]
     lines = (tmp_path / "out" / "remarks.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [remark]
-    content = json.loads((tmp_path / "out" / "dataset.json").read_text())
-    assert content["counts"]["remarks"] == 1
-    assert content["input"]["accept_truncated"] is False
+    described = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert described["counts"]["remarks"] == 1
+    assert described["input"]["accept_truncated"] is False
 
 
 def test_accepted_truncated_files_are_read_with_a_remark(recordings, tmp_path, config):
@@ -74,7 +75,8 @@ def test_other_settings_are_refused_unless_only_failures_are_tried_again(recordi
     made = beam.precompute(recordings, tmp_path / "out", config, accept_truncated=True, retry_failures=True)
     clean = beam.precompute(recordings, tmp_path / "clean", config, accept_truncated=True)
     assert made.counts == clean.counts
-    for name in ("remarks.jsonl", "failures.jsonl", clean.shards[0]["name"]):
+    assert content(made.path) == content(clean.path)
+    for name in ("remarks.jsonl", "failures.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "clean" / name).read_bytes()
 
 
@@ -86,12 +88,12 @@ def test_remarks_of_kept_clips_survive_a_retry(recordings, tmp_path, config):
 
 def test_a_changed_list_of_remarks_is_found(recordings, tmp_path, config):
     made = beam.precompute(recordings, tmp_path / "out", config, max_failure_ratio=1)
-    path = tmp_path / "out" / "remarks.jsonl"
-    path.write_text(path.read_text().replace("b-almost", "a-whole"))
-    with pytest.raises(CorruptFeatureSetError, match=r"remarks\.jsonl' does not have the checksum"):
+    path = tmp_path / "out" / "remarks-00000001.jsonl"
+    path.write_text(path.read_text().replace("b-almost", "a-almost"))
+    with pytest.raises(CorruptFeatureSetError, match=r"remarks-00000001\.jsonl' does not have the checksum"):
         Description.open(made.path).check_files(checksums=True)
     path.unlink()
-    with pytest.raises(CorruptFeatureSetError, match=r"remarks\.jsonl' is missing"):
+    with pytest.raises(CorruptFeatureSetError, match=r"remarks-00000001\.jsonl' is missing"):
         Description.open(made.path).remarks()
 
 

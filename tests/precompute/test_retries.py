@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from corpora import content, files_of
 from jobs import CLIPS, contents, interrupted, repair
 
 from audiopipe.errors import InputChangedError
-from audiopipe.precompute import shard_writer
+from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.file_names import COPIES
+from audiopipe.precompute import planning, shard_writer
 from audiopipe.transform.segments import Segments
 
 
@@ -16,7 +19,7 @@ def test_a_retry_computes_only_the_clips_that_failed(run, recordings, tmp_path, 
     run()
     assert len((tmp_path / "out" / "failures.jsonl").read_text().splitlines()) == 2
     repair(recordings)
-    with pytest.raises(InputChangedError, match=r"'03\.wav' was modified.*--retry-failures"):
+    with pytest.raises(InputChangedError, match=r"'03\.wav', which failed, was modified.*--retry-failures"):
         run()
     read = []
     read_blocks = shard_writer.Transform.read_blocks
@@ -25,56 +28,74 @@ def test_a_retry_computes_only_the_clips_that_failed(run, recordings, tmp_path, 
         "read_blocks",
         lambda self, source, **keywords: read.append(Path(source.path).name) or read_blocks(self, source, **keywords),
     )
-    assert run(retry_failures=True).counts == {**run("clean").counts}
-    assert sorted(read[:2]) == ["03.wav", "07.wav"]
+    again = run(retry_failures=True, keep_old=0)
+    assert sorted(read) == ["03.wav", "07.wav"]
+    clean = run("clean")
     assert len(read) == 2 + CLIPS
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
-    assert not list((tmp_path / "out" / "plan").glob("retry-*"))
+    assert again.counts == clean.counts
+    assert content(again.path) == content(clean.path)
+    assert (tmp_path / "out" / "failures.jsonl").read_bytes() == b""
+    assert set(files_of(again.path)) == {"dataset.json", *again.file_names, *COPIES}
+
+
+def test_a_retry_keeps_large_shards_without_failures_as_they_are(run, recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "MIN_SHARD", 1)
+    before = run()
+    repair(recordings)
+    after = run(retry_failures=True, num_shards=1)
+    assert [shard["records"] for shard in after.shards if shard not in before.shards] == [2]
+    assert [shard for shard in after.shards if shard in before.shards] == before.shards
+    assert content(after.path) == content(run("clean").path)
 
 
 def test_a_clip_that_fails_again_in_a_retry_is_listed_once(run, recordings, tmp_path):
-    run()
-    before = contents(tmp_path / "out")
-    run(retry_failures=True)
-    assert contents(tmp_path / "out") == before
+    before = run()
+    stored = content(before.path)
+    after = run(retry_failures=True)
+    assert (after.counts, after.failures()) == (before.counts, before.failures())
+    assert content(after.path) == stored
 
 
 @pytest.mark.parametrize("after", [0, 1])
-def test_an_interrupted_retry_resumes(run, recordings, tmp_path, monkeypatch, after):
-    run()
+def test_an_interrupted_retry_resumes_and_the_old_feature_set_stays_meanwhile(
+    run, recordings, tmp_path, monkeypatch, after
+):
+    monkeypatch.setattr(planning, "MIN_SHARD", 1)
+    before = run()
+    stored = content(before.path)
     repair(recordings)
-    interrupted(run, monkeypatch, after, retry_failures=True)
-    assert not (tmp_path / "out" / "dataset.json").exists()
-    run()
-    run("clean")
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+    interrupted(run, monkeypatch, after, retry_failures=True, num_shards=2)
+    assert Description.open(before.path).generation == 1
+    assert content(before.path) == stored
+    assert run().counts["failures"] == 0
+    assert content(before.path) == content(run("clean").path)
 
 
 def test_a_retry_refuses_an_input_with_changes_in_other_clips(run, recordings, tmp_path):
     run()
     before = contents(tmp_path / "out")
     soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    with pytest.raises(InputChangedError, match=r"only clips that failed may have changed.*'05\.wav' was modified"):
+    message = r"only clips that failed may have changed.*'05\.wav' has changed \(\d+ bytes then, 1844 now\).*--update"
+    with pytest.raises(InputChangedError, match=message):
         run(retry_failures=True)
     assert contents(tmp_path / "out") == before
 
 
-def test_a_retry_of_segments_writes_the_bytes_of_a_clean_run(run, recordings, tmp_path):
+def test_a_retry_of_segments_gives_the_records_of_a_clean_run(run, recordings, tmp_path):
     cut = {"segments": Segments(seconds=0.05, last="keep"), "num_shards": 3}
     run(**cut)
     repair(recordings)
-    run(retry_failures=True, **cut)
-    run("clean", **cut)
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+    again = run(retry_failures=True, **cut)
+    clean = run("clean", **cut)
+    assert content(again.path) == content(clean.path)
+    assert again.counts == clean.counts
 
 
-def test_a_retry_recomputes_a_whole_shard_if_its_file_is_damaged(run, recordings, tmp_path):
-    run(num_shards=1)
+def test_a_retry_restores_shards_that_are_gone(run, recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "MIN_SHARD", 1)
+    first, second, *_ = run().shards
     repair(recordings)
-    shard = tmp_path / "out" / "features-00000-of-00001.tfrecord"
-    content = bytearray(shard.read_bytes())
-    content[100] ^= 1
-    shard.write_bytes(bytes(content))
-    run(retry_failures=True, num_shards=1)
-    run("clean", num_shards=1)
-    assert contents(tmp_path / "out") == contents(tmp_path / "clean")
+    (tmp_path / "out" / first["name"]).unlink()
+    (tmp_path / "out" / second["name"]).write_bytes(b"cut")
+    again = run(retry_failures=True)
+    assert content(again.path) == content(run("clean").path)

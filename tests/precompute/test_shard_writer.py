@@ -1,10 +1,12 @@
 """Tests of writing one shard, and of completing a feature set from finished shards."""
 
+import errno
 import json
 import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import tensorflow as tf
@@ -12,10 +14,12 @@ from planning import write_shard, written
 
 from audiopipe.audio import conversion
 from audiopipe.errors import FeatureSetError, OutputError, StoppedError
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import records, tfrecords
+from audiopipe.feature_sets.file_names import shard_name
 from audiopipe.inputs import Source
 from audiopipe.precompute import completion, finished_shards, shard_writer
 from audiopipe.runtime import machine_facts, stopping
+from audiopipe.storage import digests
 from audiopipe.transform import kernel, row_features
 
 TOLERANCE = 1e-2  # decibels: float32 is coarse in bands that resampling has almost emptied
@@ -28,7 +32,7 @@ def make_plan(folder, config, paths, num_shards):
 
 def stored(work, shard):
     """Returns the feature of each record of a shard, by id."""
-    path = os.path.join(work.output, work.shard_name(shard))
+    path = os.path.join(work.output, shard_name(shard))
     entries = [tf.train.Example.FromString(item.numpy()).features.feature for item in tf.data.TFRecordDataset(path)]
     return {
         entry["id"].bytes_list.value[0].decode(): np.frombuffer(entry["feature"].bytes_list.value[0], "<f4").reshape(
@@ -51,10 +55,28 @@ def test_a_shard_contains_its_clips_and_the_sidecar_describes_them(work, samples
     assert list(features) == ["mono.wav", "stereo.flac"]
     np.testing.assert_allclose(features["mono.wav"], reference(samples["mono"], config), atol=TOLERANCE)
     np.testing.assert_allclose(features["stereo.flac"], reference(samples["stereo"], config), atol=TOLERANCE)
-    assert (sidecar["records"], sidecar["frames"], sidecar["failures"]) == (2, 38 + 23, [])
-    assert sidecar["samples"] == [4000, 2500]
+    assert (sidecar["records"], sidecar["clips"], sidecar["failures"]) == (2, 2, [])
     assert sidecar["seconds"] == pytest.approx((4000 + 2500) / 8000)
     assert json.loads(Path(work.output, "plan", "shard-00000.json").read_text()) == sidecar
+
+
+def test_the_rows_of_the_index_say_where_the_records_and_the_audio_are(work, clips):
+    sidecar = write_shard(work, 0)
+    rows = pq.read_table(work.rows_file(0)).to_pylist()
+    assert [(row["id"], row["n_frames"], row["seconds"] * 8000) for row in rows] == [
+        ("mono.wav", 38, 4000),
+        ("stereo.flac", 23, 2500),
+    ]
+    content = Path(work.shard_path(0)).read_bytes()
+    for number, row in enumerate(rows):
+        place, source = row["record"], row["source"]
+        frame = content[place["offset"] :][: tfrecords.FRAME_BYTES + place["bytes"]]
+        assert records.clip_id(tfrecords.parse(frame)) == row["id"]
+        assert place["number"] == number
+        audio = (clips / row["id"]).read_bytes()
+        assert (source["path"], source["size"]) == (str(clips / row["id"]), len(audio))
+        assert source["digest"] == digests.of([audio])
+    assert len(content) == sidecar["bytes"]
 
 
 def test_the_facts_about_the_machine_are_looked_up_once(work, monkeypatch):
@@ -123,7 +145,7 @@ def test_a_long_recording_is_computed_in_blocks_and_gives_the_same_record(work, 
 
 
 def test_a_killed_worker_leaves_no_partial_shard(work, monkeypatch):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(records, "encode", interrupt)
@@ -158,12 +180,11 @@ def test_a_stopped_job_leaves_no_partial_shard(work):
 
 
 def test_a_full_disk_ends_the_job_and_is_not_a_failure_of_a_clip(work, monkeypatch):
-    class Full(tf.io.TFRecordWriter):
-        def write(self, record):
-            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tf.io, "TFRecordWriter", Full)
-    with pytest.raises(OutputError, match=r"Could not write '.*features-00000-of-00002.tfrecord': No space left"):
+    monkeypatch.setattr(tfrecords.Writer, "write", full)
+    with pytest.raises(OutputError, match=r"Could not write '.*features-00000000\.tfrecord': No space left"):
         write_shard(work, 0)
     assert os.listdir(work.output) == ["plan"]
 
@@ -201,7 +222,7 @@ def test_features_are_stored_in_the_dtype_of_the_plan(tmp_path, config, clips, d
 
 def test_a_feature_set_with_an_unfinished_shard_cannot_be_completed(work):
     write_shard(work, 0)
-    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, starting with features-00001-of-00002"):
+    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, starting with features-00000001"):
         completion.finish(work)
     assert not Path(work.output, "dataset.json").exists()
 
@@ -214,6 +235,13 @@ def test_a_complete_feature_set_has_the_sums_of_its_shards_and_failures_in_the_o
     assert feature_set.counts["failures"] == 1
     assert feature_set.counts["frames"] == 38 + 23 + 8 + 43
     assert feature_set.counts["hours"] == pytest.approx((4000 + 2500 + 1000 + 4500) / 8000 / 3600)
+    assert feature_set.file_names == [
+        "features-00000000.tfrecord",
+        "features-00000001.tfrecord",
+        "index-00000001.parquet",
+        "failures-00000001.jsonl",
+        "remarks-00000001.jsonl",
+    ]
     lines = Path(work.output, "failures.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["broken.wav"]
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from audiopipe import Transform, beam, cli, configs, load, tfdata
 from audiopipe.audio import conversion
 from audiopipe.errors import ArgumentError, AudioError, InputError
+from audiopipe.feature_sets import records, tfrecords
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import Source
 from audiopipe.transform.segments import Segments, parse_id
@@ -273,3 +274,15 @@ def test_the_command_line_takes_segments(recordings, config, tmp_path):
     shown = CliRunner().invoke(cli.app, ["inspect", str(tmp_path / "features")]).output
     assert "seconds=1.0, hop=0.75, last=pad" in shown
     assert [float(element["start"]) for element in load(tmp_path / "features")] == [0.0, 0.75, 1.5, 2.25]
+
+
+def test_frames_of_the_padding_of_a_segment_are_not_valid(recordings, config, tmp_path):
+    segments = Segments(seconds=1, hop=0.75, last="pad")
+    made = beam.precompute(recordings / "long.wav", tmp_path / "features", config, segments=segments)
+    columns, n_samples = Description.open(made.path).columns, 8000 * 3 + 800
+    with open(tmp_path / "features" / made.shards[0]["name"], "rb") as file:
+        found = [records.decode(record, columns, config, "float32") for _, record in tfrecords.read(file)]
+    real = [min(8000, n_samples - round(8000 * record.metadata["start"])) for record in found]
+    assert real == [8000, 8000, 8000, 6800]
+    assert [record.valid_frames for record in found] == [config.n_frames(size) for size in real]
+    assert {record.n_frames for record in found} == {config.n_frames(8000)}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from audiopipe import beam, load
 from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, MachineWarning
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import tfrecords
 from audiopipe.runtime import machine_facts
 from audiopipe.verification.set_check import verify
 
@@ -94,9 +94,7 @@ def test_swapped_shards_are_found_while_reading(restored, shuffle):
     one, other = first.read_bytes(), second.read_bytes()
     first.write_bytes(other)
     second.write_bytes(one)
-    with pytest.raises(
-        tf.errors.InvalidArgumentError, match=r"features-0000\d-of-00002.tfrecord belongs to another place"
-    ):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"features-0000000\d\.tfrecord belongs to another place"):
         list(load(restored, shuffle=shuffle))
     with pytest.raises(CorruptFeatureSetError, match=rf"{first.name}' does not have the checksum"):
         verify(restored, restored.parent / "manifest.jsonl")
@@ -173,7 +171,7 @@ def test_an_extra_record_is_found_by_verify(restored):
         for record in [*kept, kept[-1]]:
             writer.write(record)
     bless(restored)
-    assert records.count(str(path)) == 3
+    assert tfrecords.count(str(path)) == 3
     with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' must have 2 records. Received: 3"):
         verify(restored, restored.parent / "manifest.jsonl")
 
@@ -268,7 +266,10 @@ def test_verify_says_why_bits_may_differ_here(restored):
             lambda content: content["counts"].update(hours=0.00012),
             r"must match its records, which have .* hours\. Received: 0\.00012",
         ),
-        (lambda content: content["counts"].update(failures=1), r"failures\.jsonl' must have 1 lines\. Received: 0"),
+        (
+            lambda content: content["counts"].update(failures=1),
+            r"failures-00000001\.jsonl' must have 1 lines\. Received: 0",
+        ),
     ],
 )
 def test_edited_counts_with_a_matching_checksum_are_found_by_verify(restored, change, message):

@@ -1,0 +1,202 @@
+"""What is known about feature sets as wholes, without their clips."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from audiopipe.configs.base import Config
+from audiopipe.errors import ArgumentError, FeatureSetError
+from audiopipe.feature_sets.description import Description
+from audiopipe.inputs import InputOptions
+from audiopipe.inputs.columns import Columns
+from audiopipe.transform.segments import Segments
+
+
+class DescribedSets:
+    """One or more feature sets with one config and one dtype.
+
+    Args:
+        descriptions: What `dataset.json` of each set says.
+        prefixes: Text before the ids of each set.
+        columns: The metadata columns of all sets.
+    """
+
+    def __init__(self, descriptions: Sequence[Description], prefixes: Sequence[str], columns: Columns):
+        self.descriptions = tuple(descriptions)
+        self.prefixes = tuple(prefixes)
+        self.columns = columns
+
+    @property
+    def paths(self) -> list[str]:
+        """Folder of each set."""
+        return [description.path for description in self.descriptions]
+
+    @property
+    def path(self) -> str:
+        """Folder of the set. Several sets have `paths`."""
+        return self._only().path
+
+    @property
+    def config(self) -> Config:
+        """Config of the features."""
+        return self.descriptions[0].config
+
+    @property
+    def kernel_version(self) -> int:
+        """Kernel version that computed the features."""
+        return self.descriptions[0].kernel_version
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the features."""
+        return self.descriptions[0].fingerprint
+
+    @property
+    def dtype(self) -> str:
+        """Storage dtype of the values. They are read as float32."""
+        return self.descriptions[0].dtype
+
+    @property
+    def max_error(self) -> float:
+        """Largest absolute difference between a stored and a computed value, over all clips."""
+        return max(description.max_error for description in self.descriptions)
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """Number of `clips`, `failures`, `remarks` and `frames`, `hours` of audio and more, of the whole sets."""
+        total: Counter[str] = Counter()
+        for description in self.descriptions:
+            total.update(description.counts)
+        return dict(total)
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """Type of each metadata column."""
+        return self.columns.types
+
+    @property
+    def classes(self) -> dict[str, list[str]]:
+        """Names of the classes of each metadata column that has classes."""
+        return self.columns.classes
+
+    @property
+    def fill_values(self) -> dict[str, int]:
+        """Value that `load` returns for a missing integer, by metadata column. Here, it is None."""
+        return self.columns.fill_values
+
+    def class_names(self, column: str) -> list[str]:
+        """Returns the names of the classes of a column. Values of the column are positions in this list.
+
+        Args:
+            column: Name of the column.
+
+        Raises:
+            ArgumentError: If the column has no classes.
+        """
+        if column not in self.classes:
+            raise ArgumentError(
+                f"column must be a column with classes, one of {sorted(self.classes)}. Received: column={column!r}."
+            )
+        return list(self.classes[column])
+
+    @property
+    def machines(self) -> list[dict[str, Any]]:
+        """Each kind of machine that computed features."""
+        machines: list[dict[str, Any]] = []
+        for description in self.descriptions:
+            machines.extend(machine for machine in description.machines if machine not in machines)
+        return machines
+
+    @property
+    def segments(self) -> Segments | None:
+        """How recordings were cut into clips. None if every clip is a whole recording.
+
+        Raises:
+            FeatureSetError: If several sets were cut in different ways.
+        """
+        first = self.descriptions[0].segments
+        if any(description.segments != first for description in self.descriptions):
+            raise FeatureSetError(
+                f"The recordings of the sets were cut into segments in different ways. Received: {self.paths}. Use "
+                "descriptions, which describes each of them."
+            )
+        return first
+
+    @property
+    def options(self) -> InputOptions:
+        """Options that decided what was read from the input of the set. Several sets have `descriptions`."""
+        return self._only().options
+
+    @property
+    def accept_truncated(self) -> bool:
+        """Whether truncated recordings of the input of any set were read as far as they go."""
+        return any(description.accept_truncated for description in self.descriptions)
+
+    @property
+    def shards(self) -> list[dict[str, Any]]:
+        """Facts about each file of records of the set. Several sets have `descriptions`."""
+        return self._only().shards
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about the input, such as how many files were left out."""
+        return [note for description in self.descriptions for note in description.notes]
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Returns the `id`, `path`, `stage` and `error` of each clip that failed, in the whole sets.
+
+        Raises:
+            CorruptFeatureSetError: If the file of the failures is missing or invalid.
+        """
+        return self._prefixed([description.failures() for description in self.descriptions])
+
+    def remarks(self) -> list[dict[str, Any]]:
+        """Returns the `id`, `path`, `stage` and `remark` of each remark about a clip, in the whole sets.
+
+        Raises:
+            CorruptFeatureSetError: If the file of the remarks is missing or invalid.
+        """
+        return self._prefixed([description.remarks() for description in self.descriptions])
+
+    def expect(self, config: "Config | str | os.PathLike[str]", kernel_version: int | None = None) -> None:
+        """Raises an error unless the features have an expected config.
+
+        Args:
+            config: A config, a registered name, or the path of a JSON file.
+            kernel_version: Kernel version that the features must have. None means that of this release.
+
+        Raises:
+            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences.
+        """
+        self.descriptions[0].expect(config, kernel_version)
+
+    def check_files(self) -> None:
+        """Raises an error unless every file exists and has its size.
+
+        Raises:
+            CorruptFeatureSetError: If a file is missing or has another size. The message names the file.
+        """
+        for description in self.descriptions:
+            description.check_files()
+
+    def verify_checksums(self) -> None:
+        """Reads every file of the sets and raises an error unless it has its checksum.
+
+        Raises:
+            CorruptFeatureSetError: If a file is missing or damaged. The message names the file.
+        """
+        for description in self.descriptions:
+            description.check_files(checksums=True)
+
+    def _only(self) -> Description:
+        if len(self.descriptions) > 1:
+            raise FeatureSetError(f"Several sets have no common value. Received: {self.paths}. Use descriptions.")
+        return self.descriptions[0]
+
+    def _prefixed(self, lists: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        return [
+            {**line, "id": prefix + line["id"]}
+            for prefix, lines in zip(self.prefixes, lists, strict=True)
+            for line in lines
+        ]

@@ -1,0 +1,50 @@
+"""Files of replaced generations: how long they are kept, and which ones a folder need not have any more.
+
+A training job that reads a generation finishes although the next one is published. So the files of a generation are
+kept for some days after it was replaced.
+"""
+
+import time
+from typing import Any
+
+from audiopipe.feature_sets import file_names
+from audiopipe.feature_sets.description import Description
+from audiopipe.storage import files
+
+KEEP_OLD_SECONDS = 7 * 86400.0
+
+
+def obsolete(
+    previous: Description | None, description: Description, now: float, keep_old_seconds: float
+) -> list[dict[str, Any]]:
+    """Returns the entry `obsolete` of `dataset.json`: files of replaced generations, and since when they are obsolete.
+
+    Args:
+        previous: The generation that is replaced.
+        description: The generation that replaces it.
+        now: Seconds since 1970.
+        keep_old_seconds: Files that are obsolete for longer are left out.
+    """
+    if previous is None:
+        return []
+    current = set(description.file_names)
+    gone = set(previous.file_names) - current | {file_names.description_name(previous.generation)}
+    entries = [*previous.obsolete, {"replaced": int(now), "files": sorted(gone - set(file_names.COPIES))}]
+    return [entry for entry in entries if now - entry["replaced"] < keep_old_seconds]
+
+
+def sweep(description: Description, *, keep_old_seconds: float) -> None:
+    """Removes files of generations that were replaced some time ago, and files that belong to no generation.
+
+    Args:
+        description: The current generation.
+        keep_old_seconds: How long files are kept after their generation was replaced.
+    """
+    now = time.time()
+    wanted = set(description.file_names)
+    for entry in description.obsolete:
+        if now - entry["replaced"] < keep_old_seconds:
+            wanted.update(entry["files"])
+    for name in files.sizes(description.path):
+        if file_names.is_numbered(name) and name not in wanted:
+            files.remove(files.join(description.path, name))

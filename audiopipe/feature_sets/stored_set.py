@@ -1,0 +1,241 @@
+"""Records of one feature set on disk, read by their numbers."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.feature_sets import dtypes, index, records, tfrecords
+from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.index import Rows
+from audiopipe.storage import files
+from audiopipe.storage.ranges import RangedFolder
+
+BLOCK_BYTES = 1 << 23  # records that are next to each other are read together, up to this size
+_FIRST_BYTES = 4096  # usually more than everything of a record but its feature
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a record is: the position of its shard, its number in it, and the offset and size of its frame."""
+
+    shard: int
+    number: int
+    offset: int
+    size: int
+    n_frames: int
+
+
+class StoredSet:
+    """Reads the records of one feature set, in any order and from many threads and processes at once.
+
+    Args:
+        description: The feature set.
+
+    Attributes:
+        description: The feature set.
+        index: Its index.
+
+    Raises:
+        CorruptFeatureSetError: If the index is missing or damaged, or does not fit the feature set.
+    """
+
+    def __init__(self, description: Description):
+        self.description = description
+        self.index = index.opened(description)
+        self._fingerprint = records.short_fingerprint(description.fingerprint).hex()
+        self._folder = RangedFolder(description.path)
+        self._starts = np.cumsum([0, *(shard["records"] for shard in description.shards)], dtype=np.int64)
+        self._places: dict[int, list[np.ndarray]] = {}
+        self._checked: set[int] = set()
+
+    def read_record(self, row: int) -> records.Record:
+        """Reads a record as a whole and checks its checksum and its place.
+
+        Args:
+            row: Number of the record.
+
+        Raises:
+            CorruptFeatureSetError: If the record is missing or damaged, or belongs to another place or feature.
+        """
+        place = self._place(row)
+        [frame] = self._read(place, (place.offset, place.size))
+        return self._decode(frame, place)
+
+    def read_records(self, rows: Rows) -> Iterator[records.Record]:
+        """Reads records as wholes, like `read_record`. Those that are next to each other are read together.
+
+        Args:
+            rows: Numbers of the records, in any order.
+        """
+        block: list[_Place] = []
+        for row in rows:
+            place = self._place(int(row))
+            if block and (
+                (place.shard, place.offset) != (block[-1].shard, block[-1].offset + block[-1].size)
+                or place.offset + place.size - block[0].offset > BLOCK_BYTES
+            ):
+                yield from self._block(block)
+                block = []
+            block.append(place)
+        yield from self._block(block)
+
+    def frames(self, row: int, start: int, stop: int) -> np.ndarray:
+        """Reads some frames of a feature, and no others.
+
+        Args:
+            row: Number of the record.
+            start: First frame.
+            stop: Frame after the last one, at most the number of frames.
+
+        Returns:
+            The frames, float32.
+
+        Raises:
+            CorruptFeatureSetError: If the shard is missing or belongs to another feature set, or the record is not
+                where the index says. The checksum of a record covers all its bytes, so it cannot be checked.
+        """
+        place = self._place(row)
+        shape, dtype = list(self._shape(place)), dtypes.DTYPES[self.description.dtype]
+        axis = self.description.config.frame_axis
+        channels = math.prod(shape[:axis])  # 1 unless the channels come first
+        frame_bytes = math.prod(shape[axis + 1 :]) * dtype.itemsize
+        values = place.offset + place.size - tfrecords.FOOTER_BYTES - channels * place.n_frames * frame_bytes
+        ranges = [
+            (values + (channel * place.n_frames + start) * frame_bytes, (stop - start) * frame_bytes)
+            for channel in range(channels)
+        ]
+        if values < place.offset + tfrecords.HEADER_BYTES:
+            raise self._misfit(place, f"it cannot have a feature of shape {tuple(shape)}")
+        header, *blocks = self._read(place, (place.offset, tfrecords.HEADER_BYTES), *ranges)
+        length = tfrecords.length_of(header, self._where(place))
+        if length + tfrecords.FRAME_BYTES != place.size:
+            raise self._misfit(place, f"its frame has {length + tfrecords.FRAME_BYTES} bytes instead of {place.size}")
+        shape[axis] = stop - start
+        return np.frombuffer(b"".join(blocks), dtype).astype(np.float32).reshape(shape)
+
+    def n_frames(self, row: int) -> int:
+        """Returns the number of frames of a feature."""
+        return self._place(row).n_frames
+
+    def _block(self, places: list[_Place]) -> Iterator[records.Record]:
+        if not places:
+            return
+        start = places[0].offset
+        [block] = self._read(places[0], (start, places[-1].offset + places[-1].size - start))
+        for place in places:
+            yield self._decode(block[place.offset - start : place.offset - start + place.size], place)
+
+    def _decode(self, frame: bytes, place: _Place) -> records.Record:
+        where = self._where(place)
+        record = tfrecords.parse(frame, where)
+        try:
+            found = records.decode(record, self.description.columns, self.description.config, self.description.dtype)
+        except CorruptFeatureSetError as error:
+            raise CorruptFeatureSetError(f"{where}: {error}") from error
+        self._check(found, place)
+        if found.n_frames != place.n_frames:
+            raise self._misfit(place, f"the record has {found.n_frames} frames instead of {place.n_frames}")
+        return found
+
+    def _check(self, found: records.Record | records.Head, place: _Place) -> None:
+        if found.fingerprint != self._fingerprint:
+            fault = "belongs to another config"
+        elif found.shard_id != self.description.shards[place.shard]["id"]:
+            fault = "belongs to another shard"
+        elif found.number != place.number:
+            fault = "belongs to another place"
+        else:
+            return
+        raise CorruptFeatureSetError(
+            f"{self._where(place)} {fault}: files were renamed or mixed up. Run 'audiopipe verify' to check the whole "
+            "set, then copy the file again or recompute the feature set."
+        )
+
+    def _shape(self, place: _Place) -> tuple[int, int, int]:
+        """Returns the shape of a feature, and makes sure that the shard is the right one."""
+        config = self.description.config
+        frames, bins, channels = config.feature_shape(place.n_frames, config.channels)
+        if frames is None or bins is None or channels is None:
+            return self._head(place).shape  # the number of channels depends on the clip
+        if place.shard not in self._checked:
+            self._head(self._place(int(self._starts[place.shard])))
+            self._checked.add(place.shard)
+        return frames, bins, channels
+
+    def _head(self, place: _Place) -> records.Head:
+        """Reads what a record says about its feature, and checks that the record belongs to its place."""
+        start = place.offset + tfrecords.HEADER_BYTES
+        most = place.size - tfrecords.FRAME_BYTES
+        [data] = self._read(place, (start, min(most, _FIRST_BYTES)))
+        try:
+            needed = min(most, records.size_of_head(data))
+            if needed > len(data):
+                [data] = self._read(place, (start, needed))
+            head = records.head(data)
+        except CorruptFeatureSetError as error:
+            raise CorruptFeatureSetError(f"{self._where(place)}: {error}") from error
+        self._check(head, place)
+        if head.n_frames != place.n_frames:
+            raise self._misfit(place, f"the record has {head.n_frames} frames instead of {place.n_frames}")
+        return head
+
+    def _read(self, place: _Place, *ranges: tuple[int, int]) -> list[bytes]:
+        name = self.description.shards[place.shard]["name"]
+        try:
+            blocks = self._folder.read(name, *ranges)
+        except FileNotFoundError as error:
+            raise CorruptFeatureSetError(
+                f"The shard {self._path(place.shard)!r} is missing. Copy it again, or recompute the feature set."
+            ) from error
+        for block, (_, size) in zip(blocks, ranges, strict=True):
+            if len(block) != size:
+                raise tfrecords.damaged(self._where(place), "the file ends within it")
+        return blocks
+
+    def _place(self, row: int) -> _Place:
+        group = int(np.searchsorted(self.index.starts, row, side="right")) - 1
+        if group not in self._places:
+            self._places[group] = self._places_of(group)
+        position = row - int(self.index.starts[group])
+        offset, size, n_frames = (int(values[position]) for values in self._places[group])
+        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return _Place(shard, row - int(self._starts[shard]), offset, size, n_frames)
+
+    def _places_of(self, group: int) -> list[np.ndarray]:
+        """Returns the offset and size of the frame of each record of a group of the index, and its number of frames."""
+        own = self.index.layout.own
+        paths = [(own["record"], name) for name in ("shard", "number", "offset", "bytes")]
+        arrays = self.index.read(group, *paths, (own["n_frames"],))
+        shard, number, offset, size, n_frames = (array.fill_null(-1).to_numpy(zero_copy_only=False) for array in arrays)
+        rows = np.arange(*self.index.starts[group : group + 2])
+        expected = np.searchsorted(self._starts, rows, side="right") - 1
+        ends = np.array([shard["bytes"] for shard in self.description.shards])[expected] - tfrecords.FRAME_BYTES
+        fits = (shard == expected) & (number == rows - self._starts[expected])
+        fits &= (offset >= 0) & (size > 0) & (size <= tfrecords.MAX_RECORD_BYTES) & (offset <= ends - size)
+        fits &= n_frames >= 0
+        if not fits.all():
+            wrong = int(np.flatnonzero(~fits)[0])
+            place = _Place(int(expected[wrong]), int(number[wrong]), int(offset[wrong]), int(size[wrong]), 0)
+            raise self._misfit(place, f"row {rows[wrong]} says that it has {size[wrong]} bytes at {offset[wrong]}")
+        # The smallest types that hold the values: a set of 30 million records has as many of each.
+        return [_smallest(offset), _smallest(size + tfrecords.FRAME_BYTES), _smallest(n_frames)]
+
+    def _path(self, shard: int) -> str:
+        return files.join(self.description.path, self.description.shards[shard]["name"])
+
+    def _where(self, place: _Place) -> str:
+        return f"Record {place.number} of the shard {self._path(place.shard)!r}"
+
+    def _misfit(self, place: _Place, fault: str) -> CorruptFeatureSetError:
+        name = (self.description.index or {"name": "made from the shards"})["name"]
+        return CorruptFeatureSetError(
+            f"The index {files.join(self.description.path, name)!r} does not fit the shards. "
+            f"{self._where(place)}: {fault}. Copy the folder again, or recompute the feature set."
+        )
+
+
+def _smallest(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.min_scalar_type(values.max(initial=0)))

@@ -1,0 +1,154 @@
+"""TFRecord files without TensorFlow.
+
+A file is a sequence of frames. A frame is the length of a record as 8 little-endian bytes, the checksum of the length,
+the record, and the checksum of the record, see
+https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details. A checksum is a masked CRC-32C.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import google_crc32c
+
+from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.storage import files
+
+HEADER_BYTES = 12  # before a record: its length and the checksum of the length
+FOOTER_BYTES = 4  # after a record: its checksum
+FRAME_BYTES = HEADER_BYTES + FOOTER_BYTES
+MAX_RECORD_BYTES = 2**31 - 1  # limit of a protobuf message, https://protobuf.dev/programming-guides/proto-limits/
+
+_MASK = 0xA282EAD8
+
+
+class Writer:
+    """Writes records to a local TFRecord file. A context manager.
+
+    Args:
+        path: Path of the file, which is replaced.
+
+    Attributes:
+        size: Number of bytes written so far.
+
+    Raises:
+        OSError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     with Writer(file.name) as writer:
+        ...         offsets = [writer.write(b"first"), writer.write(b"second")]
+        ...     records = list(read(file))
+        >>> offsets, records
+        ([0, 21], [(0, b'first'), (21, b'second')])
+    """
+
+    def __init__(self, path: str):
+        self.size = 0
+        self._file = open(path, "wb")  # noqa: SIM115 (`__exit__`)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, record: bytes) -> int:
+        """Writes a record and returns the offset of its frame in the file."""
+        offset = self.size
+        length = struct.pack("<Q", len(record))
+        self._file.write(length + _checksum(length))
+        self._file.write(record)  # on its own, because a record can have gigabytes
+        self._file.write(_checksum(record))
+        self.size += FRAME_BYTES + len(record)
+        return offset
+
+
+def read(file: BinaryIO, name: str = "the file") -> Iterator[tuple[int, bytes]]:
+    """Reads the records of a file and checks both checksums of each.
+
+    Args:
+        file: The file, at the start of a frame. It must be seekable.
+        name: Path of the file, for error messages.
+
+    Yields:
+        The offset of each frame, and the record.
+
+    Raises:
+        CorruptFeatureSetError: If the file is damaged. No more is read than the file has, whatever a length says.
+    """
+    offset = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    file.seek(offset)
+    while offset < end:
+        where = f"The record at byte {offset} of {name!r}"
+        length = length_of(file.read(HEADER_BYTES), where)
+        size = FRAME_BYTES + length
+        if size > end - offset:
+            raise damaged(where, f"its frame should have {size} bytes, and the file ends after {end - offset}")
+        record = file.read(length)
+        _check(record, file.read(FOOTER_BYTES), where)
+        yield offset, record
+        offset += size
+
+
+def parse(frame: bytes, where: str = "The record") -> bytes:
+    """Checks both checksums of a frame and returns its record.
+
+    Args:
+        frame: The frame, from its first to its last byte.
+        where: What an error message calls the record.
+
+    Raises:
+        CorruptFeatureSetError: If the frame is damaged, or not exactly one frame.
+    """
+    length = length_of(frame[:HEADER_BYTES], where)
+    if len(frame) != FRAME_BYTES + length:
+        raise damaged(where, f"its frame must have {FRAME_BYTES + length} bytes. Received: {len(frame)}")
+    record = frame[HEADER_BYTES:-FOOTER_BYTES]
+    _check(record, frame[-FOOTER_BYTES:], where)
+    return record
+
+
+def count(path: str) -> int:
+    """Counts the records of a file, local or remote, without reading them.
+
+    Raises:
+        CorruptFeatureSetError: If a length is damaged.
+    """
+    found = 0
+    with files.open_binary(path) as file:
+        while header := file.read(HEADER_BYTES):
+            length = length_of(header, f"Record {found} of {path!r}")
+            file.seek(length + FOOTER_BYTES, os.SEEK_CUR)
+            found += 1
+    return found
+
+
+def damaged(where: str, fault: str) -> CorruptFeatureSetError:
+    """Returns the error for a record with a fault."""
+    return CorruptFeatureSetError(f"{where} is damaged: {fault}. Copy the file again, or recompute the feature set.")
+
+
+def length_of(header: bytes, where: str) -> int:
+    """Returns the length of the record after a header."""
+    if len(header) < HEADER_BYTES:
+        raise damaged(where, "the file ends within it")
+    if _checksum(header[:8]) != header[8:]:
+        raise damaged(where, "its length does not have its checksum")
+    length = int.from_bytes(header[:8], "little")
+    if length > MAX_RECORD_BYTES:
+        raise damaged(where, f"a record has at most {MAX_RECORD_BYTES} bytes. Received: a length of {length}")
+    return length
+
+
+def _check(record: bytes, footer: bytes, where: str) -> None:
+    if _checksum(record) != footer:
+        raise damaged(where, "its bytes do not have their checksum")
+
+
+def _checksum(data: bytes) -> bytes:
+    value = google_crc32c.value(data)
+    return struct.pack("<I", ((value >> 15 | value << 17) + _MASK) & 0xFFFFFFFF)

@@ -1,0 +1,137 @@
+"""The output folder of a job: what may be in it, and what is in it."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
+from audiopipe.feature_sets import file_names
+from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.file_names import DATASET_FILE
+from audiopipe.precompute import plan
+from audiopipe.precompute.plan import Plan
+from audiopipe.storage import files, locks
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFolder:
+    """What an output folder contains.
+
+    Args:
+        description: The complete feature set in it. None if there is none, or it is to be overwritten.
+        pending: The plan whose work is not finished. None likewise.
+        published: The feature set, if its publication was interrupted after `dataset.json` was replaced.
+        generation: Generation of the feature set, 0 if there is none.
+        next_shard: First number that no shard in it has or ever had.
+        revision: First revision that no plan in it has.
+    """
+
+    description: Description | None = None
+    pending: Plan | None = None
+    published: Description | None = None
+    generation: int = 0
+    next_shard: int = 0
+    revision: int = 0
+
+    @classmethod
+    def look(cls, output: str, *, overwrite: bool = False) -> "OutputFolder":
+        """Looks into a folder, which need not exist.
+
+        Args:
+            output: The folder.
+            overwrite: Whether the feature set in it is to be replaced.
+
+        Raises:
+            FeatureSetError: If the folder contains anything else, or its feature set or plan is damaged.
+        """
+        if files.exists(output) and not files.is_folder(output):
+            raise FeatureSetError(f"OUTPUT must be a folder. Received: the file {output!r}. Choose another path.")
+        present = list(files.walk(output)) if files.exists(output) else []
+        foreign = sorted(name for name in present if not is_ours(name))
+        planned = plan.exists(output)
+        of_plan = all(name.startswith(f"{plan.FOLDER}/") for name in present)
+        if foreign or (present and DATASET_FILE not in present and not planned and not of_plan):
+            raise FeatureSetError(
+                f"OUTPUT must be a new or empty folder, or contain a feature set. Received: {output!r}, which "
+                f"contains {(foreign or present)[0]!r}. Choose another folder."
+            )
+        is_kept = DATASET_FILE in present and not overwrite
+        description = Description.open(output) if is_kept else replaceable(output)
+        pending = _pending(output, planned, overwrite)
+        numbers = [file_names.shard_number(name) + 1 for name in present if file_names.is_new_shard_name(name)]
+        published = pending is not None and description is not None and pending.generation <= description.generation
+        return cls(
+            description=None if overwrite else description,
+            pending=None if overwrite or published else pending,
+            published=description if published and not overwrite else None,
+            generation=description.generation if description else 0,
+            next_shard=max([0, *numbers, *(known.next_shard or 0 for known in (description, pending) if known)]),
+            revision=pending.revision + 1 if pending else 0,
+        )
+
+    @property
+    def known_types(self) -> Mapping[str, str]:
+        """Types of the metadata columns so far."""
+        known = self.pending or self.description
+        return known.schema if known else {}
+
+
+@contextlib.contextmanager
+def locked(output: str) -> Iterator[Any]:
+    """Creates a folder if needed, and locks it against other jobs.
+
+    Raises:
+        FeatureSetError: If the folder cannot be created.
+        FeatureSetLockedError: If another job is writing to it.
+    """
+    try:
+        files.make_folder(output)
+    except OSError as error:
+        raise FeatureSetError(f"Could not create the folder {output!r}: {error.strerror or error}.") from error
+    with locks.held(output) as lock:
+        yield lock
+
+
+def is_ours(name: str) -> bool:
+    """Returns whether a file is one that a job writes, or a temporary file of one."""
+    final = _final_name(name)
+    return file_names.is_of_set(final) or bool(plan.FILES.fullmatch(final))
+
+
+def is_lock(name: str) -> bool:
+    """Returns whether a file is the lock of a run: a local lock, or a lease on remote storage."""
+    return name in (f"{locks.FOLDER}/{locks.LOCK_FILE}", f"{locks.FOLDER}/{locks.LEASE_FILE}")
+
+
+def remove_temporaries(output: str) -> None:
+    """Removes the temporary files that killed workers left."""
+    for name in files.walk(output):
+        if _final_name(name) != name:
+            files.remove(files.join(output, name))
+
+
+def replaceable(output: str) -> Description | None:
+    """Returns the feature set in a folder, or None if there is none, or it is damaged and can only be overwritten."""
+    if not files.exists(files.join(output, DATASET_FILE)):
+        return None
+    with contextlib.suppress(FeatureSetError):
+        return Description.open(output)
+    return None
+
+
+def _pending(output: str, planned: bool, overwrite: bool) -> Plan | None:
+    if not planned or plan.is_former(output):
+        return None
+    try:
+        return plan.read(output)
+    except CorruptFeatureSetError:
+        if overwrite:
+            return None
+        raise
+
+
+def _final_name(name: str) -> str:
+    """Returns the name under which a temporary file would be published, see `files.temporary_file`."""
+    return re.sub(r"(^|/)\.([^/]+)\.[^./]+\.tmp$", r"\1\2", name)

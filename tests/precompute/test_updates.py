@@ -1,0 +1,211 @@
+"""Tests of `--update`: a feature set that follows its input equals a fresh one, and nothing else is computed."""
+
+import json
+import os
+
+import pytest
+from corpora import CONFIG, Corpus, content, files_of
+
+from audiopipe import beam
+from audiopipe.errors import InputChangedError, InputError
+from audiopipe.feature_sets.description import Description
+from audiopipe.precompute import plan
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    made = Corpus(tmp_path / "corpus")
+    for number in range(6):
+        made.put(f"c{number}", number, label=["dog", "cat"][number % 2], speaker=f"s{number // 2}")
+    made.write()
+    return made
+
+
+@pytest.fixture
+def output(tmp_path):
+    return str(tmp_path / "features")
+
+
+def make(corpus, output, **options):
+    """Computes the feature set of a corpus, as the tests do it everywhere."""
+    return beam.precompute(corpus.write(), output, CONFIG, class_columns=("label",), num_shards=3, **options)
+
+
+def update(corpus, output, **options):
+    return make(corpus, output, update=True, keep_old=0, **options)
+
+
+def assert_fresh(corpus, output, tmp_path, **options):
+    """Asserts that a feature set has the content of a fresh one."""
+    fresh = str(tmp_path / "fresh" / str(len(os.listdir(tmp_path))))
+    make(corpus, fresh, **options)
+    assert content(output) == content(fresh)
+    ours, theirs = Description.open(output).counts, Description.open(fresh).counts
+    assert ours == theirs
+
+
+def changes_of(corpus, output, **options):
+    work = beam.estimate(corpus.write(), CONFIG, output=output, class_columns=("label",), update=True, **options)
+    return {name: count for name, count in vars(work.changes).items() if count}
+
+
+def test_new_clips_are_added_and_the_others_are_not_read(corpus, output, tmp_path):
+    make(corpus, output)
+    before = content(output)
+    corpus.forge("c2")
+    corpus.put("c9", 9, label="cow", speaker="s9")
+    assert changes_of(corpus, output) == {"kept": 6, "added": 1}
+    update(corpus, output)
+    after = content(output)
+    assert after.keys() == {*before, "c9"}
+    assert {name: after[name] for name in before} == before
+    description = Description.open(output)
+    assert description.classes == {"label": ["cat", "dog", "cow"]}
+    assert description.generation == 2
+
+
+def test_changed_audio_is_computed_again(corpus, output, tmp_path):
+    make(corpus, output)
+    before = content(output)
+    corpus.put("c3", 33, seconds=0.2)
+    assert changes_of(corpus, output) == {"kept": 5, "changed": 1}
+    update(corpus, output)
+    assert content(output)["c3"] != before["c3"]
+    assert_fresh(corpus, output, tmp_path)
+
+
+def test_a_removed_clip_and_a_corrected_label_need_no_audio(corpus, output, tmp_path):
+    make(corpus, output)
+    corpus.remove("c1")
+    corpus.rows["c4"]["label"] = "cat"
+    fresh = str(tmp_path / "fresh")
+    make(corpus, fresh)
+    for name in corpus.rows:
+        corpus.forge(name)
+    assert changes_of(corpus, output) == {"kept": 5, "removed": 1, "relabelled": 1}
+    update(corpus, output)
+    assert content(output) == content(fresh)
+
+
+def test_a_metadata_column_can_come_and_go(corpus, output, tmp_path):
+    make(corpus, output)
+    for number, row in enumerate(corpus.rows.values()):
+        row["age"] = number
+        del row["speaker"]
+    assert changes_of(corpus, output) == {"kept": 6, "relabelled": 6}
+    update(corpus, output)
+    assert_fresh(corpus, output, tmp_path)
+
+
+def test_touched_files_and_a_moved_root_count_as_unchanged(corpus, output, tmp_path):
+    make(corpus, output)
+    shards = Description.open(output).shards
+    corpus.touch("c5")
+    assert changes_of(corpus, output) == {"kept": 6}
+    make(corpus, output)  # the same content needs no --update
+    elsewhere = corpus.moved(tmp_path / "elsewhere")
+    update(elsewhere, output)
+    description = Description.open(output)
+    assert description.shards == shards
+    assert description.generation == 2
+    update(elsewhere, output)  # knows the new places, so there is nothing to do
+    assert Description.open(output).generation == 2
+
+
+def test_an_unchanged_input_writes_nothing(corpus, output):
+    make(corpus, output)
+    before = {name: os.stat(os.path.join(output, name)).st_mtime_ns for name in files_of(output)}
+    update(corpus, output)
+    assert {name: os.stat(os.path.join(output, name)).st_mtime_ns for name in files_of(output)} == before
+
+
+def test_failed_clips_are_tried_again(corpus, output, tmp_path):
+    corpus.audio("c2").write_bytes(b"no audio")
+    assert make(corpus, output).counts["failures"] == 1
+    corpus.put("c2", 2)
+    assert changes_of(corpus, output) == {"kept": 5, "retried": 1}
+    update(corpus, output)
+    assert_fresh(corpus, output, tmp_path)
+
+
+def test_a_column_whose_type_changed_is_refused_with_both_types(corpus, output):
+    for number, row in enumerate(corpus.rows.values()):
+        row["age"] = number
+    make(corpus, output)
+    for row in corpus.rows.values():
+        row["age"] = "young"
+    with pytest.raises(InputError, match=r"'age' of type string.* type int"):
+        update(corpus, output)
+
+
+def test_without_update_a_changed_input_is_refused_and_the_message_names_it(corpus, output):
+    make(corpus, output)
+    corpus.put("c7", 7, label="dog", speaker="s")
+    with pytest.raises(InputChangedError, match=r"'c7' is new.*--update"):
+        make(corpus, output)
+    assert not plan.exists(output)
+
+
+def test_no_file_is_left_over(corpus, output):
+    make(corpus, output)
+    corpus.put("c3", 33, seconds=0.2)
+    corpus.remove("c0")
+    update(corpus, output)
+    description = Description.open(output)
+    assert files_of(output) == sorted(
+        [
+            "clips.parquet",
+            "dataset.json",
+            "failures-00000002.jsonl",
+            "failures.jsonl",
+            "index-00000002.parquet",
+            "remarks-00000002.jsonl",
+            "remarks.jsonl",
+            *(shard["name"] for shard in description.shards),
+        ]
+    )
+
+
+def test_files_of_the_old_generation_stay_for_its_readers(corpus, output):
+    make(corpus, output)
+    before = Description.open(output)
+    corpus.put("c3", 33, seconds=0.2)
+    make(corpus, output, update=True)
+    names = set(files_of(output))
+    assert {shard["name"] for shard in before.shards} <= names
+    assert "dataset-00000001.json" in names
+    described = Description.open(output, generation=1)
+    assert described.shards == before.shards
+    make(corpus, output, update=True, keep_old=0)
+    assert "dataset-00000001.json" not in files_of(output)
+
+
+def damage_first_record(shard):
+    with open(shard, "r+b") as file:
+        file.seek(100)
+        byte = file.read(1)[0]
+        file.seek(100)
+        file.write(bytes([byte ^ 1]))
+
+
+def test_records_that_turn_out_to_be_damaged_are_computed_again(corpus, output, tmp_path):
+    [first, *_] = make(corpus, output).shards
+    damage_first_record(os.path.join(output, first["name"]))
+    corpus.put("c9", 9, label="cat", speaker="s9")
+    update(corpus, output)
+    assert_fresh(corpus, output, tmp_path)
+
+
+def test_a_damaged_record_of_a_stretch_is_computed_again_beside_a_new_stretch_of_the_recording(tmp_path):
+    corpus = Corpus(tmp_path / "corpus")
+    corpus.put("a", 1, seconds=0.4)
+
+    def run(output, count, **options):
+        rows = [{"id": str(n), "path": "audio/a.wav", "start": n / 10, "end": (n + 1) / 10} for n in range(count)]
+        (corpus.folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        return beam.precompute(corpus.folder / "rows.jsonl", tmp_path / output, CONFIG, **options)
+
+    [shard] = run("out", 2).shards
+    damage_first_record(tmp_path / "out" / shard["name"])
+    made = run("out", 3, update=True)
+    assert content(made.path) == content(run("fresh", 3).path)
