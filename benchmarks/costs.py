@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from audiopipe import registry
-from audiopipe.precompute import estimate, planning
+from audiopipe.precompute import estimate, sharding
 from benchmarks import loops
 
 HOURS = (1_000, 1_000_000, 100_000_000)
@@ -48,5 +48,5 @@ def of(hours: int, clips_per_second_and_core: float) -> Cost:
         core_hours=clips / clips_per_second_and_core / 3600,
         float32_bytes=float32,
         float16_bytes=float16,
-        shards=-(-float32 // planning.MAX_SHARD),
+        shards=-(-float32 // sharding.MAX_SHARD),
     )

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiopipe.precompute import plan
+from audiopipe.feature_sets.description import Description
 from benchmarks import clips, loops, machine
 
 DISTINCT = 100
@@ -74,7 +74,7 @@ def run(folder: Path, paths: list[Path], count: int, workers: int, shard_bytes: 
         memory.join()
         if process.returncode:
             raise RuntimeError(f"The job failed: {errors}")
-        shards = plan.read(output).n_shards
+        shards = len(Description.open(output).shards)
         written = sum(path.stat().st_size for path in Path(output).glob("*.tfrecord"))
         name = "audiopipe.precompute.worker" if workers > 1 else "precompute"
         return Measured(

@@ -48,6 +48,7 @@ def measure(folder: Path, shards: int) -> dict[str, Any]:
 def _measure(folder: str, count: int) -> dict[str, Any]:
     from audiopipe import Transform, inputs
     from audiopipe.precompute import planning, shard_writer
+    from audiopipe.precompute.listing import listed
     from benchmarks import loops
 
     paths = clips.write(Path(folder, "clips"), DISTINCT)
@@ -55,8 +56,9 @@ def _measure(folder: str, count: int) -> dict[str, Any]:
     manifest = clips.write_manifest(Path(folder, "clips.csv"), paths, 2 * turns * CLIPS_PER_SHARD)
     sources = inputs.scan(str(manifest))
     config = loops.config()
-    with planning.draft(f"{folder}/features", config, sources, num_shards=2 * turns) as drafted:
-        work = drafted.write()
+    settings = planning.Settings(output=f"{folder}/features", config=config, num_shards=2 * turns)
+    with listed(sources, settings.options) as listing:
+        work = planning.draft(settings, listing).write()
     bare, transform = loops.bare(), Transform(config)
     frame = np.zeros((config.framing.n_samples(1), 1), np.float32)
     table = work.shards()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiopipe import inputs, registry
-from audiopipe.precompute import completion, finished_shards, plan, planning
+from audiopipe.precompute import completion, finished_shards, listing, plan, planning
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 from benchmarks import loops, machine
@@ -41,7 +41,9 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
     before = machine.reset_peak()
     started = time.perf_counter()
     output = f"{folder}/features"
-    with planning.draft(output, registry.get(loops.CONFIG), inputs.scan(str(manifest))) as drafted:
+    settings = planning.Settings(output=output, config=registry.get(loops.CONFIG))
+    with listing.listed(inputs.scan(str(manifest)), settings.options) as clips:
+        drafted = planning.draft(settings, clips)
         listed = time.perf_counter()
         work = drafted.write()
         written = time.perf_counter()
@@ -61,8 +63,9 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
 def measure_finished(folder: str, count: int) -> dict[str, Any]:
     """Measures merging sidecars as they arrive, finding them as a job and a worker do, and finishing the job."""
     sources = (inputs.Source(f"{number:09d}", f"/absent/{number:09d}.flac") for number in range(count))
-    with planning.draft(f"{folder}/features", registry.get(loops.CONFIG), sources, num_shards=count) as drafted:
-        work = drafted.write()
+    settings = planning.Settings(output=f"{folder}/features", config=registry.get(loops.CONFIG), num_shards=count)
+    with listing.listed(sources, settings.options) as clips:
+        work = planning.draft(settings, clips).write()
     table, _ = work.shards(), _machine()
     before = machine.reset_peak()
     job = finished_shards.Finished(work)

@@ -1,7 +1,6 @@
 """Clips per second of precompute, of a bare program, and of other loops."""
 
 import itertools
-import json
 import queue
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from audiopipe import load
-from audiopipe.precompute import plan
+from audiopipe.feature_sets.description import Description
 from benchmarks import clips, loops, machine
 from benchmarks.served import ONE_THREAD, Served
 
@@ -143,8 +142,9 @@ def _of_precompute(manifest: Path, output: str, n_clips: int, workers: int) -> t
         [*command, "--workers", str(workers), "--num-shards", str(shards)], check=True, capture_output=True, text=True
     )
     whole = n_clips / (time.perf_counter() - started)
-    finished = sorted((path.stat().st_mtime, path) for path in Path(output, plan.FOLDER).glob("shard-*.json"))
+    made = Description.open(output).shards
+    finished = sorted((Path(output, shard["name"]).stat().st_mtime, shard["records"]) for shard in made)
     skipped = int(EDGE * len(finished))
     times = finished[skipped : len(finished) - skipped]
-    records = sum(json.loads(path.read_text())["records"] for _, path in times[1:])
+    records = sum(count for _, count in times[1:])
     return records / (times[-1][0] - times[0][0]) if len(times) > 1 else whole, whole

@@ -10,6 +10,7 @@ import soundfile as sf
 from audiopipe import configs
 from audiopipe.feature_sets import records, tfrecords
 from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.file_names import COPIES, DATASET_FILE
 
 RATE = 8000
 CONFIG = configs.MelSpectrogram(
@@ -108,3 +109,8 @@ def files_of(path):
         for name in names
         if name != "lock"
     )
+
+
+def files_of_set(path):
+    """Returns the names of the files that a feature set consists of, with the copies for people."""
+    return sorted([DATASET_FILE, *COPIES, *Description.open(path).file_names])

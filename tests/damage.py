@@ -3,11 +3,23 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 
+import pyarrow.parquet as pq
 import tensorflow as tf
 
-from audiopipe.feature_sets import loading, records
+from audiopipe.feature_sets import index, loading, records
 from audiopipe.feature_sets.description import Description, sha256
+
+COPIES = {"index": "clips.parquet", "failures": "failures.jsonl", "remarks": "remarks.jsonl"}
+
+
+def serialized(example):
+    """Serializes a `tf.train.Example` as a record, whose last bytes are the values of its feature."""
+    last = tf.train.Example()
+    last.features.feature["feature"].CopyFrom(example.features.feature["feature"])
+    del example.features.feature["feature"]
+    return example.SerializeToString(deterministic=True) + last.SerializeToString()
 
 
 def edit(folder, change):
@@ -21,14 +33,38 @@ def edit(folder, change):
 
 
 def bless(folder):
-    """Makes `dataset.json` match the sizes and the checksums of the shards on disk."""
+    """Makes `dataset.json` match the files on disk that it names, and the copies match these."""
 
     def change(content):
-        for shard in content["shards"]:
-            data = (folder / shard["name"]).read_bytes()
-            shard.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        listed = [(content[name], copy) for name, copy in COPIES.items() if content.get(name)]
+        for facts in (*content["shards"], *(facts for facts, _ in listed)):
+            data = (folder / facts["name"]).read_bytes()
+            facts.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        for facts, copy in listed:
+            shutil.copy(folder / facts["name"], folder / copy)
 
     edit(folder, change)
+
+
+def reindex(folder):
+    """Makes the index and `dataset.json` match the shards on disk. Durations and sources are kept."""
+    bless(folder)
+    description = Description.open(folder)
+    path = folder / description.index["name"]
+    before, now = pq.read_table(path), index.of_records(description)
+    for name in ("seconds", "source"):
+        position = now.schema.get_field_index(name)
+        now = now.set_column(position, now.schema.field(name), before[name].cast(now.schema.field(name).type))
+    write_index(folder, now)
+    edit(folder, lambda content: content["counts"].update(frames=sum(now["n_frames"].to_pylist())))
+
+
+def write_index(folder, table):
+    """Replaces the index, and makes `dataset.json` match it."""
+    path = folder / Description.open(folder).index["name"]
+    with index.Writer(str(path), table.schema) as writer:
+        writer.write(table)
+    bless(folder)
 
 
 def store_as(folder, dtype):
@@ -64,4 +100,5 @@ def store_as(folder, dtype):
     ]
     stored = dataclasses.replace(feature_set, shards=facts, dtype=dtype, max_error=max_error)
     stored.write()
-    return stored
+    reindex(folder)
+    return Description.open(folder)

@@ -15,6 +15,7 @@ import audiopipe.layers
 from audiopipe import Transform, beam, configs, fingerprint_of, hf, load, registry
 from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, InputChangedError
 from audiopipe.feature_sets import FeatureSet
+from audiopipe.precompute.overview import overview
 from audiopipe.registry import Registry
 from audiopipe.runtime import machine_facts
 from audiopipe.verification import verify
@@ -74,6 +75,24 @@ def test_a_feature_set_agrees_with_its_audio():
     assert (failure["id"], failure["stage"]) == ("broken", "decode")
 
 
+@pytest.mark.parametrize("name", ["failures.jsonl", "features-00001-of-00002.tfrecord"])
+def test_damage_to_a_feature_set_is_found_without_its_audio(name, tmp_path):
+    folder = shutil.copytree(DATA / "features", tmp_path / "features")
+    assert verify(folder).ok
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(CorruptFeatureSetError, match=name):
+        verify(folder)
+
+
+def test_a_feature_set_is_inspected():
+    facts = overview(str(DATA / "features"))
+    assert (facts["complete"], facts["format_version"], facts["generation"]) == (True, 1, 0)
+    assert (facts["fingerprint"], facts["counts"]["clips"], facts["shards"]) == (FACTS["mel"], 3, 2)
+    assert (facts["counts"]["remarks"], facts["seconds"], facts["unfinished"]) == (None, None, None)
+
+
 @pytest.mark.filterwarnings("ignore::audiopipe.errors.MachineWarning")
 def test_segments_in_float16_are_loaded_and_agree_with_their_audio():
     feature_set = FeatureSet.open(DATA / "segments-float16")
@@ -94,6 +113,7 @@ def test_a_feature_set_becomes_rows_of_datasets(values, tmp_path):
 def test_rows_in_parquet_carry_their_fingerprint(values, tmp_path):
     rows = datasets.Dataset.from_parquet(str(DATA / "mapped.parquet"), cache_dir=tmp_path)
     assert fingerprint_of(rows).fingerprint == FACTS["mel"]
+    assert fingerprint_of(DATA / "mapped.parquet") == fingerprint_of(rows)
     assert rows["label"][:] == [3, 1, 4]
     for row, name in zip(rows.with_format("numpy"), CLIPS, strict=True):
         np.testing.assert_array_equal(row["feature"], values[name][..., 0])

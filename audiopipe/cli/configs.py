@@ -1,13 +1,18 @@
 """The command `audiopipe configs`."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
-from audiopipe.cli.terminal import console, errors
+from audiopipe.cli.terminal import console, print_fact
+
+SOURCE_HELP = (
+    f"{CONFIG_HELP[:-1]}; or something that carries a config: the folder of a feature set, a .keras file, a "
+    "SavedModel, or a Parquet file of features."
+)
 
 app = typer.Typer(no_args_is_help=True, help="List registered configs, show one, or compare two.")
 
@@ -29,29 +34,44 @@ def list_configs(
 
 @app.command("show")
 def show_config(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help=CONFIG_HELP)],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Print a config as JSON. Save the output to a file to use it with --config."""
-    from audiopipe import registry
+    """Print a config as JSON. Save the output to a file to use it with --config.
 
-    resolved = registry.resolve(config)
-    errors.print(f"fingerprint {resolved.fingerprint}", highlight=False)
-    console.print_json(json.dumps(resolved.to_dict(), sort_keys=True))
+    If SOURCE holds features or a SavedModel, which keep the kernel version that they were computed with, the kernel
+    version is shown as well.
+    """
+    from audiopipe.feature_sets import fingerprints
+
+    identity = fingerprints.identity_of(source)
+    print_fact(f"fingerprint {identity.fingerprint}")
+    if identity.frozen:
+        print_fact(f"kernel version {identity.kernel_version}{_difference(identity)}")
+    console.print_json(json.dumps(identity.config.to_dict(), sort_keys=True))
 
 
 @app.command("diff")
 def diff_configs(
-    left: Annotated[str, typer.Argument(metavar="LEFT", help=CONFIG_HELP)],
-    right: Annotated[str, typer.Argument(metavar="RIGHT", help="The config to compare with, in the same forms.")],
+    left: Annotated[str, typer.Argument(metavar="LEFT", help=SOURCE_HELP)],
+    right: Annotated[str, typer.Argument(metavar="RIGHT", help="What to compare with, in the same forms.")],
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Show the fields in which two configs differ. The exit code is 0 if they describe the same feature, else 1."""
-    from audiopipe import registry
+    from audiopipe.feature_sets import fingerprints
 
-    one, other = registry.resolve(left), registry.resolve(right)
+    one, other = fingerprints.identity_of(left), fingerprints.identity_of(right)
     if one.fingerprint == other.fingerprint:
         console.print(f"The same feature, fingerprint {one.fingerprint}.", highlight=False)
         return
-    console.print(one.diff(other), markup=False, highlight=False)
+    difference = one.config.diff(other.config, other.kernel_version, one.kernel_version)
+    console.print(difference, markup=False, highlight=False)
     raise typer.Exit(1)
+
+
+def _difference(identity: Any) -> str:
+    """Returns how a saved kernel version differs from that of this release, for the end of a line."""
+    now = identity.config.kernel_version
+    if identity.kernel_version == now:
+        return ""
+    return f", but this release computes kernel version {now}, whose fingerprint is {identity.config.fingerprint}"

@@ -1,63 +1,150 @@
 """The command `audiopipe inspect`."""
 
-from typing import Any
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
 
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import audio_duration, console, facts_table
 
+SHOWN_KINDS = 5
+SHOWN_CLASSES = 20
+UNKNOWN = "not recorded"
+
 
 def inspect(
     output: OutputArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for programs. The documentation describes its keys.")
+    ] = False,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Show the config, counts, metadata, shards and machines of a feature set."""
-    from audiopipe.feature_sets import FeatureSet, message_kinds
+    """Show the config, counts, metadata, failures, remarks, shards and machines of a feature set.
+
+    If the feature set is not finished, or an update of it is not, the progress is shown as well.
+    """
+    from audiopipe.precompute.overview import overview
+
+    facts = overview(output)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        console.print(_table(facts))
+
+
+def _table(facts: dict[str, Any]) -> Table:
     from audiopipe.precompute import progress
 
-    feature_set = FeatureSet.open(output)
     table = facts_table()
-    table.add_row("feature set", output)
-    table.add_row("fingerprint", feature_set.fingerprint)
-    table.add_row("kernel version", str(feature_set.kernel_version))
-    for name, value in feature_set.config.to_dict().items():
+    table.add_row("feature set", facts["path"])
+    for name in ("fingerprint", "kernel_version"):
+        table.add_row(name.replace("_", " "), str(facts[name]))
+    for name, value in facts["config"].items():
         table.add_row(name, repr(value) if name != "feature" else str(value))
-    counts = feature_set.counts
+    if facts["generation"]:
+        table.add_row("generation", str(facts["generation"]))
+    if facts["unfinished"]:
+        _add_progress(table, facts)
     table.add_section()
-    table.add_row("clips", f"{counts['clips']}, and {counts['failures']} failures")
-    table.add_row("remarks", str(counts.get("remarks", "not recorded")))
-    for remark, count in message_kinds.most_common(remark["remark"] for remark in feature_set.remarks()):
-        table.add_row("remark", f"{count} x {remark}")
-    for note in feature_set.notes:
+    if facts["complete"]:
+        _add_counts(table, facts["counts"])
+        if facts["seconds"]:
+            table.add_row("clips last", _durations(facts["seconds"]))
+        table.add_row("shards", f"{facts['shards']}, {progress.size(facts['bytes'])}")
+    stored = facts["dtype"]
+    if facts["max_error"]:
+        stored += f", off by at most {facts['max_error']:g}"
+    table.add_row("stored as", stored)
+    for name, title in (("failures", "failure"), ("remarks", "remark")):
+        _add_kinds(table, title, facts[name] or [])
+    for note in facts["notes"]:
         table.add_row("note", note)
+    if facts["segments"]:
+        table.add_row("segments", ", ".join(f"{key}={value}" for key, value in facts["segments"].items()))
+    if facts["options"]:
+        table.add_row("options", ", ".join(f"{key}={value!r}" for key, value in facts["options"].items()))
+    if facts["accept_truncated"]:
+        table.add_row("accept_truncated", "True")
+    table.add_row("metadata", ", ".join(_column(name, facts) for name in facts["metadata"]) or "none")
+    for column, classes in facts["classes"].items():
+        if classes["missing"] is not None:
+            table.add_row(f"classes of {column}", _classes(**classes))
+    for machine in facts["machines"] or []:
+        _add_machine(table, machine)
+    return table
+
+
+def _add_progress(table: Table, facts: dict[str, Any]) -> None:
+    from audiopipe.precompute import progress
+
+    unfinished = facts["unfinished"]
+    clips, shards, seconds = (unfinished[name] for name in ("clips", "shards", "seconds"))
+    table.add_section()
+    table.add_row("unfinished", "an update" if facts["complete"] else "the feature set")
+    table.add_row("clips done", f"{clips['done']} of {clips['total']}")
+    table.add_row("shards done", f"{shards['done']} of {shards['total']}")
+    table.add_row("audio done", f"{audio_duration(seconds['done'])} of {audio_duration(seconds['total'])}")
+    if unfinished["changes"]:
+        table.add_row("changes", progress.changes_line(unfinished["changes"]))
+    _add_kinds(table, "failure so far", unfinished["failures"])
+
+
+def _add_counts(table: Table, counts: dict[str, Any]) -> None:
+    table.add_row("clips", f"{counts['clips']}, and {counts['failures']} failures")
+    table.add_row("remarks", _known(counts["remarks"]))
+    table.add_row("files left out", _known(counts["left_out"]))
+    if counts["short_recordings"] is not None:
+        table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
     table.add_row("frames", f"{counts['frames']:,}")
     table.add_row("audio", audio_duration(counts["hours"] * 3600))
-    if feature_set.segments:
-        settings = (f"{name}={value}" for name, value in feature_set.segments.to_dict().items())
-        table.add_row("segments", ", ".join(settings))
-        table.add_row("recordings shorter than a segment", str(counts.get("short_recordings", "not recorded")))
-    if feature_set.options.to_dict():
-        options = (f"{name}={value!r}" for name, value in feature_set.options.to_dict().items())
-        table.add_row("options", ", ".join(options))
-    if feature_set.accept_truncated:
-        table.add_row("accept_truncated", "True")
-    size = progress.size(sum(shard["bytes"] for shard in feature_set.shards))
-    table.add_row("shards", f"{len(feature_set.shards)}, {size}")
-    table.add_row("metadata", ", ".join(_column(name, feature_set) for name in feature_set.schema) or "none")
-    for machine in feature_set.machines:
-        table.add_section()
-        table.add_row("CPU family", machine["cpu_family"])
-        table.add_row("instruction sets", machine.get("instruction_sets", "not recorded"))
-        table.add_row("oneDNN", "on" if machine["onednn"] else "off")
-        table.add_row("oneDNN limited to", machine.get("onednn_max_isa", "not recorded"))
-        for name, version in machine["versions"].items():
-            table.add_row(name, version)
-    console.print(table)
 
 
-def _column(name: str, feature_set: Any) -> str:
-    facts = [feature_set.schema[name]]
-    if name in feature_set.classes:
-        facts.append(f"{len(feature_set.classes[name])} classes")
-    if name in feature_set.fill_values:
-        facts.append(f"missing: {feature_set.fill_values[name]}")
-    return f"{name} ({', '.join(facts)})"
+def _add_kinds(table: Table, title: str, kinds: list[dict[str, Any]]) -> None:
+    for kind in kinds[:SHOWN_KINDS]:
+        table.add_row(title, f"{kind['count']} x {kind['kind']}")
+    more = sum(kind["count"] for kind in kinds[SHOWN_KINDS:])
+    if more:
+        table.add_row(title, f"{more} of other kinds")
+
+
+def _add_machine(table: Table, machine: dict[str, Any]) -> None:
+    table.add_section()
+    table.add_row("CPU family", _known(machine.get("cpu_family")))
+    table.add_row("instruction sets", _known(machine.get("instruction_sets")))
+    onednn = machine.get("onednn")
+    table.add_row("oneDNN", UNKNOWN if onednn is None else "on" if onednn else "off")
+    table.add_row("oneDNN limited to", _known(machine.get("onednn_max_isa")))
+    for name, version in machine["versions"].items():
+        table.add_row(name, _known(version))
+
+
+def _column(name: str, facts: dict[str, Any]) -> str:
+    described = [facts["metadata"][name]]
+    if name in facts["classes"]:
+        described.append(f"{len(facts['classes'][name]['counts'])} classes")
+    if name in facts["fill_values"]:
+        described.append(f"missing: {facts['fill_values'][name]}")
+    return f"{name} ({', '.join(described)})"
+
+
+def _classes(counts: dict[str, int], missing: int) -> str:
+    frequent = sorted(counts.items(), key=lambda item: -item[1])
+    described = [f"{count} x {name}" for name, count in frequent[:SHOWN_CLASSES]]
+    others = frequent[SHOWN_CLASSES:]
+    if others:
+        described.append(f"{sum(count for _, count in others)} of {len(others)} other classes")
+    if missing:
+        described.append(f"{missing} missing")
+    return ", ".join(described)
+
+
+def _durations(seconds: dict[str, Any]) -> str:
+    if seconds["min"] is None:
+        return UNKNOWN
+    return f"{seconds['min']:.3g} s to {seconds['max']:.3g} s"
+
+
+def _known(value: Any) -> str:
+    return UNKNOWN if value is None else str(value)

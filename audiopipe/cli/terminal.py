@@ -2,10 +2,11 @@
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 PIPED_WIDTH = 200  # columns of output that is piped, so that tables are not folded to the width of a screen
 
@@ -13,9 +14,17 @@ console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True)
 
 
-def facts_table() -> Table:
+class VerbatimTable(Table):
+    """Table that shows text as it is: `[noise]` is no markup, and bytes that are not UTF-8 are escaped."""
+
+    def add_row(self, *cells: Any, **settings: Any) -> None:
+        """Adds a row of values."""
+        super().add_row(*(Text(str(cell).encode("utf-8", "backslashreplace").decode()) for cell in cells), **settings)
+
+
+def facts_table() -> VerbatimTable:
     """Returns an empty table with a column of names and a column of values."""
-    table = Table(show_header=False)
+    table = VerbatimTable(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     return table

@@ -3,10 +3,9 @@
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
-from audiopipe.cli.terminal import console, errors, print_fact
+from audiopipe.cli.terminal import VerbatimTable, console, errors, print_fact
 from audiopipe.runtime import startup
 
 
@@ -17,8 +16,9 @@ def verify(
         typer.Option(
             "--input",
             help="The INPUT that the feature set was made from. Can be repeated. Put quotes around a glob.",
+            show_default="none: only files are checked",
         ),
-    ],
+    ] = [],  # noqa: B006 (typer copies it)
     door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="The door to recompute with.")] = "both",
     sample: Annotated[
         int | None, typer.Option(help="Recompute only this many clips, spread over OUTPUT.", min=1)
@@ -27,22 +27,29 @@ def verify(
     tolerance: Annotated[float | None, typer.Option(help="Largest absolute difference to accept.", min=0)] = None,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Check the shards of OUTPUT, recompute its features from the audio, and compare them bit by bit.
+    """Check all files of OUTPUT: checksums, records, index and counts.
 
-    The exit code is 0 only if every bit agrees, or every difference is within **--tolerance**, and no clip is missing.
+    With **--input**, recompute the features from the audio as well, and compare them bit by bit. The exit code is 0
+    only if every bit agrees, or every difference is within **--tolerance**, and no clip is missing.
     """
     if everything and sample is not None:
         raise typer.BadParameter("--sample and --all cannot be combined.")
-    with startup.quiet():
-        from audiopipe.inputs import SeveralInputs
-        from audiopipe.verification import set_check
+    if not sources and (everything or sample is not None or tolerance is not None or door != "both"):
+        raise typer.BadParameter("--door, --sample, --all and --tolerance need --input.")
+    from audiopipe.inputs import SeveralInputs
+    from audiopipe.verification import set_check
 
-    source = sources[0] if len(sources) == 1 else SeveralInputs(sources)
+    if sources:
+        with startup.quiet():
+            import tensorflow  # noqa: F401 (it prints notes when it is imported)
+    source = SeveralInputs(sources) if len(sources) > 1 else next(iter(sources), None)
     report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance)
     counts = report.feature_set.counts
     shards = len(report.feature_set.shards)
     console.print(f"shards: {shards}, with {counts['clips']} records; checksums and counts agree", highlight=False)
-    table = Table("door", "clips", "values", "differing", "max", "mean", "worst clip")
+    if source is None:
+        return
+    table = VerbatimTable("door", "clips", "values", "differing", "max", "mean", "worst clip")
     for row in report.comparisons:
         table.add_row(
             row.door,

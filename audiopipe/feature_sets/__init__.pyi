@@ -1,6 +1,6 @@
 from .feature_set import FeatureSet as FeatureSet
-from .fingerprints import Identity as Identity
 from .fingerprints import fingerprint_of as fingerprint_of
+from .identities import Identity as Identity
 from .loading import load as load
 
 __all__ = [

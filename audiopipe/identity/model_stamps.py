@@ -1,6 +1,6 @@
 """Names under which composed layers store their config in model files, and a digest that reveals edits.
 
-`layers` writes under these names, and `fingerprints` reads them. This module does not import TensorFlow.
+`layers` writes under these names, and `feature_sets` reads them. This module does not import TensorFlow.
 """
 
 import hashlib

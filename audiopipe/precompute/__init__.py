@@ -6,6 +6,8 @@ __all__ = [
     "estimate",
     "finished_shards",
     "job",
+    "overview",
+    "pending",
     "pipeline",
     "plan",
     "planning",

@@ -108,6 +108,7 @@ class Job:
             folder = OutputFolder.look(self.output, overwrite=self.overwrite)
             listing = stack.enter_context(self._listed(folder))
             if lock is None:
+                planning.columns_of(listing, NOTHING, self.segments)  # raises its errors
                 lock = stack.enter_context(output_folder.locked(self.output))
                 folder = OutputFolder.look(self.output, overwrite=self.overwrite)
             work = self._prepare(folder, listing)
@@ -162,12 +163,14 @@ class Job:
 
     def _draft(self, folder: OutputFolder, listing: Listing) -> Draft | Plan | Description:
         """Decides what to do: a new plan, the pending plan, or nothing, because the feature set is up to date."""
-        place = {
-            "generation": folder.generation + 1,
-            "first_shard": folder.next_shard,
-            "revision": folder.revision,
-        }
-        make = functools.partial(planning.draft, self._settings, listing, **place)
+        make = functools.partial(
+            planning.draft,
+            self._settings,
+            listing,
+            generation=folder.generation + 1,
+            first_shard=folder.next_shard,
+            revision=folder.revision,
+        )
         pending, description = folder.pending, None if self.overwrite else folder.description
         if pending is None and description is None:
             return make()

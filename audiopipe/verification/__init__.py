@@ -1,4 +1,4 @@
-"""Recomputation of a feature set from its audio, and comparison with the stored features."""
+"""Verification of feature sets: of their files, and of their features by recomputation from the audio."""
 
 import lazy_loader
 

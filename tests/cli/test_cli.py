@@ -12,7 +12,7 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from audiopipe import cli, load, registry
+from audiopipe import Transform, cli, configs, hf, load, registry
 from audiopipe.errors import AudiopipeError
 
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
@@ -153,24 +153,7 @@ def test_verify_exits_with_1_if_clips_are_missing_on_either_side(shared_feature_
     assert "clips in INPUT but not in OUTPUT: 1, the first is later" in result.stderr
 
 
-# inspect, configs
-
-
-def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, config):
-    result = run("inspect", shared_feature_set)
-    assert result.exit_code == 0
-    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in result.stdout.splitlines()]
-    facts = {cells[0]: cells[1] for cells in lines if len(cells) == 2}
-    assert facts["fingerprint"] == config.fingerprint
-    assert facts["feature"] == "StftMagnitude"
-    assert facts["hop_length"] == "100"
-    assert facts["clips"] == "4, and 1 failures"
-    assert facts["remarks"] == "0"
-    assert facts["frames"] == "112"
-    assert facts["audio"] == "1.5 s"
-    assert facts["shards"].startswith("2, ")
-    assert facts["metadata"].startswith("age (int, missing: -1), clean (bool), gain (float), note (string)")
-    assert facts["numpy"] == np.__version__
+# configs
 
 
 def test_configs_list_shows_every_name_with_its_fingerprint():
@@ -200,6 +183,58 @@ def test_configs_diff_exits_with_1_and_prints_the_fields_that_differ(tmp_path, c
     assert "sample_rate: 16000 != 22050" in result.stdout
 
 
+@pytest.fixture(scope="module")
+def carriers(shared_feature_set, clips, config, tmp_path_factory):
+    """Returns everything that carries the same config, by kind."""
+    import datasets
+    import keras
+
+    folder = tmp_path_factory.mktemp("carriers")
+    model = keras.Sequential([keras.Input((None, 1)), config.layer()])
+    model.save(folder / "model.keras")
+    model.export(folder / "exported", verbose=False)
+    rows = datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})
+    hf.map(rows, Transform(config)).to_parquet(folder / "features.parquet")
+    found = (shared_feature_set, folder / "model.keras", folder / "exported", folder / "features.parquet")
+    return dict(zip(("feature set", ".keras", "SavedModel", "Parquet"), found, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["feature set", ".keras", "SavedModel", "Parquet"])
+def test_configs_show_and_diff_take_what_carries_a_config(carriers, config, config_file, kind, monkeypatch):
+    shown = run("configs", "show", carriers[kind])
+    assert configs.from_json(shown.stdout) == config
+    assert config.fingerprint in shown.stderr
+    same = run("configs", "diff", carriers[kind], config_file)
+    assert (same.exit_code, "The same feature" in same.stdout) == (0, True)
+    before = config.kernel_version
+    monkeypatch.setattr(type(config), "kernel_version", before + 1)
+    shown, later = run("configs", "show", carriers[kind]), run("configs", "diff", carriers[kind], config_file)
+    if kind == ".keras":  # the installed version computes its feature
+        assert config.fingerprint_at(before + 1) in shown.stderr
+        assert later.exit_code == 0
+    else:
+        assert f"fingerprint {config.fingerprint_at(before)}" in shown.stderr
+        assert f"kernel version {before}, but this release computes kernel version {before + 1}" in shown.stderr
+        assert (later.exit_code, later.stdout) == (1, f"kernel_version: {before} != {before + 1}\n")
+
+
+def test_configs_show_names_what_it_found_nothing_in(tmp_path):
+    result = run("configs", "show", tmp_path)
+    assert f".parquet file at {str(tmp_path)!r}" in str(result.exception)
+
+
+def test_commands_that_only_look_do_not_import_heavy_libraries(carriers):
+    script = (
+        "import sys; from audiopipe import cli\n"
+        "for path in sys.argv[1:]: cli.app(['configs', 'show', path], standalone_mode=False)\n"
+        "cli.app(['inspect', sys.argv[1]], standalone_mode=False)\n"
+        "print('HEAVY', {'tensorflow', 'keras', 'apache_beam', 'datasets', 'matplotlib', 'pandas'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", script, *map(str, carriers.values())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY set()"
+
+
 # plot
 
 
@@ -225,7 +260,7 @@ COMMANDS = {
     ("plot",): ["CLIP", "IMAGE", "--config"],
     ("configs",): ["list", "show", "diff"],
     ("configs", "list"): ["--help"],
-    ("configs", "show"): ["CONFIG"],
+    ("configs", "show"): ["SOURCE"],
     ("configs", "diff"): ["LEFT", "RIGHT"],
 }
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from planning import clips_of, write_shard, written
+from planning import write_shard, written
 
 from audiopipe import beam, inputs, load
 from audiopipe.errors import (
@@ -23,7 +23,7 @@ from audiopipe.errors import (
     MissingDependencyError,
     OutputError,
 )
-from audiopipe.precompute import completion, plan, shard_writer
+from audiopipe.precompute import completion, shard_writer
 
 TOLERANCE = 1e-2  # decibels: float32 is coarse in bands that resampling has almost emptied
 
@@ -74,7 +74,7 @@ def test_damaged_files_are_failures_in_the_order_of_the_input_and_good_ones_are_
         ("short.wav", "feature"),
     ]
     for line in found:
-        assert line.keys() == {"id", "path", "stage", "error"}
+        assert line.keys() == {"id", "path", "stage", "error", "size", "time"}
         assert line["path"] == str(damaged / line["id"])
         assert line["error"]
     assert (feature_set.counts["clips"], feature_set.counts["failures"]) == (3, 4)
@@ -101,6 +101,8 @@ def test_metadata_of_a_manifest_is_in_the_feature_set(shared_feature_set, metada
 def test_there_are_at_most_as_many_shards_as_clips(clips, tmp_path, config, asked, made):
     beam.precompute(clips, tmp_path / "out", config, num_shards=asked)
     names = [f"features-{number:08d}.tfrecord" for number in range(made)]
+    if made == 5:
+        del names[0]  # the clip that fails has a shard of its own, which therefore has no records
     assert sorted(shard_bytes(tmp_path / "out")) == names
 
 
@@ -133,7 +135,7 @@ def test_a_complete_feature_set_is_only_replaced_with_overwrite(clips, feature_s
         beam.precompute(clips, feature_set, config)
     assert contents(feature_set) == before
     other = dataclasses.replace(config, hop_length=80)
-    beam.precompute(clips / "manifest.jsonl", feature_set, other, num_shards=3, overwrite=True)
+    beam.precompute(clips / "manifest.jsonl", feature_set, other, num_shards=3, overwrite=True, keep_old=0)
     assert len(list(load(feature_set, config=other))) == 4
     assert len(shard_bytes(feature_set)) == 3
 
@@ -184,7 +186,8 @@ def test_there_is_no_feature_set_when_every_clip_failed(tmp_path, config):
     with pytest.raises(FeatureSetError, match=r"All 2 clips failed.*one\.wav', decode"):
         beam.precompute(tmp_path / "clips", tmp_path / "out", config)
     assert not (tmp_path / "out" / "dataset.json").exists()
-    assert [line["id"] for line in failures(tmp_path / "out")] == ["one.wav", "two.wav"]
+    lines = (tmp_path / "out" / "failures.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["one.wav", "two.wav"]
 
 
 @pytest.mark.parametrize(
@@ -210,9 +213,9 @@ def test_a_runner_can_be_given_by_the_path_of_its_class(clips, shared_feature_se
 
 
 @pytest.fixture
-def planned(tmp_path, clips, config, shared_feature_set):
+def planned(tmp_path, clips, config):
     """A plan of the clips of the shared feature set."""
-    sources = [clip for shard in range(2) for clip in clips_of(plan.read(str(shared_feature_set)), shard)]
+    sources = inputs.scan(clips / "manifest.jsonl")
     output = tmp_path / "out"
     output.mkdir()
     return written(str(output), config, sources, 2)

@@ -7,6 +7,8 @@ import zipfile
 
 import datasets
 import keras
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
@@ -166,6 +168,7 @@ def test_a_model_without_a_config_is_refused_with_what_was_searched(form, tmp_pa
 
 def test_anything_but_a_model_is_refused(tmp_path):
     (tmp_path / "bad.keras").write_bytes(b"no zip")
+    (tmp_path / "bad.parquet").write_bytes(b"no Parquet")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "saved_model.pb").write_bytes(b"\xff\xff\xff")
     with zipfile.ZipFile(tmp_path / "empty.keras", "w") as archive:
@@ -174,6 +177,7 @@ def test_anything_but_a_model_is_refused(tmp_path):
         ("bad.keras", "is not a file that Keras saved"),
         ("empty.keras", "is not a file that Keras saved"),
         ("bad", "is damaged"),
+        ("bad.parquet", "is not a valid Parquet file"),
         ("nowhere", "There is no .keras file, SavedModel"),
     ):
         with pytest.raises(FingerprintError, match=message):
@@ -209,12 +213,60 @@ def test_a_mapped_dataset_keeps_its_feature_when_saved_cached_and_mapped_again(c
         "mapped again": mapped.map(lambda row: {"more": 1}).rename_column("feature", "mel"),
         "disk": datasets.load_from_disk(tmp_path / "disk"),
         "Parquet": datasets.Dataset.from_parquet(str(tmp_path / "file.parquet"), cache_dir=str(tmp_path)),
+        "Parquet file": tmp_path / "file.parquet",
     }
-    for dataset in copies.values():
-        identity = fingerprint_of(dataset)
+    for copy in copies.values():
+        identity = fingerprint_of(copy)
         assert (identity.config, identity.fingerprint, identity.frozen) == (config, config.fingerprint, True)
     with pytest.raises(FingerprintError, match=r"columns \['audio', 'label'\]"):
         fingerprint_of(rows)
+
+
+@pytest.fixture(scope="module")
+def features_in_parquet(clips, config, tmp_path_factory):
+    """Returns a Parquet file with a feature column."""
+    path = tmp_path_factory.mktemp("parquet") / "features.parquet"
+    hf.map(datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]}), Transform(config)).to_parquet(path)
+    return path
+
+
+def test_a_parquet_file_keeps_the_kernel_version_of_its_features(features_in_parquet, config, monkeypatch):
+    before = config.kernel_version
+    monkeypatch.setattr(type(config), "kernel_version", before + 1)
+    assert fingerprint_of(features_in_parquet).fingerprint == config.fingerprint_at(before)
+    assert expected(features_in_parquet) == (config, before)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.drop_columns(["feature"]),
+        lambda table: table.rename_columns({"feature": "mel"}),
+        lambda table: table.set_column(0, "feature", table["n_frames"]),
+        lambda table: table.set_column(0, "feature", table["feature"].cast(pa.list_(pa.list_(pa.float64())))),
+        lambda table: table.replace_schema_metadata(None),
+    ],
+    ids=["removed", "renamed", "replaced", "cast", "without description"],
+)
+def test_a_parquet_file_whose_feature_column_was_changed_carries_no_config(features_in_parquet, change, tmp_path):
+    # As a program that knows nothing of `datasets` sees the column.
+    table = pq.read_table(features_in_parquet)
+    plain = table["feature"].chunk(0)
+    plain = plain.storage if isinstance(plain, pa.ExtensionArray) else plain
+    table = table.set_column(0, pa.field("feature", plain.type), plain)
+    pq.write_table(table, tmp_path / "same.parquet")
+    assert fingerprint_of(tmp_path / "same.parquet") == fingerprint_of(features_in_parquet)
+    pq.write_table(change(table), tmp_path / "changed.parquet")
+    with pytest.raises(FingerprintError, match=r"No config was found\. Searched: the descriptions of the columns"):
+        fingerprint_of(tmp_path / "changed.parquet")
+
+
+@pytest.mark.parametrize("described", [b"{", b"[]", b'{"info": 1}', b"[" * 100_000], ids=["cut", "list", "int", "deep"])
+def test_a_parquet_file_with_a_damaged_description_is_refused(described, tmp_path):
+    table = pa.table({"feature": pa.array([[1.0]], pa.list_(pa.float32()))})
+    pq.write_table(table.replace_schema_metadata({"huggingface": described}), tmp_path / "features.parquet")
+    with pytest.raises(FingerprintError, match=r"features\.parquet' is not a valid Parquet file"):
+        fingerprint_of(tmp_path / "features.parquet")
 
 
 def test_datasets_of_different_features_cannot_be_concatenated(clips, config, other):

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
-from corpora import content, files_of
+from corpora import content, files_of, files_of_set
 from jobs import CLIPS, contents, interrupted
 from planning import drafted, write_shard, written
 
@@ -20,7 +20,7 @@ from audiopipe.errors import (
     StalledError,
     TooManyFailuresError,
 )
-from audiopipe.feature_sets.file_names import COPIES
+from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import scan
 from audiopipe.precompute import job, pipeline, plan, shard_writer
 from audiopipe.runtime import stopping
@@ -66,10 +66,10 @@ def test_a_shard_that_was_damaged_after_the_interruption_is_written_again(run, t
 
 
 def test_a_complete_feature_set_is_returned_without_any_work(run, tmp_path, written_shards):
-    first = run()
+    first = Description.open(run().path)
     before = contents(tmp_path / "out")
     written_shards.clear()
-    assert run().descriptions == first.descriptions
+    assert Description.open(run().path) == first
     assert written_shards == []
     assert contents(tmp_path / "out") == before
 
@@ -119,7 +119,7 @@ def test_a_changed_input_is_refused_with_the_name_of_the_clip_unless_overwrite_i
     clean = run("clean")
     assert content(made.path) == content(clean.path)
     assert made.counts == clean.counts
-    assert set(files_of(made.path)) == {"dataset.json", *made.file_names, *COPIES}
+    assert files_of(made.path) == files_of_set(made.path)
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_finished_shards_of_an_older_plan_do_not_count(run, recordings, tmp_path
     write_shard(unfinished, 0)
     made = run(overwrite=True)
     assert content(made.path) == content(run("clean").path)
-    assert set(files_of(made.path)) == {"dataset.json", *made.file_names, *COPIES}
+    assert files_of(made.path) == files_of_set(made.path)
 
 
 def test_a_job_on_remote_storage_resumes(run, recordings, config, tmp_path, monkeypatch):
@@ -252,8 +252,8 @@ def test_a_job_on_remote_storage_resumes(run, recordings, config, tmp_path, monk
     run_remote()
     run("clean")
     local = contents(tmp_path / "clean")
-    for name, content in local.items():
-        assert job.files.read_bytes(f"{remote}/{name}") == content
+    for name, expected in local.items():
+        assert job.files.read_bytes(f"{remote}/{name}") == expected
     names = set(job.files.walk(remote))
     assert {name for name in names if not name.startswith("plan/")} == set(local)
 

@@ -1,16 +1,16 @@
 """Tests of jobs that try failed clips again."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from corpora import content, files_of
+from corpora import content, files_of, files_of_set
 from jobs import CLIPS, contents, interrupted, repair
 
 from audiopipe.errors import InputChangedError
 from audiopipe.feature_sets.description import Description
-from audiopipe.feature_sets.file_names import COPIES
 from audiopipe.precompute import planning, shard_writer
 from audiopipe.transform.segments import Segments
 
@@ -35,7 +35,7 @@ def test_a_retry_computes_only_the_clips_that_failed(run, recordings, tmp_path, 
     assert again.counts == clean.counts
     assert content(again.path) == content(clean.path)
     assert (tmp_path / "out" / "failures.jsonl").read_bytes() == b""
-    assert set(files_of(again.path)) == {"dataset.json", *again.file_names, *COPIES}
+    assert files_of(again.path) == files_of_set(again.path)
 
 
 def test_a_retry_keeps_large_shards_without_failures_as_they_are(run, recordings, tmp_path, monkeypatch):
@@ -99,3 +99,29 @@ def test_a_retry_restores_shards_that_are_gone(run, recordings, tmp_path, monkey
     (tmp_path / "out" / second["name"]).write_bytes(b"cut")
     again = run(retry_failures=True)
     assert content(again.path) == content(run("clean").path)
+
+
+def test_a_job_that_was_killed_while_it_replaced_a_pending_plan_goes_on_with_that_plan(
+    run, recordings, tmp_path, monkeypatch, written_shards
+):
+    run()
+    repair(recordings)
+    interrupted(run, monkeypatch, 1, retry_failures=True, num_shards=2)
+    (recordings / "03.wav").write_bytes((recordings / "05.wav").read_bytes())
+    write_bytes = planning.files.write_bytes
+
+    def kill(path, content):
+        if path.endswith("plan.json"):
+            raise KeyboardInterrupt
+        write_bytes(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(planning.files, "write_bytes", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run(retry_failures=True, num_shards=2)
+    repair(recordings)
+    written_shards.clear()
+    made = run(retry_failures=True, num_shards=1)
+    assert len(written_shards) == 1
+    assert content(made.path) == content(run("clean").path)
+    assert os.listdir(tmp_path / "out" / "plan") == ["lock"]

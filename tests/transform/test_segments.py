@@ -27,7 +27,7 @@ def cut(segments, samples=RAMP, only=None):
     """Returns id, start and samples of each segment of a recording at 10 Hz."""
     blocks = [samples[start : start + 4] for start in range(0, len(samples), 4)]
     found = segments.clips(Source(id="a", path="a.wav", metadata={"take": 3}), blocks, TINY, only)
-    return [(clip.id, clip.metadata["start"], values[:, 0].tolist()) for clip, values in found]
+    return [(clip.id, clip.metadata["start"], values[:, 0].tolist()) for clip, values, _ in found]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_only_the_wanted_segments_come_and_later_blocks_are_not_read():
 
     source = Source(id="a", path="a.wav")
     found = list(Segments(seconds=0.5).clips(source, blocks(), TINY, {1, 3}))
-    assert [clip.id for clip, _ in found] == ["a#00001", "a#00003"]
+    assert [clip.id for clip, *_ in found] == ["a#00001", "a#00003"]
     with pytest.raises(AudioError, match="'a' has no segment 7"):
         cut(Segments(seconds=1), only={7})
 
@@ -204,13 +204,12 @@ def test_segments_before_a_fault_are_kept_and_the_fault_is_a_failure_of_the_reco
     assert opened.counts["hours"] * 3600 == pytest.approx(3.1 + 0.9 + 0.5 * (len(ids) - 9), abs=1e-3)
 
 
-def test_settings_are_in_dataset_json_and_plan_json_but_not_in_the_fingerprint(feature_set, config):
+def test_settings_are_in_dataset_json_but_not_in_the_fingerprint(feature_set, config):
     settings = {"seconds": 0.5, "hop": 0.5, "last": "keep"}
     content = json.loads((feature_set / "dataset.json").read_text())
     assert content["segments"] == settings
     assert content["metadata"] == {"start": "float"}
     assert content["fingerprint"] == config.fingerprint
-    assert json.loads((feature_set / "plan" / "plan.json").read_text())["segments"] == settings
 
 
 @pytest.mark.parametrize("sample", [None, 3])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
-from damage import bless, edit
+from damage import bless, edit, reindex, serialized
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -122,7 +122,7 @@ def test_a_shard_of_another_config_under_the_right_name_is_found(restored, confi
     with pytest.raises(CorruptFeatureSetError, match=rf"{path.name}' does not have the checksum"):
         verify(restored, restored.parent / "manifest.jsonl")
     bless(restored)
-    with pytest.raises(CorruptFeatureSetError, match=rf"the shard .*{path.name} belongs to another config"):
+    with pytest.raises(CorruptFeatureSetError, match=rf"the shard .*{path.name}' belongs to another config"):
         verify(restored, restored.parent / "manifest.jsonl")
 
 
@@ -284,8 +284,8 @@ def test_a_duplicate_clip_is_found_by_verify(restored):
     examples[1].features.feature["id"].bytes_list.value[0] = b"a"
     with tf.io.TFRecordWriter(str(path)) as writer:
         for example in examples:
-            writer.write(example.SerializeToString(deterministic=True))
-    bless(restored)
+            writer.write(serialized(example))
+    reindex(restored)
     with pytest.raises(CorruptFeatureSetError, match=r"must be of different clips\. Received twice: 'a'"):
         verify(restored, restored.parent / "manifest.jsonl")
 

@@ -1,0 +1,137 @@
+"""Files that carry the config of a feature: `.keras` files, SavedModels and Parquet files. None of them is loaded.
+
+- A `.keras` file contains the config in the config of the layer and in a separate file.
+- A SavedModel contains it, with the kernel version, in a constant of the graph.
+- A Parquet file that `datasets` wrote contains it, with the kernel version, in the description of the column.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from audiopipe.errors import FingerprintError
+from audiopipe.feature_sets import graph_messages
+from audiopipe.feature_sets.identities import Identity, current, stamped
+from audiopipe.identity import model_stamps
+from audiopipe.storage import files
+
+SAVED_MODEL_FILE = "saved_model.pb"
+
+_CONSTANT = re.compile(rf"(.*/)?{model_stamps.NODE}(_\d+)?")
+
+
+def is_saved_model(path: str) -> bool:
+    """Returns whether a folder contains a SavedModel."""
+    return files.exists(files.join(path, SAVED_MODEL_FILE))
+
+
+def in_keras_file(path: str) -> Iterator[Identity]:
+    """Yields the identities in the layers of a `.keras` file.
+
+    Raises:
+        FingerprintError: If the file is damaged or was edited.
+    """
+    try:
+        with files.open_binary(path) as file, zipfile.ZipFile(file) as archive:
+            waiting = [json.loads(archive.read("config.json"))]
+            assets = [name for name in archive.namelist() if name.rpartition("/")[2] == model_stamps.ASSET]
+            carried = [archive.read(name).decode() for name in assets]
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
+        raise FingerprintError(
+            f"{path!r} is not a file that Keras saved: {error}. Pass the path of a .keras file."
+        ) from error
+    yield from map(current, carried)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if value.get("registered_name") == model_stamps.REGISTERED_NAME and value["config"].get("config_json"):
+                if model_stamps.is_edited(value["config"]):
+                    raise FingerprintError(
+                        f"config.json of {path!r} was edited: the layers of a composed layer do not match its config. "
+                        "Save the model again."
+                    )
+                yield current(value["config"]["config_json"])
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def in_saved_model(path: str) -> Iterator[Identity]:
+    """Yields the identities in the graphs of a SavedModel.
+
+    Raises:
+        FingerprintError: If the file of the graphs is damaged.
+    """
+    from google.protobuf.message import DecodeError
+
+    name = files.join(path, SAVED_MODEL_FILE)
+    try:
+        message = graph_messages.saved_model_class().FromString(files.read_bytes(name))
+    except DecodeError as error:
+        raise FingerprintError(f"{name!r} is damaged: {error}. Save the model again.") from error
+    return in_graphs((meta_graph.graph_def for meta_graph in message.meta_graphs), repr(path))
+
+
+def in_graphs(graphs: Iterable[Any], where: str) -> Iterator[Identity]:
+    """Yields the identities in graphs.
+
+    Args:
+        graphs: The graphs, each a `GraphDef`.
+        where: What contains them, for error messages.
+
+    Raises:
+        FingerprintError: If a graph has a config without its kernel version.
+    """
+    for graph in graphs:
+        for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+            for node in nodes:
+                if node.op == "Const" and _CONSTANT.fullmatch(node.name):
+                    identity = stamped(node.attr["value"].tensor.string_val[0].decode())
+                    if identity is None:
+                        raise FingerprintError(
+                            f"{where} does not contain the kernel version of its feature, because the class of its "
+                            "config was unknown when it was saved. Import that class and save the model again."
+                        )
+                    yield identity
+
+
+def in_parquet_file(path: str) -> Iterator[Identity]:
+    """Yields the identities of the feature columns of a Parquet file, of which only the schema is read.
+
+    As in `datasets`, the description of a column counts only as long as the column has its type: float32 in lists.
+
+    Raises:
+        FingerprintError: If the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with files.open_binary(path) as file:
+            schema = pq.read_schema(file)
+        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        types = described.get("info", {}).get("features", {})
+        columns = [(field.type, types[field.name]) for field in schema if field.name in types]
+    except (OSError, pa.ArrowException, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise FingerprintError(f"{path!r} is not a valid Parquet file: {error}. Write the file again.") from error
+    for kind, described in columns:
+        while isinstance(described, dict) and "feature" in described:
+            described = described["feature"]
+        identity = stamped(described.get("id")) if isinstance(described, dict) else None
+        if identity is not None and _item_type(kind) == pa.float32():
+            yield identity
+
+
+def _item_type(kind: Any) -> Any:
+    """Returns the Arrow type of the innermost items of nested lists."""
+    import pyarrow as pa
+
+    while True:
+        if isinstance(kind, pa.BaseExtensionType):
+            kind = kind.storage_type
+        elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            kind = kind.value_type
+        else:
+            return kind
