@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from audiopipe.errors import AudiopipeError
     from audiopipe.feature_sets import FeatureSet, fingerprint_of, load
+    from audiopipe.precompute.merging import merge
     from audiopipe.transform import Segments, Transform
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "hf",
     "layers",
     "load",
+    "merge",
     "plotting",
     "registry",
     "tfdata",
@@ -59,6 +61,7 @@ _HOMES = {
     "Transform": "audiopipe.transform",
     "fingerprint_of": "audiopipe.feature_sets",
     "load": "audiopipe.feature_sets",
+    "merge": "audiopipe.precompute.merging",
 }
 
 

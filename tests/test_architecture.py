@@ -101,6 +101,15 @@ def test_a_config_and_its_fingerprint_need_no_tensorflow():
     assert not imported & {"tensorflow", "keras", "apache_beam", "datasets", "pyarrow"}
 
 
+def test_a_merge_of_feature_sets_needs_no_tensorflow():
+    code = (
+        "import tempfile, audiopipe\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    audiopipe.merge(['tests/data/v0.1/features'], folder)"
+    )
+    assert not _imported_by(code) & {"tensorflow", "keras", "apache_beam", "datasets"}
+
+
 def test_help_of_the_command_line_needs_no_tensorflow():
     done = _run(
         "import runpy, sys\n"

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from audiopipe.cli import configs, inspect, plot, precompute, verify
+from audiopipe.cli import configs, inspect, merge, plot, precompute, verify
 from audiopipe.cli.terminal import errors, exit_now
 from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Describe an audio feature once, compute it anywhere, and get the same bits.",
 )
 app.command(**precompute.SETTINGS)(precompute.precompute)
+app.command()(merge.merge)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.add_typer(configs.app, name="configs")

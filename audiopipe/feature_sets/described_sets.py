@@ -196,7 +196,7 @@ class DescribedSets:
 
     def _prefixed(self, lists: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
         return [
-            {**line, "id": prefix + line["id"]}
+            {**line, **{name: prefix + line[name] for name in ("id", "recording") if name in line}}
             for prefix, lines in zip(self.prefixes, lists, strict=True)
             for line in lines
         ]

@@ -18,6 +18,7 @@ from audiopipe.feature_sets.records import Record
 from audiopipe.feature_sets.stored_set import StoredSet
 
 OWN_COLUMNS = {"id": "string", "n_frames": "int", "valid_frames": "int", "seconds": "float"}
+SHOWN_IDS = 3  # equal ids in an error
 KEPT_BYTES = 1 << 27  # of ids, which are kept in memory once all have been read
 _SEGMENT_MARK = b"#"  # between the id of a recording and the number of a segment
 
@@ -170,16 +171,22 @@ class JoinedSets:
 
     def _check_ids(self) -> None:
         ordered, order, _ = self._lookup
+        examples: list[str] = []
         for position in np.flatnonzero(ordered[1:] == ordered[:-1]):
             rows = [int(order[position]), int(order[position + 1])]
             first, second = self.ids(np.array(rows)).to_pylist()
             if first == second:
                 paths = [self.descriptions[self._of(row)[0]].path for row in rows]
-                raise FeatureSetError(
-                    f"Feature sets must have different ids to be joined. Received: the id "
-                    f"{first.decode('utf-8', 'surrogateescape')!r} in {paths[0]!r} and in {paths[1]!r}. Pass a prefix "
-                    f"for the ids of each set, such as prefix={[f'{number}/' for number in range(len(self._sets))]}."
+                examples.append(
+                    f"the id {first.decode('utf-8', 'surrogateescape')!r} in {paths[0]!r} and in {paths[1]!r}"
                 )
+            if len(examples) == SHOWN_IDS:
+                break
+        if examples:
+            raise FeatureSetError(
+                f"Feature sets must have different ids to be joined. Received: {', '.join(examples)}. Pass a prefix "
+                f"for the ids of each set, such as prefix={[f'{number}/' for number in range(len(self._sets))]}."
+            )
 
     def _of(self, row: int) -> tuple[int, int]:
         """Returns the number of the set of a row, and the number of the row in it."""

@@ -27,6 +27,7 @@ __all__ = [
     "Record",
     "clip_id",
     "decode",
+    "described",
     "encode",
     "head",
     "moved",
@@ -193,14 +194,17 @@ def moved(record: bytes, place: Place) -> tuple[bytes, int]:
     )
 
 
-def rewritten(record: bytes, metadata: Mapping[str, Any], columns: Columns, place: Place) -> bytes:
-    """Returns a record with other metadata and another place, and the same id and feature.
+def rewritten(
+    record: bytes, metadata: Mapping[str, Any], columns: Columns, place: Place, *, clip_id: str | None = None
+) -> bytes:
+    """Returns a record with other metadata and another place, and the same feature.
 
     Args:
         record: A record from `encode`, or one of format 1.
         metadata: The new metadata of the clip.
         columns: Types, classes and fill values of the new metadata columns.
         place: Where the record will be stored.
+        clip_id: The new id of the clip. None keeps the id.
 
     Returns:
         The record that `encode` would return for these. The valid frames of a record of format 1 are all frames.
@@ -212,6 +216,8 @@ def rewritten(record: bytes, metadata: Mapping[str, Any], columns: Columns, plac
     texts, integers, end, _ = record_layout.split(record)
     valid_frames = _facts(texts, integers, _found_names(texts, integers))["valid_frames"]
     texts = {name: texts[name] for name in ("id", "fingerprint", "dtype") if name in texts}
+    if clip_id is not None:
+        texts["id"] = [record_metadata.to_bytes(clip_id)]
     frames: dict[str, Sequence[int]] = {name: integers[name] for name in ("shape", "n_frames") if name in integers}
     head = _head(texts, frames, valid_frames, metadata, columns, place)
     return b"".join([head, memoryview(record)[end:]])
@@ -279,6 +285,27 @@ def head(start: bytes) -> Head:
     """
     texts, integers, end, n_bytes = record_layout.split(start)
     return _checked_head(texts, integers, _found_names(texts, integers), end, n_bytes)
+
+
+def described(start: bytes, columns: Columns) -> tuple[str, Head, dict[str, Any]]:
+    """Reads everything of a record but its feature.
+
+    Args:
+        start: The first bytes of a record, as for `head`.
+        columns: Types, classes and fill values of the metadata columns.
+
+    Returns:
+        The id of the clip, what `head` returns, and the value of each metadata column as in `Record.metadata`.
+
+    Raises:
+        CorruptFeatureSetError: If the record is damaged, or does not have the columns.
+    """
+    texts, integers, end, n_bytes = record_layout.split(start)
+    return (
+        record_metadata.to_text(record_layout.one(texts, "id")),
+        _checked_head(texts, integers, record_schema.entry_names(columns), end, n_bytes),
+        record_metadata.of_entries(texts, integers, columns),
+    )
 
 
 def clip_id(record: bytes) -> str:

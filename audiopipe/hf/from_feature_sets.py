@@ -13,6 +13,7 @@ import tensorflow as tf
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import loading
 from audiopipe.feature_sets.description import DATASET_FILE, Description
+from audiopipe.hf import machine_notes
 from audiopipe.hf.arrays import to_arrow
 from audiopipe.hf.types import feature_type
 from audiopipe.inputs.columns import Columns, is_list, item_type
@@ -51,7 +52,8 @@ def from_feature_set(
         A dataset with the columns `id`, `feature` (see `feature_type`), `n_frames` and the metadata, in the order of
         the records. Features are float32, whatever dtype they are stored as. Missing integers, classes and lists are
         null, missing text is empty, and a missing floating-point number is NaN. A column with class names is a
-        `ClassLabel`, or a list of them. `audiopipe.fingerprint_of` returns the fingerprint of the feature set.
+        `ClassLabel`, or a list of them. `audiopipe.fingerprint_of` returns the fingerprint of the feature set. The
+        machines that computed the features are in `info.description`, one line each, where `to_feature_set` finds them.
 
     Raises:
         IncompleteFeatureSetError: If there is no `dataset.json`.
@@ -96,7 +98,7 @@ def from_feature_set(
             os.makedirs(folder, exist_ok=True)
             with files.temporary_file(file) as temporary:
                 _write(temporary, feature_set, feature, types)
-    return datasets.Dataset.from_file(file)
+    return datasets.Dataset.from_file(file, info=machine_notes.info(feature_set.machines, feature_set.fingerprint))
 
 
 def _type(name: str, columns: Columns) -> Any:

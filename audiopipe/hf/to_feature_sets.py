@@ -20,6 +20,7 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.feature_sets.records import Place
+from audiopipe.hf import machine_notes
 from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.types import feature_column
 from audiopipe.inputs import column_inference, declared_columns, metadata_types
@@ -51,7 +52,8 @@ def to_feature_set(
 
     A row without a feature becomes a failure with the stage `map` and the reason in the column `error`, which
     `map(..., on_error="null")` adds. The hours of audio in the counts are computed from the frames, so they are a lower
-    bound. `machines` is empty, because a dataset does not say where it was computed.
+    bound. `machines` of a dataset that `from_feature_set` made are those of that feature set, unless the dataset was
+    read from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed.
 
     Args:
         dataset: The dataset. A column `id` names the clips. Without it, the clips are named by their row numbers,
@@ -154,6 +156,7 @@ class _Rows:
 
     Attributes:
         identity: Identity of the feature that the rows hold.
+        machines: Machines that computed the features, as far as they are known.
     """
 
     def __init__(self, dataset: datasets.Dataset, columns: Sequence[str] | None):
@@ -163,6 +166,7 @@ class _Rows:
                 f"columns must be names of {', '.join(dataset.column_names)}. Received: columns={columns!r}."
             )
         self._feature, self.identity = feature_column(dataset.features, columns)
+        self.machines = machine_notes.of_dataset(dataset.info, self.identity.fingerprint)
         chosen = [name for name in dataset.column_names if name != "error"] if columns is None else columns
         self._metadata = [name for name in chosen if name not in (self._feature, "n_frames", "id")]
         reserved = [name for name in ("id", "error") if name in dataset.column_names]
@@ -302,7 +306,7 @@ class _Shards:
             classes=listing.columns.classes,
             fill_values=listing.columns.fill_values,
             shards=self._shards,
-            machines=[],
+            machines=rows.machines,
             dtype=dtype,
             max_error=max(shard["max_error"] for shard in self._shards),
             generation=folder.generation + 1,

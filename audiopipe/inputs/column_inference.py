@@ -237,17 +237,8 @@ class _Values:
         return f"list<{kinds.pop() if kinds else items}>"
 
     def fill_value(self) -> int:
-        """Returns -1, or the integer below the smallest value if -1 occurs, or else the one above the largest."""
-        if not self._has_minus_one:
-            return -1
-        if self._low > -(2**63):
-            return self._low - 1
-        if self._high < 2**63 - 1:
-            return self._high + 1
-        raise InputError(
-            f"The integer column {self._name!r} has missing values, and no integer of 64 bits is left to stand for "
-            "them. Fill them in, or write the column as text."
-        )
+        """Returns a value that no clip has."""
+        return unused_integer(self._name, self._low, self._high, has_minus_one=self._has_minus_one)
 
     def check_classes(self, names: list[str]) -> None:
         """Raises an error unless all values are positions in a list of names, or -1."""
@@ -290,3 +281,27 @@ class _Values:
 
 def _some(names: list[str] | None) -> str:
     return "none" if names is None else ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+
+
+def unused_integer(name: str, low: int, high: int, *, has_minus_one: bool) -> int:
+    """Returns -1, or the integer below the smallest value if -1 occurs, or else the one above the largest.
+
+    Args:
+        name: Name of the column.
+        low: Smallest value of the column.
+        high: Largest value.
+        has_minus_one: Whether -1 is a value.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not has_minus_one:
+        return -1
+    if low > -(2**63):
+        return low - 1
+    if high < 2**63 - 1:
+        return high + 1
+    raise InputError(
+        f"The integer column {name!r} has missing values, and no integer of 64 bits is left to stand for them. Fill "
+        "them in, or write the column as text."
+    )

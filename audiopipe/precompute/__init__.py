@@ -6,6 +6,7 @@ __all__ = [
     "estimate",
     "finished_shards",
     "job",
+    "merging",
     "overview",
     "pending",
     "pipeline",

@@ -136,7 +136,7 @@ class _Rows:
         refreshed = Refreshed(self._work.file(plan.SOURCES), self._layout)
         for position, shard in enumerate(self._shards):
             rows = refreshed.rows(shard["name"], self._of(shard["name"]))
-            yield _numbered(rows, self._layout, position)
+            yield numbered(rows, self._layout, position)
 
     def totals(self) -> Counter[str]:
         """Returns the number of `frames` and of `samples`."""
@@ -161,7 +161,7 @@ class _Rows:
         return rows.select(self._layout.schema.names).cast(self._layout.schema)
 
 
-def _numbered(rows: pa.Table, layout: index.Layout, position: int) -> pa.Table:
+def numbered(rows: pa.Table, layout: index.Layout, position: int) -> pa.Table:
     """Returns the rows of a shard with the position that it has in `dataset.json`."""
     name = layout.own["record"]
     record = rows.column(name).combine_chunks()

@@ -12,11 +12,11 @@ import os
 import re
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 from audiopipe.feature_sets.message_kinds import kind
-from audiopipe.precompute.plan import FOLDER, Plan, to_line
+from audiopipe.precompute.plan import FOLDER, to_line
 from audiopipe.precompute.progress import Done
 from audiopipe.storage import files
 
@@ -26,12 +26,45 @@ _BATCH = re.compile(r"finished-[0-9a-f]+\.jsonl")
 _NEEDED = {"shard", "digest", "failures", "remarks"}
 
 
-def publish(plan: Plan, sidecar: dict[str, Any]) -> None:
+class Planned(Protocol):
+    """Shard of a plan."""
+
+    @property
+    def number(self) -> int:
+        """Number of the shard."""
+
+    @property
+    def clips(self) -> int:
+        """Number of its clips."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that determines its bytes."""
+
+
+class Work(Protocol):
+    """Plan whose shards have sidecars: that of a job or that of a merge."""
+
+    @property
+    def output(self) -> str:
+        """Folder of the feature set."""
+
+    def path(self, *parts: str) -> str:
+        """Returns the path of a file of the plan."""
+
+    def rows_file(self, shard: int) -> str:
+        """Returns the path of the rows that a shard gets in the index."""
+
+    def shards(self) -> Sequence[Planned]:
+        """Returns the shards to write."""
+
+
+def publish(plan: Work, sidecar: dict[str, Any]) -> None:
     """Writes the sidecar of a shard. From then on the shard counts as finished."""
     files.write_bytes(_single(plan, sidecar["shard"]), to_line(sidecar))
 
 
-def find(plan: Plan, shard: int, digest: str) -> dict[str, Any] | None:
+def find(plan: Work, shard: int, digest: str) -> dict[str, Any] | None:
     """Returns the sidecar of a shard if it has this digest, or None if the shard is not finished."""
     path = _single(plan, shard)
     if files.exists(path):
@@ -51,7 +84,7 @@ class Finished:
         plan: The plan.
     """
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Work):
         self._plan = plan
         table = plan.shards()
         self._digests = {shard.number: shard.digest for shard in table}
@@ -201,5 +234,5 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _single(plan: Plan, shard: int) -> str:
+def _single(plan: Work, shard: int) -> str:
     return plan.path(f"shard-{shard:05d}.json")

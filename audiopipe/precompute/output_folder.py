@@ -36,26 +36,33 @@ class OutputFolder:
     revision: int = 0
 
     @classmethod
-    def look(cls, output: str, *, overwrite: bool = False) -> "OutputFolder":
+    def look(cls, output: str, *, overwrite: bool = False, for_merge: bool = False) -> "OutputFolder":
         """Looks into a folder, which need not exist.
 
         Args:
             output: The folder.
             overwrite: Whether the feature set in it is to be replaced.
+            for_merge: Whether feature sets are merged into it.
 
         Raises:
-            FeatureSetError: If the folder contains anything else, or its feature set or plan is damaged.
+            FeatureSetError: If the folder contains anything else, or its feature set or plan is damaged, or a merge
+                into it is not finished.
         """
         if files.exists(output) and not files.is_folder(output):
             raise FeatureSetError(f"OUTPUT must be a folder. Received: the file {output!r}. Choose another path.")
         present = list(files.walk(output)) if files.exists(output) else []
         foreign = sorted(name for name in present if not is_ours(name))
-        planned = plan.exists(output)
+        planned, merging = plan.exists(output), f"{plan.FOLDER}/{plan.MERGE}" in present
         of_plan = all(name.startswith(f"{plan.FOLDER}/") for name in present)
-        if foreign or (present and DATASET_FILE not in present and not planned and not of_plan):
+        if foreign or (present and DATASET_FILE not in present and not (planned or merging or of_plan)):
             raise FeatureSetError(
                 f"OUTPUT must be a new or empty folder, or contain a feature set. Received: {output!r}, which "
                 f"contains {(foreign or present)[0]!r}. Choose another folder."
+            )
+        if merging and not (for_merge or overwrite):
+            raise FeatureSetError(
+                f"A merge into {output!r} is not finished. Run the same 'audiopipe merge' again, choose another "
+                "folder, or pass --overwrite to start from scratch."
             )
         is_kept = DATASET_FILE in present and not overwrite
         description = Description.open(output) if is_kept else replaceable(output)

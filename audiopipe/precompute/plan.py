@@ -39,12 +39,13 @@ TABLE = "shards.jsonl"
 KEPT = "kept.jsonl"
 REMARKS = "remarks.jsonl"
 SOURCES = "sources.parquet"
+MERGE = "merge.json"  # of a merge, whose plan follows from the feature sets that it joins
 FORMAT_VERSION = 4
 
 _OF_REVISION = re.compile(r"(\d{5,})-(?:(?:shards|kept|remarks|clips-\d{5,})\.jsonl|sources\.parquet)")
 _FORMER = r"shards\.jsonl|clips-\d{5,}\.jsonl|retry-\d{5,}\.json"  # of release 0.1
 FILES = re.compile(
-    rf"{FOLDER}/(plan\.json|{_OF_REVISION.pattern}|lock|lease\.json|finished-[0-9a-f]+\.jsonl|shard-\d{{5,}}\.json|"
+    rf"{FOLDER}/(plan\.json|merge\.json|{_OF_REVISION.pattern}|lock|lease\.json|finished-[0-9a-f]+\.jsonl|shard-\d{{5,}}\.json|"
     rf"rows-\d{{5,}}\.parquet|{_FORMER})"
 )
 

@@ -97,7 +97,7 @@ class Draft:
         return self.differences is not None and bool(self.differences.moved.any())
 
     def write(self) -> Plan:
-        """Writes the plan to its folder and returns it. `plan.json` is written last."""
+        """Writes the plan to its folder and returns it. `plan.json` is written when everything else is there."""
         work = self.plan
         files.make_folder(work.path())
         files.write_bytes(work.file(plan.KEPT), b"".join(to_line(self.held.shards[shard].facts) for shard in self.kept))
@@ -110,6 +110,7 @@ class Draft:
         lines = b"".join(to_line({name: getattr(shard, name) for name in Shard.__slots__}) for shard in table)
         files.write_bytes(work.file(plan.TABLE), lines)
         files.write_bytes(work.path(plan.HEADER), to_line(work.header()))
+        files.remove(work.path(plan.MERGE))  # a merge that is overwritten
         plan.remove_former_revisions(work)
         return work
 

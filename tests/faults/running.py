@@ -22,25 +22,23 @@ AS_ANYBODY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.
 PERMISSIONS_HOLD = not AS_ANYBODY or shutil.which("setpriv") is not None
 
 
-class Run:
-    """A running `audiopipe precompute`, with a process group of its own.
+class Command:
+    """A running command of `audiopipe`, with a process group of its own.
 
     Args:
-        source: INPUT.
         output: OUTPUT.
-        config: Path of the config.
-        options: Further options.
+        words: The command and its arguments.
         prefix: Command that runs the command, such as `setpriv` with its options.
         file_size: Maximum size of a file in bytes, as set by `ulimit -f`. None sets no limit.
         log: Folder for the log of the run. None uses the parent folder of the output.
         hold: Point at which its processes stop, see `Hold`. None lets them run.
     """
 
-    def __init__(self, source, output, config, *options, prefix=(), file_size=None, log=None, hold=None):
+    def __init__(self, output, *words, prefix=(), file_size=None, log=None, hold=None):
         self.mark = f"{MARK}={output}-{time.monotonic_ns()}"
         log = Path(log or output.parent) / f"{time.monotonic_ns()}.log"
         self._log = log.open("wb")
-        command = [sys.executable, "-m", "audiopipe", "precompute", source, output, "--config", config, *options]
+        command = [sys.executable, "-m", "audiopipe", *words]
         limit = None if file_size is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size,) * 2)
         self.process = process_groups.start(
             [*prefix, *command],
@@ -51,7 +49,7 @@ class Run:
             preexec_fn=limit,
         )
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> "Command":
         return self
 
     def __exit__(self, *_) -> None:
@@ -107,6 +105,21 @@ class Run:
                 ):
                     found.append(int(folder.name))
         return found
+
+
+class Run(Command):
+    """A running `audiopipe precompute`.
+
+    Args:
+        source: INPUT.
+        output: OUTPUT.
+        config: Path of the config.
+        options: Further options.
+        how: As for `Command`.
+    """
+
+    def __init__(self, source, output, config, *options, **how):
+        super().__init__(output, "precompute", source, output, "--config", config, *options, **how)
 
 
 def finished(output: Path) -> int:

@@ -112,7 +112,8 @@ def test_an_input_that_changes_while_an_update_is_pending_needs_no_work_twice(co
     step = next(
         step
         for step in range(1, count)
-        if not survived(output, step, lambda: make(corpus, output, update=True)) and _n_finished(output) == work.n_shards
+        if not survived(output, step, lambda: make(corpus, output, update=True))
+        and _n_finished(output) == work.n_shards
     )
     assert step < count
     corpus.rows["c0"]["label"] = "ant"

@@ -21,14 +21,23 @@ MEL = configs.MelSpectrogram(sample_rate=8000, n_fft=256, hop_length=100, n_mels
 STFT = configs.StftMagnitude(sample_rate=8000, n_fft=64, hop_length=32, **FIXED)
 SETS = {
     "features": (MEL, {}),
-    "segments-float16": (STFT, {"dtype": "float16", "segments": Segments(**json.loads((DATA / "segments-float16/dataset.json").read_text())["segments"])}),
+    "segments-float16": (
+        STFT,
+        {
+            "dtype": "float16",
+            "segments": Segments(**json.loads((DATA / "segments-float16/dataset.json").read_text())["segments"]),
+        },
+    ),
 }
 
 
 @pytest.fixture(params=SETS)
 def old(request, tmp_path):
     """A feature set of release 0.1 whose plan says where the clips are now: its folder and a function that updates it."""
-    clips, output = shutil.copytree(DATA / "clips", tmp_path / "clips"), shutil.copytree(DATA / request.param, tmp_path / "out")
+    clips, output = (
+        shutil.copytree(DATA / "clips", tmp_path / "clips"),
+        shutil.copytree(DATA / request.param, tmp_path / "out"),
+    )
     file = output / "plan" / "clips-00000.jsonl"
     lines = file.read_text().splitlines()
     for number, line in enumerate(lines[1:], 1):

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets import record_layout, record_metadata, records, tfrecords
+from audiopipe.feature_sets import record_layout, records, tfrecords
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index.layout import schema
 from audiopipe.feature_sets.index.rows import Row, table
@@ -70,14 +70,12 @@ def _rows_of_shard(description: Description, position: int, file: BinaryIO, path
 
 
 def _row(description: Description, position: int, number: int, offset: int, length: int, start: bytes) -> Row:
-    head = records.head(start)
+    clip_id, head, metadata = records.described(start, description.columns)
     place = (description.shards[position]["id"], number)
     if (head.shard_id, head.number) != place:
         raise record_layout.invalid(f"must have the place {place}. Received: {(head.shard_id, head.number)}")
-    texts, integers, _, _ = record_layout.split(start)
-    metadata: dict[str, Any] = record_metadata.of_entries(texts, integers, description.columns)
     return Row(
-        id=record_metadata.to_text(record_layout.one(texts, "id")),
+        id=clip_id,
         n_frames=head.n_frames,
         valid_frames=head.valid_frames,
         seconds=None,

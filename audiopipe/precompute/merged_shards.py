@@ -1,0 +1,157 @@
+"""Writer of one shard of a merge: it copies records and gives them their new id, metadata and place."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, OutputError
+from audiopipe.feature_sets import file_names, index, records, set_files, tfrecords
+from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.index import SourceFacts
+from audiopipe.feature_sets.records import Head, Place
+from audiopipe.precompute import finished_shards
+from audiopipe.precompute.merge_plan import MergedShard, MergePlan
+from audiopipe.storage import files
+from audiopipe.transform.segments import parse_id
+
+
+class ShardCopier:
+    """Copies the records of feature sets into the shards of a merge. The values of the features are not decoded.
+
+    Args:
+        plan: The plan of the merge.
+    """
+
+    def __init__(self, plan: MergePlan):
+        self._plan = plan
+        self._facts = [_Facts(description) for description in plan.descriptions]
+
+    def write(self, shard: MergedShard) -> None:
+        """Writes a shard, then its rows of the index, and then its sidecar.
+
+        Raises:
+            CorruptFeatureSetError: If a record is missing or damaged, or belongs to another place or feature.
+            OutputError: If the shard cannot be written.
+        """
+        path = self._plan.shard_path(shard.number)
+        rows: list[index.Row] = []
+        try:
+            with files.temporary_file(path) as temporary:
+                with tfrecords.Writer(temporary) as file:
+                    for row, record in self._records(shard):
+                        rows.append(replace(row, number=len(rows), offset=file.write(record), bytes=len(record)))
+                written = set_files.facts_of(file_names.shard_name(shard.number), temporary)
+            with files.temporary_file(self._plan.rows_file(shard.number)) as temporary:
+                pq.write_table(index.table(rows, self._plan.columns), temporary, compression="zstd")
+            finished_shards.publish(self._plan, self._sidecar(shard, written))
+        except OSError as error:
+            raise OutputError(f"Could not write {path!r}: {str(error.strerror or error).rstrip('.')}.") from error
+
+    def _records(self, shard: MergedShard) -> Iterator[tuple[index.Row, bytes]]:
+        """Yields each record of a shard with its row of the index, but for its place in the new shard."""
+        plan, count = self._plan, 0
+        for number, position in shard.parts:
+            description, prefix = plan.descriptions[number], plan.prefixes[number]
+            facts = self._facts[number].of_shard(position)
+            for (record, clip_id, head, metadata), (seconds, source) in zip(
+                _records_of(description, position), facts, strict=True
+            ):
+                joined = plan.joined.metadata(number, metadata)
+                new_id = prefix + clip_id
+                copied = records.rewritten(record, joined, plan.columns, Place(shard.id, count), clip_id=new_id)
+                if description.index is None and description.segments is not None:
+                    source = SourceFacts(id=parse_id(clip_id)[0])
+                if source.id is not None:
+                    source = replace(source, id=prefix + source.id)
+                row = index.Row(
+                    id=new_id,
+                    n_frames=head.n_frames,
+                    valid_frames=head.valid_frames,
+                    seconds=seconds,
+                    metadata=joined,
+                    shard=0,  # its place in dataset.json is known when the feature set is complete
+                    number=count,
+                    offset=0,
+                    bytes=0,
+                    source=source,
+                )
+                yield row, copied
+                count += 1
+
+    def _sidecar(self, shard: MergedShard, written: dict[str, Any]) -> dict[str, Any]:
+        parts = [(self._plan.descriptions[number], position) for number, position in shard.parts]
+        return {
+            **written,
+            "shard": shard.number,
+            "digest": shard.digest,
+            "id": shard.id,
+            "records": shard.clips,
+            "max_error": max(
+                description.shards[position].get("max_error", description.max_error) for description, position in parts
+            ),
+            "seconds": sum(_seconds_of(description, position) for description, position in parts),
+            "failures": [],
+            "remarks": [],
+        }
+
+
+class _Facts:
+    """Duration and source of the clips of a feature set, from its index."""
+
+    def __init__(self, description: Description):
+        self._description = description
+        self._starts = [0]
+        for shard in description.shards:
+            self._starts.append(self._starts[-1] + shard["records"])
+        self._index = None if description.index is None else index.opened(description)
+
+    def of_shard(self, position: int) -> Iterator[tuple[float | None, SourceFacts]]:
+        """Yields the facts about each clip of a shard. Nothing is known about a set without an index."""
+        start, stop = self._starts[position], self._starts[position + 1]
+        if self._index is None:
+            yield from [(None, SourceFacts())] * (stop - start)
+            return
+        own = self._index.layout.own
+        seconds = self._index.take(range(start, stop), own["seconds"]).to_pylist()
+        sources = self._index.take(range(start, stop), own["source"]).to_pylist()
+        for duration, source in zip(seconds, sources, strict=True):
+            yield duration, SourceFacts(**(source or {}))
+
+
+def _seconds_of(description: Description, position: int) -> float:
+    """Returns the length of the clips of a shard in seconds, estimated from that of all clips."""
+    clips = description.counts["clips"]
+    return description.counts["hours"] * 3600 * description.shards[position]["records"] / clips if clips else 0.0
+
+
+def _records_of(description: Description, position: int) -> Iterator[tuple[bytes, str, Head, dict[str, Any]]]:
+    """Yields each record of a shard with its id, its head and its metadata, after checking it."""
+    shard = description.shards[position]
+    path = files.join(description.path, shard["name"])
+    fingerprint = records.short_fingerprint(description.fingerprint).hex()
+    number = 0
+    try:
+        with files.open_binary(path) as file:
+            for _, record in tfrecords.read(file, path):
+                where = f"Record {number} of the shard {path!r}"
+                try:
+                    clip_id, head, metadata = records.described(record, description.columns)
+                except CorruptFeatureSetError as error:
+                    raise CorruptFeatureSetError(f"{where}: {error}") from error
+                expected = (fingerprint, description.dtype, shard["id"], number, len(record) - head.feature_start)
+                found = (head.fingerprint, head.dtype, head.shard_id, head.number, head.feature_bytes)
+                if found != expected:
+                    raise CorruptFeatureSetError(
+                        f"{where} must have the fingerprint, dtype, shard, number and size {expected}. Received: "
+                        f"{found}. Files were renamed or mixed up: copy the file again, or recompute the feature set."
+                    )
+                number += 1
+                yield record, clip_id, head, metadata
+    except FileNotFoundError as error:
+        raise set_files.corrupt("shard", path, "is missing") from error
+    except OSError as error:
+        raise FeatureSetError(f"Could not read {path!r}: {error}. Run the same command again.") from error
+    if number != shard["records"]:
+        raise set_files.corrupt("shard", path, f"must have {shard['records']} records. Received: {number}")
