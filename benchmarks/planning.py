@@ -10,7 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from audiopipe import inputs, registry
+from audiopipe.feature_sets import file_names, index
 from audiopipe.precompute import completion, finished_shards, listing, plan, planning
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
@@ -67,6 +71,8 @@ def measure_finished(folder: str, count: int) -> dict[str, Any]:
     with listing.listed(sources, settings.options) as clips:
         work = planning.draft(settings, clips).write()
     table, _ = work.shards(), _machine()
+    for shard in table:
+        pq.write_table(_rows(work, shard), work.rows_file(shard.number))
     before = machine.reset_peak()
     job = finished_shards.Finished(work)
     merging = 0.0
@@ -102,22 +108,44 @@ def _machine() -> dict[str, Any]:
 
 def _sidecar(work: plan.Plan, shard: plan.Shard) -> dict[str, Any]:
     """Returns the sidecar that a worker would write for a shard of 128 MB."""
-    samples = round(SECONDS * work.config.sample_rate)
     return {
         "shard": shard.number,
         "digest": shard.digest,
-        "name": work.shard_name(shard.number),
+        "name": file_names.shard_name(shard.number),
+        "id": shard.id,
         "records": CLIPS_PER_SHARD,
-        "frames": CLIPS_PER_SHARD * work.config.n_frames(samples),
-        "samples": [samples] * CLIPS_PER_SHARD,
+        "clips": CLIPS_PER_SHARD,
         "seconds": CLIPS_PER_SHARD * SECONDS,
         "max_error": 0.0,
         "bytes": 128_000_000,
         "sha256": shard.digest,
         "failures": [],
+        "remarks": [],
         "seconds_spent": {"read": 1.0, "feature": 1.0, "record": 1.0},
         "machine": _machine(),
     }
+
+
+def _rows(work: plan.Plan, shard: plan.Shard) -> pa.Table:
+    """Returns the rows of the index that a worker would write for a shard of 128 MB."""
+    n_frames = int(work.config.n_frames(round(SECONDS * work.config.sample_rate)))
+    size = 128_000_000 // CLIPS_PER_SHARD
+    rows = [
+        index.Row(
+            id=f"{shard.number:05d}-{number:05d}",
+            n_frames=n_frames,
+            valid_frames=n_frames,
+            seconds=SECONDS,
+            metadata={},
+            shard=0,
+            number=number,
+            offset=number * size,
+            bytes=size - 16,
+            source=index.SourceFacts(path=f"/absent/speaker/{number:09d}.flac", size=320_000, time=1, digest=bytes(16)),
+        )
+        for number in range(CLIPS_PER_SHARD)
+    ]
+    return index.table(rows, work.columns)
 
 
 def _seconds(function: Callable[[], Any]) -> float:

@@ -1,5 +1,6 @@
 """Corpora of 60 clips that random edits change, in all kinds of inputs, and the comparison with a fresh feature set."""
 
+import contextlib
 import io
 import json
 import os
@@ -36,6 +37,10 @@ CASES = {
     "segments of a table with audio": ("audio", {"segments": PADDED}),
     "folder": ("folder", {}),
 }
+
+
+class ImpossibleEditError(Exception):
+    """The corpus does not allow an edit now."""
 
 
 class Evolving:
@@ -83,7 +88,8 @@ class Evolving:
         self.edited.clear()
         while True:
             name = self.draw.choice(EDITS)
-            if getattr(self, name.replace(" ", "_"))() is not False:
+            with contextlib.suppress(ImpossibleEditError):
+                getattr(self, name.replace(" ", "_"))()
                 self.write()
                 return name
 
@@ -105,7 +111,7 @@ class Evolving:
     def remove(self):
         name = self._any()
         if len(self.recordings) < 40:
-            return False
+            raise ImpossibleEditError
         del self.recordings[name]
         os.remove(self._path(name))
 
@@ -115,7 +121,8 @@ class Evolving:
             self.classes = sorted({*self.classes, self.draw.choice(WORDS)}, key=lambda _: self.draw.random())
         metadata = self._metadata()
         if self.kind == "folder":
-            return self._move(name, f"{metadata['label']}/{os.path.basename(name)}")
+            self._move(name, f"{metadata['label']}/{os.path.basename(name)}")
+            return
         column = self.draw.choice(self.columns)
         self.recordings[name] = {**self.recordings[name], column: metadata[column]}
 
@@ -125,12 +132,12 @@ class Evolving:
     def rename(self):
         name = self._any()
         self.made += 1
-        return self._move(name, name.replace(".wav", f"-{self.made}.wav"))
+        self._move(name, name.replace(".wav", f"-{self.made}.wav"))
 
     def add_a_column(self):
         absent = [column for column in COLUMNS if column not in self.columns]
         if not absent or self.kind == "folder":
-            return False
+            raise ImpossibleEditError
         column = self.draw.choice(absent)
         self.columns.append(column)
         for name, metadata in self.recordings.items():
@@ -138,7 +145,7 @@ class Evolving:
 
     def remove_a_column(self):
         if len(self.columns) < 3 or self.kind == "folder":
-            return False
+            raise ImpossibleEditError
         column = self.draw.choice([column for column in self.columns if column != "label"])
         self.columns.remove(column)
         for metadata in self.recordings.values():
@@ -160,7 +167,7 @@ class Evolving:
 
     def repair(self):
         if not self._bad():
-            return False
+            raise ImpossibleEditError
         name = self.draw.choice(self._bad())
         self.edited.add(name)
         self._sound(name)
@@ -272,13 +279,12 @@ class Evolving:
 
     def _move(self, name, new):
         if new == name or self._path(new).exists():
-            return False
+            raise ImpossibleEditError
         self._path(new).parent.mkdir(exist_ok=True)
         os.rename(self._path(name), self._path(new))
         self.edited.add(new)
         self.names[new] = self.names.pop(name)
         self.recordings = {new if key == name else key: value for key, value in self.recordings.items()}
-        return None
 
 
 def run(corpus, output, **options):

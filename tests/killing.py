@@ -58,17 +58,17 @@ def _raise():
 
 def survived(output, step, run):
     """Runs a job in this process and ends it before a step. Returns whether it came to its end."""
-    try:
-        with Steps(output, step, _raise).watched() as steps:
-            run()
-    except (Killed, Exception) as error:
-        assert steps.count >= step, error
-        return False
-    assert steps.count < step
-    return True
+    steps = Steps(output, step, _raise)
+    with steps.watched(), contextlib.suppress(Killed, Exception):
+        run()
+        assert steps.count < step
+        return True
+    assert steps.count >= step
+    return False
 
 
 def _work(source, output, options, step):
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow writes warnings in every process
     with Steps(output, step, lambda: os.kill(os.getpid(), signal.SIGKILL)).watched():
         evolving.precompute(source, output, options)
 

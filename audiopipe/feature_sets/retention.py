@@ -4,6 +4,7 @@ A training job that reads a generation finishes although the next one is publish
 kept for some days after it was replaced.
 """
 
+import math
 import time
 from typing import Any
 
@@ -40,11 +41,17 @@ def sweep(description: Description, *, keep_old_seconds: float) -> None:
         description: The current generation.
         keep_old_seconds: How long files are kept after their generation was replaced.
     """
+    kept = wanted(description, keep_old_seconds)
+    for name in files.sizes(description.path):
+        if file_names.is_numbered(name) and name not in kept:
+            files.remove(files.join(description.path, name))
+
+
+def wanted(description: Description, keep_old_seconds: float = math.inf) -> set[str]:
+    """Returns the names of the files that a folder needs: of the current generation, and of those replaced lately."""
     now = time.time()
-    wanted = set(description.file_names)
+    names = set(description.file_names)
     for entry in description.obsolete:
         if now - entry["replaced"] < keep_old_seconds:
-            wanted.update(entry["files"])
-    for name in files.sizes(description.path):
-        if file_names.is_numbered(name) and name not in wanted:
-            files.remove(files.join(description.path, name))
+            names.update(entry["files"])
+    return names

@@ -110,7 +110,7 @@ def to_feature_set(
             lock.check()
             published = shards.publish(rows, listing, dtype, folder)
         except BaseException:
-            shards.remove()
+            output_folder.remove_unpublished(output)
             raise
     return FeatureSet.open(published.path)
 
@@ -314,11 +314,6 @@ class _Shards:
         )
         previous = output_folder.replaceable(self._output)
         return publication.publish(description, self._tables, self._failures, [], previous=previous)
-
-    def remove(self) -> None:
-        """Removes the shards that were written."""
-        for shard in self._shards:
-            files.remove(files.join(self._output, shard["name"]))
 
     def _write_shard(self, rows: _Rows, listing: _Listing, dtype: str, start: int, stop: int) -> None:
         name = file_names.shard_name(self._next)

@@ -91,6 +91,7 @@ def _of_former(description: Description, rows: pa.Table) -> Holdings:
     listed = former_plans.listed(description)
     layout = index.Layout(description.columns)
     rows = former_plans.with_sources(rows, layout, record_ids(rows, layout), listed)
+    rows = former_plans.with_seconds(rows, layout, description)
     shards, start = [], 0
     for facts in description.shards:
         facts = {**facts, "id": "", "max_error": description.max_error}

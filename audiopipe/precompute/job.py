@@ -189,7 +189,7 @@ class Job:
             held = holdings.with_pending(held, pending)
             found = self._compare(held, listing)
         drafted = make(held, found)
-        return description if description and self._is_up_to_date(description, drafted) else drafted
+        return description if description and drafted.changes_nothing(description) else drafted
 
     def _check_settings(self, before: Plan | Description) -> None:
         settings_check.check(before, self._settings, retry=self.retry_failures, update=self.update)
@@ -221,18 +221,6 @@ class Job:
                 "scratch, or choose another folder."
             )
         return found
-
-    def _is_up_to_date(self, description: Description, drafted: Draft) -> bool:
-        """Returns whether publishing a plan would change nothing."""
-        if drafted.shards or drafted.has_moved or description.format_version < 2:
-            return False
-        work = drafted.plan
-        now = (work.columns, work.options, work.accept_truncated, work.left_out)
-        before = description.columns, description.options, description.accept_truncated
-        removed = work.changes is not None and work.changes.removed
-        # A feature set also has notes about the computation of its clips.
-        is_noted = set(work.notes) <= set(description.notes)
-        return now == (*before, description.counts.get("left_out")) and is_noted and not removed
 
     def _work(self, choose: Callable[[Plan, float], Any], work: Plan, finished: Finished, lock: locks.Held) -> None:
         """Runs an engine that writes the missing shards, and watches it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
-from audiopipe.feature_sets import file_names
+from audiopipe.feature_sets import file_names, retention
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.file_names import DATASET_FILE
 from audiopipe.precompute import plan
@@ -116,6 +116,15 @@ def remove_temporaries(output: str) -> None:
     """Removes the temporary files that killed workers left."""
     for name in files.walk(output):
         if _final_name(name) != name:
+            files.remove(files.join(output, name))
+
+
+def remove_unpublished(output: str) -> None:
+    """Removes what an interrupted run wrote for a feature set that was not published. No plan may be pending."""
+    current = replaceable(output)
+    kept = set() if current is None else retention.wanted(current)
+    for name in files.sizes(output):
+        if file_names.is_numbered(name) and name not in kept:
             files.remove(files.join(output, name))
 
 

@@ -10,8 +10,8 @@ revision of the plan before each name:
 - `00000-remarks.jsonl`: the remarks about clips that are kept or copied.
 - `00000-sources.parquet`: where the audio of kept clips is now, if it was moved or touched.
 
-If the input changes before the work is done, another plan replaces the first one. It has the next revision, so that its
-files do not mix with those of the first one if the job is killed before `plan.json` is replaced.
+If the input changes before the work is done, a plan of the next revision replaces the first one. If the job is killed
+before it replaces `plan.json`, the files of both do not mix.
 """
 
 import contextlib
@@ -97,11 +97,6 @@ class Changes:
     retried: int = 0
     restored: int = 0
     without_digest: int = 0
-
-    @property
-    def any(self) -> bool:
-        """Whether the input differs from what the feature set was made from. A failure is no difference."""
-        return bool(self.added or self.changed or self.removed or self.relabelled)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from audiopipe.configs.base import Config
 from audiopipe.feature_sets import dtypes
+from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import InputOptions, column_changes
 from audiopipe.inputs.column_changes import Translation
 from audiopipe.inputs.columns import Columns
@@ -91,10 +92,19 @@ class Draft:
     sizes: np.ndarray
     kept: np.ndarray
 
-    @property
-    def has_moved(self) -> bool:
-        """Whether the audio of a kept clip is elsewhere, or has another time, than the feature set says."""
-        return self.differences is not None and bool(self.differences.moved.any())
+    def changes_nothing(self, description: Description) -> bool:
+        """Returns whether the plan leads to the feature set that the folder already has."""
+        work, kept = self.plan, [self.held.shards[shard].facts["name"] for shard in self.kept]
+        if self.shards or kept != [shard["name"] for shard in description.shards] or description.format_version < 2:
+            return False
+        if self.differences is not None and self.differences.moved.any():
+            return False
+        now = (work.columns, work.options, work.accept_truncated, work.left_out, 0)
+        before = (description.columns, description.options, description.accept_truncated)
+        # A feature set also has notes about the computation of its clips.
+        is_noted = set(work.notes) <= set(description.notes)
+        counts = tuple(description.counts.get(name) for name in ("left_out", "failures"))
+        return now == (*before, *counts) and is_noted and self._remarks() == description.remarks()
 
     def write(self) -> Plan:
         """Writes the plan to its folder and returns it. `plan.json` is written when everything else is there."""
@@ -189,7 +199,7 @@ class Draft:
     def _write_sources(self) -> None:
         """Writes where the audio of kept clips is now, as far as it was moved or touched."""
         files.remove(self.plan.file(plan.SOURCES))  # of a plan whose writing was interrupted
-        if self.differences is None or not self.has_moved:
+        if self.differences is None or not self.differences.moved.any():
             return
         moved = np.flatnonzero(self.differences.moved & (self.differences.holder >= 0))
         changes = SourceChanges()

@@ -26,7 +26,7 @@ def planned(shared_feature_set, tmp_path):
     folder = tmp_path / "planned"
     (folder / "plan").mkdir(parents=True)
     for path in (shared_feature_set / "plan").iterdir():
-        if path.name in ("plan.json", "shards.jsonl") or path.name.startswith("clips-"):
+        if path.name == "plan.json" or path.name.endswith("-shards.jsonl") or "-clips-" in path.name:
             (folder / "plan" / path.name).write_bytes(path.read_bytes())
     return str(folder)
 

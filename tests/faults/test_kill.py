@@ -45,7 +45,7 @@ def test_a_job_that_is_killed_at_twenty_points_ends_with_the_bytes_of_one_that_w
     draw = random.Random(workers)
     starting = [Hold("import", rf"^{module}$") for module in ("numpy", r"audiopipe\.precompute\.job", "apache_beam")]
     planning = [
-        Hold("publish", r"/plan/clips-00000\.jsonl$"),
+        Hold("publish", r"/plan/00000-clips-00000\.jsonl$"),
         Hold("publish", r"/plan/plan\.json$"),
         Hold("published", r"/plan/plan\.json$"),
     ]

@@ -51,7 +51,7 @@ def test_a_resumed_job_removes_temporary_files_of_the_interrupted_run(run, tmp_p
 
 def test_a_job_that_was_killed_while_it_wrote_its_plan_starts_from_scratch(run, tmp_path):
     (tmp_path / "out" / "plan").mkdir(parents=True)
-    (tmp_path / "out" / "plan" / "clips-00000.jsonl").write_text("{}\n")
+    (tmp_path / "out" / "plan" / "00000-clips-00000.jsonl").write_text("{}\n")
     assert run().counts["clips"] == CLIPS - 2
 
 

@@ -82,10 +82,10 @@ def test_fill_values_are_no_settings_of_the_shards_whose_records_do_not_contain_
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"file": 0}', b"\xff"])
 def test_damaged_files_of_shards_and_clips_are_errors_that_name_the_file(tmp_path, content):
     work = written(str(tmp_path), CONFIG, [Source("a", "a")])
-    (tmp_path / "plan/shards.jsonl").write_bytes(content)
+    (tmp_path / "plan/00000-shards.jsonl").write_bytes(content)
     with pytest.raises(CorruptFeatureSetError, match=r"shards\.jsonl' is damaged"):
         work.shards()
-    (tmp_path / "plan/clips-00000.jsonl").write_bytes(content)
+    (tmp_path / "plan/00000-clips-00000.jsonl").write_bytes(content)
     with pytest.raises(CorruptFeatureSetError, match=r"clips-00000\.jsonl' is damaged"):
         plan.read_part(work.clips_file(0), 0)
 

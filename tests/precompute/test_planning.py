@@ -94,8 +94,8 @@ def test_clips_keep_their_order_over_several_files(tmp_path, monkeypatch, clips_
     work = written(str(tmp_path), CONFIG, clips, num_shards)
     assert [clip for shard in range(num_shards) for clip in clips_of(work, shard)] == clips
     assert sum(shard.clips for shard in work.shards()) == 23
-    names = [name for name in os.listdir(tmp_path / "plan") if name.startswith("clips-")]
-    assert sorted(names) == [f"clips-{file:05d}.jsonl" for file in range(work.shards()[-1].file + 1)]
+    names = [name for name in os.listdir(tmp_path / "plan") if "-clips-" in name]
+    assert sorted(names) == [f"00000-clips-{file:05d}.jsonl" for file in range(work.shards()[-1].file + 1)]
 
 
 def test_a_plan_exists_once_its_header_is_written_last(tmp_path, monkeypatch):
@@ -110,7 +110,13 @@ def test_a_plan_exists_once_its_header_is_written_last(tmp_path, monkeypatch):
 
     monkeypatch.setattr(planning.files, "write_bytes", watch)
     written(str(tmp_path), CONFIG, sources(3), 2)
-    assert names == ["kept.jsonl", "remarks.jsonl", "clips-00000.jsonl", "shards.jsonl", "plan.json"]
+    assert names == [
+        "00000-kept.jsonl",
+        "00000-remarks.jsonl",
+        "00000-clips-00000.jsonl",
+        "00000-shards.jsonl",
+        "plan.json",
+    ]
     assert plan.exists(str(tmp_path))
 
 

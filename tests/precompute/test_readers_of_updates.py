@@ -9,6 +9,7 @@ from corpora import CONFIG, Corpus, content, files_of
 from audiopipe import beam, load
 from audiopipe.feature_sets import publication, retention
 from audiopipe.feature_sets.description import Description
+from audiopipe.storage import files
 
 DAY = 86400
 
@@ -88,8 +89,6 @@ def test_an_update_of_a_set_in_memory_storage(corpus):
     description = Description.open(output)
     assert description.classes == {"label": ["cat", "dog", "ant", "cow"]}
     description.check_files(checksums=True)
-    from audiopipe.storage import files
-
     copies = {"dataset.json", "clips.parquet", "failures.jsonl", "remarks.jsonl"}
     left = {name for name in files.walk(output) if not name.startswith("plan/")}
     assert left == copies | set(description.file_names)
