@@ -1,5 +1,6 @@
 """What is known about feature sets as wholes, without their clips."""
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -82,8 +83,21 @@ class DescribedSets:
 
     @property
     def fill_values(self) -> dict[str, int]:
-        """Value that `load` returns for a missing integer, by metadata column. Here, it is None."""
-        return self.columns.fill_values
+        """Value that `load` returns for a missing integer, by metadata column. Here, it is None.
+
+        The fill value of one of several sets may be a real value in another one. So the columns are read where it is
+        needed to choose another value.
+        """
+        return self.tensor_columns.fill_values
+
+    @functools.cached_property
+    def tensor_columns(self) -> Columns:
+        """The metadata columns of all sets with the fill values of `load`."""
+        if len(self.descriptions) == 1:
+            return self.columns
+        from audiopipe.feature_sets.joined_fill_values import with_fill_values  # imports pyarrow
+
+        return with_fill_values(self.columns, self.descriptions)
 
     def class_names(self, column: str) -> list[str]:
         """Returns the names of the classes of a column. Values of the column are positions in this list.

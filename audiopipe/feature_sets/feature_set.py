@@ -4,7 +4,7 @@ import functools
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -12,14 +12,15 @@ from audiopipe import checks
 from audiopipe.errors import ArgumentError, ClipNotFoundError, CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets.described_sets import DescribedSets
 from audiopipe.feature_sets.description import Description
-from audiopipe.inputs.metadata_types import check_text
+from audiopipe.feature_sets.set_members import concatenated, picked, prefixes_of, shifted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from audiopipe.feature_sets.index import Rows
+    from audiopipe.feature_sets.joined_sets import JoinedSets
 
-Path = str | os.PathLike[str]
+Source: TypeAlias = "str | os.PathLike[str] | FeatureSet | Sequence[str | os.PathLike[str] | FeatureSet]"
 
 
 class FeatureSet(DescribedSets):
@@ -34,18 +35,19 @@ class FeatureSet(DescribedSets):
     the whole set. Views of views are possible.
 
     Args:
-        path: Folder of the feature set, local or remote, or a list of folders. Several feature sets are joined, the
-            clips of the first one first. They must have one fingerprint, one dtype, and different ids. A metadata
-            column that a set lacks is missing in its clips. Classes of the first set keep their positions, and new
-            classes of the others are appended.
-        prefix: Text to put before the ids of each set: a text for each path, or a dict by path. None means none.
+        path: Folder of the feature set, local or remote, or a list of folders and feature sets. Several feature sets
+            are joined, the clips of the first one first. Of a view, only its clips are. They must have one fingerprint,
+            one dtype, and different ids. A metadata column that a set lacks is missing in its clips. Classes of the
+            first set keep their positions, and new classes of the others are appended.
+        prefix: Text to put before the ids of each set: a text for each item of the list, or a dict by path. None means
+            none.
 
     Raises:
         IncompleteFeatureSetError: If there is no `dataset.json`.
         CorruptFeatureSetError: If `dataset.json` or the index is damaged, missing, or does not fit the shards.
         ConfigMismatchError: If several sets have different fingerprints. The message lists the differences.
         FeatureSetError: If several sets have different dtypes, types of a column, or equal ids.
-        ArgumentError: If `path` is empty, or `prefix` does not have a text for each path.
+        ArgumentError: If `path` is neither of these or empty, or `prefix` does not have a text for each item.
 
     Example:
         >>> sets = FeatureSet("tests/data/v0.1/features")
@@ -57,22 +59,39 @@ class FeatureSet(DescribedSets):
         ['mono', 'resampled']
     """
 
-    def __init__(self, path: Path | Sequence[Path], prefix: Sequence[str] | Mapping[str, str] | None = None):
-        paths = [os.fspath(item) for item in ([path] if isinstance(path, (str, os.PathLike)) else path)]
-        if not paths:
-            raise checks.fail("path", "a folder or a list of folders", path)
-        prefixes = _prefixes(paths, prefix)
-        self._init([Description.open(item) for item in paths], prefixes)
+    def __init__(self, path: Source, prefix: Sequence[str] | Mapping[str, str] | None = None):
+        kinds = (str, os.PathLike, FeatureSet)
+        items = [path] if isinstance(path, kinds) else path
+        if not isinstance(items, Sequence) or not items or not all(isinstance(item, kinds) for item in items):
+            raise checks.fail("path", "a folder, a feature set, or a list of these", path)
+        texts = prefixes_of(items, prefix)
+        descriptions: list[Description] = []
+        prefixes: list[str] = []
+        rows: list[Rows] = []
+        count = 0
+        for item, text in zip(items, texts, strict=True):
+            if isinstance(item, FeatureSet):
+                descriptions += item.descriptions
+                prefixes += [text + inner for inner in item.prefixes]
+                rows.append(shifted(item._rows, count))
+                count += len(item._sets)
+            else:
+                descriptions.append(Description.open(item))
+                prefixes.append(text)
+                clips = descriptions[-1].counts["clips"]
+                rows.append(range(count, count + clips))
+                count += clips
+        self._init(descriptions, prefixes, concatenated(rows))
 
-    def _init(self, descriptions: Sequence[Description], prefixes: Sequence[str]) -> None:
+    def _init(self, descriptions: Sequence[Description], prefixes: Sequence[str], rows: "Rows") -> None:
         from audiopipe.feature_sets.joined_sets import JoinedSets  # imports pyarrow
 
-        self._sets = JoinedSets(descriptions, prefixes)
+        self._sets = JoinedSets(descriptions, prefixes, rows)
         super().__init__(descriptions, prefixes, self._sets.columns)
-        self._rows: Rows = range(len(self._sets))
+        self._rows = rows
 
     @classmethod
-    def open(cls, path: Path | Sequence[Path]) -> "FeatureSet":
+    def open(cls, path: Source) -> "FeatureSet":
         """Opens a feature set, like the constructor."""
         return cls(path)
 
@@ -224,10 +243,10 @@ class FeatureSet(DescribedSets):
                 raise ArgumentError(f"There is no column {name!r}. The columns are {', '.join(kinds)}.")
             column = self._sets.column(name, rows)
             found = conditions.matching(name, kinds[name], self.classes.get(name), column, wanted)
-            rows = _picked(rows, np.flatnonzero(found))
+            rows = picked(rows, np.flatnonzero(found))
         if condition is not None:
             taken = [bool(condition(clip)) for clip in self._sets.clips(rows)]
-            rows = _picked(rows, np.flatnonzero(taken))
+            rows = picked(rows, np.flatnonzero(taken))
         return self._view(rows)
 
     def select(self, clips: Iterable[int | str]) -> "FeatureSet":
@@ -248,7 +267,7 @@ class FeatureSet(DescribedSets):
             wrong = clips[(clips < -len(self)) | (clips >= len(self))]
             if len(wrong):
                 self._row(wrong[0])
-            return self._view(_picked(self._rows, np.where(clips < 0, clips + len(self), clips)))
+            return self._view(picked(self._rows, np.where(clips < 0, clips + len(self), clips)))
         return self._view(np.array([self._row(clip) for clip in clips], np.int64))
 
     def shard(self, index: int, count: int) -> "FeatureSet":
@@ -304,7 +323,7 @@ class FeatureSet(DescribedSets):
         hashes = splits.hashes_of(self._sets, self._rows, by, checks.integer("seed", seed, minimum=0))
         numbers = parts.of_hashes(hashes)
         return {
-            name: self._view(_picked(self._rows, np.flatnonzero(numbers == number)))
+            name: self._view(picked(self._rows, np.flatnonzero(numbers == number)))
             for number, name in enumerate(parts.names)
         }
 
@@ -332,14 +351,16 @@ class FeatureSet(DescribedSets):
 
     def _position(self, clip_id: str) -> int | None:
         """Returns the number of the first clip of this view with an id, or None."""
-        row = self._sets.find(clip_id)
-        if row is None:
-            return None
-        if isinstance(self._rows, range):
-            return self._rows.index(row) if row in self._rows else None
-        ordered, order = self._ordered
-        place = int(np.searchsorted(ordered, row))
-        return int(order[place]) if place < len(ordered) and ordered[place] == row else None
+        for row in self._sets.find(clip_id):
+            if isinstance(self._rows, range):
+                if row in self._rows:
+                    return self._rows.index(row)
+                continue
+            ordered, order = self._ordered
+            place = int(np.searchsorted(ordered, row))
+            if place < len(ordered) and ordered[place] == row:
+                return int(order[place])
+        return None
 
     @functools.cached_property
     def _ordered(self) -> tuple[np.ndarray, np.ndarray]:
@@ -348,29 +369,9 @@ class FeatureSet(DescribedSets):
         return np.asarray(self._rows)[order], order
 
 
-def _picked(rows: "Rows", positions: np.ndarray) -> "Rows":
-    """Returns the rows at some positions. All rows of a range stay a range, which takes no memory."""
-    if isinstance(rows, np.ndarray):
-        return rows[positions]
-    if len(positions) == len(rows) and (np.diff(positions) == 1).all():
-        return rows
-    return rows.start + positions * rows.step
-
-
-def _prefixes(paths: Sequence[str], prefix: Sequence[str] | Mapping[str, str] | None) -> list[str]:
-    if prefix is None:
-        return [""] * len(paths)
-    if isinstance(prefix, Mapping):
-        known = {os.fspath(path): text for path, text in prefix.items()}
-        unknown = sorted(set(known) - set(paths))
-        prefixes = [known.get(path, "") for path in paths]
-    else:
-        unknown, prefixes = [], [prefix] if isinstance(prefix, str) else list(prefix)
-    if unknown or len(prefixes) != len(paths) or not all(isinstance(text, str) for text in prefixes):
-        raise checks.fail("prefix", f"a text for each of {paths}, or a dict by path", prefix)
-    for text in prefixes:
-        check_text(text, "prefix")
-    return prefixes
+def clips_of(feature_set: FeatureSet) -> "tuple[JoinedSets, Rows]":
+    """Returns the whole sets of a feature set, and the numbers of its clips in them."""
+    return feature_set._sets, feature_set._rows
 
 
 def _identity(description: Description) -> str:
@@ -388,6 +389,5 @@ def _reopened(sets: Sequence[tuple[str, int, str]], prefixes: Sequence[str], row
                 "those that the pickle names. Open it again, and make the views again."
             )
     feature_set = object.__new__(FeatureSet)
-    feature_set._init(descriptions, prefixes)
-    feature_set._rows = rows
+    feature_set._init(descriptions, prefixes, rows)
     return feature_set

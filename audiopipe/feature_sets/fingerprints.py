@@ -13,6 +13,7 @@ from audiopipe import registry
 from audiopipe.configs.base import Config
 from audiopipe.errors import ConfigError, FingerprintError
 from audiopipe.feature_sets import carrier_files
+from audiopipe.feature_sets.described_sets import DescribedSets
 from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.feature_sets.identities import Identity, current, stamped
 from audiopipe.identity import model_stamps
@@ -26,7 +27,8 @@ def fingerprint_of(source: Any) -> Identity:
 
     Args:
         source: A Keras model or composed layer in memory; an object that `tf.saved_model.load` returned; the local or
-            remote path of a `.keras` file, SavedModel, feature set or Parquet file of features; or a
+            remote path of a `.keras` file, SavedModel, feature set or Parquet file of features; an
+            `audiopipe.FeatureSet`; or a
             `datasets.Dataset`, a `DatasetDict` or a streaming form of either that `audiopipe.hf` made.
 
     Returns:
@@ -43,6 +45,8 @@ def fingerprint_of(source: Any) -> Identity:
         >>> identity.fingerprint == registry.get("speech-mel-80").fingerprint
         True
     """
+    if isinstance(source, (Description, DescribedSets)):
+        return Identity(config=source.config, kernel_version=source.kernel_version, frozen=True)
     if not isinstance(source, (str, os.PathLike)):
         return _only(*_in_memory(source))
     path = os.fspath(source)
@@ -52,8 +56,7 @@ def fingerprint_of(source: Any) -> Identity:
             "fingerprint_of(keras.saving.load_model(path)), or save it as a .keras file."
         )
     if files.exists(files.join(path, DATASET_FILE)):
-        feature_set = Description.open(path)
-        return Identity(config=feature_set.config, kernel_version=feature_set.kernel_version, frozen=True)
+        return fingerprint_of(Description.open(path))
     if carrier_files.is_saved_model(path):
         graphs = f"the constants named {model_stamps.NODE} in the graphs of {path!r}"
         return _only(carrier_files.in_saved_model(path), graphs)
@@ -102,7 +105,8 @@ def identity_of(source: Any) -> Identity:
         is_name = isinstance(source, str) and source.partition("@")[0] in registry.names()
         carries = not is_name and not path.endswith(".json") and _is_carrier(path)
     else:
-        carries = _is_layer(source) or _is_dataset(source) or _is_loaded(source)
+        is_set = isinstance(source, DescribedSets)
+        carries = is_set or _is_layer(source) or _is_dataset(source) or _is_loaded(source)
     if carries:
         return fingerprint_of(source)
     config = registry.resolve(source)
@@ -147,8 +151,9 @@ def _in_memory(source: Any) -> tuple[Iterator[Identity], str]:
     if _is_loaded(source):
         return _in_loaded(source), f"the constants named {model_stamps.NODE} in the functions of {source!r}"
     raise FingerprintError(
-        "fingerprint_of takes a Keras model or layer, an object from tf.saved_model.load, a datasets.Dataset or "
-        f"DatasetDict, or the path of a model, feature set or Parquet file. Received: {source!r}."
+        "fingerprint_of takes a Keras model or layer, an object from tf.saved_model.load, a FeatureSet, a "
+        "datasets.Dataset or DatasetDict, or the path of a model, feature set or Parquet file. "
+        f"Received: {source!r}."
     )
 
 

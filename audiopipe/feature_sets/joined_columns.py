@@ -23,6 +23,8 @@ class JoinedColumns:
 
     Attributes:
         columns: The columns of the joined set.
+        positions: For each set, by column, the new position of each of its classes. It has the columns whose classes
+            have other positions in the set.
 
     Raises:
         FeatureSetError: If a column has different types in two sets.
@@ -49,7 +51,7 @@ class JoinedColumns:
                 if name in found.fill_values:
                     fill_values.setdefault(name, found.fill_values[name])
         self.columns = Columns(types=types, classes=classes, fill_values=fill_values)
-        self._positions = [self._moves(description.columns) for description in descriptions]
+        self.positions = [self._moves(description.columns) for description in descriptions]
 
     def metadata(self, number: int, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the metadata of a clip of one of the sets as that of a clip of the joined set.
@@ -59,13 +61,13 @@ class JoinedColumns:
             metadata: Metadata of the clip, with positions of classes.
         """
         joined = {name: metadata.get(name) for name in self.columns.types}
-        for name, positions in self._positions[number].items():
+        for name, positions in self.positions[number].items():
             joined[name] = _moved(joined[name], positions)
         return joined
 
     def values(self, number: int, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
         """Returns a metadata column of one of the sets as a part of that of the joined set, like `metadata`."""
-        positions = self._positions[number].get(name)
+        positions = self.positions[number].get(name)
         if positions is None:
             return values
         return pa.chunked_array([_moved_array(chunk, positions) for chunk in values.chunks], type=values.type)

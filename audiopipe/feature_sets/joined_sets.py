@@ -15,7 +15,7 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Layout, Rows
 from audiopipe.feature_sets.joined_columns import JoinedColumns
 from audiopipe.feature_sets.records import Record
-from audiopipe.feature_sets.stored_set import StoredSet
+from audiopipe.feature_sets.stored_set import StoredRecord, StoredSet
 
 OWN_COLUMNS = {"id": "string", "n_frames": "int", "valid_frames": "int", "seconds": "float"}
 SHOWN_IDS = 3  # equal ids in an error
@@ -29,6 +29,7 @@ class JoinedSets:
     Args:
         descriptions: The feature sets.
         prefixes: Text before the ids of each set.
+        rows: Numbers of the clips that are used, whose ids must differ.
 
     Attributes:
         descriptions: The feature sets.
@@ -42,7 +43,7 @@ class JoinedSets:
         CorruptFeatureSetError: If an index is missing or damaged.
     """
 
-    def __init__(self, descriptions: Sequence[Description], prefixes: Sequence[str]):
+    def __init__(self, descriptions: Sequence[Description], prefixes: Sequence[str], rows: Rows):
         joined_columns.check_features(descriptions)
         self.descriptions = tuple(descriptions)
         self.prefixes = tuple(prefixes)
@@ -52,7 +53,7 @@ class JoinedSets:
         self._sets = [StoredSet(description) for description in descriptions]
         self._starts = np.cumsum([0, *(len(stored.index) for stored in self._sets)], dtype=np.int64)
         if not _are_distinct(self.prefixes):
-            self._check_ids()
+            self._check_ids(rows)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -64,14 +65,27 @@ class JoinedSets:
 
     def elements(self, rows: Rows) -> Iterator[dict[str, Any]]:
         """Yields clips. Records that are next to each other are read together."""
-        for chunk in _chunks(rows):
-            numbers = np.searchsorted(self._starts, chunk, side="right") - 1
-            ends = [*(np.flatnonzero(np.diff(numbers)) + 1), len(chunk)]
-            for start, end in itertools.pairwise([0, *ends]):
-                number = int(numbers[start])
-                inner = np.asarray(chunk[start:end]) - self._starts[number]
-                for record in self._sets[number].read_records(inner):
-                    yield self._element(number, record)
+        for number, inner in self._parts(rows):
+            for record in self._sets[number].read_records(inner):
+                yield self._element(number, record)
+
+    def serialized(self, rows: Rows) -> Iterator[tuple[int, StoredRecord]]:
+        """Yields the number of the set and the serialized record of clips, read like `elements`."""
+        for number, inner in self._parts(rows):
+            for record in self._sets[number].read_serialized(inner):
+                yield number, record
+
+    def sizes(self, rows: Rows) -> np.ndarray:
+        """Returns the sizes of the records of clips in bytes, as the indexes have them: int64 `[rows]`."""
+        found = index.gather(rows, self._starts, lambda number, inner: self._sets[number].sizes(inner), pa.int64())
+        return found.fill_null(0).to_numpy()
+
+    def numbers(self, rows: Rows) -> list[int]:
+        """Returns the numbers of the sets of which rows there are, in ascending order."""
+        present = np.zeros(len(self._sets), bool)
+        for chunk in chunks(rows):
+            present[self._numbers(chunk)] = True
+        return np.flatnonzero(present).tolist()
 
     def frames(self, row: int, start: int, stop: int) -> np.ndarray:
         """Reads some frames of a feature, see `StoredSet.frames`."""
@@ -117,7 +131,7 @@ class JoinedSets:
 
     def clips(self, rows: Rows) -> Iterator[dict[str, Any]]:
         """Yields the columns of each row as a dict."""
-        for chunk in _chunks(rows):
+        for chunk in chunks(rows):
             columns = [self.column(name, chunk).to_pylist() for name in self.kinds]
             for values in zip(*columns, strict=True):
                 yield dict(zip(self.kinds, values, strict=True))
@@ -134,8 +148,11 @@ class JoinedSets:
 
         return index.gather(rows, self._starts, read, pa.binary())
 
-    def find(self, clip_id: str) -> int | None:
-        """Returns the number of the row with an id, or None. The first call reads all ids."""
+    def find(self, clip_id: str) -> Iterator[int]:
+        """Yields the numbers of the rows with an id. The first call reads all ids.
+
+        Ids are unique, unless views with different clips of sets that share ids were joined.
+        """
         sought = clip_id.encode("utf-8", "surrogateescape")
         ordered, order, ids = self._lookup
         [value] = hashes.of_texts([sought])
@@ -143,15 +160,13 @@ class JoinedSets:
             row = int(order[position])
             found = self.ids(range(row, row + 1))[0] if ids is None else ids[row]
             if found.as_py() == sought:
-                return row
-        return None
+                yield row
 
     def recordings(self, rows: Rows) -> Iterator[bytes]:
         """Yields the id of the recording of each row. That of a segment is its id without the number."""
         segmented = [description.segments is not None for description in self.descriptions]
-        for chunk in _chunks(rows):
-            numbers = np.searchsorted(self._starts, chunk, side="right") - 1
-            for clip_id, number in zip(self.ids(chunk).to_pylist(), numbers, strict=True):
+        for chunk in chunks(rows):
+            for clip_id, number in zip(self.ids(chunk).to_pylist(), self._numbers(chunk), strict=True):
                 yield clip_id.rpartition(_SEGMENT_MARK)[0] if segmented[number] else clip_id
 
     @functools.cached_property
@@ -159,7 +174,7 @@ class JoinedSets:
         """The hashes of all ids in ascending order, the row of each, and the ids in the order of the rows if few."""
         found, size = [np.zeros(0, np.uint64)], 0
         kept: list[pa.Array] = []
-        for chunk in _chunks(range(len(self))):
+        for chunk in chunks(range(len(self))):
             ids = self.ids(chunk)
             found.append(hashes.of_texts(ids.to_pylist()))
             size += ids.nbytes
@@ -169,14 +184,20 @@ class JoinedSets:
         ids = pa.chunked_array(kept, type=pa.binary()) if size <= KEPT_BYTES else None
         return values[order], order.astype(np.min_scalar_type(len(order))), ids
 
-    def _check_ids(self) -> None:
-        ordered, order, _ = self._lookup
+    def _check_ids(self, rows: Rows) -> None:
+        if isinstance(rows, range) and len(rows) == len(self):
+            ordered, order, _ = self._lookup
+        else:
+            found = [hashes.of_texts(self.ids(chunk).to_pylist()) for chunk in chunks(rows)]
+            values = np.concatenate([np.zeros(0, np.uint64), *found])
+            positions = np.argsort(values, kind="stable")
+            ordered, order = values[positions], np.asarray(rows)[positions]
         examples: list[str] = []
         for position in np.flatnonzero(ordered[1:] == ordered[:-1]):
-            rows = [int(order[position]), int(order[position + 1])]
-            first, second = self.ids(np.array(rows)).to_pylist()
-            if first == second:
-                paths = [self.descriptions[self._of(row)[0]].path for row in rows]
+            pair = [int(order[position]), int(order[position + 1])]
+            first, second = self.ids(np.array(pair)).to_pylist()
+            if first == second and pair[0] != pair[1]:
+                paths = [self.descriptions[self._of(row)[0]].path for row in pair]
                 examples.append(
                     f"the id {first.decode('utf-8', 'surrogateescape')!r} in {paths[0]!r} and in {paths[1]!r}"
                 )
@@ -185,13 +206,27 @@ class JoinedSets:
         if examples:
             raise FeatureSetError(
                 f"Feature sets must have different ids to be joined. Received: {', '.join(examples)}. Pass a prefix "
-                f"for the ids of each set, such as prefix={[f'{number}/' for number in range(len(self._sets))]}."
+                "for the ids of each set, such as "
+                f"FeatureSet([...], prefix={[f'{number}/' for number in range(len(self._sets))]})."
             )
 
     def _of(self, row: int) -> tuple[int, int]:
         """Returns the number of the set of a row, and the number of the row in it."""
         number = int(np.searchsorted(self._starts, row, side="right")) - 1
         return number, row - int(self._starts[number])
+
+    def _numbers(self, rows: Rows) -> np.ndarray:
+        """Returns the number of the set of each row."""
+        return np.searchsorted(self._starts, rows, side="right") - 1
+
+    def _parts(self, rows: Rows) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the number of a set and consecutive rows that are all in it, as numbers in the set."""
+        for chunk in chunks(rows):
+            numbers = self._numbers(chunk)
+            ends = [*(np.flatnonzero(np.diff(numbers)) + 1), len(chunk)]
+            for start, end in itertools.pairwise([0, *ends]):
+                number = int(numbers[start])
+                yield number, np.asarray(chunk[start:end]) - self._starts[number]
 
     def _element(self, number: int, record: Record) -> dict[str, Any]:
         return {
@@ -202,7 +237,14 @@ class JoinedSets:
         }
 
 
-def _chunks(rows: Rows, size: int = 1 << 16) -> Iterator[Rows]:
+def chunks(rows: Rows) -> Iterator[Rows]:
+    """Divides rows into parts of which each takes little memory.
+
+    Rows in ascending order are read row group by row group. Each part of other rows may need all row groups again, so
+    these parts are larger.
+    """
+    ascending = isinstance(rows, range) or not (np.diff(rows) < 0).any()
+    size = 1 << 16 if ascending else 1 << 20
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 

@@ -8,7 +8,7 @@ from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import hashes
 from audiopipe.feature_sets.index import Rows
-from audiopipe.feature_sets.joined_sets import JoinedSets
+from audiopipe.feature_sets.joined_sets import JoinedSets, chunks
 from audiopipe.inputs.columns import is_list
 
 _RANGE = 2**64
@@ -49,8 +49,8 @@ class Parts:
         self._bounds = np.array([min(round(float(end) * _RANGE), _RANGE - 1) for end in ends], np.uint64)
 
     def of_hashes(self, hashes: np.ndarray) -> np.ndarray:
-        """Returns the number of the part of each hash: int64 `[n]`."""
-        return np.searchsorted(self._bounds, hashes, side="right")
+        """Returns the number of the part of each hash: unsigned integers `[n]`."""
+        return np.searchsorted(self._bounds, hashes, side="right").astype(np.min_scalar_type(len(self.names)))
 
 
 def hashes_of(sets: JoinedSets, rows: Rows, by: str | None, seed: int) -> np.ndarray:
@@ -76,8 +76,8 @@ def hashes_of(sets: JoinedSets, rows: Rows, by: str | None, seed: int) -> np.nda
         raise ArgumentError(f"by must be a metadata column without lists, one of {choices}. Received: by={by!r}.")
     classes = sets.columns.classes.get(by)
     found = [np.zeros(0, np.uint64)]
-    for chunk in sets.column(by, rows).chunks:
-        encoded = chunk.dictionary_encode(null_encoding="encode")
+    for chunk in chunks(rows):
+        encoded = sets.column(by, chunk).combine_chunks().dictionary_encode(null_encoding="encode")
         texts = [_text(value, classes) for value in encoded.dictionary.to_pylist()]
         found.append(hashes.of_texts(texts, seed)[encoded.indices.to_numpy()])
     return np.concatenate(found)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import dtypes, index, records, tfrecords
@@ -15,6 +16,15 @@ from audiopipe.storage.ranges import RangedFolder
 
 BLOCK_BYTES = 1 << 23  # records that are next to each other are read together, up to this size
 _FIRST_BYTES = 4096  # usually more than everything of a record but its feature
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A serialized record, and where it is: the position of its shard, and its number in it."""
+
+    shard: int
+    number: int
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,19 @@ class StoredSet:
         Args:
             rows: Numbers of the records, in any order.
         """
+        for place, frame in self._frames(rows):
+            yield self._decode(frame, place)
+
+    def read_serialized(self, rows: Rows) -> Iterator[StoredRecord]:
+        """Reads records like `read_records`, but does not decode them. Only their checksums are checked."""
+        for place, frame in self._frames(rows):
+            yield StoredRecord(place.shard, place.number, tfrecords.parse(frame, self._where(place)))
+
+    def sizes(self, rows: Rows) -> pa.ChunkedArray:
+        """Returns the sizes of records in bytes, as the index has them."""
+        return self.index.take(rows, self.index.layout.own["record"], "bytes")
+
+    def _frames(self, rows: Rows) -> Iterator[tuple[_Place, bytes]]:
         block: list[_Place] = []
         for row in rows:
             place = self._place(int(row))
@@ -120,13 +143,13 @@ class StoredSet:
         """Returns the number of frames of a feature."""
         return self._place(row).n_frames
 
-    def _block(self, places: list[_Place]) -> Iterator[records.Record]:
+    def _block(self, places: list[_Place]) -> Iterator[tuple[_Place, bytes]]:
         if not places:
             return
         start = places[0].offset
         [block] = self._read(places[0], (start, places[-1].offset + places[-1].size - start))
         for place in places:
-            yield self._decode(block[place.offset - start : place.offset - start + place.size], place)
+            yield place, block[place.offset - start : place.offset - start + place.size]
 
     def _decode(self, frame: bytes, place: _Place) -> records.Record:
         where = self._where(place)

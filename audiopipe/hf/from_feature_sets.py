@@ -1,6 +1,8 @@
 """Conversion of a feature set to a dataset of `datasets`."""
 
+import dataclasses
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +14,8 @@ import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import loading
-from audiopipe.feature_sets.description import DATASET_FILE, Description
+from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.feature_set import FeatureSet, Source, clips_of
 from audiopipe.hf import machine_notes
 from audiopipe.hf.arrays import to_arrow
 from audiopipe.hf.types import feature_type
@@ -28,21 +31,22 @@ _TYPES = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"
 
 
 def from_feature_set(
-    path: str | os.PathLike[str],
+    path: Source,
     config: Any = None,
     *,
     feature: str = "feature",
     check: bool = False,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> datasets.Dataset:
-    """Loads a feature set as a dataset.
+    """Loads feature sets or views of them as a dataset.
 
     Writes the records to an Arrow file in the cache of `datasets`, a few megabytes at a time, and memory-maps that
-    file. Its path contains a hash of `dataset.json`, which includes the checksums of the shards. A feature set is
-    therefore converted only once, wherever it is stored.
+    file. Its path contains a hash of what `dataset.json` says about the records, which includes the checksums of the
+    shards, and of the clips of a view. A feature set is therefore converted only once, wherever it is stored.
 
     Args:
-        path: Folder of the feature set, local or remote.
+        path: Folder of the feature set, local or remote; an `audiopipe.FeatureSet`, which may be a view; or a list of
+            these, as for `audiopipe.load`.
         config: The expected config, as for `audiopipe.load`. Features of any other config are refused.
         feature: Name of the feature column.
         check: Whether to verify the checksum of every shard first.
@@ -57,7 +61,8 @@ def from_feature_set(
 
     Raises:
         IncompleteFeatureSetError: If there is no `dataset.json`.
-        ConfigMismatchError: If the features have another config than expected.
+        ConfigMismatchError: If the features have another config than expected, or several sets have different ones.
+        FeatureSetError: If several sets cannot be joined, as for `audiopipe.load`.
         CorruptFeatureSetError: If a shard is missing or damaged. The message names it.
         OutputError: If the Arrow file cannot be written.
         ArgumentError: If `feature` is the name of another column.
@@ -75,7 +80,8 @@ def from_feature_set(
         ('strings-stereo.ogg', Array2D(shape=(None, 80), dtype='float32'))
     """
     feature_set = loading.opened(path, config, check=check)
-    others = {"id", "n_frames", *feature_set.schema}
+    columns = loading.columns_of(feature_set)
+    others = {"id", "n_frames", *columns.types}
     if feature in others:
         raise ArgumentError(
             f"feature must not be the name of another column: {', '.join(sorted(others))}. Received: "
@@ -86,12 +92,12 @@ def from_feature_set(
             "id": datasets.Value("string"),
             feature: feature_type(feature_set.config, feature_set.kernel_version),
             "n_frames": datasets.Value("int64"),
-            **{name: _type(name, feature_set.columns) for name in feature_set.schema},
+            **{name: _type(name, columns) for name in columns.types},
         }
     )
-    dataset_json = files.read_bytes(files.join(feature_set.path, DATASET_FILE))
-    identity = hashlib.sha256(b"\0".join([str(LAYOUT).encode(), feature.encode(), dataset_json])).hexdigest()
-    folder = os.path.join(cache_dir or datasets.config.HF_DATASETS_CACHE, "audiopipe", identity)
+    folder = os.path.join(
+        cache_dir or datasets.config.HF_DATASETS_CACHE, "audiopipe", _identity(feature_set, feature, columns)
+    )
     file = os.path.join(folder, "features.arrow")
     if not os.path.exists(file):
         with shard_writer.writing(file):
@@ -99,6 +105,20 @@ def from_feature_set(
             with files.temporary_file(file) as temporary:
                 _write(temporary, feature_set, feature, types)
     return datasets.Dataset.from_file(file, info=machine_notes.info(feature_set.machines, feature_set.fingerprint))
+
+
+def _identity(feature_set: Description | FeatureSet, feature: str, columns: Columns) -> str:
+    """Returns a hash of everything that determines the Arrow file."""
+    prefixes = feature_set.prefixes if isinstance(feature_set, FeatureSet) else ("",)
+    facts: list[Any] = [LAYOUT, feature, feature_set.fingerprint, dataclasses.asdict(columns), prefixes]
+    for description in loading.descriptions_of(feature_set):
+        facts.append([dataclasses.asdict(description.columns), description.shards])
+    content = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    if isinstance(feature_set, FeatureSet):
+        sets, rows = clips_of(feature_set)
+        if not (isinstance(rows, range) and rows == range(len(sets))):
+            content.update(np.asarray(rows, np.int64).tobytes())
+    return content.hexdigest()
 
 
 def _type(name: str, columns: Columns) -> Any:
@@ -113,12 +133,12 @@ def _type(name: str, columns: Columns) -> Any:
     return datasets.List(one) if is_list(kind) else one
 
 
-def _write(file: str, feature_set: Description, feature: str, types: datasets.Features) -> None:
-    schema = types.arrow_schema
+def _write(file: str, feature_set: Description | FeatureSet, feature: str, types: datasets.Features) -> None:
+    schema, metadata = types.arrow_schema, loading.columns_of(feature_set)
     with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for block in _blocks(feature_set):
             arrays = _without_channel_axis([element["feature"] for element in block], feature_set)
-            values = [_row(element, feature_set.columns) for element in block]
+            values = [_row(element, metadata) for element in block]
             columns = {name: pa.array([row[name] for row in values], schema.field(name).type) for name in values[0]}
             columns[feature] = to_arrow(arrays, schema.field(feature).type)
             stream.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
@@ -135,7 +155,7 @@ def _row(element: dict[str, Any], columns: Columns) -> dict[str, Any]:
     return {"id": _text(element["id"], "the id"), "n_frames": element["n_frames"], **row}
 
 
-def _blocks(feature_set: Description) -> Iterator[list[dict[str, Any]]]:
+def _blocks(feature_set: Description | FeatureSet) -> Iterator[list[dict[str, Any]]]:
     """Yields the records in blocks of a few megabytes."""
     block: list[dict[str, Any]] = []
     size = 0
@@ -148,12 +168,13 @@ def _blocks(feature_set: Description) -> Iterator[list[dict[str, Any]]]:
                 block, size = [], 0
     except tf.errors.OpError as error:
         reason = loading.cause(error)
-        raise CorruptFeatureSetError(f"The records of {feature_set.path!r} cannot be read: {reason}") from error
+        paths = ", ".join(repr(description.path) for description in loading.descriptions_of(feature_set))
+        raise CorruptFeatureSetError(f"The records of {paths} cannot be read: {reason}") from error
     if block:
         yield block
 
 
-def _without_channel_axis(features: list[np.ndarray], feature_set: Description) -> list[np.ndarray]:
+def _without_channel_axis(features: list[np.ndarray], feature_set: Description | FeatureSet) -> list[np.ndarray]:
     """Removes the channel axis from features with one channel, as rows do not have it."""
     if feature_set.config.feature_channels != 1:
         return features

@@ -149,15 +149,17 @@ class _Comparison:
         waiting = self._holder[place] == len(self._held.clips)
         if not same:
             self._relabelled[place] = False
-            self._counts["changed"] += 1
+            self._counts["added" if waiting else "changed"] += 1
             self._note(
                 listed, f"the audio of the clip {listed.source.id!r} has {_change(stored, listed)}", of_audio=True
             )
             return
         if self._relabelled[place]:
-            self._counts["relabelled"] += 1
+            self._counts["relabelled"] += not waiting
             self._note(listed, f"the clip {listed.source.id!r} has other metadata now")
-        if not waiting:
+        if waiting:
+            self._counts["added"] += 1
+        else:
             self._moved[place] = StoredAudio.of(listed, stored.digest) != stored
             self._compute[place] = False
             self._counts["kept"] += 1

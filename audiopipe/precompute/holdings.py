@@ -100,13 +100,17 @@ def _of_former(description: Description, rows: pa.Table) -> Holdings:
     clips = Clips.of(shards, 0, description.columns, description.segments is not None)
     failed = {recording_of(failure["id"], listed) for failure in description.failures()}
     without = listed.keys() - failed - _ids(clips)
+    # Only recordings that are too short got a remark at this stage.
+    remarks = [
+        {**remark, "short": True} if remark["stage"] == "feature" else remark for remark in description.remarks()
+    ]
     return Holdings(
         columns=description.columns,
         shards=shards,
         clips=[clips],
         failed={name: StoredAudio.of(listed[name]) for name in failed if name in listed},
         short={name: StoredAudio.of(listed[name]) for name in without},
-        remarks=description.remarks(),
+        remarks=remarks,
         machines=description.machines,
     )
 

@@ -122,7 +122,7 @@ class Job:
             self.reporter.planned(**facts(work), done_before=finished.done.clips)
             try:
                 self._work(choose, work, finished, lock)
-                self._check_failures(finished)
+                self._check_failures(work, finished)
                 lock.check()
                 return completion.finish(work, keep_old_seconds=self.keep_old_seconds)
             except BaseException as error:
@@ -176,20 +176,25 @@ class Job:
             return make()
         if pending is not None:
             self._check_settings(pending)
-            if pending.input_digest == listing.digest and not self.retry_failures:
+            if self._continues(pending, listing):
                 return pending
         held = NOTHING
         if description is not None:
             self._check_settings(description)
             held = holdings.of_feature_set(description)
             found = self._compare(held, listing)
-            if not (self.update or self.retry_failures):
+            if not (self.update or self.retry_failures or found.changes.restored):
                 return description
         if pending is not None:
             held = holdings.with_pending(held, pending)
             found = self._compare(held, listing)
         drafted = make(held, found)
         return description if description and drafted.changes_nothing(description) else drafted
+
+    def _continues(self, pending: Plan, listing: Listing) -> bool:
+        """Returns whether the job does what a pending plan says."""
+        planned = (pending.input_digest, pending.options, pending.accept_truncated)
+        return not self.retry_failures and planned == (listing.digest, self.options, self.accept_truncated)
 
     def _check_settings(self, before: Plan | Description) -> None:
         settings_check.check(before, self._settings, retry=self.retry_failures, update=self.update)
@@ -248,7 +253,7 @@ class Job:
             finished.refresh()
             done = finished.done
             self.reporter.update(done, work.n_clips)
-            self._check_failures(finished)
+            self._check_failures(work, finished)
             if done.shards > shards_before:
                 last, shards_before = time.monotonic(), done.shards
             if time.monotonic() - last > self.stall_timeout and not ended:
@@ -260,13 +265,14 @@ class Job:
             if lock.lost:
                 lock.check()
 
-    def _check_failures(self, finished: Finished) -> None:
+    def _check_failures(self, work: Plan, finished: Finished) -> None:
         done = finished.done
-        if done.clips < FIRST_CLIPS or done.failures <= self.max_failure_ratio * done.clips:
+        clips = work.n_input - work.n_clips + done.clips  # with those that stay in their shards
+        if clips < FIRST_CLIPS or done.failures <= self.max_failure_ratio * clips:
             return
         errors = "".join(f"\n{count:6} x {error}" for error, count in finished.frequent_errors())
         raise TooManyFailuresError(
-            f"{done.failures} of {done.clips} clips failed, which is more than --max-failure-ratio "
+            f"{done.failures} of {clips} clips failed, which is more than --max-failure-ratio "
             f"{self.max_failure_ratio:g} allows. The most frequent errors:{errors}\nFix the input and run the same "
             "command with --retry-failures, or increase --max-failure-ratio. Finished shards are kept."
         )

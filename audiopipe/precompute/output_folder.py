@@ -138,10 +138,8 @@ def replaceable(output: str) -> Description | None:
 
 
 def _pending(output: str, planned: bool, overwrite: bool) -> Plan | None:
-    if not planned or plan.is_former(output):
-        return None
     try:
-        return plan.read(output)
+        return plan.read(output) if planned and not plan.is_former(output) else None
     except CorruptFeatureSetError:
         if overwrite:
             return None

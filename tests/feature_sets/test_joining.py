@@ -124,7 +124,7 @@ def test_other_features_dtypes_and_types_are_refused_with_the_difference(tmp_pat
         synthetic_sets.write(tmp_path / kind, {"x": (feature(3), {"label": metadata})}, columns=columns)
         with pytest.raises(FeatureSetError, match=rf"'label' must have one type .*: class in '.*first' and {kind} in"):
             FeatureSet([folders[0], tmp_path / kind])
-    with pytest.raises(ArgumentError, match="path must be a folder or a list of folders"):
+    with pytest.raises(ArgumentError, match="path must be a folder, a feature set, or a list of these"):
         FeatureSet([])
 
 

@@ -86,7 +86,7 @@ def numbers(view):
         ({"seconds": 5}, lambda clip: clip["seconds"] == 5),
         ({"clean": True, "split": ["train", None]}, lambda clip: clip["clean"] and clip["split"] in ("train", None)),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_where_takes_the_clips_with_one_of_the_values(sets, condition, expected):
     matching = [number for number in range(SIZE) if expected(metadata_of(number))]

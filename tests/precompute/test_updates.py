@@ -7,9 +7,9 @@ import pytest
 from corpora import CONFIG, Corpus, content, files_of, files_of_set
 
 from audiopipe import beam
-from audiopipe.errors import InputChangedError, InputError
+from audiopipe.errors import InputChangedError, InputError, TooManyFailuresError
 from audiopipe.feature_sets.description import Description
-from audiopipe.precompute import plan
+from audiopipe.precompute import completion, job, plan
 
 
 @pytest.fixture
@@ -125,6 +125,41 @@ def test_failed_clips_are_tried_again(corpus, output, tmp_path):
     corpus.put("c2", 2)
     assert changes_of(corpus, output) == {"kept": 5, "retried": 1}
     update(corpus, output)
+    assert_fresh(corpus, output, tmp_path)
+
+
+def test_clips_that_fail_again_do_not_stop_an_update_of_a_large_set(corpus, output, monkeypatch):
+    monkeypatch.setattr(job, "FIRST_CLIPS", 2)
+    for name in ("c2", "c3"):
+        corpus.audio(name).write_bytes(b"no audio")
+    make(corpus, output, max_failure_ratio=0.34)
+    corpus.put("c9", 9, label="dog", speaker="s9")
+    assert update(corpus, output, max_failure_ratio=0.34).counts["failures"] == 2  # of 7 clips, and of 3 to compute
+    with pytest.raises(TooManyFailuresError, match="2 of 7 clips failed"):
+        make(corpus, output, retry_failures=True, max_failure_ratio=0.2)
+
+
+def test_an_update_with_other_options_does_not_go_on_with_the_pending_plan(corpus, output, tmp_path, monkeypatch):
+    corpus.audio("c2").write_bytes(corpus.audio("c2").read_bytes()[:1800])
+    with monkeypatch.context() as patched:
+        patched.setattr(completion, "finish", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make(corpus, output)
+    assert update(corpus, output, accept_truncated=True).counts["failures"] == 0
+    assert_fresh(corpus, output, tmp_path, accept_truncated=True)
+
+
+def test_shards_that_are_gone_are_restored_by_the_same_command(corpus, output, tmp_path):
+    [first, *_] = make(corpus, output).shards
+    os.remove(os.path.join(output, first["name"]))
+    make(corpus, output)
+    assert_fresh(corpus, output, tmp_path)
+
+
+def test_a_damaged_plan_can_be_overwritten(corpus, output, tmp_path):
+    make(corpus, output)
+    (tmp_path / "features" / "plan" / "plan.json").write_text("no JSON")
+    make(corpus, output, overwrite=True)
     assert_fresh(corpus, output, tmp_path)
 
 

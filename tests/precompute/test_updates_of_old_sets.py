@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from corpora import content
+from damage import edit
 from killing import survived
 
 from audiopipe import beam, configs, load
 from audiopipe.errors import InputChangedError
 from audiopipe.feature_sets import index
-from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.description import Description, sha256
+from audiopipe.precompute import holdings
 from audiopipe.transform.segments import Segments
 
 DATA = Path(__file__).parents[1] / "data" / "v0.1"
@@ -112,3 +114,21 @@ def test_an_interrupted_update_still_notices_what_changed(old, tmp_path):
             assert features(output)[0] == before
         run(update=True, keep_old=0)
         assert content(output) == expected
+
+
+def test_a_recording_that_was_too_short_for_a_segment_is_still_known_as_such(tmp_path):
+    output = shutil.copytree(DATA / "segments-float16", tmp_path / "out")
+    with open(output / "plan" / "clips-00000.jsonl", "a") as file:
+        file.write('{"id":"tiny","path":"/clips/tiny.wav","size":44,"version":"1"}\n')
+    made = [("mono", "decode", "the end is missing"), ("tiny", "feature", "the recording has 0 s and gives no segment")]
+    remarks = [{"id": name, "path": "", "stage": stage, "remark": remark} for name, stage, remark in made]
+    (output / "remarks.jsonl").write_text("".join(json.dumps(remark) + "\n" for remark in remarks))
+
+    def describe(content):
+        content["counts"] |= {"remarks": 2, "short_recordings": 1, "left_out": 0}
+        content["remarks_sha256"] = sha256(str(output / "remarks.jsonl"))
+
+    edit(output, describe)
+    held = holdings.of_feature_set(Description.open(output))
+    assert list(held.short) == ["tiny"]
+    assert held.remarks == [remarks[0], {**remarks[1], "short": True}]
