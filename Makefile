@@ -20,7 +20,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make test-lowest  run the tests with the lowest versions of the dependencies"
 	@echo "make test-torch   run the tests that need torch (downloads 4 GB and needs 8 GB of disk)"
-	@echo "make test-faults  kill and stop jobs, fill disks, and run jobs on every engine (15 minutes)"
+	@echo "make test-faults  kill and stop jobs, fill disks, and run jobs on every engine (20 minutes)"
 	@echo "make test-deep    compare the bits of thousands of random cases, and read damaged files (15 minutes)"
 	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
 	@echo "make lint         check style, types and the imports between packages"
@@ -67,8 +67,8 @@ test-torch: $(TORCH)/.installed
 	$(TORCH)/bin/python -m pytest -k torch tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/hf/test_processes_of_datasets.py tests/runtime/test_forks.py \
-		tests/test_no_code_from_data.py
+	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/feature_sets tests/precompute \
+		tests/hf/test_processes_of_datasets.py tests/runtime/test_forks.py tests/test_no_code_from_data.py
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py \

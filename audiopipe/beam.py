@@ -18,7 +18,7 @@ except ImportError as error:
 
 from audiopipe import checks, registry
 from audiopipe.configs.base import Config
-from audiopipe.feature_sets import dtypes
+from audiopipe.feature_sets import retention
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.inputs import InputOptions, SeveralInputs
 from audiopipe.precompute import engines
@@ -26,10 +26,11 @@ from audiopipe.precompute.job import Job
 from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.progress import Reporter, Silent
+from audiopipe.precompute.settings import Settings
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
-KEEP_OLD_DAYS = 7.0
+KEEP_OLD_DAYS = retention.KEEP_OLD_SECONDS / 86400
 
 __all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
 
@@ -87,12 +88,13 @@ def precompute(
             less than 8 hours of audio, and in one process per processor for more.
         overwrite: Whether to replace an existing feature set.
         retry_failures: Whether to try failed clips again, and only those, after you have repaired them.
-        update: Whether to bring an existing feature set up to date with its input: new clips are computed, changed ones
-            are computed again, clips that are gone are left out, and metadata is corrected. All other features are kept
-            and their audio is not read. Clips that failed are tried again. New classes are appended to the old ones.
-        keep_old: How many days the files of a replaced feature set are kept for those who still read it. A later call
-            removes them.
+        update: Whether to bring an existing feature set up to date with its input. The job computes new and changed
+            clips, tries failed ones again, leaves out those that are gone, and corrects metadata. It keeps all other
+            features and does not read their audio. New classes are appended to the old ones. `overwrite` goes first.
+        keep_old: For how many days the job keeps the files of a replaced feature set, because others may still read
+            them. A later call removes them.
         max_failure_ratio: The job ends if a larger ratio of the clips fails. It is checked once 100 clips are done.
+            Clips that a retry or an update keeps count as done.
         stall_timeout: The job ends if no shard was finished for this many seconds.
         beam_options: Command-line flags of Apache Beam, such as `--runner` and its options, instead of `workers`.
         reporter: Shows the progress of the job, see `audiopipe.precompute.progress`. None shows nothing.
@@ -111,16 +113,17 @@ def precompute(
         ArgumentError: If an option is unknown.
     """
     options, flags = engines.parse_options(beam_options or [], workers)
-    dtypes.check(dtype)
     job = Job(
         source=source,
-        output=files.absolute(os.fspath(output)),
-        config=registry.resolve(config),
-        num_shards=_number_of_shards(num_shards),
-        segments=segments,
-        dtype=dtype,
-        options=InputOptions(path_column, id_column, class_columns, label_from_folder),
-        accept_truncated=checks.boolean("accept_truncated", accept_truncated),
+        settings=_settings(
+            output,
+            config,
+            num_shards=num_shards,
+            segments=segments,
+            dtype=dtype,
+            options=InputOptions(path_column, id_column, class_columns, label_from_folder),
+            accept_truncated=accept_truncated,
+        ),
         overwrite=checks.boolean("overwrite", overwrite),
         retry_failures=checks.boolean("retry_failures", retry_failures),
         update=checks.boolean("update", update),
@@ -177,20 +180,38 @@ def estimate(
         >>> plan.n_clips, plan.n_shards
         (7, 1)
     """
-    dtypes.check(dtype)
     job = Job(
         source=source,
-        output="" if output is None else files.absolute(os.fspath(output)),
-        config=registry.resolve(config),
-        num_shards=_number_of_shards(num_shards),
-        segments=segments,
-        dtype=dtype,
-        options=InputOptions(path_column, id_column, class_columns, label_from_folder),
-        accept_truncated=accept_truncated,
-        update=update,
+        settings=_settings(
+            output,
+            config,
+            num_shards=num_shards,
+            segments=segments,
+            dtype=dtype,
+            options=InputOptions(path_column, id_column, class_columns, label_from_folder),
+            accept_truncated=accept_truncated,
+        ),
+        update=checks.boolean("update", update),
     )
     return job.estimate()
 
 
-def _number_of_shards(num_shards: int | None) -> int | None:
-    return None if num_shards is None else checks.integer("num_shards", num_shards, minimum=1)
+def _settings(
+    output: str | os.PathLike[str] | None,
+    config: "Config | str | os.PathLike[str]",
+    *,
+    num_shards: int | None,
+    segments: Segments | None,
+    dtype: str,
+    options: InputOptions,
+    accept_truncated: bool,
+) -> Settings:
+    return Settings(
+        output="" if output is None else files.absolute(os.fspath(output)),
+        config=registry.resolve(config),
+        num_shards=None if num_shards is None else checks.integer("num_shards", num_shards, minimum=1),
+        segments=segments,
+        dtype=dtype,
+        options=options,
+        accept_truncated=checks.boolean("accept_truncated", accept_truncated),
+    )

@@ -49,6 +49,7 @@ def _measure(folder: str, count: int) -> dict[str, Any]:
     from audiopipe import Transform, inputs
     from audiopipe.precompute import planning, shard_writer
     from audiopipe.precompute.listing import listed
+    from audiopipe.precompute.settings import Settings
     from benchmarks import loops
 
     paths = clips.write(Path(folder, "clips"), DISTINCT)
@@ -56,7 +57,7 @@ def _measure(folder: str, count: int) -> dict[str, Any]:
     manifest = clips.write_manifest(Path(folder, "clips.csv"), paths, 2 * turns * CLIPS_PER_SHARD)
     sources = inputs.scan(str(manifest))
     config = loops.config()
-    settings = planning.Settings(output=f"{folder}/features", config=config, num_shards=2 * turns)
+    settings = Settings(output=f"{folder}/features", config=config, num_shards=2 * turns)
     with listed(sources, settings.options) as listing:
         work = planning.draft(settings, listing).write()
     bare, transform = loops.bare(), Transform(config)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from audiopipe import inputs, registry
 from audiopipe.feature_sets import file_names, index
 from audiopipe.precompute import completion, finished_shards, listing, plan, planning
+from audiopipe.precompute.settings import Settings
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 from benchmarks import loops, machine
@@ -45,7 +46,7 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
     before = machine.reset_peak()
     started = time.perf_counter()
     output = f"{folder}/features"
-    settings = planning.Settings(output=output, config=registry.get(loops.CONFIG))
+    settings = Settings(output=output, config=registry.get(loops.CONFIG))
     with listing.listed(inputs.scan(str(manifest)), settings.options) as clips:
         drafted = planning.draft(settings, clips)
         listed = time.perf_counter()
@@ -67,7 +68,7 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
 def measure_finished(folder: str, count: int) -> dict[str, Any]:
     """Measures merging sidecars as they arrive, finding them as a job and a worker do, and finishing the job."""
     sources = (inputs.Source(f"{number:09d}", f"/absent/{number:09d}.flac") for number in range(count))
-    settings = planning.Settings(output=f"{folder}/features", config=registry.get(loops.CONFIG), num_shards=count)
+    settings = Settings(output=f"{folder}/features", config=registry.get(loops.CONFIG), num_shards=count)
     with listing.listed(sources, settings.options) as clips:
         work = planning.draft(settings, clips).write()
     table, _ = work.shards(), _machine()

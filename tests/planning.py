@@ -3,14 +3,15 @@
 import contextlib
 
 from audiopipe.inputs import InputOptions
-from audiopipe.precompute import plan, planning, shard_writer
+from audiopipe.precompute import planned_clips, planning, shard_writer
 from audiopipe.precompute.listing import listed
+from audiopipe.precompute.settings import Settings
 
 
 @contextlib.contextmanager
 def drafted(output, config, sources, num_shards=None, *, options=None, report=None, **settings):
     """Yields the draft of a plan for a new folder."""
-    chosen = planning.Settings(
+    chosen = Settings(
         output=output, config=config, num_shards=num_shards, options=options or InputOptions(), **settings
     )
     with listed(sources, chosen.options, report) as listing:
@@ -30,5 +31,5 @@ def write_shard(work, shard):
 
 def clips_of(work, shard):
     """Returns the clips of a shard, as sources."""
-    part = plan.read_part(work.clips_file(work.shards()[shard].file), shard)
+    part = planned_clips.of_shard(work.clips_file(work.shards()[shard].file), shard)
     return [clip.listed.source for clip in part.clips]

@@ -14,13 +14,13 @@ from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, fa
 def merge(
     sets: Annotated[
         list[str],
-        typer.Argument(metavar="SET", help="Folder of a feature set, local or remote. Several.", show_default=False),
+        typer.Argument(metavar="SET", help="Folders of feature sets, local or remote.", show_default=False),
     ],
     output: OutputArgument,
     prefix: Annotated[
         list[str],
         typer.Option(
-            help="Text to put before the ids of a set. Give one for each SET, in their order.", show_default=False
+            help="Text to put before the ids of a set. Give one for each SET, in the same order.", show_default=False
         ),
     ] = [],  # noqa: B006 (typer copies it)
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the feature set in OUTPUT.")] = False,
@@ -29,9 +29,9 @@ def merge(
     ] = False,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Join the feature sets of one feature in a new one.
+    """Join feature sets of one feature in a new one.
 
-    The records are copied, and nothing is computed. All sets must have one fingerprint, one dtype and different ids.
+    The merge copies records and computes nothing. All sets must have one fingerprint, one dtype and different ids.
     If the merge is interrupted, the same command resumes it.
     """
     from audiopipe.precompute import merging, progress
@@ -42,7 +42,7 @@ def merge(
     try:
         merged = merging.merge(sets, output, prefix or None, overwrite=overwrite, reporter=reporter)
     except KeyboardInterrupt:
-        errors.print(f"Stopped. {merging.AGAIN}", highlight=False)
+        errors.print(f"Stopped. {progress.AGAIN}", highlight=False)
         exit_now(INTERRUPTED)
     seconds, size = time.perf_counter() - started, sum(shard["bytes"] for shard in merged.shards)
     facts = {"output": output, "fingerprint": merged.fingerprint, "bytes": size, "seconds": seconds}

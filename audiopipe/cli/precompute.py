@@ -80,7 +80,9 @@ def precompute(
     ] = False,
     max_failure_ratio: Annotated[
         float,
-        typer.Option(help="Stop with exit code 3 if a larger share of clips fails. Checked after 100 clips.", min=0),
+        typer.Option(
+            help="Stop with exit code 3 if a larger share of all clips fails. Checked after 100 clips.", min=0
+        ),
     ] = 0.05,
     retry_failures: Annotated[bool, typer.Option("--retry-failures", help="Retry only the clips that failed.")] = False,
     update: Annotated[
@@ -94,7 +96,8 @@ def precompute(
     keep_old: Annotated[
         float,
         typer.Option(
-            help="Keep the files of a replaced feature set for this many days, for those who still read it.", min=0
+            help="Keep the files of a replaced feature set for this many days, because others may still read them.",
+            min=0,
         ),
     ] = 7.0,
     stall_timeout: Annotated[float, typer.Option(help="Stop if no shard is finished for this many seconds.")] = 1800.0,
@@ -113,8 +116,8 @@ def precompute(
     OUTPUT gets TFRecord shards, **failures.jsonl** with one line per clip that failed, **remarks.jsonl** with what was
     noticed about clips that were read all the same, and finally **dataset.json**. A bad file does not stop the job: the
     exit code is 0 even if some clips failed. If the job is interrupted, the same command resumes it and writes the same
-    bytes. If INPUT has changed since, **--update** follows it. Until **dataset.json** is replaced, readers see the old
-    feature set as a whole.
+    bytes. If INPUT has changed since, **--update** brings OUTPUT up to date. Until **dataset.json** is replaced,
+    readers see the whole old feature set.
     """
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
@@ -142,8 +145,9 @@ def precompute(
     }
     reporter = progress.reporter(errors, log_json)
     if dry_run:
-        estimated = beam.estimate(source, config, output=output if update else None, **what)
-        reporter.planned(**job.facts(estimated), done_before=0)
+        estimated = beam.estimate(source, config, output=output if update and not overwrite else None, **what)
+        is_up_to_date = estimated.n_clips > 0 and estimated.n_shards == 0
+        reporter.planned(**job.facts(estimated), done_before=estimated.n_clips if is_up_to_date else 0)
         return
     started = time.perf_counter()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
@@ -163,7 +167,7 @@ def precompute(
             reporter=reporter,
         )
     except KeyboardInterrupt:
-        errors.print(f"Stopped. {job.AGAIN}", highlight=False)
+        errors.print(f"Stopped. {progress.AGAIN}", highlight=False)
         exit_now(INTERRUPTED)
     _show_finished(feature_set, output, time.perf_counter() - started, reporter, log_json)
 

@@ -18,6 +18,8 @@ from audiopipe.storage import files
 
 PLACES_OF_SHARD = 2**31  # place of a record = this * position of its shard among all + its number in the shard
 _DTYPES = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf.bool}
+NO_BOOLEAN = -1  # parsed where a record has no value of a boolean column
+ADVICE_BOOLEAN = "Read the clip with audiopipe.FeatureSet, or merge feature sets that all have the column."
 ADVICE = "Run 'audiopipe verify' to check the whole set, then copy the file again or recompute the feature set."
 
 
@@ -135,11 +137,15 @@ class _SetDecoder:
         stored = size == self._dtype.size * tf.reduce_prod(parsed["shape"])
         if "dtype" in self._spec:
             stored = tf.logical_and(stored, parsed["dtype"] == self._dtype.name)
+        booleans = [name for name, kind in self._own.types.items() if kind == "bool"]
+        has_booleans = tf.reduce_all([parsed[name] != NO_BOOLEAN for name in booleans]) if booleans else True
 
         def fail() -> tf.Operation:
             # `load` replaces each record that it cannot read by an empty one.
             found = tf.strings.length(record) > 0
+            lacking = f"lacks a boolean of the columns {', '.join(booleans)}, for which a tensor has no value"
             fault = f"is not stored as {self._dtype.name}: files were mixed up, or dataset.json was edited"
+            fault = tf.where(stored, lacking, fault)
             fault = tf.where(same_place, fault, "belongs to another place: files were renamed or mixed up")
             same_set = self._places.same_set(parsed)
             fault = tf.where(same_set, fault, "belongs to another feature set: files were renamed or mixed up")
@@ -147,10 +153,11 @@ class _SetDecoder:
             fault = tf.where(found, fault, "is damaged or missing")
             number = tf.strings.as_string(place % PLACES_OF_SHARD)
             path = tf.gather(self.paths, place // PLACES_OF_SHARD)
-            message = tf.strings.join(["Record ", number, " of the shard ", path, " ", fault, f". {ADVICE}"])
+            advice = tf.where(fault == lacking, ADVICE_BOOLEAN, ADVICE)
+            message = tf.strings.join(["Record ", number, " of the shard ", path, " ", fault, ". ", advice])
             return tf.debugging.Assert(False, [message])
 
-        return tf.cond(same_config & same_place & stored, tf.no_op, fail)
+        return tf.cond(same_config & same_place & stored & has_booleans, tf.no_op, fail)
 
 
 class _Places:
@@ -218,8 +225,10 @@ def _metadata_spec(own: Columns, columns: Columns) -> dict[str, Any]:
             spec[name] = tf.io.FixedLenFeature([], tf.string, struct.pack("<d", math.nan))
         elif kind == "string":
             spec[name] = tf.io.FixedLenFeature([], tf.string, "")
+        elif kind == "bool":
+            spec[name] = tf.io.FixedLenFeature([], tf.int64, NO_BOOLEAN)
         else:
-            spec[name] = tf.io.FixedLenFeature([], tf.int64, int(_missing(name, kind, columns)))
+            spec[name] = tf.io.FixedLenFeature([], tf.int64, _missing(name, kind, columns))
     return spec
 
 
@@ -227,4 +236,4 @@ def _missing(name: str, kind: str, columns: Columns) -> Any:
     """Returns the value of a missing scalar."""
     if kind == "int":
         return MISSING_CLASS if name in columns.classes else columns.fill_values.get(name, 0)
-    return {"string": "", "float": math.nan, "bool": False}[kind]
+    return {"string": "", "float": math.nan, "bool": False}[kind]  # `load` refuses clips without a boolean

@@ -1,7 +1,7 @@
 """Publication of a generation of a feature set: its index and lists, then `dataset.json`, then the copies for people.
 
 Until `dataset.json` is replaced, readers see the generation before. It names every file of its generation, so it alone
-decides what belongs to the feature set. Interrupted at any point, the publication can be repeated.
+decides what belongs to the feature set. A publication that is interrupted at any point can be repeated.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Files of replaced generations: how long they are kept, and which ones a folder need not have any more.
+"""Files of replaced generations: how long they stay, and which of them are removed.
 
-A training job that reads a generation finishes although the next one is published. So the files of a generation are
-kept for some days after it was replaced.
+A training job can finish reading a generation although the next one is published, because the files of a generation
+stay for some days after it was replaced.
 """
 
 import math

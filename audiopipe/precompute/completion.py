@@ -49,9 +49,10 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
     shards = work.kept() + [{name: sidecar[name] for name in SHARD_FACTS} for sidecar in sidecars if sidecar["records"]]
     previous = output_folder.replaceable(work.output)
     if not shards:
-        if previous is None:  # otherwise these files belong to the feature set that stays
-            _write_lists(work.output, failures, remarks)
-        raise _nothing(work, failures, remarks)
+        if previous is not None:
+            raise FeatureSetError(f"{_nothing(work, failures, remarks)} The old feature set in {work.output!r} stays.")
+        _write_lists(work.output, failures, remarks)
+        raise FeatureSetError(_nothing(work, failures, remarks))
     rows = _Rows(work, previous, shards)
     totals = rows.totals()
     counts = {
@@ -95,15 +96,15 @@ def _write_lists(output: str, failures: list[dict[str, Any]], remarks: list[dict
         files.write_bytes(files.join(output, name), b"".join(map(plan.to_line, facts)))
 
 
-def _nothing(work: Plan, failures: list[dict[str, Any]], remarks: list[dict[str, Any]]) -> FeatureSetError:
-    """Returns the error about a plan that leads to no record."""
+def _nothing(work: Plan, failures: list[dict[str, Any]], remarks: list[dict[str, Any]]) -> str:
+    """Returns why a plan leads to no record."""
     if not failures:
         short = sum(bool(remark.get("short")) for remark in remarks)
-        return FeatureSetError(
+        return (
             f"All {short} recordings are too short for a segment, so there is no feature set. Use shorter segments, or "
             "--segment-last pad."
         )
-    return FeatureSetError(
+    return (
         f"All {work.n_clips} clips failed, so there is no feature set. First failure: {failures[0]['path']!r}, "
         f"{failures[0]['stage']}: {failures[0]['error']}"
     )

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import tfrecords
-from audiopipe.precompute.plan import Stored
+from audiopipe.precompute.planned_clips import Stored
 from audiopipe.storage import files
 
 

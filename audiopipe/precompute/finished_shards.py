@@ -43,7 +43,7 @@ class Planned(Protocol):
 
 
 class Work(Protocol):
-    """Plan whose shards have sidecars: that of a job or that of a merge."""
+    """Plan whose shards have sidecars: the plan of a job or of a merge."""
 
     @property
     def output(self) -> str:

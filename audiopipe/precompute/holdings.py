@@ -13,7 +13,7 @@ from audiopipe.feature_sets import file_names, index
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs.changes import StoredAudio
 from audiopipe.inputs.columns import Columns
-from audiopipe.precompute import former_plans, plan
+from audiopipe.precompute import former_plans, planned_clips
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.stored_clips import Clips, Shard, Waiting, record_ids, text
@@ -30,7 +30,7 @@ class Holdings:
     Args:
         columns: Metadata columns of the records, with all classes that have got a number.
         shards: The shards.
-        clips: Clips with records. Where a clip occurs twice, the first counts.
+        clips: Clips with records. If a clip occurs twice, the first one counts.
         lost: Ids of clips whose shard is missing or has another size.
         waiting: Clips of a pending plan that are not computed yet.
         failed: What is known about the audio of each clip that failed, in whole or in part.
@@ -65,13 +65,12 @@ def of_feature_set(description: Description) -> Holdings:
     layout = index.Layout(description.columns)
     if pc.all(pc.is_null(pc.struct_field(rows.column(layout.own["source"]), "path"))).as_py():
         raise former_plans.without_sources(description)
-    sizes = files.sizes(description.path)
+    gone = missing(description.path, description.shards)
     shards: list[Shard] = []
     lost: list[Shard] = []
     start = 0
     for facts in description.shards:
-        present = sizes.get(facts["name"]) == facts["bytes"]
-        (shards if present else lost).append(Shard(facts, rows.slice(start, facts["records"])))
+        (lost if facts["name"] in gone else shards).append(Shard(facts, rows.slice(start, facts["records"])))
         start += facts["records"]
     remarks, segmented = description.remarks(), description.segments is not None
     return Holdings(
@@ -122,14 +121,16 @@ def with_pending(held: Holdings, work: Plan) -> Holdings:
     incomplete = finished.incomplete()
     sidecars = [sidecar for sidecar in finished.sidecars() if sidecar["shard"] not in incomplete]
     known = {shard.facts["name"] for shard in held.shards}
-    # A plan that followed another pending one keeps what that one had finished.
-    facts = [kept for kept in work.kept() if kept["name"] not in known]
+    # A plan that followed another pending one keeps what that one had finished, whose rows are in the plan.
+    facts = [kept for kept in work.kept() if kept["name"] not in known and files.exists(_rows_file(work, kept["name"]))]
+    gone = missing(work.output, facts)
     facts += [{name: sidecar[name] for name in SHARD_FACTS} for sidecar in sidecars if sidecar["records"]]
-    shards = [Shard(fact, _rows(work, fact["name"])) for fact in facts]
+    shards = [Shard(fact, _rows(work, fact["name"])) for fact in facts if fact["name"] not in gone]
+    lost = [Shard(fact, _rows(work, fact["name"])) for fact in facts if fact["name"] in gone]
     segmented = work.segments is not None
     new = [Clips.of(shards, len(held.shards), work.columns, segmented)] if shards else []
     done = {sidecar["shard"] for sidecar in sidecars}
-    waiting = [clip.listed.to_json() for shard, clip in plan.read_clips(work) if shard not in done]
+    waiting = [clip.listed.to_json() for shard, clip in planned_clips.of_plan(work) if shard not in done]
     computed = frozenset().union(*map(_ids, new))
     kept = [remark for remark in work.remarks() if remark.get("short") or input_clip(remark) in computed]
     made = [*kept, *_all(sidecars, "remarks")]
@@ -141,13 +142,24 @@ def with_pending(held: Holdings, work: Plan) -> Holdings:
         columns=work.columns,
         shards=[*held.shards, *shards],
         clips=[*new, *held.clips],
-        lost=held.lost - tried,
+        lost=(held.lost | (_ids(Clips.of(lost, 0, work.columns, segmented)) if lost else frozenset())) - tried,
         waiting=Waiting(lines=waiting, columns=work.columns, is_segmented=segmented),
         failed={**{name: audio for name, audio in held.failed.items() if name not in tried}, **failed},
         short={**{name: audio for name, audio in held.short.items() if name not in tried}, **short},
         remarks=[*before, *made],
         machines=unique([*held.machines, *work.machines, *(sidecar["machine"] for sidecar in sidecars)]),
     )
+
+
+def missing(output: str, shards: Iterable[dict[str, Any]]) -> set[str]:
+    """Returns the names of the shards whose file is missing or has another size.
+
+    Args:
+        output: The folder.
+        shards: Facts about the shards, as in `dataset.json`.
+    """
+    sizes = files.sizes(output)
+    return {facts["name"] for facts in shards if sizes.get(facts["name"]) != facts["bytes"]}
 
 
 def input_clip(fact: dict[str, Any]) -> str:
@@ -164,8 +176,12 @@ def _ids(clips: Clips) -> frozenset[str]:
     return frozenset(map(text, clips.ids.to_pylist()))
 
 
+def _rows_file(work: Plan, name: str) -> str:
+    return work.rows_file(file_names.shard_number(name))
+
+
 def _rows(work: Plan, name: str) -> pa.Table:
-    with files.open_binary(work.rows_file(file_names.shard_number(name))) as file:
+    with files.open_binary(_rows_file(work, name)) as file:
         return pq.read_table(file)
 
 

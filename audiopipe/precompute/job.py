@@ -12,25 +12,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiopipe.configs.base import Config
 from audiopipe.errors import FeatureSetError, InputChangedError, InputError, StalledError, TooManyFailuresError
 from audiopipe.feature_sets import publication, retention
 from audiopipe.feature_sets.description import Description
-from audiopipe.inputs import InputOptions, ScanReport, scan
-from audiopipe.precompute import completion, differences, holdings, output_folder, plan, planning, settings_check
+from audiopipe.inputs import ScanReport, scan
+from audiopipe.precompute import completion, differences, holdings, output_folder, pending, plan, planning
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.holdings import NOTHING, Holdings
 from audiopipe.precompute.listing import Listing, listed
 from audiopipe.precompute.output_folder import OutputFolder
 from audiopipe.precompute.plan import Plan
-from audiopipe.precompute.planning import Draft, Settings
-from audiopipe.precompute.progress import Reporter, Silent
+from audiopipe.precompute.planning import Draft
+from audiopipe.precompute.progress import AGAIN, Reporter, Silent
+from audiopipe.precompute.settings import Settings
 from audiopipe.storage import files, locks
-from audiopipe.transform.segments import Segments
 
 LOOK_SECONDS = 0.5
 FIRST_CLIPS = 100  # the ratio of failures is checked from here on, because fewer clips say little about the rest
-AGAIN = "Run the same command again to resume. Finished shards are kept."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,30 +37,18 @@ class Job:
 
     Args:
         source: Input, as in `audiopipe.inputs.scan`.
-        output: Folder of the feature set.
-        config: Config of the feature.
-        num_shards: Number of shards. None chooses it by the size of the output.
-        segments: How recordings are cut into segments. None keeps them whole.
-        dtype: Dtype in which features are stored.
-        options: Options that decide what is read from the input.
-        accept_truncated: Whether truncated recordings are read as far as they go.
+        settings: Settings that the plan depends on.
         overwrite: Whether to replace an existing feature set.
         retry_failures: Whether to try failed clips again.
         update: Whether to bring an existing feature set up to date with its input.
         keep_old_seconds: How long the files of a replaced feature set are kept.
-        max_failure_ratio: The job ends if a larger ratio of the clips fails.
+        max_failure_ratio: The job ends if a larger ratio of all clips fails, with those that are kept.
         stall_timeout: The job ends after this many seconds without a finished shard.
         reporter: Shows the progress of the job.
     """
 
     source: Any
-    output: str
-    config: Config
-    num_shards: int | None = None
-    segments: Segments | None = None
-    dtype: str = "float32"
-    options: InputOptions = field(default_factory=InputOptions)
-    accept_truncated: bool = False
+    settings: Settings
     overwrite: bool = False
     retry_failures: bool = False
     update: bool = False
@@ -79,11 +65,10 @@ class Job:
             InputChangedError: If the output was started with another input or other settings.
             FeatureSetError: If the output cannot be used.
         """
-        folder = OutputFolder.look(self.output, overwrite=self.overwrite) if self.output else OutputFolder()
-        with self._listed(folder) as listing:
-            drafted = self._draft(folder, listing)
+        with self._listed(pending.undisturbed(self._look)) as listing:
+            drafted = pending.undisturbed(lambda: self._draft(self._look(), listing))
             if isinstance(drafted, Description):
-                return planning.nothing_to_do(self._settings, listing)
+                return planning.nothing_to_do(self.settings, listing)
             return drafted.plan if isinstance(drafted, Draft) else drafted
 
     def run(self, choose: Callable[[Plan, float], Any]) -> Description:
@@ -100,21 +85,22 @@ class Job:
             InputChangedError: If the output was started with another input or other settings.
             FeatureSetError: If the output cannot be used, or the job fails.
         """
-        OutputFolder.look(self.output, overwrite=self.overwrite)
+        output = self.settings.output
+        self._look()  # raises its errors
         with contextlib.ExitStack() as stack:
             # An existing output is locked at once. A new folder is only created once the input is known to be good.
-            is_used = files.exists(files.join(self.output, plan.FOLDER))
-            lock = stack.enter_context(output_folder.locked(self.output)) if is_used else None
-            folder = OutputFolder.look(self.output, overwrite=self.overwrite)
+            is_used = files.exists(files.join(output, plan.FOLDER))
+            lock = stack.enter_context(output_folder.locked(output)) if is_used else None
+            folder = self._look()
             listing = stack.enter_context(self._listed(folder))
             if lock is None:
-                planning.columns_of(listing, NOTHING, self.segments)  # raises its errors
-                lock = stack.enter_context(output_folder.locked(self.output))
-                folder = OutputFolder.look(self.output, overwrite=self.overwrite)
+                planning.columns_of(listing, NOTHING, self.settings.segments)  # raises its errors
+                lock = stack.enter_context(output_folder.locked(output))
+                folder = self._look()
             work = self._prepare(folder, listing)
             if isinstance(work, Description):
                 self.reporter.planned(
-                    **facts(planning.nothing_to_do(self._settings, listing)), done_before=listing.n_clips
+                    **facts(planning.nothing_to_do(self.settings, listing)), done_before=listing.n_clips
                 )
                 return work
             finished = Finished(work)
@@ -129,35 +115,26 @@ class Job:
                 self.reporter.stopped(str(error) or f"It was interrupted. {AGAIN}")
                 raise
 
-    @property
-    def _settings(self) -> Settings:
-        return Settings(
-            output=self.output,
-            config=self.config,
-            num_shards=self.num_shards,
-            segments=self.segments,
-            dtype=self.dtype,
-            options=self.options,
-            accept_truncated=self.accept_truncated,
-        )
+    def _look(self) -> OutputFolder:
+        output = self.settings.output
+        return OutputFolder.look(output, overwrite=self.overwrite) if output else OutputFolder()
 
     def _listed(self, folder: OutputFolder) -> contextlib.AbstractContextManager[Listing]:
         """Returns a context manager for the listing of the input. Entering it raises all errors of the input."""
         report = ScanReport()
-        _ = self._settings  # raises its errors before the input is read
-        sources = scan(self.source, self.options, report=report)
-        return listed(sources, self.options, report, folder.known_types)
+        sources = scan(self.source, self.settings.options, report=report)
+        return listed(sources, self.settings.options, report, folder.known_types)
 
     def _prepare(self, folder: OutputFolder, listing: Listing) -> Plan | Description:
         """Returns the plan to work on, or the feature set if there is nothing to do."""
-        output_folder.remove_temporaries(self.output)
+        output_folder.remove_temporaries(self.settings.output)
         if folder.published is not None:  # the last run was interrupted after it had replaced `dataset.json`
             publication.settle(folder.published, keep_old_seconds=self.keep_old_seconds)
-            plan.remove(self.output)
+            plan.remove(self.settings.output)
         drafted = self._draft(folder, listing)
         if isinstance(drafted, Description):
             if drafted.format_version > 1:  # the plan of an older feature set alone says where its audio is
-                plan.remove(self.output)
+                plan.remove(self.settings.output)
             retention.sweep(drafted, keep_old_seconds=self.keep_old_seconds)
         return drafted.write() if isinstance(drafted, Draft) else drafted
 
@@ -165,19 +142,19 @@ class Job:
         """Decides what to do: a new plan, the pending plan, or nothing, because the feature set is up to date."""
         make = functools.partial(
             planning.draft,
-            self._settings,
+            self.settings,
             listing,
             generation=folder.generation + 1,
             first_shard=folder.next_shard,
             revision=folder.revision,
         )
-        pending, description = folder.pending, None if self.overwrite else folder.description
-        if pending is None and description is None:
+        before, description = folder.pending, None if self.overwrite else folder.description
+        if before is None and description is None:
             return make()
-        if pending is not None:
-            self._check_settings(pending)
-            if self._continues(pending, listing):
-                return pending
+        if before is not None:
+            self._check_settings(before)
+            if self._continues(before, listing):
+                return before
         held = NOTHING
         if description is not None:
             self._check_settings(description)
@@ -185,19 +162,20 @@ class Job:
             found = self._compare(held, listing)
             if not (self.update or self.retry_failures or found.changes.restored):
                 return description
-        if pending is not None:
-            held = holdings.with_pending(held, pending)
+        if before is not None:
+            held = holdings.with_pending(held, before)
             found = self._compare(held, listing)
         drafted = make(held, found)
         return description if description and drafted.changes_nothing(description) else drafted
 
-    def _continues(self, pending: Plan, listing: Listing) -> bool:
-        """Returns whether the job does what a pending plan says."""
-        planned = (pending.input_digest, pending.options, pending.accept_truncated)
-        return not self.retry_failures and planned == (listing.digest, self.options, self.accept_truncated)
+    def _continues(self, before: Plan, listing: Listing) -> bool:
+        """Returns whether the job does what a pending plan says, and the shards that the plan keeps are there."""
+        planned = (before.input_digest, before.options, before.accept_truncated)
+        wanted = (listing.digest, self.settings.options, self.settings.accept_truncated)
+        return planned == wanted and not self.retry_failures and not holdings.missing(before.output, before.kept())
 
     def _check_settings(self, before: Plan | Description) -> None:
-        settings_check.check(before, self._settings, retry=self.retry_failures, update=self.update)
+        self.settings.check(before, retry=self.retry_failures, update=self.update)
 
     def _compare(self, held: Holdings, listing: Listing) -> differences.Differences:
         """Compares the input with what the folder holds.
@@ -206,24 +184,25 @@ class Job:
             InputChangedError: If they differ more than the flags of the job allow.
             InputError: If the type of a metadata column has changed.
         """
+        output = self.settings.output
         try:
-            columns, _ = planning.columns_of(listing, held, self.segments)
+            columns, _ = planning.columns_of(listing, held, self.settings.segments)
         except InputError as error:
             if self.update:
                 raise
-            raise InputChangedError(f"{self.output!r} was started with another input: {error}") from error
+            raise InputChangedError(f"{output!r} was started with another input: {error}") from error
         found = differences.find(held, listing, columns)
         if self.retry_failures and found.first_not_failed and not self.update:
             raise InputChangedError(
-                f"With --retry-failures, only clips that failed may have changed since {self.output!r} was started: "
+                f"With --retry-failures, only clips that failed may have changed since {output!r} was started: "
                 f"{found.first_not_failed}. Pass --update to bring the feature set up to date with its input, or "
                 "restore the input."
             )
         if found.first and not (self.update or self.retry_failures):
             raise InputChangedError(
-                f"{self.output!r} was started with another input: {found.first}. Pass --update to bring the feature "
+                f"{output!r} was started with another input: {found.first}. Pass --update to bring the feature "
                 "set up to date, --retry-failures if you only repaired clips that failed, or --overwrite to start from "
-                "scratch, or choose another folder."
+                "scratch. Or choose another folder."
             )
         return found
 
@@ -242,7 +221,7 @@ class Job:
             raise
         finally:
             engine.stop()
-            output_folder.remove_temporaries(self.output)
+            output_folder.remove_temporaries(self.settings.output)
 
     def _watch(self, engine: Any, work: Plan, finished: Finished, lock: locks.Held) -> None:
         """Watches the engine until it has ended."""

@@ -19,10 +19,8 @@ from audiopipe.precompute.holdings import SHARD_FACTS
 from audiopipe.precompute.merge_plan import MergePlan, Started
 from audiopipe.precompute.merged_shards import ShardCopier
 from audiopipe.precompute.output_folder import OutputFolder
-from audiopipe.precompute.progress import Reporter, Silent
+from audiopipe.precompute.progress import AGAIN, Reporter, Silent
 from audiopipe.storage import files
-
-AGAIN = "Run the same command again to resume. Finished shards are kept."
 
 Path = str | os.PathLike[str]
 

@@ -1,13 +1,17 @@
 """Progress of a feature set that is not finished, for those who only look. Nothing is written or removed."""
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from audiopipe.precompute import plan
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.progress import Done
 
-LOOKS = 5  # in case files vanish between two steps of a look
+LOOKS = 5
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +38,23 @@ def progress_of(output: str) -> Pending | None:
     Raises:
         CorruptFeatureSetError: If the plan is damaged, or was written by another version of audiopipe.
     """
-    for look in range(LOOKS):
-        try:
-            return None if not plan.exists(output) or plan.is_former(output) else _look(output)
-        except FileNotFoundError:  # a running job merged sidecars, or has just finished
-            if look == LOOKS - 1:
-                raise
-    return None
+    return undisturbed(lambda: _look(output))
 
 
-def _look(output: str) -> Pending:
+def undisturbed(look: Callable[[], Found]) -> Found:
+    """Returns what a function finds in a folder. It is called again if a running job removed a file meanwhile.
+
+    A job removes files when it merges sidecars and when it ends.
+    """
+    for _ in range(LOOKS - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return look()
+    return look()
+
+
+def _look(output: str) -> Pending | None:
+    if not plan.exists(output) or plan.is_former(output):
+        return None
     work = plan.read(output)
     finished = Finished(work)
     finished.find()

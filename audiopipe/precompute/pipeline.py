@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 
 from audiopipe.configs import Config
+from audiopipe.errors import FeatureSetError
 from audiopipe.precompute import plan
 from audiopipe.precompute.finished_shards import Finished
 
@@ -19,6 +20,9 @@ class ReadPlan(beam.PTransform):
 
     Args:
         output: Folder of the feature set, which contains the plan.
+
+    Raises:
+        FeatureSetError: If there is no plan, because the feature set is complete or was not begun.
     """
 
     def __init__(self, output: str):
@@ -27,7 +31,7 @@ class ReadPlan(beam.PTransform):
 
     def expand(self, pbegin):
         """Creates the elements."""
-        return pbegin | "CreateShards" >> beam.Create(elements(plan.read(self.output)))
+        return pbegin | "CreateShards" >> beam.Create(elements(_pending(self.output)))
 
 
 class WriteFeatureShards(beam.PTransform):
@@ -56,6 +60,9 @@ class Precompute(beam.PTransform):
 
     Args:
         output: Folder of the feature set, which contains the plan.
+
+    Raises:
+        FeatureSetError: If there is no plan, because the feature set is complete or was not begun.
     """
 
     def __init__(self, output: str):
@@ -64,7 +71,7 @@ class Precompute(beam.PTransform):
 
     def expand(self, pbegin):
         """Reads the plan and writes its shards."""
-        return pbegin | ReadPlan(self.output) | WriteFeatureShards(plan.read(self.output).config)
+        return pbegin | ReadPlan(self.output) | WriteFeatureShards(_pending(self.output).config)
 
 
 def elements(work: plan.Plan) -> list[tuple[str, int]]:
@@ -77,6 +84,15 @@ def elements(work: plan.Plan) -> list[tuple[str, int]]:
     missing = set(finished.missing())
     todo = sorted((shard for shard in work.shards() if shard.number in missing), key=lambda shard: -shard.n_bytes)
     return [(work.clips_file(shard.file), shard.number) for shard in todo]
+
+
+def _pending(output: str) -> plan.Plan:
+    if not plan.exists(output):
+        raise FeatureSetError(
+            f"{output!r} has no plan. A folder has one from the start of a job until its feature set is complete. Call "
+            "audiopipe.beam.precompute to start or to resume the job."
+        )
+    return plan.read(output)
 
 
 class _WriteShard(beam.DoFn):
@@ -97,4 +113,4 @@ class _WriteShard(beam.DoFn):
         }
         for name, count in counts.items():
             beam.metrics.Metrics.counter("audiopipe", name).inc(count)
-        yield {key: value for key, value in sidecar.items() if key not in ("failures", "samples")}
+        yield {key: value for key, value in sidecar.items() if key not in ("failures", "remarks")}

@@ -29,7 +29,6 @@ from audiopipe.errors import ConfigError, CorruptFeatureSetError
 from audiopipe.feature_sets import file_names
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
-from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files, locks
 from audiopipe.transform.segments import Segments
 
@@ -192,17 +191,17 @@ class Plan:
         Raises:
             CorruptFeatureSetError: If the file is damaged.
         """
-        with _undamaged(self.file(TABLE)):
+        with undamaged(self.file(TABLE)):
             return [Shard(**fact) for fact in self._lines(TABLE)]
 
     def kept(self) -> list[dict[str, Any]]:
         """Reads the facts about the shards that are kept, as in `dataset.json`."""
-        with _undamaged(self.file(KEPT)):
+        with undamaged(self.file(KEPT)):
             return list(self._lines(KEPT))
 
     def remarks(self) -> list[dict[str, Any]]:
         """Reads the remarks about clips that are kept or copied."""
-        with _undamaged(self.file(REMARKS)):
+        with undamaged(self.file(REMARKS)):
             return list(self._lines(REMARKS))
 
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
@@ -232,73 +231,10 @@ class Plan:
         return to_line({name: facts[name] for name in names})
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Records of a clip in an older shard, from which they are copied.
-
-    Args:
-        shard: File name of the shard.
-        records: Offset, size in bytes, and seconds of audio of each record.
-        max_error: Largest difference between a stored and a computed value in that shard.
-        digest: Digest of the audio in hexadecimal, None if it is not known.
-    """
-
-    shard: str
-    records: list[tuple[int, int, float]]
-    max_error: float = 0.0
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Clip of a shard.
-
-    Args:
-        listed: The clip.
-        stored: Its records, if they are copied. None if they are computed.
-    """
-
-    listed: Listed
-    stored: Stored | None = None
-
-    def to_json(self) -> bytes:
-        """Returns a line of JSON."""
-        line = self.listed.to_json()
-        if self.stored is None:
-            return line
-        copied = json.dumps(dataclasses.asdict(self.stored), sort_keys=True, separators=(",", ":"))
-        return line[:-2] + b',"stored":' + copied.encode() + b"}\n"
-
-    @classmethod
-    def from_json(cls, line: bytes) -> "Planned":
-        """Creates a clip from a line that `to_json` returned."""
-        stored = json.loads(line).get("stored") if b'"stored"' in line else None
-        return cls(Listed.from_json(line), Stored(**stored) if stored else None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """Clips of one shard, as a worker reads them.
-
-    Args:
-        plan: The plan.
-        shard: Number of the shard.
-        id: As in `Shard`.
-        digest: As in `Shard`.
-        clips: The clips.
-    """
-
-    plan: Plan
-    shard: int
-    id: str
-    digest: str
-    clips: list[Planned]
-
-
 def is_former(output: str) -> bool:
     """Returns whether release 0.1 wrote the plan of a folder. It kept the plans of complete feature sets."""
     name = files.join(output, FOLDER, HEADER)
-    with _undamaged(name):
+    with undamaged(name):
         return json.loads(files.read_bytes(name))["format_version"] < FORMAT_VERSION and files.exists(
             files.join(output, file_names.DATASET_FILE)
         )
@@ -316,7 +252,7 @@ def read(output: str) -> Plan:
         CorruptFeatureSetError: If the plan is damaged, or was written by another version of audiopipe.
     """
     name = files.join(output, FOLDER, HEADER)
-    with _undamaged(name):
+    with undamaged(name):
         return _parse(output, files.read_bytes(name))
 
 
@@ -339,8 +275,15 @@ def _parse(output: str, content: bytes) -> Plan:
 
 
 @contextlib.contextmanager
-def _undamaged(name: str) -> Iterator[None]:
-    """Raises an error if the content of a file of the plan turns out to be invalid."""
+def undamaged(name: str) -> Iterator[None]:
+    """Raises an error if the content of a file of the plan turns out to be invalid.
+
+    Args:
+        name: Path of the file.
+
+    Raises:
+        CorruptFeatureSetError: If the block raises an error about a value.
+    """
     try:
         yield
     except ConfigError:
@@ -350,34 +293,6 @@ def _undamaged(name: str) -> Iterator[None]:
             f"{name!r} is damaged: {type(error).__name__}: {error}. Choose another folder, or pass --overwrite to "
             "start from scratch."
         ) from error
-
-
-def read_part(clips_file: str, shard: int) -> Part:
-    """Reads the clips of one shard.
-
-    Args:
-        clips_file: Path of the clips file that contains them.
-        shard: Number of the shard.
-
-    Raises:
-        CorruptFeatureSetError: If the plan or the file is damaged.
-    """
-    plan = read(clips_file[: clips_file.rindex(FOLDER) - 1])
-    lines = files.read_bytes(clips_file).splitlines()
-    with _undamaged(clips_file):
-        first, count, shard_id, digest = json.loads(lines[0])[str(shard)]
-        clips = [Planned.from_json(line) for line in lines[1 + first : 1 + first + count]]
-    return Part(plan=plan, shard=shard, id=shard_id, digest=digest, clips=clips)
-
-
-def read_clips(plan: Plan) -> Iterator[tuple[int, Planned]]:
-    """Yields the clips of all shards, each with the number of its shard."""
-    for file in sorted({shard.file for shard in plan.shards()}):
-        lines = files.read_bytes(plan.clips_file(file)).splitlines()
-        with _undamaged(plan.clips_file(file)):
-            for shard, (first, count, *_) in json.loads(lines[0]).items():
-                for line in lines[1 + first : 1 + first + count]:
-                    yield int(shard), Planned.from_json(line)
 
 
 def remove(output: str) -> None:

@@ -5,15 +5,14 @@ Nothing in the output folder changes before `Draft.write`.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from audiopipe.configs.base import Config
 from audiopipe.feature_sets import dtypes
 from audiopipe.feature_sets.description import Description
-from audiopipe.inputs import InputOptions, column_changes
+from audiopipe.inputs import column_changes
 from audiopipe.inputs.column_changes import Translation
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
@@ -22,7 +21,9 @@ from audiopipe.precompute import estimate, plan
 from audiopipe.precompute.differences import NOWHERE, Differences
 from audiopipe.precompute.holdings import NOTHING, Holdings, input_clip
 from audiopipe.precompute.listing import Listing
-from audiopipe.precompute.plan import Changes, Plan, Planned, Shard, Stored, to_line
+from audiopipe.precompute.plan import Changes, Plan, Shard, to_line
+from audiopipe.precompute.planned_clips import Planned, Stored
+from audiopipe.precompute.settings import Settings
 from audiopipe.precompute.sharding import MIN_SHARD, Neighbours
 from audiopipe.precompute.source_changes import SourceChanges
 from audiopipe.storage import files
@@ -30,40 +31,6 @@ from audiopipe.transform.segments import Segments
 
 CLIPS_PER_FILE = 8192
 SMALL_SHARD = MIN_SHARD // 2  # bytes; smaller shards are merged with new clips, so that nightly updates leave few
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Settings of a job that its plan depends on.
-
-    Args:
-        output: Folder of the feature set.
-        config: Config of the feature.
-        num_shards: Number of shards for the clips to compute, at most one per recording. None makes each shard a 64th
-            of the output, but at least 1 MB and at most 128 MB. Neighbouring stretches of one recording stay in one
-            shard, so that it is decoded once. If stretches are scattered over the input, None makes shards of 128 MB,
-            because every shard decodes the recordings again.
-        segments: How recordings are cut into segments. None keeps them whole.
-        dtype: Dtype in which features are stored.
-        options: Options that decided what the input has.
-        accept_truncated: Whether truncated recordings are read as far as they go.
-
-    Raises:
-        ArgumentError: If segments are shorter than one frame.
-    """
-
-    output: str
-    config: Config
-    num_shards: int | None = None
-    segments: Segments | None = None
-    dtype: str = "float32"
-    options: InputOptions = field(default_factory=InputOptions)
-    accept_truncated: bool = False
-
-    def __post_init__(self) -> None:
-        dtypes.check(self.dtype)
-        if self.segments is not None:
-            self.segments.sizes(self.config)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+AGAIN = "Run the same command again to resume. Finished shards are kept."
 INTERVAL_SECONDS = 10.0
 WINDOW_SECONDS = 60.0
 WINDOW_GAPS = 4  # the window is at least this many times the longest gap between two shards
@@ -59,15 +60,15 @@ class Reporter(Protocol):
         """Shows the plan.
 
         Args:
-            clips: Number of clips of the input.
-            hours: Hours of audio.
-            bytes: Size of the output in bytes.
-            shards: Number of shards of the output.
+            clips: Number of clips to compute or to copy. If there is nothing to do, the number of clips of the input.
+            hours: Hours of their audio.
+            bytes: Size of the shards to write in bytes.
+            shards: Number of shards to write.
             exact: Whether the length of every clip is known. If so, hours and bytes are not estimates.
             headers: Number of audio file headers that the estimate is based on.
             notes: Sentences about the input, such as how many files were left out.
             changes: What an update changes, see `audiopipe.precompute.plan.Changes`. None for a new feature set.
-            done_before: Number of clips kept from an earlier run.
+            done_before: Number of these clips that an earlier run did.
         """
 
     def update(self, done: Done, total_clips: int) -> None:
@@ -326,7 +327,7 @@ def changes_line(changes: Mapping[str, int]) -> str:
     kept = f"{_count(changes['kept'], 'clip')} kept"
     details = [f"{changes['relabelled']} with other metadata"] if changes["relabelled"] else []
     if changes.get("without_digest"):
-        details.append(f"{changes['without_digest']} compared by size and time alone, for lack of a digest")
+        details.append(f"{changes['without_digest']} compared by size and time alone, because there is no digest")
     line = [f"{kept} ({', '.join(details)})" if details else kept]
     line += [f"{changes[name]} {name}" for name in ("added", "changed", "removed")]
     line += [f"{changes[name]} {name}" for name in ("retried", "restored") if changes.get(name)]

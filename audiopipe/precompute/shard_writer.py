@@ -20,10 +20,10 @@ from audiopipe.feature_sets import file_names, index, records, tfrecords
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
-from audiopipe.precompute import finished_shards
+from audiopipe.precompute import finished_shards, planned_clips
 from audiopipe.precompute.copied_records import OlderShards
 from audiopipe.precompute.ordered_records import OrderedRecords, Record
-from audiopipe.precompute.plan import Part, Stored, read_part
+from audiopipe.precompute.planned_clips import Part, Stored
 from audiopipe.precompute.source_changes import source_facts
 from audiopipe.runtime import machine_facts, stopping
 from audiopipe.storage import files
@@ -50,7 +50,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         OutputError: If the shard cannot be written.
         StoppedError: If `audiopipe.runtime.stopping.stop` was called for the folder.
     """
-    part = read_part(clips_file, shard)
+    part = planned_clips.of_shard(clips_file, shard)
     plan = part.plan
     done = finished_shards.find(plan, shard, part.digest)
     if done is not None:
@@ -118,7 +118,7 @@ class _Reading:
         if difference is not None:
             raise AudioError(
                 f"{self._clip.source.path!r} has changed since it was listed: the file {difference}. Do not change the "
-                "input while a job runs. Run it again with --update.",
+                "input while a job runs. Run it again with --retry-failures.",
                 stage="read",
             )
         for block in self._blocks:

@@ -1,4 +1,4 @@
-"""Where the audio of clips is, as the index says it, and changes of it for clips whose features are kept."""
+"""What the index says about where the audio of clips is, and how an update changes that for clips that it keeps."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -40,7 +40,7 @@ def source_facts(listed: Listed, clip_id: str, digest: bytes | None) -> index.So
 
 @dataclass
 class SourceChanges:
-    """Changes of where the audio of records is.
+    """Changes to what the index says about where the audio of records is.
 
     Args:
         shards: Name of the shard of each record.

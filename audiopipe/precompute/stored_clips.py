@@ -1,4 +1,4 @@
-"""Clips of an input whose records, or whose place in a plan, an output folder holds."""
+"""Clips that an output folder knows: those with records, and those that wait in a pending plan."""
 
 import functools
 from collections.abc import Iterator, Sequence

@@ -253,8 +253,9 @@ def test_plot_writes_an_image_with_one_panel_per_channel(tmp_path, config_file, 
 # Help and errors
 
 COMMANDS = {
-    (): ["precompute", "verify", "inspect", "configs", "plot"],
-    ("precompute",): ["INPUT", "OUTPUT", "--config", "--num-shards", "--overwrite", "--runner=DataflowRunner"],
+    (): ["precompute", "merge", "verify", "inspect", "configs", "plot"],
+    ("precompute",): ["INPUT", "OUTPUT", "--config", "--num-shards", "--update", "--runner=DataflowRunner"],
+    ("merge",): ["SET", "OUTPUT", "--prefix", "--overwrite", "--log-json"],
     ("verify",): ["OUTPUT", "--input", "--door", "--sample", "--all", "--tolerance"],
     ("inspect",): ["OUTPUT"],
     ("plot",): ["CLIP", "IMAGE", "--config"],

@@ -236,6 +236,8 @@ def test_a_hand_written_pipeline_counts_clips_and_failures(planned, tmp_path, sh
     assert sorted(times) == ["milliseconds_feature", "milliseconds_read", "milliseconds_record"]
     completion.finish(planned)
     assert shard_bytes(tmp_path / "out") == shard_bytes(shared_feature_set)
+    with pytest.raises(FeatureSetError, match="has no plan"):
+        apache_beam.Pipeline() | beam.Precompute(planned.output)
 
 
 def test_the_pipeline_passes_on_small_summaries(planned, tmp_path):
@@ -253,7 +255,7 @@ def test_the_pipeline_passes_on_small_summaries(planned, tmp_path):
         "features-00000000.tfrecord": 2,
         "features-00000001.tfrecord": 2,
     }
-    assert not any("failures" in sidecar for sidecar in found)
+    assert not any("failures" in sidecar or "remarks" in sidecar for sidecar in found)
 
 
 def test_audio_in_parquet_is_read_with_its_metadata(clips, tmp_path, config, samples, reference):

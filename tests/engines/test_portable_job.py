@@ -8,9 +8,11 @@ import apache_beam
 import pytest
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import PortableRunner
+from planning import written
 from process_groups import ROOT
 
-from audiopipe import beam
+from audiopipe import beam, registry
+from audiopipe.inputs import Source
 from audiopipe.precompute import engines
 
 IMAGE = "registry.example/audiopipe:1"
@@ -21,14 +23,10 @@ CONTAINER = ["--environment_type=DOCKER", f"--environment_config={IMAGE}"]
 
 
 @pytest.fixture
-def planned(shared_feature_set, tmp_path):
+def planned(tmp_path):
     """A folder with a plan and no finished shards."""
-    folder = tmp_path / "planned"
-    (folder / "plan").mkdir(parents=True)
-    for path in (shared_feature_set / "plan").iterdir():
-        if path.name == "plan.json" or path.name.endswith("-shards.jsonl") or "-clips-" in path.name:
-            (folder / "plan" / path.name).write_bytes(path.read_bytes())
-    return str(folder)
+    sources = [Source(f"clip-{number}", f"/clips/{number}.wav") for number in range(4)]
+    return written(str(tmp_path / "planned"), registry.get("speech-mel-80"), sources, 2).output
 
 
 def pipeline_of(output, options):

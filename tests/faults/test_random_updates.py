@@ -11,7 +11,7 @@ from killing import killed_process
 from audiopipe import load
 from audiopipe.precompute import planning
 
-EDITS = 30
+EDITS = {"manifest": 30}  # number of edits, 10 in the other cases
 SMALL_SHARD = 3000  # bytes: some of the shards here are merged with new clips, and some are not
 
 
@@ -37,13 +37,13 @@ def assert_whole(output, before, after):
 @pytest.mark.faults
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("seed", [1])
-def test_a_corpus_that_is_updated_after_each_of_30_edits_equals_a_fresh_one(tmp_path, case, seed):
+def test_a_corpus_that_is_updated_after_each_of_many_edits_equals_a_fresh_one(tmp_path, case, seed):
     kind, options = CASES[case]
     draw = random.Random(f"{case} {seed}")
     corpus, output = Evolving(tmp_path / "corpus", kind, seed), str(tmp_path / "features")
     run(corpus, output, **options)
     killed, duration = [], 1.0
-    for number in range(EDITS):
+    for number in range(EDITS.get(case, 10)):
         before, edit = snapshot(output), corpus.edit()
         expected = fresh(corpus, tmp_path / "fresh", options)
         restore = corpus.forge()
@@ -65,7 +65,7 @@ def test_a_corpus_that_is_updated_after_each_of_30_edits_equals_a_fresh_one(tmp_
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("case", ["manifest", "padded ends"])
+@pytest.mark.parametrize("case", ["padded ends"])
 def test_an_update_that_is_killed_at_any_step_can_be_repeated(tmp_path, case):
     kind, options = CASES[case]
     corpus, base = Evolving(tmp_path / "corpus", kind, 5), tmp_path / "base"

@@ -9,9 +9,10 @@ import fsspec
 import numpy as np
 import pytest
 import synthetic_sets
+import tensorflow as tf
 from synthetic_sets import CONFIG, feature
 
-from audiopipe import FeatureSet, load
+from audiopipe import FeatureSet, load, merge
 from audiopipe.errors import (
     ArgumentError,
     ConfigMismatchError,
@@ -177,6 +178,16 @@ def test_a_boolean_that_a_set_lacks_is_refused_with_advice(folders, tmp_path):
         load(both)
     assert list(elements(load(both.where(clean=[True, False])))) == ["x"]
     assert [clip["clean"] for clip in both] == [None, None, True]
+
+
+def test_a_missing_boolean_of_a_merged_set_is_an_error_that_names_the_column(folders, tmp_path):
+    columns = Columns(types={"clean": "bool"})
+    synthetic_sets.write(tmp_path / "clean", {"x": (feature(3), {"clean": True})}, columns=columns, shards=1)
+    merged = merge([folders[0], tmp_path / "clean"], tmp_path / "merged")
+    assert [clip["clean"] for clip in merged] == [None, None, True]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="lacks a boolean of the columns clean"):
+        elements(load(merged))
+    assert list(elements(load(merged.where(clean=True)))) == ["x"]
 
 
 def test_every_set_is_checked_and_warned_of(folders, tmp_path):

@@ -19,7 +19,7 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.fingerprints import Identity
-from audiopipe.precompute import planning
+from audiopipe.precompute import estimate, sharding
 from audiopipe.storage import locks
 from audiopipe.verification import set_check
 
@@ -103,7 +103,7 @@ def test_columns_selects_the_metadata(mapped, tmp_path):
 
 
 def test_many_rows_go_into_shards_of_similar_size_in_order(mel, tmp_path, monkeypatch):
-    monkeypatch.setattr(planning, "MIN_SHARD", 100_000)
+    monkeypatch.setattr(sharding, "MIN_SHARD", 100_000)
     clip = np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)
     mapped = hf.map(Dataset.from_dict({"audio": [clip[: 1500 + 10 * row] for row in range(150)]}), mel)
     feature_set = hf.to_feature_set(mapped, tmp_path / "features")
@@ -145,7 +145,7 @@ def test_a_row_with_values_beyond_the_dtype_becomes_a_failure(config, tmp_path):
     feature_set = hf.to_feature_set(rows, tmp_path / "features", dtype="float16")
     assert (feature_set.counts["clips"], feature_set.counts["frames"]) == (1, 3)
     assert "float16 holds values up to 65504" in feature_set.failures()[0]["error"]
-    assert set_check.estimate.fewest_samples(config, 3) / 8000 / 3600 == feature_set.counts["hours"]
+    assert estimate.fewest_samples(config, 3) / 8000 / 3600 == feature_set.counts["hours"]
 
 
 @pytest.mark.parametrize(

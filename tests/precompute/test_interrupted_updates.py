@@ -9,9 +9,9 @@ from corpora import CONFIG, Corpus, content, files_of
 from killing import Steps, survived
 
 from audiopipe import beam
-from audiopipe.errors import FeatureSetLockedError
+from audiopipe.errors import FeatureSetError, FeatureSetLockedError
 from audiopipe.feature_sets.description import Description
-from audiopipe.precompute import plan
+from audiopipe.precompute import plan, planning, shard_writer
 from audiopipe.storage import locks
 
 
@@ -148,6 +148,25 @@ def test_an_unfinished_first_run_keeps_its_shards(corpus, output, tmp_path, flag
     for name in set(finished) & corpus.rows.keys():
         corpus.forge(name)
     make(corpus, output, **{flag: True})
+    assert_complete(output, expected)
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_shard_that_a_pending_plan_keeps_is_restored_if_it_is_gone(corpus, output, tmp_path, monkeypatch, complete):
+    monkeypatch.setattr(planning, "SMALL_SHARD", 0)
+    if complete:
+        make(corpus, output)
+    else:
+        _interrupt(corpus, output)
+    corpus.put("c9", 9, label="cow")
+    expected = fresh(corpus, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(shard_writer, "write_shard", lambda *_: 1 / 0)
+        with pytest.raises(FeatureSetError):
+            make(corpus, output, update=True)
+    kept = plan.read(output).kept()
+    os.remove(os.path.join(output, kept[0]["name"]))
+    make(corpus, output, update=True)
     assert_complete(output, expected)
 
 

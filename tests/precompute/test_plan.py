@@ -10,7 +10,7 @@ from planning import clips_of, written
 from audiopipe import configs
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.inputs import Source
-from audiopipe.precompute import plan
+from audiopipe.precompute import plan, planned_clips
 from audiopipe.storage import locks
 from audiopipe.transform.segments import Segments
 
@@ -87,7 +87,7 @@ def test_damaged_files_of_shards_and_clips_are_errors_that_name_the_file(tmp_pat
         work.shards()
     (tmp_path / "plan/00000-clips-00000.jsonl").write_bytes(content)
     with pytest.raises(CorruptFeatureSetError, match=r"clips-00000\.jsonl' is damaged"):
-        plan.read_part(work.clips_file(0), 0)
+        planned_clips.of_shard(work.clips_file(0), 0)
 
 
 def test_a_plan_of_another_kernel_version_is_refused(tmp_path, monkeypatch):

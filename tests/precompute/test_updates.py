@@ -7,7 +7,7 @@ import pytest
 from corpora import CONFIG, Corpus, content, files_of, files_of_set
 
 from audiopipe import beam
-from audiopipe.errors import InputChangedError, InputError, TooManyFailuresError
+from audiopipe.errors import FeatureSetError, InputChangedError, InputError, TooManyFailuresError
 from audiopipe.feature_sets.description import Description
 from audiopipe.precompute import completion, job, plan
 
@@ -147,6 +147,20 @@ def test_an_update_with_other_options_does_not_go_on_with_the_pending_plan(corpu
             make(corpus, output)
     assert update(corpus, output, accept_truncated=True).counts["failures"] == 0
     assert_fresh(corpus, output, tmp_path, accept_truncated=True)
+
+
+def test_an_update_in_which_all_clips_fail_leaves_the_old_set(corpus, output, tmp_path):
+    before = content(make(corpus, output).path)
+    audio = {name: corpus.audio(name).read_bytes() for name in corpus.rows}
+    for name in corpus.rows:
+        corpus.audio(name).write_bytes(b"no audio")
+    with pytest.raises(FeatureSetError, match=r"All 6 clips failed.*The old feature set in .* stays"):
+        update(corpus, output)
+    assert content(output) == before
+    for name, content_of_file in audio.items():
+        corpus.audio(name).write_bytes(content_of_file)
+    assert update(corpus, output).counts["failures"] == 0
+    assert content(output) == before
 
 
 def test_shards_that_are_gone_are_restored_by_the_same_command(corpus, output, tmp_path):
