@@ -77,6 +77,7 @@ def test_old_files_are_removed_by_a_later_run_once_they_are_older_than_keep_old(
     assert set(files_of(output)) == current | {"dataset.json", "clips.parquet", "failures.jsonl", "remarks.jsonl"}
 
 
+@pytest.mark.faults
 def test_an_update_of_a_set_in_memory_storage(corpus):
     output = "memory://updated/features"
     make(corpus, output)

@@ -65,7 +65,7 @@ def restored(even):
 
 
 @pytest.mark.parametrize("region", REGIONS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_one_flipped_bit_anywhere_is_found_and_the_file_named(restored, region, data):
     path = shards(restored)[data.draw(st.integers(0, 1))]
