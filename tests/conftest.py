@@ -12,6 +12,9 @@ from hypothesis import settings
 
 from audiopipe import configs
 
+# Doctests are collected from every module, and several modules called conftest would clash.
+collect_ignore_glob = ["*/conftest.py"]
+
 settings.register_profile("deep", max_examples=1800, deadline=None)  # of `make test-deep`
 # Every change is judged by the same cases. `make test-deep` draws more.
 settings.register_profile("repeatable", max_examples=20, deadline=None, derandomize=True)
