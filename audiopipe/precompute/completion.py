@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,11 +84,30 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         generation=work.generation,
         next_shard=work.next_shard,
     )
+    if previous is not None and _is_same(work, previous, description, failures, remarks):
+        plan.remove(work.output)
+        retention.sweep(previous, keep_old_seconds=keep_old_seconds)
+        return previous
     complete = publication.publish(
         description, rows.tables(), failures, remarks, previous=previous, keep_old_seconds=keep_old_seconds
     )
     plan.remove(work.output)
     return complete
+
+
+def _is_same(
+    work: Plan,
+    previous: Description,
+    description: Description,
+    failures: list[dict[str, Any]],
+    remarks: list[dict[str, Any]],
+) -> bool:
+    """Returns whether a plan led to the feature set that the folder has: the clips that it tried again failed again."""
+    if files.exists(work.file(plan.SOURCES)):  # the index changes
+        return False
+    names = ("generation", "next_shard", "index", "failures_file", "remarks_file", "obsolete")
+    now = replace(description, **{name: getattr(previous, name) for name in names})
+    return now == previous and failures == previous.failures() and remarks == previous.remarks()
 
 
 def _write_lists(output: str, failures: list[dict[str, Any]], remarks: list[dict[str, Any]]) -> None:

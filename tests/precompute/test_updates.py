@@ -177,6 +177,17 @@ def test_a_damaged_plan_can_be_overwritten(corpus, output, tmp_path):
     assert_fresh(corpus, output, tmp_path)
 
 
+def test_clips_that_fail_again_alone_make_no_new_generation(corpus, output):
+    corpus.audio("c2").write_bytes(b"no audio")
+    make(corpus, output)
+    before = {name: os.stat(os.path.join(output, name)).st_mtime_ns for name in files_of(output)}
+    assert update(corpus, output).counts["failures"] == 1
+    assert {name: os.stat(os.path.join(output, name)).st_mtime_ns for name in files_of(output)} == before
+    corpus.audio("c2").write_bytes(b"other bytes that are no audio")
+    update(corpus, output)
+    assert Description.open(output).generation == 2
+
+
 def test_a_column_whose_type_changed_is_refused_with_both_types(corpus, output):
     for number, row in enumerate(corpus.rows.values()):
         row["age"] = number
