@@ -121,7 +121,9 @@ class _Comparison:
             stored, metadata = facts.get(place, (None, None))
             if name in self._held.failed:
                 self._counts["retried"] += 1
-                if changes.compare(self._held.failed[name], listed) != "same":
+                failed = self._held.failed[name]
+                # A file that is missing, as it was before, is no change.
+                if failed != StoredAudio.of(listed) and changes.compare(failed, listed) != "same":
                     self._note(listed, f"the clip {name!r}, which failed, was modified", of_audio=True)
                 continue
             if stored is None:

@@ -61,7 +61,7 @@ def test_a_job_that_is_killed_at_twenty_points_ends_with_the_bytes_of_one_that_w
         )
     ]
     draw.shuffle(working)
-    ending = [Hold("published", r"/failures\.jsonl$"), Hold("publish", r"/dataset\.json$")]
+    ending = [Hold("published", r"/failures-\d+\.jsonl$"), Hold("publish", r"/dataset\.json$")]
     holds = [*starting, *planning, *working, *ending]
     seen = kill_and_resume(work, tmp_path / "out", holds, f"--workers={workers}")
     print(f"finished shards after each kill, and whether a shard was partly written: {seen}")

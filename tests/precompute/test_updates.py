@@ -177,6 +177,16 @@ def test_a_damaged_plan_can_be_overwritten(corpus, output, tmp_path):
     assert_fresh(corpus, output, tmp_path)
 
 
+def test_a_missing_file_that_failed_does_not_count_as_changed(corpus, output):
+    os.remove(corpus.audio("c2"))
+    assert make(corpus, output).counts["failures"] == 1
+    assert make(corpus, output).counts["failures"] == 1
+    corpus.put("c2", 2)
+    with pytest.raises(InputChangedError, match="'c2', which failed, was modified"):
+        make(corpus, output)
+    assert make(corpus, output, retry_failures=True).counts["failures"] == 0
+
+
 def test_clips_that_fail_again_alone_make_no_new_generation(corpus, output):
     corpus.audio("c2").write_bytes(b"no audio")
     make(corpus, output)
