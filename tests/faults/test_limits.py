@@ -46,7 +46,8 @@ def test_a_full_disk_ends_the_job_and_it_resumes_when_there_is_space(work, tmp_p
             assert "Traceback" not in run.printed
         assert 0 < finished(output) < work.shards
         assert temporaries(output) == []
-        kept = {name: content for name, content in contents(output).items() if name.endswith(".tfrecord")}
+        # A shard without records is left out of the complete set.
+        kept = {name: content for name, content in contents(output).items() if content and name.endswith(".tfrecord")}
         subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
         with Run(work.source, output, work.config, *work.options, "--workers", workers, log=tmp_path) as run:
             assert run.wait() == 0, run.printed
@@ -182,7 +183,7 @@ def test_a_named_pipe_in_the_input_is_a_failure_and_not_a_stall(small_work, tmp_
     (source / "b.wav").unlink()
     with Run(source, tmp_path / "out", small_work.config, log=tmp_path) as run:
         assert run.wait() == 1
-        assert "it had 2 clips then and has 1 now" in words(run.printed)
+        assert "the clip 'b.wav' is not in the input any more" in words(run.printed)
         assert "--overwrite" in run.printed
     with Run(source, tmp_path / "out", small_work.config, "--overwrite", log=tmp_path) as run:
         assert run.wait() == 0, run.printed
