@@ -67,8 +67,7 @@ test-torch: $(TORCH)/.installed
 	$(TORCH)/bin/python -m pytest -k torch tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest -m faults -s tests/faults tests/engines tests/feature_sets tests/precompute \
-		tests/hf/test_processes_of_datasets.py tests/runtime/test_forks.py tests/test_no_code_from_data.py
+	$(BIN)/python -m pytest -m faults -s tests
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py \

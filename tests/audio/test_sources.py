@@ -97,6 +97,7 @@ def test_an_error_while_a_remote_file_is_copied_has_the_stage_read():
     assert caught.value.stage == "read"
 
 
+@pytest.mark.faults
 def test_damaged_files_use_little_memory(tmp_path):
     flac = written(noise(20000), format="FLAC")
     mp3, ogg = written(noise(20000), format="MP3"), written(noise(20000), 48000, format="OGG", subtype="OPUS")

@@ -99,6 +99,7 @@ def test_float16_features_are_verified_after_rounding(clips, tmp_path, config_fi
     assert "features are stored as float16, so recomputed features were rounded to it" in result.output
 
 
+@pytest.mark.faults
 def test_too_many_failures_exit_with_3(tmp_path, config_file):
     (tmp_path / "clips").mkdir()
     for number in range(100):

@@ -284,6 +284,7 @@ print(len(calls), "rows computed")
 """
 
 
+@pytest.mark.faults
 def test_the_cache_is_found_by_another_process_but_not_for_another_config_or_kernel_version(
     dataset, config, tmp_path, monkeypatch
 ):

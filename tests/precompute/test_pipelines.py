@@ -57,6 +57,7 @@ OPTIONAL = {"MACHINE_TYPE", "MAX_WORKERS", "WORKERS", "OMP_NUM_THREADS", "OMP_TH
 ARGUMENTS = ["gs://bucket/my clips", "gs://bucket/features", "--config", "speech-mel-80"]
 
 
+@pytest.mark.faults
 def test_the_beam_job_takes_the_arguments_of_precompute(clips, tmp_path, config, shared_feature_set):
     (tmp_path / "stft.json").write_text(config.to_json())
     command = ["-m", "pipelines.precompute", clips / "manifest.jsonl", tmp_path / "out"]

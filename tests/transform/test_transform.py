@@ -261,6 +261,7 @@ def test_a_pickle_with_another_kernel_version_is_refused(monkeypatch):
     assert pickle.dumps(make()) != pickled
 
 
+@pytest.mark.faults
 def test_the_hash_of_datasets_is_the_same_after_a_call_and_in_another_process():
     from datasets.fingerprint import Hasher
 
