@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOWEST := .venv-lowest
 TORCH := .venv-torch
-TEST_TOOLS := hypothesis librosa pytest pytest-xdist scipy transformers
+TEST_TOOLS := hypothesis librosa pytest pytest-timeout pytest-xdist scipy transformers
 JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -67,14 +67,14 @@ test-torch: $(TORCH)/.installed
 	$(TORCH)/bin/python -m pytest -k torch tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py
 
 test-faults: $(INSTALLED)
-	$(BIN)/python -m pytest -m faults -s tests
+	$(BIN)/python -m pytest -m faults --timeout 1800 -s tests
 
 test-deep: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep tests/parity/test_invariance.py \
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep --timeout 0 tests/parity/test_invariance.py \
 		tests/parity/test_thread_invariance.py tests/audio/test_fuzzed_audio.py
 
 test-long: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py
+	$(BIN)/python -m pytest -m slow --timeout 0 -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

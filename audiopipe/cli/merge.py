@@ -1,6 +1,5 @@
 """The command `audiopipe merge`."""
 
-import signal
 import time
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from audiopipe.cli.precompute import INTERRUPTED
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, facts_table
+from audiopipe.runtime import stopping
 
 
 def merge(
@@ -38,9 +38,9 @@ def merge(
 
     reporter = progress.reporter(errors, log_json)
     started = time.perf_counter()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
     try:
-        merged = merging.merge(sets, output, prefix or None, overwrite=overwrite, reporter=reporter)
+        with stopping.interrupted_by_sigterm():
+            merged = merging.merge(sets, output, prefix or None, overwrite=overwrite, reporter=reporter)
     except KeyboardInterrupt:
         errors.print(f"Stopped. {progress.AGAIN}", highlight=False)
         exit_now(INTERRUPTED)

@@ -1,6 +1,5 @@
 """The command `audiopipe precompute`."""
 
-import signal
 import time
 from typing import Annotated, Any, Literal
 
@@ -8,7 +7,7 @@ import typer
 
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument, inputs_and_output
 from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, facts_table, print_fact
-from audiopipe.runtime import startup
+from audiopipe.runtime import startup, stopping
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
@@ -150,22 +149,22 @@ def precompute(
         reporter.planned(**job.facts(estimated), done_before=estimated.n_clips if is_up_to_date else 0)
         return
     started = time.perf_counter()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
     try:
-        feature_set = beam.precompute(
-            source,
-            output,
-            config,
-            **what,
-            workers=workers,
-            overwrite=overwrite,
-            retry_failures=retry_failures,
-            keep_old=keep_old,
-            max_failure_ratio=max_failure_ratio,
-            stall_timeout=stall_timeout,
-            beam_options=flags,
-            reporter=reporter,
-        )
+        with stopping.interrupted_by_sigterm():
+            feature_set = beam.precompute(
+                source,
+                output,
+                config,
+                **what,
+                workers=workers,
+                overwrite=overwrite,
+                retry_failures=retry_failures,
+                keep_old=keep_old,
+                max_failure_ratio=max_failure_ratio,
+                stall_timeout=stall_timeout,
+                beam_options=flags,
+                reporter=reporter,
+            )
     except KeyboardInterrupt:
         errors.print(f"Stopped. {progress.AGAIN}", highlight=False)
         exit_now(INTERRUPTED)

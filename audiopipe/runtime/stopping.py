@@ -1,5 +1,9 @@
 """Requests to stop jobs of this process. The code that writes a shard checks them after each clip."""
 
+import contextlib
+import signal
+from collections.abc import Iterator
+
 _stopped: set[str] = set()
 
 
@@ -16,3 +20,17 @@ def allow(output: str) -> None:
 def is_stopped(output: str) -> bool:
     """Returns whether writing to a folder has to stop."""
     return output in _stopped
+
+
+@contextlib.contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Context in which SIGTERM raises `KeyboardInterrupt` as Ctrl-C does.
+
+    The handler is removed at the end, because processes that are forked inherit it: a `multiprocessing.Pool` ends its
+    processes by SIGTERM, and waits forever for a process whose handler is called too early.
+    """
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
