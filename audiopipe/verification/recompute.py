@@ -15,11 +15,11 @@ import numpy as np
 import soundfile
 import tensorflow as tf
 
-from audiopipe import tfdata
 from audiopipe.audio import joined
 from audiopipe.errors import AudioError, MissingDependencyError
 from audiopipe.inputs import Source
 from audiopipe.storage import files
+from audiopipe.tfdata import clips
 from audiopipe.transform import recordings
 from audiopipe.transform.row_features import LONG_SECONDS
 from audiopipe.transform.segments import Segments, parse_id
@@ -61,7 +61,7 @@ class Clips:
     def dataset(self) -> tf.data.Dataset:
         """Returns the short clips as the door `tfdata` reads them."""
         only = self._wanted(self.short())
-        return tfdata.from_sources(self._recordings(only), self.transform, segments=self._segments, only=only)
+        return clips.from_sources(self._recordings(only), self.transform, segments=self._segments, only=only)
 
     def long(self) -> Iterator[Iterator[np.ndarray] | np.ndarray]:
         """Yields the blocks or the samples of each long clip, in order."""

@@ -1,4 +1,4 @@
-"""The door `tfdata`: audio files as a `tf.data.Dataset`, ready for `dataset.map(transform)`."""
+"""Audio files as a `tf.data.Dataset` of clips, ready for `dataset.map(transform)`."""
 
 import functools
 import os
