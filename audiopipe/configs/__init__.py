@@ -3,7 +3,8 @@
 To add a feature, write a composed function and a subclass of `Config` whose fields are the arguments of the function.
 """
 
-from audiopipe.configs.base import MAX_CHANNELS, Config, later_field
+from audiopipe.configs.base import MAX_CHANNELS, Config
+from audiopipe.configs.fields import later_field
 from audiopipe.configs.keras_mel import KerasMelSpectrogram
 from audiopipe.configs.log_frequency import LogFrequencySpectrogram
 from audiopipe.configs.mel import MelSpectrogram

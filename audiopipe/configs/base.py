@@ -10,16 +10,15 @@ import functools
 import hashlib
 import inspect
 import json
-import types
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from audiopipe import checks
-from audiopipe.configs import config_classes
+from audiopipe.configs import config_classes, silence
+from audiopipe.configs.fields import later_field, typed
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
 from audiopipe.signal.framing import Framing
@@ -28,30 +27,6 @@ MAX_CHANNELS = 64
 DECODERS = ("soundfile",)
 RESAMPLERS = ("soxr",)
 RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
-
-
-def later_field(default: Any, check: Callable[[str, Any], Any] | None = None) -> Any:
-    """Returns a dataclass field that a later release added to a config class.
-
-    The identity form omits the field if it has its default, or the value that replaces the default on construction.
-    Fingerprints from earlier releases therefore do not change.
-
-    Args:
-        default: The value that reproduces releases without the field. It may depend on other fields, as None often
-            does, but not on a setting of the process. `"default"` is refused for that reason: use the data format.
-        check: Function of the name and the value of the field that returns the canonical value or raises an
-            `ArgumentError`. None checks the value against the annotation, which must be a simple type or a union of
-            simple types.
-
-    Raises:
-        ConfigError: If the default is `"default"`.
-    """
-    if isinstance(default, str) and default == "default":
-        raise ConfigError(
-            "The default of a later field must mean the same in every process. Received: default='default', which "
-            "follows Keras's setting. Use the data format that the class had without the field, 'channels_last'."
-        )
-    return field(default=default, metadata={"later": True} | ({} if check is None else {"check": check}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +100,7 @@ class Config:
         hints = typing.get_type_hints(type(self))
         checked = {}
         for item in dataclasses.fields(self):
-            check = item.metadata.get("check", functools.partial(_typed, kind=hints[item.name]))
+            check = item.metadata.get("check", functools.partial(typed, kind=hints[item.name]))
             checked[item.name] = check(item.name, getattr(self, item.name))
         checks.integer("sample_rate", self.sample_rate, minimum=1)
         if self.channels is not None and not 1 <= self.channels <= MAX_CHANNELS:
@@ -235,6 +210,50 @@ class Config:
     def channel_axis(self) -> int:
         """Axis of the channels in the feature of one clip."""
         return self.feature_shape(0, None).index(None)
+
+    @functools.cached_property
+    def silence(self) -> float | np.ndarray:
+        """Value of the feature for an all-zero clip, computed by the layer of the config on first use.
+
+        It is a float if one value fits all bins and channels. Otherwise it is a read-only float32 array that broadcasts
+        to `[bins, channels]`, such as `[[-50, 0]]` for decibels and phases. If the config keeps all channels, the array
+        is that of a clip of one channel. For `channels_first`, it has the channels last too.
+
+        If the feature is relative to the clip's maximum, as decibels with a dynamic range are, silence is the value of
+        the all-zero clip. It is not the floor of another clip, which is the clip's maximum minus the range. That floor
+        is above silence in a loud clip, and below it in a quiet one. No value in decibels is below silence.
+
+        Raises:
+            ForkError: If this process was forked after TensorFlow had run.
+
+        Example:
+            >>> from audiopipe import registry
+            >>> registry.get("speech-mel-80").silence
+            -50.0
+        """
+        return silence.of_zeros(self)
+
+    @property
+    def padding(self) -> float | np.ndarray:
+        """What frames beyond a clip's end hold, in the form of `silence`. Subclasses may define another value."""
+        return self.silence
+
+    def padding_frame(self, channels: int) -> np.ndarray:
+        """Returns one frame of padding, which broadcasts to the feature of a clip.
+
+        Args:
+            channels: Number of channels of the clip.
+
+        Returns:
+            float32 in the shape of `feature_shape(1, channels)`.
+
+        Example:
+            >>> from audiopipe.configs import StftMagPhase
+            >>> config = StftMagPhase(return_decibel=True, channels=None, output_data_format="channels_last")
+            >>> config.padding_frame(channels=2)[0, 0]
+            array([-50., -50.,   0.,   0.], dtype=float32)
+        """
+        return silence.frame(self.padding, self, channels)
 
     def frame_times(self, n_frames: int) -> np.ndarray:
         """Returns the start of each frame in seconds: float64 `[n_frames]`. It is negative in padding before a clip."""
@@ -365,20 +384,3 @@ def _rebuild(cls: type[Config], fields: dict[str, Any]) -> Config:
 
 def _canonical_json(value: dict[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _typed(name: str, value: Any, *, kind: Any) -> Any:
-    """Returns `value` as the annotated type `kind`, a simple type or a union of simple types.
-
-    Raises:
-        ArgumentError: If the value has another type.
-    """
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if value is None and type(None) in kinds:
-        return None
-    if isinstance(value, str) and str in kinds:
-        return str(value)
-    for single, check in ((bool, checks.boolean), (int, checks.integer), (float, checks.real)):
-        if single in kinds:
-            return check(name, value)
-    raise checks.fail(name, "a string", value)

@@ -1,0 +1,93 @@
+"""Silence and padding of configs."""
+
+import dataclasses
+import pickle
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from silent_configs import EXAMPLES, PRESETS, channels_of, padding_of
+
+from audiopipe import Transform, configs
+from audiopipe.errors import ForkError
+from audiopipe.runtime import forks
+
+
+def test_every_config_class_has_an_example():
+    own = {name for name in dir(configs) if isinstance(getattr(configs, name), type)} - {"Config"}
+    assert own == {type(config).__name__ for config in EXAMPLES.values()}
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, *PRESETS])
+def test_silence_is_the_feature_of_an_all_zero_clip(name):
+    config = {**EXAMPLES, **PRESETS}[name]
+    transform = Transform(config)
+    for channels in channels_of(config):
+        for n_samples in (config.sample_rate // 10 + 1, config.sample_rate // 4):
+            feature = transform(np.zeros((n_samples, channels), np.float32))
+            frames = feature.shape[config.frame_axis]
+            assert frames > 0
+            assert feature.dtype == np.float32
+            np.testing.assert_array_equal(padding_of(config, frames, channels), feature)
+            expected = np.take(feature, [0], config.frame_axis)
+            np.testing.assert_array_equal(config.padding_frame(channels), expected, strict=True)
+
+
+def test_silence_is_a_float_if_one_value_fits_all_bins_and_channels():
+    assert {name: config.silence for name, config in EXAMPLES.items() if isinstance(config.silence, float)} == {
+        "Stft": 0.0,
+        "StftMagnitude": 0.0,
+        "decibel-kept-channels": -50.0,
+        "MelSpectrogram": pytest.approx(-50 - 10 * np.log10(30), abs=1e-5),
+        "LogFrequencySpectrogram": -50.0,
+        "KerasMelSpectrogram": -100.0,
+        "WhisperLogMel": pytest.approx(-1.5, abs=1e-6),
+        "whisper-without-chunk": pytest.approx(-1.5, abs=1e-6),
+    }
+
+
+def test_silence_of_two_quantities_broadcasts_to_bins_and_channels():
+    assert EXAMPLES["StftMagPhase"].silence.tolist() == [[-30, -30, 0, 0]]
+    assert EXAMPLES["phase-kept-channels"].silence.tolist() == [[-50, 0]]
+    assert EXAMPLES["phase-channels-first"].silence.tolist() == [[-50, 0]]
+    assert EXAMPLES["phase-channels-first"].silence.dtype == np.float32
+    with pytest.raises(ValueError, match="read-only"):
+        EXAMPLES["StftMagPhase"].silence[:] = 0
+
+
+def test_silence_differs_between_bins_if_the_feature_does(monkeypatch):
+    config = dataclasses.replace(EXAMPLES["phase-kept-channels"], n_fft=8, hop_length=2, win_length=8)
+    tilt = np.arange(5, dtype=np.float32)[:, None]
+    monkeypatch.setattr(type(config), "padding", tilt)
+    for channels in (1, 2, 3):
+        assert config.padding_frame(channels).shape == (1, 5, 2 * channels)
+        assert (config.padding_frame(channels) == tilt).all()
+    monkeypatch.setattr(type(config), "padding", tilt * [1, -1])
+    np.testing.assert_array_equal(config.padding_frame(2)[0], tilt * [1, 1, -1, -1])
+
+
+def test_silence_is_computed_once_and_is_no_part_of_the_config():
+    config = dataclasses.replace(EXAMPLES["phase-kept-channels"])
+    before = pickle.dumps(config)
+    assert config.silence is config.silence
+    assert pickle.dumps(config) == before
+    assert config == EXAMPLES["phase-kept-channels"]
+
+
+def test_silence_can_be_used_first_in_a_graph_and_under_any_dtype_policy():
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        config = configs.WhisperLogMel(n_mels=3)
+        dataset = tf.data.Dataset.range(1).map(lambda _: tf.constant(config.silence))
+        assert next(iter(dataset)).numpy() == EXAMPLES["WhisperLogMel"].silence
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def test_silence_is_not_computed_in_a_process_that_was_forked_after_tensorflow_had_run(monkeypatch):
+    monkeypatch.setattr(forks, "_parent_that_computed", 1)
+    with pytest.raises(ForkError, match="forked"):
+        _ = configs.StftMagnitude().silence
