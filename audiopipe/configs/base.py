@@ -1,4 +1,4 @@
-"""Base class of configs: checks on construction, canonical JSON, identity form and fingerprint.
+"""Base class of configs: checks on construction, and the shape of the feature.
 
 A config holds the arguments of a composed layer and everything else that affects the bits of a feature: sample rate,
 channels, decoder and resampler. Construction fills in everything that was left out, so that a config is complete and
@@ -7,9 +7,7 @@ does not depend on the defaults of a later release.
 
 import dataclasses
 import functools
-import hashlib
 import inspect
-import json
 import typing
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,6 +17,7 @@ import numpy as np
 from audiopipe import checks
 from audiopipe.configs import config_classes, silence
 from audiopipe.configs.fields import later_field, typed
+from audiopipe.configs.identified import Identified
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
 from audiopipe.signal.framing import Framing
@@ -30,7 +29,7 @@ RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Identified):
     """Base class of all configs.
 
     Args:
@@ -45,9 +44,6 @@ class Config:
     Raises:
         ConfigError: If a field has a wrong type or is out of range. The message names the field.
     """
-
-    kernel_version: ClassVar[int] = 1
-    """Integer to raise when the same config would produce different bits. audiopipe's own are in `kernel_versions`."""
 
     composed: ClassVar[str]
     """Name of the function in `audiopipe.composed` whose arguments are the fields of the config."""
@@ -68,17 +64,6 @@ class Config:
         if "kernel_version" in vars(cls) or name not in kernel_versions.VERSIONS:
             kernel_versions.VERSIONS[name] = cls.kernel_version
         cls.kernel_version = kernel_versions.VERSIONS[name]
-
-    @classmethod
-    def feature_name(cls) -> str:
-        """Returns the name of the class in JSON, with its module if it is a class of another package.
-
-        Example:
-            >>> from audiopipe.configs import MelSpectrogram
-            >>> MelSpectrogram.feature_name()
-            'MelSpectrogram'
-        """
-        return config_classes.name_of(cls)
 
     def __post_init__(self) -> None:
         if not config_classes.has_fixed_name(type(self)):
@@ -292,95 +277,10 @@ class Config:
         layer.config_json = self.to_json()
         return layer
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns all fields with their values, and the class under `"feature"`, see `feature_name`."""
-        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {"feature": type(self).feature_name(), **fields}
-
-    def to_json(self) -> str:
-        """Returns the canonical JSON: all fields, with sorted keys.
-
-        Example:
-            >>> from audiopipe import configs
-            >>> configs.StftMagnitude(sample_rate=16000).to_json()[:60]
-            '{"channel":null,"channels":1,"db_amin":1e-05,"db_dynamic_ran'
-        """
-        return _canonical_json(self.to_dict())
-
-    def stamp(self, kernel_version: int | None = None) -> str:
-        """Returns the JSON that features carry: `config`, `fingerprint` and `kernel_version`.
-
-        The config is its identity form, so that equal features have equal stamps in every release.
-
-        Args:
-            kernel_version: Kernel version of the features. None means that of this release.
-        """
-        version = self.kernel_version if kernel_version is None else kernel_version
-        stamp = {"config": self.identity(), "fingerprint": self.fingerprint_at(version), "kernel_version": version}
-        return _canonical_json(stamp)
-
-    def identity(self) -> dict[str, Any]:
-        """Returns the identity form. Two configs are the same feature if their identity forms are equal."""
-        later = {item.name: item.default for item in dataclasses.fields(self) if item.metadata.get("later")}
-        return {
-            name: value
-            for name, value in self.to_dict().items()
-            if name not in later or not self._is_default(name, later[name])
-        }
-
-    def _is_default(self, name: str, default: Any) -> bool:
-        """Returns whether a field has its default, or the value that replaces the default on construction."""
-        try:
-            resolved = getattr(dataclasses.replace(self, **{name: default}), name)
-        except ConfigError:
-            return False  # the default is not valid together with the other fields
-        return resolved == getattr(self, name)
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the identity form and the kernel version: 64 hexadecimal characters."""
-        return self.fingerprint_at(self.kernel_version)
-
-    def fingerprint_at(self, kernel_version: int) -> str:
-        """Returns the fingerprint of this config under a kernel version."""
-        return hashlib.sha256(self.fingerprinted(kernel_version).encode()).hexdigest()
-
-    def fingerprinted(self, kernel_version: int) -> str:
-        """Returns the text that `fingerprint_at` hashes."""
-        return _canonical_json({"config": self.identity(), "kernel_version": kernel_version})
-
     def __reduce__(self):
         # Only the fields: with a cached fingerprint in them, pickles of equal configs would differ.
         return _rebuild, (type(self), {item.name: getattr(self, item.name) for item in dataclasses.fields(self)})
 
-    def diff(self, other: "Config", other_kernel_version: int | None = None, kernel_version: int | None = None) -> str:
-        """Describes how two configs differ, one field per line. Returns an empty string if nothing differs.
-
-        Args:
-            other: The other config.
-            other_kernel_version: Kernel version of the other config. None means that of this release.
-            kernel_version: Kernel version of this config. None means that of this release.
-
-        Example:
-            >>> from audiopipe.configs import MelSpectrogram
-            >>> print(MelSpectrogram().diff(MelSpectrogram(n_mels=64)))
-            n_mels: 128 != 64
-        """
-        mine, others = self.to_dict(), other.to_dict()
-        mine["kernel_version"] = kernel_version or self.kernel_version
-        others["kernel_version"] = other_kernel_version or other.kernel_version
-        names = sorted({*mine, *others}, key=lambda name: (name != "feature", name))
-        absent = "(no such field)"
-        return "\n".join(
-            f"{name}: {mine.get(name, absent)!r} != {others.get(name, absent)!r}"
-            for name in names
-            if (name in mine, mine.get(name)) != (name in others, others.get(name))
-        )
-
 
 def _rebuild(cls: type[Config], fields: dict[str, Any]) -> Config:
     return cls(**fields)
-
-
-def _canonical_json(value: dict[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -158,7 +158,7 @@ def _checksum(content: dict[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Returns the JSON of a value in the form that is fingerprinted, see `audiopipe.configs.base`."""
+    """Returns the JSON of a value in the form that is fingerprinted, see `audiopipe.configs.identified`."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
