@@ -244,6 +244,10 @@ class Config(Identified):
         """Returns the start of each frame in seconds: float64 `[n_frames]`. It is negative in padding before a clip."""
         raise ConfigError(f"{type(self).__name__} must define `frame_times`, which returns the starts of frames.")
 
+    def frame_centres(self, n_frames: int) -> np.ndarray:
+        """Returns the centre of each frame's window in seconds: float64 `[n_frames]`, evenly spaced."""
+        raise ConfigError(f"{type(self).__name__} must define `frame_centres`, which returns the centres of frames.")
+
     def layer(self, name: str | None = None):
         """Returns a new composed layer that computes the feature in float32, whatever the dtype policy.
 

@@ -82,6 +82,14 @@ class KerasMelSpectrogram(Config):
         before, _ = self._framing(self.window).padding
         return (np.arange(n_frames) * self.sequence_stride - before) / self.sample_rate
 
+    def frame_centres(self, n_frames: int) -> np.ndarray:
+        length = self._framing(self.window).sequence_length
+        if isinstance(self.window, str):
+            centre = windows.centre(windows.KERAS_WINDOW_NAMES[self.window], length)
+        else:
+            centre = windows.custom_centre(self.window or (1.0,) * length)
+        return self.frame_times(n_frames) + centre / self.sample_rate
+
     def _framing(self, window: str | tuple[float, ...] | None) -> CentredFraming:
         return CentredFraming.resolve(
             fft_length=self.fft_length,

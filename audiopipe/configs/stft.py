@@ -50,6 +50,10 @@ class StftConfig(Config):
         framing = self.framing
         return (np.arange(n_frames) * framing.hop_length - framing.begin_padding) / self.sample_rate
 
+    def frame_centres(self, n_frames: int) -> np.ndarray:
+        centre = windows.centre(self.window_name, self.framing.win_length)
+        return self.frame_times(n_frames) + centre / self.sample_rate
+
     @functools.cached_property
     def n_bins(self) -> int:
         return self.n_fft // 2 + 1

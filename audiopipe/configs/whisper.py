@@ -67,6 +67,9 @@ class WhisperLogMel(Config):
     def frame_times(self, n_frames: int) -> np.ndarray:
         return (np.arange(n_frames) * whisper.HOP_LENGTH - whisper.PADDING[0]) / self.sample_rate
 
+    def frame_centres(self, n_frames: int) -> np.ndarray:
+        return np.arange(n_frames) * whisper.HOP_LENGTH / self.sample_rate
+
     @functools.cached_property
     def n_bins(self) -> int:
         return self.n_mels

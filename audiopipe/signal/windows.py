@@ -1,5 +1,6 @@
 """Window functions, computed in float64 with NumPy because libraries differ in the last bit of a window."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,36 @@ def window(name: str | None, length: int) -> np.ndarray:
     halves = np.cumsum(np.kaiser(length // 2 + 1, KAISER_BETA))
     rising = np.sqrt(halves[:-1] / halves[-1])
     return np.concatenate([rising, rising[::-1]])
+
+
+def centre(name: str | None, length: int) -> float:
+    """Returns the position of the middle of a window, in samples from its start.
+
+    Args:
+        name: Name of the window, see `window`.
+        length: Number of samples.
+
+    Returns:
+        The position about which the window is symmetric: `length / 2` for periodic windows, which have a first value
+        without a counterpart, and `(length - 1) / 2` for symmetric ones.
+
+    Example:
+        >>> centre("hann_window", 400), centre("vorbis_window", 400)
+        (200.0, 199.5)
+    """
+    is_periodic = canonical_window_name(name) in ("hann_window", "hamming_window") and length % 2 == 0
+    return length / 2 if is_periodic else (length - 1) / 2
+
+
+def custom_centre(values: Sequence[float]) -> float:
+    """Returns the centre of gravity of the energy of a custom window, in samples from its start.
+
+    Example:
+        >>> custom_centre([0.0, 1.0, 2.0, 1.0])
+        2.0
+    """
+    energy = np.square(np.asarray(values, np.float64) / (np.max(np.abs(values)) or 1.0))
+    return float(np.average(np.arange(len(energy)), weights=energy if energy.any() else None))
 
 
 def canonical_window_name(name: str | None) -> str:
