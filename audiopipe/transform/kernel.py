@@ -12,7 +12,7 @@ from audiopipe import audio
 from audiopipe.configs.base import MAX_CHANNELS, Config
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
-from audiopipe.transform import block_cutting, waveforms
+from audiopipe.transform import block_cutting, paddings, waveforms
 
 GROUP = 8  # clips per call of a graph, as starting it takes as long as computing one second of audio
 AT_ONCE = 2  # clips of a group that are computed concurrently, as each keeps its intermediate results in memory
@@ -156,7 +156,10 @@ class Kernel:
         return tf.ensure_shape(feature, self.config.feature_shape(None, self.config.channels))
 
     def _batch(self, batch: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Computes the features of padded clips `[batch, time, channels]`, each from its own samples alone."""
+        """Computes the features of padded clips `[batch, time, channels]`, each from its own samples alone.
+
+        Frames beyond those of a clip hold `config.padding`.
+        """
         samples = tf.shape(batch)[1]
         tf.debugging.assert_equal(tf.shape(lengths)[0], tf.shape(batch)[0], "There must be one length for each clip.")
         tf.debugging.assert_non_negative(lengths, "lengths must be at least 0.")
@@ -165,9 +168,7 @@ class Kernel:
 
         def one(clip_and_length: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             clip, length = clip_and_length
-            feature = self._clip(clip[:length])
-            missing = frames - tf.shape(feature)[self.config.frame_axis]
-            return tf.pad(feature, [[0, missing if axis == self.config.frame_axis else 0] for axis in range(3)])
+            return paddings.pad_frames(self.config, self._clip(clip[:length]), frames)
 
         signature = tf.TensorSpec(self.config.feature_shape(None, self.config.channels), tf.float32)
         return tf.map_fn(one, (batch, lengths), fn_output_signature=signature)

@@ -76,11 +76,11 @@ class Transform:
             sample_rate: Sample rate of `audio` in hertz, to be checked against that of the config. Optional.
 
         Returns:
-            float32 `[frames, bins, channels]` for a clip, and `[batch, frames, bins, channels]` for a batch, with zeros
-            beyond the frames of each clip. If the config says `channels_first`, channels come before frames. NumPy
-            input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A mapping gives its
-            other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`, and
-            the feature lacks the channel axis if it has one channel.
+            float32 `[frames, bins, channels]` for a clip, and `[batch, frames, bins, channels]` for a batch, with
+            `config.padding` beyond the frames of each clip. If the config says `channels_first`, channels come before
+            frames. NumPy input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A
+            mapping gives its other entries with the feature and `n_frames`. Rows of `datasets` give only the feature
+            and `n_frames`, and the feature lacks the channel axis if it has one channel.
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.

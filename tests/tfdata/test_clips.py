@@ -78,7 +78,7 @@ def test_features_of_single_clips_and_of_padded_batches_equal_the_reference(clip
         np.testing.assert_allclose(element["feature"], expected, atol=TOLERANCE)
         assert element["n_frames"] == batch["n_frames"][row] == len(expected)
         np.testing.assert_array_equal(batch["feature"][row, : len(expected)], element["feature"])
-        np.testing.assert_array_equal(batch["feature"][row, len(expected) :], 0.0)
+        np.testing.assert_array_equal(batch["feature"][row, len(expected) :], -50.0)
 
 
 def test_channels_are_those_of_the_config(clips):

@@ -74,7 +74,7 @@ def test_a_padded_batch_of_mappings_has_its_lengths_in_n_samples(mel, reference)
     np.testing.assert_array_equal(batch["n_frames"], [13, 5, 0])
     np.testing.assert_allclose(batch["feature"][0], reference(clips[0], mel.config), atol=DECIBEL_TOLERANCE)
     np.testing.assert_allclose(batch["feature"][1, :5], reference(clips[1], mel.config), atol=DECIBEL_TOLERANCE)
-    np.testing.assert_array_equal(batch["feature"][1, 5:], 0.0)
+    np.testing.assert_array_equal(batch["feature"][1, 5:], -50.0)
 
 
 def test_without_n_samples_every_sample_of_a_batch_of_mappings_counts(mel):
