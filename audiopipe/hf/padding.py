@@ -25,7 +25,7 @@ def to_tf_dataset(
     columns: Sequence[str] | None = None,
     shuffle: bool = False,
     seed: int | None = None,
-    padding_value: float = 0.0,
+    padding_value: float | None = None,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
     """Converts a dataset that `map` made to a `tf.data.Dataset` of batches, each padded to its longest clip.
@@ -40,8 +40,8 @@ def to_tf_dataset(
         shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
             `dataset.shuffle(buffer_size=...)` instead.
         seed: Seed for `shuffle`, which makes the order reproducible.
-        padding_value: The value of frames beyond a clip's end. The default is that of the other doors. In decibels, 0
-            is loud, not silent: mask by `n_frames` in the model, or pad with the value of silence.
+        padding_value: The value of frames beyond a clip's end. None means the padding of the feature's config, which is
+            silence, see `Config.padding`.
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
 
     Returns:
@@ -144,12 +144,15 @@ class _Batches:
         signature: The `tf.TensorSpec` of each entry of a batch.
     """
 
-    def __init__(self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float):
+    def __init__(self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float | None):
         unknown = sorted(set(columns or ()) - set(features))
         if isinstance(columns, str) or unknown:
             raise ArgumentError(f"columns must be names of {', '.join(features)}. Received: columns={columns!r}.")
         self._feature, identity = feature_column(features, columns)
-        self._padding_value = padding_value
+        if np.ndim(padding_value):
+            raise checks.fail("padding_value", "a number or None", padding_value)
+        self._config = identity.config
+        self._padding_value = identity.config.padding if padding_value is None else padding_value
         shape = feature_shape(identity.config)
         self._frame_axis = identity.config.frame_axis if len(shape) == 3 else 0
         chosen = features if columns is None else columns
@@ -215,12 +218,20 @@ class _Batches:
         declared = [size or 0 for size in self.signature[self._feature].shape[1:]]
         shape = list(there[0].shape) if there else declared
         shape[axis] = int(n_frames.max())
-        padded = np.empty([len(arrays), *shape], np.float32)
+        padded, padding = np.empty([len(arrays), *shape], np.float32), self._padding(shape)
         for place, array, frames in zip(np.moveaxis(padded, axis + 1, 1), arrays, n_frames, strict=True):
             if array is not None and frames:
                 place[:frames] = np.moveaxis(array, axis, 0)
-            place[frames:] = self._padding_value
+            place[frames:] = padding
         return padded, n_frames
+
+    def _padding(self, shape: Sequence[int]) -> Any:
+        """Returns the values of frames beyond the end of a clip whose feature has this shape in a row."""
+        if not np.ndim(self._padding_value):
+            return self._padding_value
+        config = self._config
+        channels = shape[config.channel_axis] // len(config.quantities) if len(shape) == 3 else 1
+        return config.padding_frame(channels).reshape(np.delete(shape, self._frame_axis))
 
 
 def _dtype(name: str, kind: pa.DataType) -> tf.DType:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from datasets import ClassLabel, Dataset, DatasetDict
+from silent_configs import EXAMPLES, padding_of
 
 from audiopipe import Transform, hf
 from audiopipe.errors import ArgumentError, FingerprintError
@@ -39,7 +40,7 @@ def expected(paths, mel):
     return [np.zeros((0, 129), np.float32) if path is None else mel(mel.read(path))[..., 0] for path in paths]
 
 
-def check(batches, expected, batch_size, numbers=range(5), padding_value=0.0):
+def check(batches, expected, batch_size, numbers=range(5), padding_value=-50.0):
     """Asserts that NumPy batches hold the expected rows, given by their numbers."""
     numbers = list(numbers)
     chunks = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
@@ -118,7 +119,7 @@ def test_the_number_of_batches_is_known_and_the_remainder_may_be_dropped(mapped)
     assert [len(batch["label"]) for batch in streamed.as_numpy_iterator()] == [2, 2]
 
 
-def test_padding_value_fills_the_frames_beyond_a_clip(mapped, expected):
+def test_a_padding_value_replaces_the_padding_of_the_config(mapped, expected):
     check(hf.to_tf_dataset(mapped, padding_value=-80.0).as_numpy_iterator(), expected, 16, padding_value=-80.0)
 
 
@@ -146,7 +147,30 @@ def test_several_channels_are_padded_along_the_frames(config, clips, changes):
     np.testing.assert_array_equal(own, short)
     np.testing.assert_array_equal(batch["feature"][1], whole)
     assert beyond.size
-    assert not beyond.any()
+    assert (beyond == -50).all()
+
+
+@pytest.mark.parametrize("name", ["StftMagPhase", "phase-kept-channels", "phase-channels-first"])
+def test_each_quantity_has_its_own_padding(name):
+    config = EXAMPLES[name]
+    short, whole = (np.zeros(config.feature_shape(n_frames, 2), np.float32) for n_frames in (2, 5))
+    rows = Dataset.from_dict({"feature": [short, whole]}, features=datasets.Features(feature=hf.feature_type(config)))
+    for dataset in (rows, rows.to_iterable_dataset()):
+        [batch] = hf.to_tf_dataset(dataset).as_numpy_iterator()
+        expected = np.concatenate([short, padding_of(config, 3, 2)], axis=config.frame_axis)
+        np.testing.assert_array_equal(batch["feature"], [expected, whole])
+
+
+def test_bins_of_a_single_channel_may_have_their_own_padding(mapped, expected, mel, monkeypatch):
+    padding = np.linspace(-9, 0, 129, dtype=np.float32)
+    monkeypatch.setattr(type(mel.config), "padding", padding[:, None])
+    batches = hf.to_tf_dataset(mapped).as_numpy_iterator()
+    check(batches, expected, 16, padding_value=padding)
+
+
+def test_an_array_of_padding_values_is_refused(mapped):
+    with pytest.raises(ArgumentError, match="padding_value must be a number or None"):
+        hf.to_tf_dataset(mapped, padding_value=[0.0, 1.0])
 
 
 def test_clips_with_unequal_channels_are_refused_in_one_batch(config, clips):
