@@ -1,11 +1,14 @@
 """Layer that masks bins and frames at random."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from audiopipe import checks
+from audiopipe.errors import ArgumentError
 from audiopipe.layers.random_layer import RandomLayer
 
 
@@ -23,7 +26,9 @@ class SpecAugment(RandomLayer):
         time_mask_param: Maximum width of a mask over frames. If 0, no frames are masked.
         n_freq_masks: Number of masks over bins.
         n_time_masks: Number of masks over frames.
-        mask_value: Value of masked bins and frames.
+        mask_value: Value of masked bins and frames. A number, or an array or nested list that broadcasts to
+            `[bins, channels]`, with the channels last for `channels_first` too. The default is loud in decibels: pass
+            `config.silence` for a feature of a config.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         seed: Integer seed. New layers with the same seed draw the same masks. None means a random seed.
 
@@ -34,8 +39,9 @@ class SpecAugment(RandomLayer):
         Same as the input.
 
     Raises:
-        ArgumentError: If an argument is out of range, or if the input is not of rank 4. Also if the input has fewer
-            frames or bins than the maximum width of a mask, in training or in a model of fixed size.
+        ArgumentError: If an argument is out of range, or if the input is not of rank 4. Also, in training or in a
+            model of fixed size, if the input has fewer frames or bins than the maximum width of a mask, or other
+            numbers of bins and channels than the mask value.
 
     Example:
         >>> spectrogram = tf.ones([1, 50, 40, 1])
@@ -44,6 +50,9 @@ class SpecAugment(RandomLayer):
         True
         >>> bool(tf.reduce_any(layer(spectrogram) == 0.0))
         False
+        >>> from audiopipe import registry
+        >>> SpecAugment(10, 20, mask_value=registry.get("speech-mel-80").silence).mask_value
+        -50.0
     """
 
     def __init__(
@@ -52,7 +61,7 @@ class SpecAugment(RandomLayer):
         time_mask_param: int,
         n_freq_masks: int = 1,
         n_time_masks: int = 1,
-        mask_value: float = 0.0,
+        mask_value: float | Sequence[Any] | np.ndarray = 0.0,
         data_format: str = "default",
         seed: int | None = None,
         **kwargs: Any,
@@ -62,13 +71,22 @@ class SpecAugment(RandomLayer):
         self.time_mask_param = checks.integer("time_mask_param", time_mask_param, minimum=0)
         self.n_freq_masks = checks.integer("n_freq_masks", n_freq_masks, minimum=0)
         self.n_time_masks = checks.integer("n_time_masks", n_time_masks, minimum=0)
-        self.mask_value = checks.real("mask_value", mask_value)
+        self.mask_value = _checked_mask_value(mask_value)
 
     def augment(self, inputs):
         self._check_sizes(inputs.shape)
         masked = self._mask(inputs, self.frame_axis, self.time_mask_param, self.n_time_masks)
         masked |= self._mask(inputs, self.bin_axis, self.freq_mask_param, self.n_freq_masks)
-        return tf.where(masked, tf.constant(self.mask_value, inputs.dtype), inputs)
+        return tf.where(masked, self._values(inputs), inputs)
+
+    def _values(self, spectrogram: tf.Tensor) -> tf.Tensor:
+        """Returns the mask value in a shape that broadcasts to the spectrogram, and to nothing larger."""
+        value = tf.constant(self.mask_value, spectrogram.dtype)
+        if value.shape.rank == 0:
+            return value
+        shape = tf.shape(spectrogram)
+        value = tf.broadcast_to(value, [shape[self.bin_axis], shape[self.channel_axis]])[None, None]
+        return tf.transpose(value, [0, 3, 1, 2]) if self.channel_axis == 1 else value
 
     def _mask(self, spectrogram: tf.Tensor, axis: int, mask_param: int, n_masks: int) -> tf.Tensor:
         """Returns a boolean tensor that is True for masked values.
@@ -99,6 +117,14 @@ class SpecAugment(RandomLayer):
             mask_param = getattr(self, name)
             if size is not None and mask_param > size:
                 raise checks.fail(name, f"at most {size}, the number of {unit} of {shape}", mask_param)
+        sizes = np.shape(self.mask_value)
+        wanted = (n_bins, shape[self.channel_axis])[2 - len(sizes) :]
+        if any(size not in (1, other) for size, other in zip(sizes, wanted, strict=True) if other is not None):
+            raise ArgumentError(
+                f"mask_value must be a number or broadcast to [bins, channels], [{n_bins}, "
+                f"{shape[self.channel_axis]}]. Received: an array of shape {sizes}. If the config keeps all channels, "
+                "config.silence is that of one channel: repeat each quantity for every channel."
+            )
 
     def get_config(self):
         return {
@@ -107,5 +133,24 @@ class SpecAugment(RandomLayer):
             "time_mask_param": self.time_mask_param,
             "n_freq_masks": self.n_freq_masks,
             "n_time_masks": self.n_time_masks,
-            "mask_value": self.mask_value,
+            "mask_value": np.asarray(self.mask_value).tolist(),
         }
+
+
+def _checked_mask_value(value: Any) -> float | np.ndarray:
+    """Returns a number as a float, and an array or a nested list of numbers as float64 of rank 1 or 2.
+
+    Raises:
+        ArgumentError: If a value is not a finite number, or the rank is higher.
+    """
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        return checks.real("mask_value", value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        array = np.empty(0)
+    if array.ndim == 0:
+        return checks.real("mask_value", array.item())
+    if array.ndim > 2 or array.size == 0 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise checks.fail("mask_value", "finite, a number or an array that broadcasts to [bins, channels]", value)
+    return array.astype(np.float64)

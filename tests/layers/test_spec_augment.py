@@ -71,6 +71,58 @@ def test_masked_values_become_the_mask_value_and_others_are_kept():
     np.testing.assert_array_equal(result[~masked], spectrogram[~masked])
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", FIRST])
+@pytest.mark.parametrize(
+    "mask_value",
+    [[[-50.0, 0.25]], np.arange(BINS, dtype=np.float32)[:, None] / 3, [7.0, 8.0], np.ones((BINS, 2)) * [0.1, 0.2]],
+    ids=["channels", "bins", "rank 1", "both"],
+)
+def test_bins_and_channels_may_have_mask_values_of_their_own(mask_value, data_format, tmp_path):
+    def last(values):
+        return np.moveaxis(values, 1, -1) if data_format == FIRST else values
+
+    def first(values):
+        return np.moveaxis(values, -1, 1) if data_format == FIRST else values
+
+    spectrogram = np.full((40, FRAMES, BINS, 2), 99, np.float32)
+    inputs = keras.Input(first(spectrogram).shape[1:])
+    model = keras.Model(inputs, SpecAugment(8, 10, mask_value=mask_value, seed=4, data_format=data_format)(inputs))
+    result = last(model(first(spectrogram), training=True).numpy())
+    masked = result != 99
+    assert 0.1 < masked.mean() < 0.6
+    expected = np.broadcast_to(np.asarray(mask_value, np.float32), result.shape)
+    np.testing.assert_array_equal(result[masked], expected[masked])
+    assert (masked == masked[..., :1]).all()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(last(loaded(first(spectrogram), training=True).numpy()), result)
+    unknown = tf.TensorSpec([None] * 4, tf.float32)
+    graph = tf.function(lambda x: loaded.layers[1](x, training=True), input_signature=[unknown])
+    found = last(graph(first(spectrogram)).numpy())
+    np.testing.assert_array_equal(found[found != 99], expected[found != 99])
+
+
+def test_the_mask_value_is_saved_exactly_as_json():
+    silence = np.array([[-1.5000002, 0.1]], np.float32)
+    for value in (silence, float(silence[0, 0]), 0):
+        text = json.dumps(SpecAugment(3, 3, mask_value=value).get_config()["mask_value"])
+        np.testing.assert_array_equal(
+            np.array(json.loads(text), np.float32), np.asarray(value, np.float32), strict=True
+        )
+
+
+@pytest.mark.parametrize("mask_value", [[[0.0, 1.0]], np.zeros((7, 1)), [1.0, 2.0, 3.0]], ids=["two", "bins", "three"])
+def test_a_mask_value_of_other_sizes_than_the_spectrogram_is_refused(mask_value):
+    layer = SpecAugment(3, 3, mask_value=mask_value)
+    with pytest.raises(ArgumentError, match=r"\[20, 1\]. Received: an array of shape"):
+        layer(ones(1), training=True)
+    with pytest.raises(ArgumentError, match="one channel: repeat each quantity"):
+        layer(keras.Input((FRAMES, BINS, 1)))
+    graph = tf.function(lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None] * 4, tf.float32)])
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        graph(ones(1))
+
+
 def test_all_channels_of_an_example_have_the_same_masks():
     masked = SpecAugment(8, 10, seed=5)(ones(30, channels=3), training=True).numpy() == 0
     np.testing.assert_array_equal(masked.any(axis=-1), masked.all(axis=-1))
@@ -193,6 +245,11 @@ def test_any_rank_but_four_is_refused(shape, training):
         ({"n_freq_masks": -1}, "n_freq_masks must be at least 0"),
         ({"n_time_masks": None}, "n_time_masks must be an integer"),
         ({"mask_value": float("inf")}, "mask_value must be finite"),
+        ({"mask_value": [[float("nan")]]}, "mask_value must be finite"),
+        ({"mask_value": np.zeros((1, 2, 3))}, r"broadcasts to \[bins, channels\]"),
+        ({"mask_value": [[1.0], [2.0, 3.0]]}, r"broadcasts to \[bins, channels\]"),
+        ({"mask_value": ["silence"]}, r"broadcasts to \[bins, channels\]"),
+        ({"mask_value": "silence"}, "mask_value must be a number"),
         ({"seed": 1.5}, "seed must be an integer"),
         ({"data_format": "NCHW"}, "data_format='NCHW'"),
     ],
