@@ -1,8 +1,10 @@
 """Configs of every class, with one and several channels and quantities, for tests of silence and padding."""
 
+import functools
+
 import numpy as np
 
-from audiopipe import configs, registry
+from audiopipe import Transform, configs, registry
 
 LAST = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
 FIRST = {"input_data_format": "channels_first", "output_data_format": "channels_first"}
@@ -28,6 +30,20 @@ EXAMPLES = {
     "whisper-without-chunk": configs.WhisperLogMel(chunk_seconds=None, channels=None, **FIRST),
 }
 PRESETS = {name: registry.get(name) for name in registry.names()}
+
+
+@functools.cache
+def transform_of(name):
+    """Returns the transform of an example or a preset, which tests share, because tracing takes long."""
+    return Transform({**EXAMPLES, **PRESETS}[name])
+
+
+def noise(lengths, channels, seed=0):
+    """Returns clips of noise, each at another loudness, so that their dynamic ranges differ."""
+    draw = np.random.default_rng(seed)
+    return [
+        (10.0 ** draw.uniform(-5, 0) * draw.uniform(-1, 1, (length, channels))).astype(np.float32) for length in lengths
+    ]
 
 
 def channels_of(config):

@@ -34,8 +34,8 @@ def from_audio(
 ) -> tf.data.Dataset:
     """Reads audio files as clips at a config's sample rate, in parallel and in a fixed order.
 
-    Each clip carries its length, so the transform also takes padded batches:
-    `from_audio(...).padded_batch(16).map(transform)`.
+    Each clip carries its length, so the transform also takes padded batches,
+    `from_audio(...).padded_batch(16).map(transform)`, and ragged ones, `from_audio(...).ragged_batch(16).map(transform)`.
 
     Args:
         source: A folder, a glob, a manifest, a Parquet file, a saved dataset or a list of paths, as in

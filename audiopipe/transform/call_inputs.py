@@ -1,7 +1,7 @@
 """Classification of the inputs of a transform.
 
-`classify` inspects an input once and returns one of five types: a clip, a padded batch, an element of `tf.data`, a row
-of `datasets`, or a batch of rows. Later code relies on the type and does not inspect the input again.
+`classify` inspects an input once and returns one of six types: a clip, a padded batch, a ragged batch, an element of
+`tf.data`, a row of `datasets`, or a batch of rows. Later code relies on the type and does not inspect the input again.
 """
 
 import os
@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError
-from audiopipe.transform import audio_values, waveforms
+from audiopipe.transform import audio_values, ragged_batches, waveforms
+from audiopipe.transform.ragged_batches import RaggedBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Element:
         others: The other entries of the mapping.
     """
 
-    waveform: Clip | PaddedBatch
+    waveform: Clip | PaddedBatch | RaggedBatch
     others: dict[str, Any]
 
 
@@ -84,8 +85,8 @@ class RowBatch:
 
 def classify(
     value: Any, lengths: Any, config: Config, audio_key: str, feature_key: str
-) -> Clip | PaddedBatch | Element | Row | RowBatch:
-    """Determines which of the five types an input has.
+) -> Clip | PaddedBatch | RaggedBatch | Element | Row | RowBatch:
+    """Determines which of the six types an input has.
 
     Args:
         value: A waveform or a mapping.
@@ -95,15 +96,17 @@ def classify(
         feature_key: Key of the feature in the result for a mapping.
 
     Raises:
-        ArgumentError: If the input has none of the five forms, or its form is ambiguous.
+        ArgumentError: If the input has none of the six forms, or its form is ambiguous.
     """
     if isinstance(value, Mapping):
         return _of_mapping(value, config, audio_key, feature_key)
     return classify_waveform(value, lengths, config)
 
 
-def classify_waveform(waveform: Any, lengths: Any, config: Config) -> Clip | PaddedBatch:
+def classify_waveform(waveform: Any, lengths: Any, config: Config) -> Clip | PaddedBatch | RaggedBatch:
     """Determines whether a waveform is a clip or a batch. See `classify` for the arguments and errors."""
+    if ragged_batches.is_ragged(waveform):
+        return ragged_batches.classify(waveform, lengths, config)
     as_numpy = not tf.is_tensor(waveform)
     if as_numpy:
         if isinstance(waveform, (str, bytes, os.PathLike)) or hasattr(waveform, "read"):
@@ -154,7 +157,8 @@ def _lazy_rows(mapping: Mapping[str, Any], audio_key: str) -> Row | RowBatch | N
 
 def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: str, feature_key: str) -> Element:
     value = value if tf.is_tensor(value) else waveforms.numbers(value)
-    if not waveforms.is_symbolic(value) and value.ndim != 1:
+    is_ragged = ragged_batches.is_ragged(value)
+    if not is_ragged and not waveforms.is_symbolic(value) and value.ndim != 1:
         raise ArgumentError(
             f"Numbers in a mapping must have rank 1 outside of a tf.data map: rank {value.ndim} could be a clip with "
             f"channels or a batch of clips. Received: {audio_key!r} of shape {tuple(value.shape)}. For a "
@@ -167,7 +171,7 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
             f"The element must not have entries with the names that the transform adds. Received: {', '.join(taken)}. "
             f"Remove them, or give the feature another name: Transform(..., feature=...)."
         )
-    is_batch = value.shape is not None and len(value.shape) == 3
+    is_batch = not is_ragged and value.shape is not None and len(value.shape) == 3
     if is_batch and "n_channels" in mapping:
         value = _with_equal_channels(value, mapping["n_channels"])
     return Element(classify_waveform(value, mapping.get("n_samples") if is_batch else None, config), others)
@@ -178,8 +182,7 @@ def _with_equal_channels(batch: tf.Tensor, n_channels: tf.Tensor) -> tf.Tensor:
     fits = tf.debugging.assert_equal(
         tf.cast(n_channels, tf.int32),
         tf.shape(batch)[2],
-        "All clips of a batch must have the same number of channels. Set channels in the config, or batch only clips "
-        "with equal numbers of channels.",
+        ragged_batches.UNEQUAL_CHANNELS,
     )
     with tf.control_dependencies([fits]):
         return tf.identity(batch)

@@ -37,6 +37,8 @@ class Kernel:
         lengths = tf.TensorSpec([None], tf.int32)
         self._of_clip = tf.function(functools.partial(self._clip), input_signature=[clip])
         self.batch = tf.function(functools.partial(self._batch), input_signature=[batch, lengths])
+        splits = tf.TensorSpec([None], tf.int64)
+        self.ragged = tf.function(functools.partial(self._ragged), input_signature=[clip, splits])
 
     @functools.cached_property
     def clip(self) -> tf.types.experimental.ConcreteFunction:
@@ -172,6 +174,26 @@ class Kernel:
 
         signature = tf.TensorSpec(self.config.feature_shape(None, self.config.channels), tf.float32)
         return tf.map_fn(one, (batch, lengths), fn_output_signature=signature)
+
+    def _ragged(self, samples: tf.Tensor, row_splits: tf.Tensor) -> tf.Tensor:
+        """Computes the features of clips one after another `[time, channels]`, each from its own samples alone.
+
+        Returns:
+            The frames of all clips, `[frames, bins, channels]`. For `channels_first`, those of the first channel of
+            the first clip, then those of its second channel, and so on: `[frames, bins]`.
+        """
+        config, n_clips = self.config, tf.shape(row_splits)[0] - 1
+        features = tf.TensorArray(tf.float32, size=n_clips, infer_shape=False, element_shape=[None])
+
+        def one(number: tf.Tensor, features: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            feature = self._clip(samples[row_splits[number] : row_splits[number + 1]])
+            return number + 1, features.write(number, tf.reshape(feature, [-1]))
+
+        _, features = tf.while_loop(lambda number, _: number < n_clips, one, (0, features))
+        if config.output_data_format == "channels_first":
+            return tf.reshape(features.concat(), [-1, config.n_bins])
+        channels = config.feature_channels or tf.shape(samples)[1] * len(config.quantities)
+        return tf.reshape(features.concat(), [-1, config.n_bins, channels])
 
 
 def _gathered(blocks: Iterable[np.ndarray], axis: int) -> np.ndarray:

@@ -67,20 +67,23 @@ class Transform:
 
         Args:
             audio: One clip, `[time]` or `[time, channels]`; a batch of padded clips, always `[batch, time, channels]`;
-                a mapping with such an entry, like an element of `tf.data`; or a row or batch of rows of `datasets`.
-                Samples are floating point, with full scale 1.0, at the config's sample rate. If the config picks a
-                channel, samples with one channel `[time, 1]`, as `read` returns them, count as that channel.
+                a `tf.RaggedTensor` of clips, `[batch, (time)]` or `[batch, (time), channels]`; a mapping with such an
+                entry, like an element of `tf.data`; or a row or batch of rows of `datasets`. Samples are floating
+                point, with full scale 1.0, at the config's sample rate. If the config picks a channel, samples with one
+                channel `[time, 1]`, as `read` returns them, count as that channel.
             *rest: The other items of a tuple element, which are passed through.
-            lengths: Number of samples of each clip of a batch, int `[batch]`. Samples beyond it are ignored. In a
-                mapping, the entry `n_samples` is used instead.
+            lengths: Number of samples of each clip of a padded batch, int `[batch]`. Samples beyond it are ignored. In
+                a mapping, the entry `n_samples` is used instead. A ragged tensor carries its lengths.
             sample_rate: Sample rate of `audio` in hertz, to be checked against that of the config. Optional.
 
         Returns:
             float32 `[frames, bins, channels]` for a clip, and `[batch, frames, bins, channels]` for a batch, with
             `config.padding` beyond the frames of each clip. If the config says `channels_first`, channels come before
-            frames. NumPy input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A
-            mapping gives its other entries with the feature and `n_frames`. Rows of `datasets` give only the feature
-            and `n_frames`, and the feature lacks the channel axis if it has one channel.
+            frames. A ragged tensor gives a ragged tensor `[batch, (frames), bins, channels]`, or `[batch, channels,
+            (frames), bins]`, in which a clip shorter than a frame has no frames; `.to_tensor(config.padding)` pads it.
+            NumPy input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A mapping gives
+            its other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`,
+            and the feature lacks the channel axis if it has one channel.
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.

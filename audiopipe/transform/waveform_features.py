@@ -1,4 +1,4 @@
-"""Computation of the features of a clip or a padded batch."""
+"""Computation of the features of a clip or a batch."""
 
 from typing import Any
 
@@ -6,27 +6,33 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
-from audiopipe.transform import waveforms
+from audiopipe.transform import ragged_batches, waveforms
 from audiopipe.transform.call_inputs import Clip, PaddedBatch
 from audiopipe.transform.kernel import Kernel
+from audiopipe.transform.ragged_batches import RaggedBatch
 
 
-def compute(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
+def compute(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> Any:
     """Computes the feature of a clip or the features of a batch.
 
     Returns:
         float32 `[frames, bins, channels]` or `[batch, frames, bins, channels]`. If the config says `channels_first`,
-        channels come before frames. A NumPy array if `waveform.as_numpy` is set, otherwise a tensor.
+        channels come before frames. A NumPy array if `waveform.as_numpy` is set, otherwise a tensor, which is ragged
+        for a ragged batch.
 
     Raises:
         ArgumentError: If `waveform.lengths` are not valid for the batch.
     """
+    if isinstance(waveform, RaggedBatch):
+        return ragged_batches.compute(waveform, kernel)
     feature = _of_clip(waveform, kernel) if isinstance(waveform, Clip) else _of_batch(waveform, kernel)
     return feature.numpy() if waveform.as_numpy else feature
 
 
-def n_frames(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
+def n_frames(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> Any:
     """Counts the frames of a clip, or of each clip of a batch, as an int or an int64 tensor."""
+    if isinstance(waveform, RaggedBatch):
+        return kernel.config.n_frames(waveform.lengths)
     shape = tf.shape(waveform.samples, out_type=tf.int64)
     if isinstance(waveform, Clip):
         lengths = shape[0]

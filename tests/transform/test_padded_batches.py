@@ -1,29 +1,12 @@
 """Silence is the feature of an all-zero clip, and batches of every feature are padded with it."""
 
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from silent_configs import EXAMPLES, PRESETS, channels_of, padding_of
+from silent_configs import EXAMPLES, PRESETS, channels_of, noise, padding_of, transform_of
 from transform_examples import pad
-
-from audiopipe import Transform
-
-
-@functools.cache
-def transform_of(name):
-    return Transform({**EXAMPLES, **PRESETS}[name])
-
-
-def noise(lengths, channels, seed=0):
-    """Returns clips of noise, each at another loudness, so that their dynamic ranges differ."""
-    draw = np.random.default_rng(seed)
-    return [
-        (10.0 ** draw.uniform(-5, 0) * draw.uniform(-1, 1, (length, channels))).astype(np.float32) for length in lengths
-    ]
 
 
 def check(features, clips, transform):
@@ -51,7 +34,7 @@ def test_silence_is_the_feature_of_an_all_zero_clip(name):
 
 
 @given(
-    name=st.sampled_from(["StftMagPhase", "phase-channels-first", "MelSpectrogram", "whisper-without-chunk"]),
+    name=st.sampled_from(["StftMagPhase", "phase-channels-first", "whisper-without-chunk"]),
     channels=st.integers(1, 3),
     lengths=st.lists(st.sampled_from([0, 10, 63, 64, 170, 900, 1500]), min_size=1, max_size=4),
     seed=st.integers(0, 99),
@@ -63,9 +46,8 @@ def test_a_batch_holds_each_clip_and_padding_beyond_it(name, channels, lengths, 
     check(transform(batch, lengths=lengths), clips, transform)
 
 
-@pytest.mark.parametrize("name", ["phase-channels-first", "MelSpectrogram"])
-def test_batches_in_graphs_and_in_tf_data_are_padded_too(name):
-    transform = transform_of(name)
+def test_batches_in_graphs_and_in_tf_data_are_padded_too():
+    transform = transform_of("phase-channels-first")
     clips = noise([900, 0, 300], transform.config.channels or 2)
     batch, lengths = pad(*clips)
     eager = transform(batch, lengths=lengths)
@@ -73,23 +55,4 @@ def test_batches_in_graphs_and_in_tf_data_are_padded_too(name):
     graph = tf.function(lambda batch, lengths: transform(batch, lengths=lengths))
     np.testing.assert_array_equal(graph(tf.constant(batch), tf.constant(lengths)), eager)
     elements = tf.data.Dataset.from_tensors({"audio": batch, "n_samples": lengths})
-    unknown = tf.TensorSpec([None] * 3, tf.float32)
-    for each in (elements, elements.map(lambda each: {**each, "audio": tf.ensure_shape(each["audio"], unknown.shape)})):
-        np.testing.assert_array_equal(next(iter(each.map(transform)))["feature"], eager)
-
-
-def test_gradients_of_a_batch_are_those_of_its_clips():
-    transform = transform_of("StftMagPhase")
-    clips = [tf.constant(clip) for clip in noise([300, 170], 2)]
-    batch, lengths = pad(*(clip.numpy() for clip in clips))
-    batch = tf.constant(np.where(np.isnan(batch), 0, batch))
-    with tf.GradientTape() as tape:
-        tape.watch(batch)
-        total = tf.reduce_sum(transform(batch, lengths=lengths)[..., :2])
-    found = tape.gradient(total, batch).numpy()
-    for row, clip in enumerate(clips):
-        with tf.GradientTape() as tape:
-            tape.watch(clip)
-            total = tf.reduce_sum(transform(clip)[..., :2])
-        np.testing.assert_array_equal(found[row, : len(clip)], tape.gradient(total, clip))
-        assert not found[row, len(clip) :].any()
+    np.testing.assert_array_equal(next(iter(elements.map(transform)))["feature"], eager)
