@@ -15,7 +15,8 @@ from audiopipe.runtime import forks
 from audiopipe.transform import audio_values, call_inputs, row_features, waveform_features, waveforms
 from audiopipe.transform.call_inputs import Element, Row, RowBatch
 from audiopipe.transform.kernel import Kernel
-from audiopipe.transform.row_features import LongClip
+from audiopipe.transform.row_columns import RowColumns
+from audiopipe.transform.row_features import LongClip, Made
 
 
 class Transform:
@@ -80,7 +81,9 @@ class Transform:
             beyond the frames of each clip. If the config says `channels_first`, channels come before frames. NumPy
             input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A mapping gives its
             other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`, and
-            the feature lacks the channel axis if it has one channel.
+            the feature lacks the channel axis if it has one channel. If the config pads clips or cuts them, or the
+            mapping has the entry `valid_samples` of `tfdata.from_audio`, they also give `valid_frames`, the number of
+            frames that hold audio.
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
@@ -107,7 +110,12 @@ class Transform:
         if isinstance(found, Element):
             feature = waveform_features.compute(found.waveform, self._kernel)
             n_frames = waveform_features.n_frames(found.waveform, self._kernel)
-            return {**found.others, self.feature: feature, "n_frames": n_frames}
+            added = {self.feature: feature, "n_frames": n_frames}
+            if self.config.pads_clips or found.valid_samples is not None:
+                added["valid_frames"] = waveform_features.valid_frames(
+                    found.waveform, self._kernel, found.valid_samples
+                )
+            return {**found.others, **added}
         feature = waveform_features.compute(found, self._kernel)
         return (feature, *rest) if rest else feature
 
@@ -177,7 +185,7 @@ class Transform:
 
     def rows(
         self, values: Iterable[Any], *, on_remark: Callable[[int, Remark], None] | None = None
-    ) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
+    ) -> Iterator["Made | AudioError | ArgumentError"]:
         """Computes the features of rows of `datasets`. Rows are read in threads and computed in groups.
 
         Args:
@@ -187,9 +195,10 @@ class Transform:
                 becomes a warning of class `audiopipe.errors.AudioRemark` that names the file, or else the position.
 
         Yields:
-            For each row, the feature (without the axis of a single channel) and its number of frames. If the audio has
-            none of these forms, cannot be read, or is shorter than one frame, the error instead. The arrays are
-            read-only.
+            For each row, the feature (without the axis of a single channel) and its number of frames; if the config
+            pads clips or cuts them, also the number of frames that hold audio. A clip that is longer than its feature
+            gets a remark. If the audio has none of these forms, cannot be read, or is shorter than one frame, the error
+            instead. The arrays are read-only.
 
         Raises:
             ForkError: If this process was forked after TensorFlow had run.
@@ -250,13 +259,12 @@ class Transform:
             return self._compiled
 
     def _rows(self, values: Any, *, writable: bool = True) -> dict[str, list[Any]]:
-        features, counts = [], []
+        made = RowColumns(self.config, self.feature, writable=writable)
         for result in self.rows(values):
             if isinstance(result, Exception):
                 raise result
-            features.append(result[0].copy() if writable else result[0])
-            counts.append(result[1])
-        return {self.feature: features, "n_frames": counts}
+            made.add(result)
+        return made.columns
 
 
 def _restore(

@@ -27,15 +27,31 @@ def compute(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
 
 def n_frames(waveform: Clip | PaddedBatch, kernel: Kernel) -> Any:
     """Counts the frames of a clip, or of each clip of a batch, as an int or an int64 tensor."""
+    frames = kernel.config.n_frames(_lengths(waveform))
+    return int(frames) if waveform.as_numpy else frames
+
+
+def valid_frames(waveform: Clip | PaddedBatch, kernel: Kernel, valid_samples: Any = None) -> Any:
+    """Counts the frames that hold audio, like `n_frames`.
+
+    Args:
+        waveform: The clip or the batch.
+        kernel: The kernel of the feature.
+        valid_samples: Number of samples before the padding of each clip. None means that no clip is padded.
+    """
+    lengths = _lengths(waveform) if valid_samples is None else tf.cast(valid_samples, tf.int64)
+    frames = kernel.config.valid_frames(lengths)
+    return int(frames) if waveform.as_numpy else frames
+
+
+def _lengths(waveform: Clip | PaddedBatch) -> tf.Tensor:
+    """Returns the number of samples of a clip, or of each clip of a batch, as int64."""
     shape = tf.shape(waveform.samples, out_type=tf.int64)
     if isinstance(waveform, Clip):
-        lengths = shape[0]
-    elif waveform.lengths is None:
-        lengths = tf.fill([shape[0]], shape[1])
-    else:
-        lengths = waveform.lengths
-    frames = kernel.config.n_frames(tf.cast(lengths, tf.int64))
-    return int(frames) if waveform.as_numpy else frames
+        return shape[0]
+    if waveform.lengths is None:
+        return tf.fill([shape[0]], shape[1])
+    return tf.cast(waveform.lengths, tf.int64)
 
 
 def _of_clip(clip: Clip, kernel: Kernel) -> tf.Tensor:
