@@ -31,8 +31,8 @@ class Lengths:
         >>> from audiopipe import registry
         >>> lengths = Lengths(registry.get("whisper-80"))
         >>> lengths.add(3000, 100)
-        >>> lengths.counts()
-        {'frames': 3000, 'hours': 0.00027556423611111114}
+        >>> {name: round(3600 * count, 2) if name == "hours" else count for name, count in lengths.counts().items()}
+        {'frames': 3000, 'hours': 0.99}
     """
 
     def __init__(self, config: Config):

@@ -33,7 +33,8 @@ class Segments:
         seconds: Length of a segment.
         hop: Seconds between the starts of neighbouring segments. None means `seconds`.
         last: What to do with an incomplete last segment. `"drop"` leaves it out, `"pad"` fills it up with zeros, and
-            `"keep"` keeps it as it is, unless it is shorter than one frame.
+            `"keep"` keeps it as it is, unless it is shorter than one frame. A job counts the seconds that are left out
+            or padded, and records of padded segments say how many of their frames hold audio.
 
     Raises:
         ArgumentError: If a value is out of range.
