@@ -193,7 +193,7 @@ class _Rows:
                 if array is not None and array.ndim == 2:
                     array = np.expand_dims(array, config.channel_axis)
                 n_frames = 0 if array is None else array.shape[config.frame_axis]
-                valid = row[self._valid_frames] if self._valid_frames else None
+                valid = row[self._valid_frames] if self._valid_frames and n_frames else None
                 yield _Row(
                     number=first + place,
                     clip_id=_clip_id(row.get("id"), first + place),

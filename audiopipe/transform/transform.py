@@ -230,6 +230,19 @@ class Transform:
         """
         return self.config.n_frames(np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths)
 
+    def valid_frames(self, lengths: Any) -> Any:
+        """Returns the number of frames that hold audio of clips with `lengths` samples.
+
+        They are all frames, unless the feature pads or cuts clips. Arguments and result are as in `n_frames`.
+
+        Example:
+            >>> whisper = Transform("whisper-80")
+            >>> whisper.n_frames([8000, 16000]).tolist(), whisper.valid_frames([8000, 16000]).tolist()
+            ([3000, 3000], [50, 100])
+        """
+        lengths = np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths
+        return self.config.valid_frames(lengths)
+
     def __reduce__(self):
         # The cache of `datasets` is keyed by the pickle. Traced graphs differ in every process, so they are left out.
         # The kernel version is included, so that features of an older version are not read after an upgrade.
