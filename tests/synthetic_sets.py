@@ -24,7 +24,18 @@ def feature(n_frames, config=CONFIG, channels=1, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def write(folder, clips, config=CONFIG, columns=None, shards=2, dtype="float32", generation=1, first_shard=0, **facts):
+def write(
+    folder,
+    clips,
+    config=CONFIG,
+    columns=None,
+    shards=2,
+    dtype="float32",
+    generation=1,
+    first_shard=0,
+    valid_frames=None,
+    **facts,
+):
     """Writes a feature set.
 
     Args:
@@ -36,6 +47,7 @@ def write(folder, clips, config=CONFIG, columns=None, shards=2, dtype="float32",
         dtype: Storage dtype.
         generation: Number of the generation, which another one in the folder does not have.
         first_shard: Number in the name of the first shard.
+        valid_frames: Number of valid frames of some clips, by id. All frames of the others are valid.
         **facts: Other fields of `Description`.
 
     Returns:
@@ -54,13 +66,15 @@ def write(folder, clips, config=CONFIG, columns=None, shards=2, dtype="float32",
                 clip_id, content = next(waiting)
                 values, metadata = content if isinstance(content, tuple) else (content, {})
                 place = records.Place(shard_id, number)
-                record, _ = records.encode(clip_id, values, config, metadata, columns, place, dtype)
                 n_frames = values.shape[config.frame_axis]
+                valid = (valid_frames or {}).get(clip_id, n_frames)
+                arguments = (clip_id, values, config, metadata, columns, place, dtype)
+                record, _ = records.encode(*arguments, valid_frames=valid)
                 frames += n_frames
                 row = index.Row(
                     id=clip_id,
                     n_frames=n_frames,
-                    valid_frames=n_frames,
+                    valid_frames=valid,
                     seconds=n_frames / 100,
                     metadata=metadata,
                     shard=position,

@@ -3,7 +3,8 @@
 import dataclasses
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from audiopipe.errors import AudioRemark
 
@@ -15,10 +16,12 @@ class Remark:
     Attributes:
         stage: The stage that noticed it: `"read"`, `"decode"`, `"resample"` or `"feature"`.
         text: One sentence without the name of the clip and without the final full stop.
+        facts: The same for programs, such as how many seconds were left out. They are kept beside the text.
     """
 
     stage: str
     text: str
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
 
 def warn_about(name: str | None) -> Callable[[Remark], None]:

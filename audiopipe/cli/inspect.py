@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
-from audiopipe.cli.terminal import audio_duration, console, facts_table
+from audiopipe.cli.terminal import add_ends, audio_duration, console, facts_table
 
 SHOWN_KINDS = 5
 SHOWN_CLASSES = 20
@@ -97,6 +97,7 @@ def _add_counts(table: Table, counts: dict[str, Any]) -> None:
     table.add_row("files left out", _known(counts["left_out"]))
     if counts["short_recordings"] is not None:
         table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
+    add_ends(table, counts)
     table.add_row("frames", f"{counts['frames']:,}")
     table.add_row("audio", audio_duration(counts["hours"] * 3600))
 

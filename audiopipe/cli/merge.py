@@ -7,7 +7,7 @@ import typer
 
 from audiopipe.cli.precompute import INTERRUPTED
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
-from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, facts_table
+from audiopipe.cli.terminal import add_ends, audio_duration, console, errors, exit_now, facts_table
 from audiopipe.runtime import stopping
 
 
@@ -55,6 +55,7 @@ def merge(
     table.add_row("merged", str(len(sets)))
     for name in ("clips", "failures", "remarks"):
         table.add_row(name, str(merged.counts[name]))
+    add_ends(table, merged.counts)
     table.add_row("audio", audio_duration(merged.counts["hours"] * 3600))
     table.add_row("size", progress.size(size))
     table.add_row("shards", str(len(merged.shards)))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument, inputs_and_output
-from audiopipe.cli.terminal import audio_duration, console, errors, exit_now, facts_table, print_fact
+from audiopipe.cli.terminal import add_ends, audio_duration, console, errors, exit_now, facts_table, print_fact
 from audiopipe.runtime import startup, stopping
 
 SETTINGS: dict[str, Any] = {
@@ -193,6 +193,7 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
     table.add_row("remarks", f"{counts['remarks']}" + (f" (see {REMARKS_FILE})" if counts["remarks"] else ""))
     if "short_recordings" in counts:
         table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
+    add_ends(table, counts)
     table.add_row("audio", audio_duration(counts["hours"] * 3600))
     table.add_row("size", progress.size(size))
     if feature_set.dtype != "float32":

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from rich.console import Console
@@ -28,6 +29,26 @@ def facts_table() -> VerbatimTable:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     return table
+
+
+def add_ends(table: Table, counts: Mapping[str, Any]) -> None:
+    """Adds rows about audio that was left out at the ends of clips, and about padding, if there was any.
+
+    Args:
+        table: The table.
+        counts: The counts of a feature set.
+    """
+    clips, short = counts.get("cut_clips"), counts.get("short_recordings")
+    if counts.get("dropped_seconds"):
+        where = [f"the ends of {clips} clip{'' if clips == 1 else 's'}"] if clips else []
+        where += ["recordings shorter than a segment"] if short else []
+        table.add_row("audio left out", f"{_exact(counts['dropped_seconds'])}: {' and '.join(where)}")
+    if counts.get("padded_seconds"):
+        table.add_row("padding of last segments", _exact(counts["padded_seconds"]))
+
+
+def _exact(seconds: float) -> str:
+    return f"{seconds:.4g} s" if seconds < 600 else audio_duration(seconds)
 
 
 def print_fact(text: str) -> None:

@@ -170,6 +170,25 @@ class Config(Identified):
         """
         return self.n_frames(n_samples)
 
+    @property
+    def pads_clips(self) -> bool:
+        """Whether the feature pads or cuts clips to a fixed length by its definition.
+
+        Doors then return the number of `valid_frames` beside that of all frames.
+        """
+        return False
+
+    def kept_samples(self, n_samples: Any) -> Any:
+        """Returns the number of samples of a clip that the feature covers. It leaves out the others, at the end.
+
+        Args:
+            n_samples: Number of samples at the config's sample rate: an int, a NumPy array or a tensor of integers.
+
+        Returns:
+            The number of samples, of the same kind as `n_samples`: all samples, unless the feature cuts long clips.
+        """
+        return n_samples
+
     def feature_shape(self, n_frames: int | None, channels: int | None) -> tuple[int | None, int | None, int | None]:
         """Returns the shape of the feature of one clip.
 

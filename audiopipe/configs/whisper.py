@@ -64,6 +64,19 @@ class WhisperLogMel(Config):
         """
         return whisper.valid_frames(n_samples, self.chunk_seconds)
 
+    @property
+    def pads_clips(self) -> bool:
+        return self.chunk_seconds is not None
+
+    def kept_samples(self, n_samples: Any) -> Any:
+        """Returns the number of samples of a clip that the feature covers: at most those of a chunk.
+
+        Example:
+            >>> WhisperLogMel().kept_samples(16000), WhisperLogMel().kept_samples(42 * 16000)
+            (16000, 480000)
+        """
+        return whisper.kept_samples(n_samples, self.chunk_seconds)
+
     def frame_times(self, n_frames: int) -> np.ndarray:
         return (np.arange(n_frames) * whisper.HOP_LENGTH - whisper.PADDING[0]) / self.sample_rate
 

@@ -178,7 +178,10 @@ def _wrong(what: str, expected: str, received: Any) -> ValueError:
 
 
 _COUNTS = {"clips": _integer(), "failures": _integer(), "frames": _integer(), "hours": _number}
-_LATER_COUNTS = {name: _integer() for name in ("remarks", "left_out", "short_recordings")}
+_LATER_COUNTS = {
+    **dict.fromkeys(("remarks", "left_out", "short_recordings", "cut_clips", "unknown_valid_frames"), _integer()),
+    **dict.fromkeys(("dropped_seconds", "padded_seconds"), _number),
+}
 _COMMON = {
     "config": _mapping(lambda what, value: None),
     "fingerprint": _hexadecimal(64),

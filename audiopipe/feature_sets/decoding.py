@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from audiopipe.feature_sets import record_schema
+from audiopipe.feature_sets import record_schema, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.joined_columns import JoinedColumns
 from audiopipe.feature_sets.records import short_fingerprint
@@ -44,8 +44,10 @@ class Decoder:
         self.first_places = [int(first) * PLACES_OF_SHARD for first in np.cumsum([0, *sizes[:-1]])]
         self._numbers = tf.repeat(tf.range(len(sizes)), sizes)
         positions = JoinedColumns(descriptions).positions
+        entry = valid_frames.entry(descriptions, columns)
         self._sets = [
-            _SetDecoder(*one, columns) for one in zip(descriptions, prefixes, positions, self.first_places, strict=True)
+            _SetDecoder(*one, columns, entry)
+            for one in zip(descriptions, prefixes, positions, self.first_places, strict=True)
         ]
         self.paths = tf.concat([one.paths for one in self._sets], 0)
 
@@ -66,6 +68,7 @@ class _SetDecoder:
         positions: Mapping[str, np.ndarray],
         first_place: int,
         columns: Columns,
+        valid_frames_entry: str | None,
     ):
         self.paths = tf.constant([files.join(description.path, shard["name"]) for shard in description.shards])
         self._prefix = prefix.encode("utf-8", "surrogateescape")
@@ -90,6 +93,11 @@ class _SetDecoder:
             **self._places.spec,
             **_metadata_spec(self._own, columns),
         }
+        # Records of format 1 have no valid frames. There is an entry only if all their frames are valid.
+        self._entry, self._valid_frames = valid_frames_entry, "n_frames"
+        if valid_frames_entry is not None and not self._is_old:
+            self._valid_frames = record_schema.entry_names(self._own)["valid_frames"]
+            self._spec[self._valid_frames] = tf.io.FixedLenFeature([], tf.int64, 0)
 
     def __call__(self, place: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_single_example(record, self._spec)
@@ -102,6 +110,8 @@ class _SetDecoder:
             "feature": tf.ensure_shape(feature, self._config.feature_shape(None, self._config.channels)),
             "n_frames": parsed["n_frames"],
         }
+        if self._entry is not None:
+            element[self._entry] = parsed[self._valid_frames]
         for name, kind in self._columns.types.items():
             if name in metadata:
                 element[name] = metadata[name]

@@ -115,8 +115,10 @@ class FeatureSet(DescribedSets):
 
         Returns:
             A dict of `id`, `feature` (float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for
-            `channels_first`), `n_frames` and the metadata. Missing values are None, and classes are positions in
-            `class_names`. The checksum of the record is checked.
+            `channels_first`), `n_frames` and the metadata. If the feature or its segments pad clips, `valid_frames` is
+            the number of frames that hold audio, named as in `metadata`; a set of release 0.1 does not know it, and
+            lacks it then. Missing values are None, and classes are positions in `class_names`. The checksum of the
+            record is checked.
 
         Raises:
             ClipNotFoundError: If there is no such clip. It is an `IndexError` and a `KeyError`.
@@ -200,7 +202,7 @@ class FeatureSet(DescribedSets):
     def metadata(self) -> "pa.Table":
         """Table of the clips, read at the first access.
 
-        Its columns are `id`, `n_frames`, `valid_frames` (frames that hold audio), `seconds` (null if it is not known)
+        Its columns are `id`, `n_frames`, `valid_frames` (frames that hold audio), `seconds` (both null if not known)
         and every metadata column. If a metadata column has the name of one of the former, that one has an underscore
         added. The names of classes are in the metadata of a field, under the key `classes`, as a JSON list. Text that
         is not UTF-8 has backslash escapes.

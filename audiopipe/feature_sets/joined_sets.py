@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.feature_sets import hashes, index, joined_columns
+from audiopipe.feature_sets import hashes, index, joined_columns, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Layout, Rows
 from audiopipe.feature_sets.joined_columns import JoinedColumns
@@ -50,6 +50,7 @@ class JoinedSets:
         self._columns = JoinedColumns(descriptions)
         self.columns = self._columns.columns
         self.layout = Layout(self.columns)
+        self._valid_frames = valid_frames.entry(descriptions, self.columns)
         self._sets = [StoredSet(description) for description in descriptions]
         self._starts = np.cumsum([0, *(len(stored.index) for stored in self._sets)], dtype=np.int64)
         if not _are_distinct(self.prefixes):
@@ -233,6 +234,7 @@ class JoinedSets:
             "id": self.prefixes[number] + record.id,
             "feature": record.feature,
             "n_frames": record.n_frames,
+            **({} if self._valid_frames is None else {self._valid_frames: record.valid_frames}),
             **self._columns.metadata(number, record.metadata),
         }
 

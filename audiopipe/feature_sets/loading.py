@@ -51,12 +51,13 @@ def load(
 
     Returns:
         A dataset of dicts: `id` (string), `feature` (float32 `[frames, bins, channels]`, or `[channels, frames, bins]`
-        for `channels_first`), `n_frames` (int64) and the metadata (string, int64, float64 or bool). Missing text is
-        empty, a missing floating-point number is NaN, a missing integer is the value in `FeatureSet.fill_values`, a
-        missing class is -1. A missing boolean, which only merged feature sets have, is an error. `FeatureSet.classes`
-        has the names of classes. A list is a tensor of rank 1, and an entry beside it, `<column>_length` (int64), has
-        its length. A missing list is empty and has the length -1. If several sets are joined, the columns are those of
-        all sets, and what a set lacks is missing.
+        for `channels_first`), `n_frames` (int64) and the metadata (string, int64, float64 or bool). If the feature or
+        its segments pad clips, `valid_frames` (int64) is the number of frames that hold audio, as in `FeatureSet`.
+        Missing text is empty, a missing floating-point number is NaN, a missing integer is the value in
+        `FeatureSet.fill_values`, a missing class is -1. A missing boolean, which only merged feature sets have, is an
+        error. `FeatureSet.classes` has the names of classes. A list is a tensor of rank 1, and an entry beside it,
+        `<column>_length` (int64), has its length. A missing list is empty and has the length -1. If several sets are
+        joined, the columns are those of all sets, and what a set lacks is missing.
 
     Raises:
         ArgumentError: If `buffer_size` is not an integer of at least 1, or `path` is neither of these.

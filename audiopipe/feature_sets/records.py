@@ -22,6 +22,7 @@ from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
 from audiopipe.inputs.columns import Columns
 
 __all__ = [
+    "UNKNOWN",
     "Head",
     "Place",
     "Record",
@@ -37,6 +38,7 @@ __all__ = [
     "size_of_head",
 ]
 FINGERPRINT_BYTES = 8
+UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Head:
     Args:
         shape: Shape of the feature.
         n_frames: Number of frames.
-        valid_frames: Number of frames that hold audio. Format 1 did not store it: `n_frames`.
+        valid_frames: Number of frames that hold audio. Format 1 did not store it: `n_frames`. None if it is not known.
         dtype: Storage dtype of the values.
         fingerprint: The first 16 hexadecimal digits of the fingerprint.
         shard_id: Id of the shard, see `old_shard_id` for format 1.
@@ -70,7 +72,7 @@ class Head:
 
     shape: tuple[int, int, int]
     n_frames: int
-    valid_frames: int
+    valid_frames: int | None
     dtype: str
     fingerprint: str
     shard_id: str
@@ -87,17 +89,15 @@ class Record:
         id: Id of the clip.
         feature: The feature, float32.
         n_frames: Number of frames.
-        valid_frames: Number of frames that hold audio.
+        valid_frames: As in `Head`.
         metadata: Value of each metadata column. None is a missing value. Classes are positions.
-        fingerprint: The first 16 hexadecimal digits of the fingerprint.
-        shard_id: Id of the shard, see `old_shard_id` for format 1.
-        number: Number of the record in the shard.
+        fingerprint: As in `Head`, and so are the following ones.
     """
 
     id: str
     feature: np.ndarray
     n_frames: int
-    valid_frames: int
+    valid_frames: int | None
     metadata: dict[str, Any]
     fingerprint: str
     shard_id: str
@@ -126,7 +126,7 @@ def encode(
         columns: Types, classes and fill values of the metadata columns.
         place: Where the record will be stored.
         dtype: Storage dtype of the values: `"float32"`, `"float16"` or `"bfloat16"`.
-        valid_frames: Number of frames that hold audio, see `Config.valid_frames`. None means all.
+        valid_frames: Number of frames that hold audio, see `Config.valid_frames`. None means all. It may be `UNKNOWN`.
         fingerprint: Fingerprint of the feature. None means that of the config in this release.
 
     Returns:
@@ -155,11 +155,11 @@ def encode(
     integers: dict[str, Sequence[int]] = {"shape": feature.shape, "n_frames": [n_frames]}
     if dtype != "float32":
         texts["dtype"] = [dtype.encode()]
-    head = _head(texts, integers, n_frames if valid_frames is None else valid_frames, metadata, columns, place)
+    valid_frames = None if valid_frames == UNKNOWN else n_frames if valid_frames is None else valid_frames
+    head = _head(texts, integers, valid_frames, metadata, columns, place)
     n_bytes = feature.size * dtypes.DTYPES[dtype].itemsize
     tags = record_layout.tags_of_feature(n_bytes)
-    size = len(head) + len(tags) + n_bytes
-    if size > MAX_RECORD_BYTES:
+    if (size := len(head) + len(tags) + n_bytes) > MAX_RECORD_BYTES:
         raise AudioError(
             f"A record must have at most {MAX_RECORD_BYTES} bytes, the limit of protobuf. Received: a feature of shape "
             f"{feature.shape}, whose record would have {size} bytes. Cut the recording into segments: "
@@ -189,13 +189,18 @@ def moved(record: bytes, place: Place) -> tuple[bytes, int]:
         raise invalid("must not have format 1 to get another place")
     texts[_found_names(texts, integers)["shard_id"]] = [bytes.fromhex(place.shard_id)]
     integers["record"] = [place.number]
-    return b"".join([examples.serialize(texts, integers), memoryview(record)[end:]]), record_layout.one(
-        integers, "n_frames"
-    )
+    content = b"".join([examples.serialize(texts, integers), memoryview(record)[end:]])
+    return content, record_layout.one(integers, "n_frames")
 
 
 def rewritten(
-    record: bytes, metadata: Mapping[str, Any], columns: Columns, place: Place, *, clip_id: str | None = None
+    record: bytes,
+    metadata: Mapping[str, Any],
+    columns: Columns,
+    place: Place,
+    *,
+    clip_id: str | None = None,
+    padded: bool = False,
 ) -> bytes:
     """Returns a record with other metadata and another place, and the same feature.
 
@@ -205,16 +210,19 @@ def rewritten(
         columns: Types, classes and fill values of the new metadata columns.
         place: Where the record will be stored.
         clip_id: The new id of the clip. None keeps the id.
+        padded: Whether frames may be padding. The valid frames of a record of format 1 are then not known, and the new
+            record lacks them. Otherwise they are all frames.
 
     Returns:
-        The record that `encode` would return for these. The valid frames of a record of format 1 are all frames.
+        The record that `encode` would return for these.
 
     Raises:
         ArgumentError: If the metadata does not fit the columns.
         CorruptFeatureSetError: If the record is damaged.
     """
     texts, integers, end, _ = record_layout.split(record)
-    valid_frames = _facts(texts, integers, _found_names(texts, integers))["valid_frames"]
+    facts = _facts(texts, integers, _found_names(texts, integers))
+    valid_frames = None if "set_id" in texts and padded else facts["valid_frames"]
     texts = {name: texts[name] for name in ("id", "fingerprint", "dtype") if name in texts}
     if clip_id is not None:
         texts["id"] = [record_metadata.to_bytes(clip_id)]
@@ -233,8 +241,8 @@ def decode(record: bytes, columns: Columns, config: Config, dtype: str) -> Recor
         dtype: Storage dtype of the feature set.
 
     Returns:
-        The content of the record. The feature is a copy that can be changed. The caller compares the fingerprint, the
-        shard and the number with what it expects.
+        The content of the record, with a feature that can be changed. The caller compares the fingerprint, the shard
+        and the number with what it expects.
 
     Raises:
         CorruptFeatureSetError: If the record is damaged, or does not have the dtype, the columns, or a feature of the
@@ -330,15 +338,16 @@ def old_shard_id(set_id: str, shard: int) -> str:
 def _head(
     texts: dict[str, list[bytes]],
     integers: dict[str, Sequence[int]],
-    valid_frames: int,
+    valid_frames: int | None,
     metadata: Mapping[str, Any],
     columns: Columns,
     place: Place,
 ) -> bytes:
     """Serializes all entries of a record except its feature."""
     own = record_schema.entry_names(columns)
-    texts[own["shard_id"]] = [bytes.fromhex(place.shard_id)]
-    integers |= {own["valid_frames"]: [valid_frames], "record": [place.number]}
+    texts[own["shard_id"]], integers["record"] = [bytes.fromhex(place.shard_id)], [place.number]
+    if valid_frames is not None:
+        integers[own["valid_frames"]] = [valid_frames]
     record_metadata.add(metadata, columns, texts, integers)
     return examples.serialize(texts, integers)
 
@@ -381,14 +390,11 @@ def _facts(
         place = integers.get("record", [])
         if len(place) != 2:
             raise invalid(f"must have the numbers of its shard and of itself. Received: {place[:3]}")
-        shard_id, number, valid_frames = (
-            old_shard_id(record_layout.one(texts, "set_id").hex(), place[0]),
-            place[1],
-            n_frames,
-        )
+        shard_id, number = old_shard_id(record_layout.one(texts, "set_id").hex(), place[0]), place[1]
+        valid_frames = n_frames
     else:
         shard_id, number = record_layout.one(texts, own["shard_id"]).hex(), record_layout.one(integers, "record")
-        valid_frames = record_layout.one(integers, own["valid_frames"])
-    if not 0 <= valid_frames <= n_frames:
+        valid_frames = record_layout.one(integers, own["valid_frames"]) if own["valid_frames"] in integers else None
+    if valid_frames is not None and not 0 <= valid_frames <= n_frames:
         raise invalid(f"must have 0 .. {n_frames} valid frames. Received: {valid_frames}")
     return {"n_frames": n_frames, "valid_frames": valid_frames, "shard_id": shard_id, "number": number}

@@ -13,19 +13,19 @@ import pyarrow as pa
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
-from audiopipe.feature_sets import loading
+from audiopipe.feature_sets import loading, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet, Source, clips_of
 from audiopipe.hf import machine_notes
 from audiopipe.hf.arrays import to_arrow
-from audiopipe.hf.types import feature_type
+from audiopipe.hf.types import feature_type, valid_frames_type
 from audiopipe.inputs.columns import Columns, is_list, item_type
 from audiopipe.precompute import shard_writer
 from audiopipe.storage import files
 
 BLOCK_BYTES = 16_000_000  # of features in memory at once
 BLOCK_ROWS = 1000
-LAYOUT = 2  # version of the cached files, part of their name
+LAYOUT = 3  # version of the cached files, part of their name
 
 _TYPES = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"}
 
@@ -54,7 +54,8 @@ def from_feature_set(
 
     Returns:
         A dataset with the columns `id`, `feature` (see `feature_type`), `n_frames` and the metadata, in the order of
-        the records. Features are float32, whatever dtype they are stored as. Missing integers, classes and lists are
+        the records. If the feature or its segments pad clips, `valid_frames` is there as well, as in `audiopipe.load`.
+        Features are float32, whatever dtype they are stored as. Missing integers, classes and lists are
         null, missing text is empty, and a missing floating-point number is NaN. A column with class names is a
         `ClassLabel`, or a list of them. `audiopipe.fingerprint_of` returns the fingerprint of the feature set. The
         machines that computed the features are in `info.description`, one line each, where `to_feature_set` finds them.
@@ -81,7 +82,8 @@ def from_feature_set(
     """
     feature_set = loading.opened(path, config, check=check)
     columns = loading.columns_of(feature_set)
-    others = {"id", "n_frames", *columns.types}
+    valid = _valid_frames(feature_set, columns)
+    others = {"id", "n_frames", *columns.types, *([valid] if valid else [])}
     if feature in others:
         raise ArgumentError(
             f"feature must not be the name of another column: {', '.join(sorted(others))}. Received: "
@@ -92,6 +94,7 @@ def from_feature_set(
             "id": datasets.Value("string"),
             feature: feature_type(feature_set.config, feature_set.kernel_version),
             "n_frames": datasets.Value("int64"),
+            **({valid: valid_frames_type()} if valid else {}),
             **{name: _type(name, columns) for name in columns.types},
         }
     )
@@ -135,24 +138,30 @@ def _type(name: str, columns: Columns) -> Any:
 
 def _write(file: str, feature_set: Description | FeatureSet, feature: str, types: datasets.Features) -> None:
     schema, metadata = types.arrow_schema, loading.columns_of(feature_set)
+    counts = ["n_frames", _valid_frames(feature_set, metadata)]
     with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for block in _blocks(feature_set):
             arrays = _without_channel_axis([element["feature"] for element in block], feature_set)
-            values = [_row(element, metadata) for element in block]
+            values = [_row(element, metadata, [name for name in counts if name]) for element in block]
             columns = {name: pa.array([row[name] for row in values], schema.field(name).type) for name in values[0]}
             columns[feature] = to_arrow(arrays, schema.field(feature).type)
             stream.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
 
 
-def _row(element: dict[str, Any], columns: Columns) -> dict[str, Any]:
-    """Returns the columns of a row besides its feature."""
+def _valid_frames(feature_set: Description | FeatureSet, columns: Columns) -> str | None:
+    """Returns the name of the column with the numbers of valid frames, or None if there is none."""
+    return valid_frames.entry(loading.descriptions_of(feature_set), columns)
+
+
+def _row(element: dict[str, Any], columns: Columns, counts: list[str]) -> dict[str, Any]:
+    """Returns the columns of a row besides its feature. `counts` are those with numbers of frames."""
     row = columns.metadata(element)
     for name, kind in columns.types.items():
         if kind == "string":
             row[name] = _text(row[name], f"the column {name!r}")
         elif kind == "list<string>" and row[name] is not None:
             row[name] = [_text(item, f"the column {name!r}") for item in row[name]]
-    return {"id": _text(element["id"], "the id"), "n_frames": element["n_frames"], **row}
+    return {"id": _text(element["id"], "the id"), **{name: element[name] for name in counts}, **row}
 
 
 def _blocks(feature_set: Description | FeatureSet) -> Iterator[list[dict[str, Any]]]:

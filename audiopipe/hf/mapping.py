@@ -12,7 +12,8 @@ from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf import cache_keys, local_files, row_callable
 from audiopipe.hf.fork_server import spawned
 from audiopipe.hf.row_callable import RowCallable
-from audiopipe.hf.types import feature_type
+from audiopipe.hf.types import count_types, feature_type
+from audiopipe.transform.row_columns import count_columns
 from audiopipe.transform.transform import Transform
 
 BATCH_SIZE = 16
@@ -73,7 +74,8 @@ def map(
 
     Returns:
         The dataset with the columns `feature` and `n_frames`. `feature` is a float32 array, `[frames, bins]` if it has
-        one channel, otherwise `[frames, bins, channels]`.
+        one channel, otherwise `[frames, bins, channels]`. If the config pads or cuts clips, as that of Whisper does,
+        the column `valid_frames` has the number of frames that hold audio, and a clip that is cut gets a remark.
 
     Raises:
         ArgumentError: If there is no such column, or an argument is wrong.
@@ -142,7 +144,7 @@ def _map(
     types = {name: features[name] for name in kept}
     if decoding and transform.audio in kept:
         types[transform.audio] = datasets.Audio(decode=False)
-    types |= {transform.feature: feature_type(transform.config), "n_frames": datasets.Value("int64")}
+    types |= {transform.feature: feature_type(transform.config), **count_types(transform.config)}
     shown = [ERROR] * (on_error == "null") + [REMARK] * remarks
     types |= dict.fromkeys(shown, datasets.Value("string"))
     taken = {*features, *types}
@@ -226,7 +228,7 @@ def kept_columns(
         kept = [name for name in columns if name != transform.audio]
     else:
         kept = [name for name in columns if name in keep_columns]
-    added = ["n_frames", *[ERROR] * (on_error == "null"), *[REMARK] * remarks]
+    added = [*count_columns(transform.config), *[ERROR] * (on_error == "null"), *[REMARK] * remarks]
     if transform.feature in added:
         raise ArgumentError(
             f"The feature must not have the name of another column that the map adds: {', '.join(added)}. Received: "

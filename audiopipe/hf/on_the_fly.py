@@ -8,6 +8,7 @@ import datasets
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.mapping import kept_columns
 from audiopipe.hf.row_callable import named
+from audiopipe.transform.row_columns import RowColumns
 from audiopipe.transform.transform import Transform
 
 
@@ -26,8 +27,9 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
         keep_columns: The columns to keep. They may include the audio. None keeps all columns but the audio.
 
     Returns:
-        The dataset, whose rows and batches have the kept columns, `feature` and `n_frames`. Its column types still
-        describe the stored columns, so `audiopipe.fingerprint_of` does not find the feature.
+        The dataset, whose rows and batches have the kept columns, `feature`, `n_frames` and, if the config pads clips,
+        `valid_frames`, as for `map`. Its column types still describe the stored columns, so `audiopipe.fingerprint_of`
+        does not find the feature.
 
     Raises:
         ArgumentError: If there is no such column, or an argument is wrong.
@@ -73,13 +75,12 @@ class _OnTheFly:
         if self.transform.audio not in batch:
             return columns
         values = batch[self.transform.audio]
-        features, counts = [], []
+        rows = RowColumns(self.transform.config, self.transform.feature, writable=True)
         for value, made in zip(values, self.transform.rows(values), strict=True):
             if isinstance(made, tuple):
-                features.append(made[0].copy())  # writable, unlike the arrays that the transform yields
-                counts.append(made[1])
+                rows.add(made)
             elif isinstance(made, AudioError):
                 raise AudioError(named(made, value), made.stage) from made
             else:
                 raise made
-        return {**columns, self.transform.feature: features, "n_frames": counts}
+        return {**columns, **rows.columns}

@@ -14,7 +14,7 @@ from audiopipe.errors import ArgumentError
 from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.list_columns import is_list, padded
 from audiopipe.hf.missing_integers import MissingIntegers
-from audiopipe.hf.types import feature_column, feature_shape
+from audiopipe.hf.types import feature_column, feature_shape, valid_frames_column
 from audiopipe.inputs.columns import length_names
 
 
@@ -47,7 +47,8 @@ def to_tf_dataset(
     Returns:
         A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise
         `[batch, frames, bins, channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
-        `n_frames` is int64 `[batch]`, 0 for a row without a feature. Each other column is `[batch]`. Missing text is
+        `n_frames` is int64 `[batch]`, 0 for a row without a feature, and so is `valid_frames` if the dataset has it:
+        the number of frames that hold audio. Each other column is `[batch]`. Missing text is
         empty, a missing floating-point number is NaN, and a missing integer or class is -1. A column of lists is
         `[batch, longest list]`: numbers are padded with -1, text with empty text and booleans with False, and integers
         become int64. An entry beside it, `<column>_length` (int64 `[batch]`), has the lengths of the lists, -1 for a
@@ -156,6 +157,8 @@ class _Batches:
         shape = feature_shape(identity.config)
         self._frame_axis = identity.config.frame_axis if len(shape) == 3 else 0
         chosen = features if columns is None else columns
+        valid = valid_frames_column(features, identity.config)
+        chosen = chosen if valid is None or valid in chosen else [valid, *chosen]
         others = [name for name in chosen if name not in (self._feature, "n_frames")]
         self.columns = [self._feature, *others]
         self._types = {name: features.arrow_schema.field(name).type for name in others}

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from audiopipe.audio.remarks import Remark, warn
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.transform import audio_values
+from audiopipe.transform.row_columns import RowColumns
 from audiopipe.transform.transform import Transform
 
 REPORTED_ROWS = 3  # rows that a warning about left-out rows describes
@@ -62,29 +63,24 @@ class RowCallable:
         self.files = files
 
     def __call__(self, values: Sequence[Any], numbers: Sequence[int]) -> dict[str, list[Any]]:
-        features: list[Any] = []
-        counts: list[int] = []
+        rows = RowColumns(self.transform.config, self.transform.feature, writable=self.writable)
         errors: list[str | None] = []
         texts: list[str | None] = []
         remarks: list[Remark] = []  # of the row that comes next
         computed = self.transform.rows(values, on_remark=lambda _, remark: remarks.append(remark))
         for number, value, made in zip(numbers, values, computed, strict=True):
             if isinstance(made, tuple):
-                feature, n_frames = made
-                error = None
+                rows.add(made)
+                errors.append(None)
             elif isinstance(made, AudioError):
-                feature, n_frames = None, 0
-                error = self._of_failure(number, value, made)
+                rows.add(None)
+                errors.append(self._of_failure(number, value, made))
             else:
                 raise ArgumentError(f"{self.where}Row {number}: {made}") from made
-            features.append(feature.copy() if self.writable and feature is not None else feature)
-            counts.append(n_frames)
-            errors.append(error)
             texts.append(self._of_remarks(number, value, remarks))
             remarks.clear()
-        columns: dict[str, list[Any]] = {self.transform.feature: features, "n_frames": counts}
         reports = {self.error_column: errors, self.remark_column: texts}
-        return columns | {name: column for name, column in reports.items() if name is not None}
+        return rows.columns | {name: column for name, column in reports.items() if name is not None}
 
     def _of_failure(self, number: int, value: Any, failure: AudioError) -> str:
         """Returns the error of a row as its column holds it. Raises it or warns about it if that is the policy."""

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +19,10 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.feature_sets.records import Place
-from audiopipe.hf import machine_notes
+from audiopipe.hf import machine_notes, stored_lengths
 from audiopipe.hf.arrays import to_numpy
-from audiopipe.hf.types import feature_column
+from audiopipe.hf.stored_lengths import Lengths
+from audiopipe.hf.types import feature_column, valid_frames_column
 from audiopipe.inputs import column_inference, declared_columns, metadata_types
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.duplicate_ids import Names
@@ -53,7 +53,8 @@ def to_feature_set(
     A row without a feature becomes a failure with the stage `map` and the reason in the column `error`, which
     `map(..., on_error="null")` adds. The hours of audio in the counts are computed from the frames, so they are a lower
     bound. `machines` of a dataset that `from_feature_set` made are those of that feature set, unless the dataset was
-    read from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed.
+    read from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed. The number
+    of valid frames is that of the column that `map` or `from_feature_set` made.
 
     Args:
         dataset: The dataset. A column `id` names the clips. Without it, the clips are named by their row numbers,
@@ -104,7 +105,7 @@ def to_feature_set(
         folder = OutputFolder.look(output, overwrite=True)
         plan.remove(output)
         output_folder.remove_temporaries(output)
-        shards = _Shards(output, folder.next_shard)
+        shards = _Shards(output, rows.identity.config, folder.next_shard)
         try:
             shards.write(rows, listing, dtype)
             lock.check()
@@ -139,6 +140,7 @@ class _Row:
         clip_id: Id of the clip.
         feature: Feature with a channel axis, as in a record. None if the row has no feature.
         n_frames: Number of frames, 0 if the row has no feature.
+        valid_frames: Number of frames that hold audio. None if it is not known.
         metadata: Value of each metadata column.
         error: Reason why the row has no feature, if known.
     """
@@ -147,6 +149,7 @@ class _Row:
     clip_id: str
     feature: np.ndarray | None
     n_frames: int
+    valid_frames: int | None
     metadata: dict[str, Any]
     error: str | None
 
@@ -168,8 +171,10 @@ class _Rows:
         self._feature, self.identity = feature_column(dataset.features, columns)
         self.machines = machine_notes.of_dataset(dataset.info, self.identity.fingerprint)
         chosen = [name for name in dataset.column_names if name != "error"] if columns is None else columns
-        self._metadata = [name for name in chosen if name not in (self._feature, "n_frames", "id")]
-        reserved = [name for name in ("id", "error") if name in dataset.column_names]
+        self._valid_frames = valid_frames_column(dataset.features, self.identity.config)
+        own = (self._feature, "n_frames", "id", self._valid_frames)
+        self._metadata = [name for name in chosen if name not in own]
+        reserved = [name for name in ("id", "error", self._valid_frames) if name and name in dataset.column_names]
         names = list(dict.fromkeys([self._feature, *self._metadata, *reserved]))
         self._rows = dataset.select_columns(names).with_format("arrow")
         self._declared = declared_columns.of_schema(dataset.features.arrow_schema, "The dataset")
@@ -188,11 +193,13 @@ class _Rows:
                 if array is not None and array.ndim == 2:
                     array = np.expand_dims(array, config.channel_axis)
                 n_frames = 0 if array is None else array.shape[config.frame_axis]
+                valid = row[self._valid_frames] if self._valid_frames and n_frames else None
                 yield _Row(
                     number=first + place,
                     clip_id=_clip_id(row.get("id"), first + place),
                     feature=array if n_frames else None,
                     n_frames=n_frames,
+                    valid_frames=_valid_frames(valid, n_frames, config, first + place),
                     metadata={name: row[name] for name in self._metadata},
                     error=row.get("error"),
                 )
@@ -214,6 +221,8 @@ class _Rows:
                 digest.update(json.dumps([row.clip_id, facts], sort_keys=True).encode())
                 if row.feature is not None:
                     digest.update(np.ascontiguousarray(row.feature).data.cast("B"))
+                if row.valid_frames != row.n_frames:
+                    digest.update(json.dumps(row.valid_frames).encode())
                 sizes.append(0 if row.feature is None else row.feature.size)
                 yield row.metadata
 
@@ -226,6 +235,18 @@ class _Rows:
         if not any(sizes):
             raise FeatureSetError(f"At least one row must have a feature. Received: {len(self)} rows, none with one.")
         return _Listing(columns, sizes, digest.hexdigest())
+
+
+def _valid_frames(stored: int | None, n_frames: int, config: Config, row: int) -> int | None:
+    """Returns the number of valid frames of a row. If nothing says it, they are all frames, unless clips are padded."""
+    if stored is None:
+        return None if config.pads_clips else n_frames
+    if not 0 <= stored <= n_frames:
+        raise InputError(
+            f"Row {row}: the number of valid frames must be one of 0 .. {n_frames}. Received: {stored}. Make the "
+            "column with audiopipe.hf.map, or remove it."
+        )
+    return stored
 
 
 def _clip_id(value: Any, row: int) -> str:
@@ -258,15 +279,16 @@ class _Shards:
 
     Args:
         output: Folder of the feature set.
+        config: Config of the features.
         first: Number of the first shard.
     """
 
-    def __init__(self, output: str, first: int):
+    def __init__(self, output: str, config: Config, first: int):
         self._output = output
         self._next = first
         self._shards: list[dict[str, Any]] = []
         self._tables: list[pa.Table] = []
-        self._frames: Counter[int] = Counter()  # number of clips with each number of frames
+        self._lengths = Lengths(config)
         self._failures: list[dict[str, Any]] = []
 
     def write(self, rows: _Rows, listing: _Listing, dtype: str) -> None:
@@ -290,17 +312,15 @@ class _Shards:
     def publish(self, rows: _Rows, listing: _Listing, dtype: str, folder: OutputFolder) -> Description:
         """Publishes the shards as a feature set."""
         config = rows.identity.config
-        samples = sum(estimate.fewest_samples(config, frames) * clips for frames, clips in self._frames.items())
         description = Description(
             path=self._output,
             config=config,
             kernel_version=rows.identity.kernel_version,
             counts={
-                "clips": self._frames.total(),
+                "clips": self._lengths.n_clips,
                 "failures": len(self._failures),
                 "remarks": 0,
-                "frames": sum(frames * clips for frames, clips in self._frames.items()),
-                "hours": samples / config.sample_rate / 3600,
+                **self._lengths.counts(),
             },
             schema=listing.columns.types,
             classes=listing.columns.classes,
@@ -332,7 +352,7 @@ class _Shards:
                         continue
                     place = (len(self._shards), len(found), file.write(record), len(record))
                     found.append(_index_row(row, rows.identity.config, place))
-                    self._frames[row.n_frames] += 1
+                    self._lengths.add(row.n_frames, row.valid_frames)
                     max_error = max(max_error, error)
             written = set_files.facts_of(name, temporary)
         if found:  # a shard without records is removed when the feature set is published
@@ -347,8 +367,8 @@ def _index_row(row: _Row, config: Config, place: tuple[int, int, int, int]) -> i
     return index.Row(
         id=row.clip_id,
         n_frames=row.n_frames,
-        valid_frames=row.n_frames,
-        seconds=estimate.fewest_samples(config, row.n_frames) / config.sample_rate,
+        valid_frames=row.valid_frames,
+        seconds=stored_lengths.fewest_samples(config, row.n_frames, row.valid_frames) / config.sample_rate,
         metadata=row.metadata,
         shard=shard,
         number=number,
@@ -368,6 +388,7 @@ def _record(row: _Row, identity: Identity, listing: _Listing, dtype: str, place:
         listing.columns,
         place,
         dtype,
+        valid_frames=records.UNKNOWN if row.valid_frames is None else row.valid_frames,
         fingerprint=identity.fingerprint,
     )
 

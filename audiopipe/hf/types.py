@@ -9,6 +9,9 @@ from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError
 from audiopipe.feature_sets import fingerprints
 from audiopipe.feature_sets.fingerprints import Identity
+from audiopipe.transform import row_columns
+
+VALID_FRAMES_ID = "audiopipe valid frames"
 
 
 def feature_type(config: Config, kernel_version: int | None = None) -> Any:
@@ -33,6 +36,35 @@ def feature_type(config: Config, kernel_version: int | None = None) -> Any:
     if channels is not None and config.output_data_format == "channels_last":
         return datasets.Array3D((None, config.n_bins, channels), "float32", id=stamp)
     return datasets.List(datasets.List(datasets.List(datasets.Value("float32", id=stamp))))
+
+
+def count_types(config: Config) -> dict[str, Any]:
+    """Returns the types of the columns with numbers of frames: `n_frames`, and `valid_frames` if clips are padded."""
+    types = {row_columns.N_FRAMES: datasets.Value("int64"), row_columns.VALID_FRAMES: valid_frames_type()}
+    return {name: types[name] for name in row_columns.count_columns(config)}
+
+
+def valid_frames_type() -> Any:
+    """Returns the type of a column with numbers of valid frames.
+
+    Its `id` tells the column from metadata that happens to have its name.
+    """
+    return datasets.Value("int64", id=VALID_FRAMES_ID)
+
+
+def valid_frames_column(features: Mapping[str, Any], config: Config) -> str | None:
+    """Returns the name of the column with numbers of valid frames, or None if there is none.
+
+    Args:
+        features: The types of a dataset's columns.
+        config: Config of the dataset's feature. If it pads clips, no metadata has the name of the column.
+    """
+    for name, kind in features.items():
+        if isinstance(kind, datasets.Value) and kind.id == VALID_FRAMES_ID:
+            return name
+    plain = features.get(row_columns.VALID_FRAMES)
+    is_plain = config.pads_clips and isinstance(plain, datasets.Value) and plain.dtype == "int64"
+    return row_columns.VALID_FRAMES if is_plain else None
 
 
 def feature_shape(config: Config) -> tuple[int | None, ...]:

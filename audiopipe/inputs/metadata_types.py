@@ -21,6 +21,7 @@ RESERVED_NAMES = (
     "record",
     "set_id",
     "shape",
+    "valid_samples",
 )
 TYPES = ("string", "int", "float", "bool", "list<string>", "list<int>", "list<float>", "list<bool>")
 TYPE_NAMES: dict[type, str] = {str: "string", int: "int", float: "float", bool: "bool", type(None): "null"}

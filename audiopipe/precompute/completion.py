@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.feature_sets import file_names, index, publication, retention
+from audiopipe.feature_sets import file_names, index, publication, retention, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.precompute import output_folder, plan
 from audiopipe.precompute.finished_shards import Finished
@@ -19,6 +19,7 @@ from audiopipe.precompute.holdings import SHARD_FACTS, input_clip, unique
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
+from audiopipe.transform import ends
 
 
 def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) -> Description:
@@ -64,6 +65,8 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         **({} if work.segments is None else {"short_recordings": sum(bool(remark.get("short")) for remark in remarks)}),
         "frames": totals["frames"],
         "hours": totals["samples"] / work.config.sample_rate / 3600,
+        **ends.totals(remarks),
+        **({valid_frames.UNKNOWN: totals["unknown"]} if totals["unknown"] else {}),
     }
     description = Description(
         path=work.output,
@@ -160,12 +163,13 @@ class _Rows:
             yield numbered(rows, self._layout, position)
 
     def totals(self) -> Counter[str]:
-        """Returns the number of `frames` and of `samples`."""
+        """Returns the number of `frames`, of `samples`, and of clips whose valid frames are `unknown`."""
         totals: Counter[str] = Counter()
         rate = self._work.config.sample_rate
         for shard in self._shards:
             rows = self._of(shard["name"])
             totals["frames"] += pc.sum(rows.column(self._layout.own["n_frames"])).as_py()
+            totals["unknown"] += rows.column(self._layout.own["valid_frames"]).null_count
             seconds = rows.column(self._layout.own["seconds"]).to_numpy()
             totals["samples"] += int(np.rint(seconds * rate).astype(np.int64).sum())
         return totals

@@ -129,8 +129,8 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
     return size
 
 
-def fewest_samples(config: Config, n_frames: int) -> int:
-    """Returns the smallest number of samples that gives at least `n_frames` frames.
+def fewest_samples(config: Config, n_frames: int, *, valid: bool = False) -> int:
+    """Returns the smallest number of samples that gives at least `n_frames` frames, or as many valid ones.
 
     If no clip has that many frames, as with padded chunks, the result is `MAX_SAMPLES`.
 
@@ -139,12 +139,12 @@ def fewest_samples(config: Config, n_frames: int) -> int:
         >>> fewest_samples(configs.StftMagnitude(sample_rate=16000, n_fft=512, hop_length=160), 3)
         832
     """
-    least, most = 0, 1
-    while config.n_frames(most) < n_frames:
+    least, most, count = 0, 1, config.valid_frames if valid else config.n_frames
+    while count(most) < n_frames:
         if most >= MAX_SAMPLES:
             return most
         least, most = most, 2 * most
-    return bisect.bisect_left(range(least, most), n_frames, key=config.n_frames) + least
+    return bisect.bisect_left(range(least, most), n_frames, key=count) + least
 
 
 @functools.lru_cache(maxsize=4)  # counting bins is slow for some configs, and there may be ten million clips

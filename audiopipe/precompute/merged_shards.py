@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, OutputError
-from audiopipe.feature_sets import file_names, index, records, set_files, tfrecords
+from audiopipe.feature_sets import file_names, index, records, set_files, tfrecords, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import SourceFacts
 from audiopipe.feature_sets.records import Head, Place
@@ -60,7 +60,14 @@ class ShardCopier:
             ):
                 joined = plan.joined.metadata(number, metadata)
                 new_id = prefix + clip_id
-                copied = records.rewritten(record, joined, plan.columns, Place(shard.id, count), clip_id=new_id)
+                copied = records.rewritten(
+                    record,
+                    joined,
+                    plan.columns,
+                    Place(shard.id, count),
+                    clip_id=new_id,
+                    padded=valid_frames.are_padded(description),
+                )
                 if description.index is None and description.segments is not None:
                     source = SourceFacts(id=parse_id(clip_id)[0])
                 if source.id is not None:
@@ -68,7 +75,7 @@ class ShardCopier:
                 row = index.Row(
                     id=new_id,
                     n_frames=head.n_frames,
-                    valid_frames=head.valid_frames,
+                    valid_frames=valid_frames.of_record(head.valid_frames, description),
                     seconds=seconds,
                     metadata=joined,
                     shard=0,  # its place in dataset.json is known when the feature set is complete

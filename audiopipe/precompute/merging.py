@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError, InputChangedError
-from audiopipe.feature_sets import index, joined_fill_values, publication
+from audiopipe.feature_sets import index, joined_fill_values, publication, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.precompute import completion, merge_plan, output_folder, plan
@@ -189,7 +189,7 @@ class _Merge:
             path=self.output,
             config=self.sets.config,
             kernel_version=self.sets.kernel_version,
-            counts={"remarks": 0, **self.sets.counts},
+            counts={"remarks": 0, **self.sets.counts, **self._unknown()},
             schema=work.columns.types,
             classes=work.columns.classes,
             fill_values=work.columns.fill_values,
@@ -212,6 +212,12 @@ class _Merge:
             previous=output_folder.replaceable(self.output),
         )
         plan.remove(self.output)
+
+    def _unknown(self) -> dict[str, int]:
+        """Returns the count of clips whose valid frames are not known, which sets of format 1 do not have."""
+        old = [item for item in self.sets.descriptions if item.format_version == 1 and valid_frames.are_padded(item)]
+        count = self.sets.counts.get(valid_frames.UNKNOWN, 0) + sum(item.counts["clips"] for item in old)
+        return {valid_frames.UNKNOWN: count} if count else {}
 
 
 def _rows(work: MergePlan) -> Iterator[pa.Table]:

@@ -24,7 +24,7 @@ class Record:
         place: Number of the record in its shard, for which it was encoded.
         source: The clip, which may be a segment of a recording.
         n_frames: Number of its frames.
-        valid_frames: Number of its frames that hold audio.
+        valid_frames: Number of its frames that hold audio. None if it is not known.
         seconds: Length of the audio that it was computed from.
     """
 
@@ -32,7 +32,7 @@ class Record:
     place: int
     source: Source
     n_frames: int
-    valid_frames: int
+    valid_frames: int | None
     seconds: float
 
 

@@ -45,6 +45,7 @@ KEYS = (
     "unfinished",
 )
 COUNTS = ("clips", "failures", "remarks", "left_out", "short_recordings", "frames", "hours")
+END_COUNTS = ("cut_clips", "dropped_seconds", "padded_seconds")  # only if they are not 0
 
 
 def overview(output: str) -> dict[str, Any]:
@@ -89,7 +90,10 @@ def _described(feature_set: Description) -> dict[str, Any]:
         "format_version": feature_set.format_version,
         "generation": feature_set.generation,
         **_settings(feature_set, feature_set.kernel_version),
-        "counts": {name: feature_set.counts.get(name) for name in COUNTS},
+        "counts": {
+            **{name: feature_set.counts.get(name) for name in COUNTS},
+            **{name: feature_set.counts[name] for name in END_COUNTS if name in feature_set.counts},
+        },
         "seconds": None if opened is None else _durations(opened),
         "classes": _classes(feature_set) if opened is None else _class_counts(opened),
         "max_error": feature_set.max_error,

@@ -27,6 +27,7 @@ from audiopipe.precompute.settings import Settings
 from audiopipe.precompute.sharding import MIN_SHARD, Neighbours
 from audiopipe.precompute.source_changes import SourceChanges
 from audiopipe.storage import files
+from audiopipe.transform import ends
 from audiopipe.transform.segments import Segments
 
 CLIPS_PER_FILE = 8192
@@ -156,7 +157,7 @@ class Draft:
         about = {input_clip(remark) for remark in self.held.remarks}
         kept = self.listing.chosen(np.flatnonzero(~self.differences.compute))
         now = {clip.source.id: clip.location() for clip in kept if clip.source.id in about}
-        names = ("id", "recording", "stage", "remark", "short")
+        names = ("id", "recording", "stage", "remark", *ends.FACTS)
         return [
             {**{name: remark[name] for name in names if name in remark}, **now[input_clip(remark)]}
             for remark in self.held.remarks

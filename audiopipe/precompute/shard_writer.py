@@ -16,7 +16,7 @@ import tensorflow as tf
 from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import AudioError, OutputError, StoppedError
-from audiopipe.feature_sets import file_names, index, records, tfrecords
+from audiopipe.feature_sets import file_names, index, records, tfrecords, valid_frames
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
@@ -27,7 +27,7 @@ from audiopipe.precompute.planned_clips import Part, Stored
 from audiopipe.precompute.source_changes import source_facts
 from audiopipe.runtime import machine_facts, stopping
 from audiopipe.storage import files
-from audiopipe.transform import recordings
+from audiopipe.transform import ends, recordings
 from audiopipe.transform.segments import Segments, parse_id
 from audiopipe.transform.transform import Transform
 
@@ -212,13 +212,16 @@ class _Writer:
             return False
         self._check_stopped()
         plan, source = self._plan, self._clips[number].source
+        padded = valid_frames.may_pad(plan.config, plan.segments)
         for content, (_, _, seconds) in zip(found, stored.records, strict=True):
-            head = records.head(content)
             clip = source
             if plan.segments is not None:
                 clip = plan.segments.source(source, parse_id(records.clip_id(content))[1], plan.config)
             place = len(self._written)
-            copied = records.rewritten(content, clip.metadata, plan.columns, records.Place(self._part.id, place))
+            copied = records.rewritten(
+                content, clip.metadata, plan.columns, records.Place(self._part.id, place), padded=padded
+            )
+            head = records.head(copied)
             ordered.add(number, Record(copied, place, clip, head.n_frames, head.valid_frames, seconds))
         ordered.finish(number)
         self._digests[number] = bytes.fromhex(stored.digest) if stored.digest else None
@@ -257,10 +260,10 @@ class _Writer:
     def _add_segments(
         self, number: int, source: Source, reading: _Reading, segments: Segments, ordered: OrderedRecords
     ) -> None:
-        def short(remark: Remark) -> None:
-            self._remark(number, source, remark, short=True)
+        def remark(made: Remark) -> None:
+            self._remark(number, source, made)
 
-        for segment, samples, n_valid in segments.clips(source, reading, self._plan.config, on_short=short):
+        for segment, samples, n_valid in segments.clips(source, reading, self._plan.config, on_remark=remark):
             with self._failing(number, segment, reading):
                 self._add(number, segment, samples, reading, ordered, n_valid)
 
@@ -278,8 +281,9 @@ class _Writer:
         feature = self._transform.compute(samples)
         computed, read = time.perf_counter(), reading.seconds - read_before
         n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
+        n_valid = n_samples if n_valid is None else n_valid
         n_frames = feature.shape[config.frame_axis]
-        valid_frames = min(n_frames, int(config.valid_frames(n_samples if n_valid is None else n_valid)))
+        valid = min(n_frames, int(config.valid_frames(n_valid)))
         place = len(self._written)
         content, error = records.encode(
             clip.id,
@@ -289,11 +293,14 @@ class _Writer:
             self._plan.columns,
             records.Place(self._part.id, place),
             self._plan.dtype,
-            valid_frames=valid_frames,
+            valid_frames=valid,
         )
         del feature  # for a long recording, it takes as much memory as everything else together
         seconds = n_samples / config.sample_rate
-        ordered.add(number, Record(content, place, clip, n_frames, valid_frames, seconds))
+        ordered.add(number, Record(content, place, clip, n_frames, valid, seconds))
+        cut = ends.cut(n_valid, config)
+        if cut is not None:
+            self._remark(number, clip, cut)
         self.max_error = max(self.max_error, error)
         self.seconds_spent["feature"] += computed - started - read
         self.seconds_spent["record"] += time.perf_counter() - computed
@@ -309,9 +316,9 @@ class _Writer:
         self._sizes.append(len(content))
         self.seconds += record.seconds
 
-    def _remark(self, number: int, source: Source, remark: Remark, *, short: bool = False) -> None:
-        facts = {**self._location(number, source), "stage": remark.stage, "remark": remark.text}
-        self._remarks.append((number, {**facts, "short": True} if short else facts))
+    def _remark(self, number: int, source: Source, remark: Remark) -> None:
+        facts = {"stage": remark.stage, "remark": remark.text, **remark.facts}
+        self._remarks.append((number, {**self._location(number, source), **facts}))
 
     def _location(self, number: int, clip: Source) -> dict[str, Any]:
         """Returns what failures and remarks say about a clip and its audio."""

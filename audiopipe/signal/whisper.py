@@ -87,5 +87,26 @@ def valid_frames(n_samples: Any, chunk_seconds: float | None) -> Any:
         return n_frames(n_samples, None)
     if isinstance(n_samples, (np.ndarray, np.generic)):
         n_samples = n_samples.astype(np.int64)  # negative numbers of unsigned integers wrap around
-    begun, longest = -(-n_samples // HOP_LENGTH), chunk_samples(chunk_seconds) // HOP_LENGTH
-    return (begun + longest - abs(begun - longest)) // 2  # the smaller one, with operators that tensors share
+    return _smaller(-(-n_samples // HOP_LENGTH), chunk_samples(chunk_seconds) // HOP_LENGTH)
+
+
+def kept_samples(n_samples: Any, chunk_seconds: float | None) -> Any:
+    """Returns the number of samples that a chunk covers of `n_samples` samples.
+
+    Args:
+        n_samples: An int, a NumPy array or a tensor of integers.
+        chunk_seconds: The length that clips are cut or padded to. None keeps the length of each clip.
+
+    Returns:
+        The number of samples, of the same kind as `n_samples`, at most those of a chunk.
+    """
+    if chunk_seconds is None:
+        return n_samples
+    if isinstance(n_samples, (np.ndarray, np.generic)):
+        n_samples = n_samples.astype(np.int64)  # a small integer type may overflow
+    return _smaller(n_samples, chunk_samples(chunk_seconds))
+
+
+def _smaller(numbers: Any, limit: int) -> Any:
+    """Returns each number, or the limit if that is smaller, with operators that tensors share."""
+    return (numbers + limit - abs(numbers - limit)) // 2

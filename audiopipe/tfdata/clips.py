@@ -1,6 +1,5 @@
 """Audio files as a `tf.data.Dataset` of clips, ready for `dataset.map(transform)`."""
 
-import functools
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe import audio, inputs
+from audiopipe.audio import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import MetadataRemark
 from audiopipe.inputs import InputOptions, SeveralInputs, Source, column_inference
 from audiopipe.inputs.columns import is_list, item_type
-from audiopipe.transform import recordings
+from audiopipe.transform import ends, recordings
 from audiopipe.transform.segments import Segments
 from audiopipe.transform.transform import Transform
 
@@ -35,7 +35,8 @@ def from_audio(
     """Reads audio files as clips at a config's sample rate, in parallel and in a fixed order.
 
     Each clip carries its length, so the transform also takes padded batches,
-    `from_audio(...).padded_batch(16).map(transform)`, and ragged ones, `from_audio(...).ragged_batch(16).map(transform)`.
+    `from_audio(...).padded_batch(16).map(transform)`, and ragged ones,
+    `from_audio(...).ragged_batch(16).map(transform)`.
 
     Args:
         source: A folder, a glob, a manifest, a Parquet file, a saved dataset or a list of paths, as in
@@ -55,15 +56,17 @@ def from_audio(
     Returns:
         A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64), `n_channels`
         (int64, only if the config has `channels=None`) and the metadata, with lists and missing values as in
-        `audiopipe.load`. Segments have ids such as `name#00012` and an entry `start` in seconds. A file that cannot be
-        read raises `tf.errors.UnknownError` with the reason during iteration; `dataset.ignore_errors()` skips such
-        files.
+        `audiopipe.load`. Segments have ids such as `name#00012` and an entry `start` in seconds. If segments are
+        padded, `valid_samples` (int64) is the number of samples without padding, and the transform adds
+        `valid_frames`. A file that cannot be read raises `tf.errors.UnknownError` with the reason during iteration;
+        `dataset.ignore_errors()` skips such files.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
 
     Warns:
-        AudioRemark: If a clip is read although something is wrong with it, or a recording is too short for a segment.
+        AudioRemark: If a clip is read although something is wrong with it, a recording is too short for a segment, or
+            a clip is longer than its feature, as with Whisper's 30 s.
         MetadataRemark: If a column has missing integers or classes. The message has the number that stands for them.
 
     Example:
@@ -112,7 +115,8 @@ def from_sources(
         segments.sizes(transform.config)
         columns = segments.columns(columns, stretches=any(source.is_stretch for source in sources))
     entries = columns.entries
-    dtypes = [tf.string, tf.float32, *(_DTYPES[item_type(kind)] for kind in entries.values())]
+    pads = segments is not None and segments.last == "pad"
+    dtypes = [tf.string, tf.float32, *[tf.int64] * pads, *(_DTYPES[item_type(kind)] for kind in entries.values())]
     ranks = [[None] if is_list(kind) else [] for kind in entries.values()]
 
     groups: list[list[Source]] = []
@@ -122,10 +126,14 @@ def from_sources(
         else:
             groups.append([source])
 
-    def parts(clip: Source, samples: np.ndarray) -> list[Any]:
+    def parts(clip: Source, samples: np.ndarray, n_valid: int | None = None) -> list[Any]:
+        n_valid = len(samples) if n_valid is None else n_valid
+        cut = ends.cut(n_valid, transform.config)
+        if cut is not None:
+            recordings.warn(clip, cut)
         values = columns.values(clip.metadata)
         arrays = [_as_numpy(values[name], kind) for name, kind in entries.items()]
-        return [_as_numpy(clip.id, "string"), samples, *arrays]
+        return [_as_numpy(clip.id, "string"), samples, *[np.int64(n_valid)] * pads, *arrays]
 
     def read(index: int) -> list[Any]:
         return parts(sources[index], transform.read(sources[index].open()))
@@ -135,19 +143,25 @@ def from_sources(
             yield tuple(parts(source, audio.joined(blocks)))
             return
         wanted = None if only is None else only[source.id]
-        on_short = functools.partial(recordings.warn, source)
-        for clip, samples, _ in segments.clips(source, blocks, transform.config, wanted, on_short):
-            yield tuple(parts(clip, samples))
+
+        def on_remark(remark: Remark) -> None:
+            if remark.facts.get("short"):  # what `last` does to the ends of recordings is no surprise
+                recordings.warn(source, remark)
+
+        for clip, samples, n_valid in segments.clips(source, blocks, transform.config, wanted, on_remark):
+            yield tuple(parts(clip, samples, n_valid))
 
     def cut(index: int) -> Iterator[tuple[Any, ...]]:
         return _EachClip(recordings.read(groups[index], transform), clips_of)
 
     def element(clip_id: tf.Tensor, samples: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        for value, shape in zip((clip_id, *values), [[], *ranks], strict=True):
+        valid, values = values[:pads], values[pads:]
+        for value, shape in zip((clip_id, *valid, *values), [[], *[[]] * pads, *ranks], strict=True):
             value.set_shape(shape)
         samples.set_shape([None, transform.config.channels])
         size = tf.shape(samples, out_type=tf.int64)
         sizes = {"n_samples": size[0], **({"n_channels": size[1]} if transform.config.channels is None else {})}
+        sizes |= {"valid_samples": valid[0]} if pads else {}
         return {"audio": samples, "id": clip_id, **sizes, **dict(zip(entries, values, strict=True))}
 
     if segments is None and not any(source.is_stretch for source in sources):
@@ -156,7 +170,7 @@ def from_sources(
             num_parallel_calls=num_parallel_calls,
             deterministic=True,
         )
-    shapes = [[], [None, transform.config.channels], *ranks]
+    shapes = [[], [None, transform.config.channels], *[[]] * pads, *ranks]
     signature = tuple(map(tf.TensorSpec, shapes, dtypes))
     clips = tf.data.Dataset.range(len(groups)).flat_map(
         lambda index: tf.data.Dataset.from_generator(cut, args=(index,), output_signature=signature)

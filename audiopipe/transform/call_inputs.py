@@ -17,6 +17,9 @@ from audiopipe.errors import ArgumentError
 from audiopipe.transform import audio_values, ragged_batches, waveforms
 from audiopipe.transform.ragged_batches import RaggedBatch
 
+VALID_SAMPLES = "valid_samples"
+"""Entry of elements whose clips are padded segments: how many of their samples are no padding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -53,10 +56,13 @@ class Element:
     Args:
         waveform: The waveform.
         others: The other entries of the mapping.
+        valid_samples: Number of samples before the padding of each clip, as the entry of this name says. None means
+            that there is no such entry.
     """
 
     waveform: Clip | PaddedBatch | RaggedBatch
     others: dict[str, Any]
+    valid_samples: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +171,9 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
             "datasets.Dataset use audiopipe.hf.map(dataset, transform), otherwise call the transform on the array."
         )
     others = {key: entry for key, entry in mapping.items() if key != audio_key}
-    taken = sorted({feature_key, "n_frames"} & others.keys())
+    valid_samples = _integers(mapping.get(VALID_SAMPLES))
+    added = {feature_key, "n_frames", *["valid_frames"] * (config.pads_clips or valid_samples is not None)}
+    taken = sorted(added & others.keys())
     if taken:
         raise ArgumentError(
             f"The element must not have entries with the names that the transform adds. Received: {', '.join(taken)}. "
@@ -174,7 +182,13 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
     is_batch = not is_ragged and value.shape is not None and len(value.shape) == 3
     if is_batch and "n_channels" in mapping:
         value = _with_equal_channels(value, mapping["n_channels"])
-    return Element(classify_waveform(value, mapping.get("n_samples") if is_batch else None, config), others)
+    waveform = classify_waveform(value, mapping.get("n_samples") if is_batch else None, config)
+    return Element(waveform, others, valid_samples)
+
+
+def _integers(value: Any) -> Any:
+    """Returns a value if it is a tensor of integers, else None: it is metadata that happens to have our name."""
+    return value if tf.is_tensor(value) and value.dtype.is_integer else None
 
 
 def _with_equal_channels(batch: tf.Tensor, n_channels: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ blocks.
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,10 +15,13 @@ from audiopipe.audio import Remark, joined
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.runtime import threads
-from audiopipe.transform import audio_values, waveforms
+from audiopipe.transform import audio_values, ends, waveforms
 from audiopipe.transform.kernel import GROUP, Kernel
 
 LONG_SECONDS = 60  # longer clips are computed in blocks
+
+Made: TypeAlias = tuple[np.ndarray, int] | tuple[np.ndarray, int, int]
+"""Feature of a row and its number of frames; if the config pads clips, also the number of frames that hold audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,11 @@ class LongClip:
 
     Args:
         feature: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
+        n_samples: Number of samples of the clip.
     """
 
     feature: np.ndarray
+    n_samples: int
 
 
 def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip | LongClip:
@@ -62,7 +67,8 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
         n_samples += block.shape[0]
         if n_samples > limit:
             waveforms.check(block, None, config)
-            return LongClip(kernel.stream(itertools.chain(held, blocks)).numpy())
+            counted = _Counted(itertools.chain(held, blocks))
+            return LongClip(kernel.stream(counted).numpy(), counted.n_samples)
     if config.n_frames(n_samples) == 0:
         raise AudioError(
             f"The clip is shorter than one frame. Received: {n_samples} samples at {config.sample_rate} "
@@ -72,12 +78,25 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
     return WholeClip(joined(held))
 
 
+class _Counted:
+    """Iterable over the blocks of a clip that counts their samples."""
+
+    def __init__(self, blocks: Iterable[np.ndarray]):
+        self._blocks = blocks
+        self.n_samples = 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for block in self._blocks:
+            self.n_samples += block.shape[0]
+            yield block
+
+
 def compute(
     values: Iterable[Any],
     kernel: Kernel,
     read_blocks: Callable[..., Iterator[np.ndarray]],
     on_remark: Callable[[int, Any, Remark], None],
-) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
+) -> Iterator["Made | AudioError | ArgumentError"]:
     """Computes the features of rows. See `Transform.rows`.
 
     Args:
@@ -96,7 +115,8 @@ def compute(
             clip = read_or_compute(read_blocks(numbered[1], on_remark=remarks.append), kernel)
             if isinstance(clip, WholeClip):
                 waveforms.check(clip.samples, None, kernel.config)
-            return clip, remarks
+            cut = ends.cut(_n_samples(clip), kernel.config)
+            return clip, remarks if cut is None else [*remarks, cut]
         except (AudioError, ArgumentError) as error:
             return error, []
 
@@ -109,16 +129,20 @@ def compute(
             for remark in remarks:
                 on_remark(number, value, remark)
             if isinstance(clip, WholeClip):
-                yield _as_row(np.asarray(next(features)), kernel.config)
+                yield _as_row(np.asarray(next(features)), _n_samples(clip), kernel.config)
             elif isinstance(clip, LongClip):
-                yield _as_row(clip.feature, kernel.config)
+                yield _as_row(clip.feature, clip.n_samples, kernel.config)
             else:
                 yield clip
 
 
-def _as_row(feature: np.ndarray, config: Config) -> tuple[np.ndarray, int]:
-    """Returns the feature without the axis of a single channel, as in a row, and its number of frames."""
+def _n_samples(clip: WholeClip | LongClip) -> int:
+    return len(clip.samples) if isinstance(clip, WholeClip) else clip.n_samples
+
+
+def _as_row(feature: np.ndarray, n_samples: int, config: Config) -> Made:
+    """Returns the feature without the axis of a single channel, as in a row, and its numbers of frames."""
     n_frames = feature.shape[config.frame_axis]
     if config.feature_channels == 1:
         feature = np.squeeze(feature, axis=config.channel_axis)
-    return feature, n_frames
+    return (feature, n_frames, int(config.valid_frames(n_samples))) if config.pads_clips else (feature, n_frames)

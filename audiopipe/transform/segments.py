@@ -13,7 +13,7 @@ from audiopipe.audio.remarks import Remark
 from audiopipe.errors import ArgumentError, AudioError, InputError
 from audiopipe.inputs import Source
 from audiopipe.inputs.columns import Columns
-from audiopipe.transform import block_cutting
+from audiopipe.transform import block_cutting, ends
 
 LAST = ("drop", "pad", "keep")
 START = "start"  # metadata column with the start of a segment in seconds
@@ -33,7 +33,8 @@ class Segments:
         seconds: Length of a segment.
         hop: Seconds between the starts of neighbouring segments. None means `seconds`.
         last: What to do with an incomplete last segment. `"drop"` leaves it out, `"pad"` fills it up with zeros, and
-            `"keep"` keeps it as it is, unless it is shorter than one frame.
+            `"keep"` keeps it as it is, unless it is shorter than one frame. A job counts the seconds that are left out
+            or padded, and records of padded segments say how many of their frames hold audio.
 
     Raises:
         ArgumentError: If a value is out of range.
@@ -115,7 +116,7 @@ class Segments:
         blocks: Iterable[np.ndarray],
         config: Any,
         only: Collection[int] | None = None,
-        on_short: Callable[[Remark], None] | None = None,
+        on_remark: Callable[[Remark], None] | None = None,
     ) -> Iterator[tuple[Source, np.ndarray, int]]:
         """Cuts a recording into segments.
 
@@ -124,7 +125,8 @@ class Segments:
             blocks: Samples of the recording, consecutive blocks `[time, channels]` at the config's sample rate.
             config: The config of the feature.
             only: Numbers of the wanted segments. Blocks after the last of them are not read. None means all segments.
-            on_short: Function that takes the remark about a recording that is too short for a segment.
+            on_remark: Function that takes the remark about a recording that is too short for a segment, whose end is
+                in no segment, or whose last segment is padded, see `audiopipe.transform.ends`.
 
         Yields:
             Each segment, its samples, and how many of them are samples of the recording and not padding. The id of a
@@ -137,21 +139,29 @@ class Segments:
         """
         length, hop = self.sizes(config)
         needed = -1 if only is None else max(only)
-        number, n_samples = -1, 0
+        number, n_samples, left_out, padded = -1, 0, 0, 0
         for samples in block_cutting.cut(blocks, length, hop):
             n_samples = len(samples)
             if n_samples < length and self.last == "pad":
-                samples = np.pad(samples, [(0, length - n_samples), (0, 0)])
+                padded = length - n_samples
+                samples = np.pad(samples, [(0, padded), (0, 0)])
             if (n_samples < length and self.last == "drop") or config.n_frames(len(samples)) == 0:
+                # Segments that overlap have the start of this piece already.
+                left_out = n_samples - (max(0, length - hop) if number >= 0 else 0)
                 break
             number += 1
             if only is None or number in only:
                 yield self.source(recording, number, config), samples, n_samples
             if only is not None and number == needed:
                 return
-        if number < 0 and only is None and on_short is not None:
-            what, seconds = "stretch" if recording.is_stretch else "recording", n_samples / config.sample_rate
-            on_short(Remark("feature", f"the {what} has {seconds:g} s and gives no segment of {self.seconds:g} s"))
+        if only is None and on_remark is not None:
+            what, rate = "stretch" if recording.is_stretch else "recording", config.sample_rate
+            if number < 0:
+                on_remark(ends.short(what, n_samples / rate, self.seconds))
+            elif left_out:
+                on_remark(ends.dropped(what, left_out / rate))
+            elif padded:
+                on_remark(ends.padded(padded / rate))
         if number < needed:
             raise AudioError(
                 f"{recording.id!r} has no segment {needed}. Received: {number + 1} segments of {length} samples at "

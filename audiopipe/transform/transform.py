@@ -15,7 +15,8 @@ from audiopipe.runtime import forks
 from audiopipe.transform import audio_values, call_inputs, row_features, waveform_features, waveforms
 from audiopipe.transform.call_inputs import Element, Row, RowBatch
 from audiopipe.transform.kernel import Kernel
-from audiopipe.transform.row_features import LongClip
+from audiopipe.transform.row_columns import RowColumns
+from audiopipe.transform.row_features import LongClip, Made
 
 
 class Transform:
@@ -83,7 +84,9 @@ class Transform:
             (frames), bins]`, in which a clip shorter than a frame has no frames; `.to_tensor(config.padding)` pads it.
             NumPy input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A mapping gives
             its other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`,
-            and the feature lacks the channel axis if it has one channel.
+            and the feature lacks the channel axis if it has one channel. If the config pads clips or cuts them, or the
+            mapping has the entry `valid_samples` of `tfdata.from_audio`, they also give `valid_frames`, the number of
+            frames that hold audio.
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
@@ -110,7 +113,12 @@ class Transform:
         if isinstance(found, Element):
             feature = waveform_features.compute(found.waveform, self._kernel)
             n_frames = waveform_features.n_frames(found.waveform, self._kernel)
-            return {**found.others, self.feature: feature, "n_frames": n_frames}
+            added = {self.feature: feature, "n_frames": n_frames}
+            if self.config.pads_clips or found.valid_samples is not None:
+                added["valid_frames"] = waveform_features.valid_frames(
+                    found.waveform, self._kernel, found.valid_samples
+                )
+            return {**found.others, **added}
         feature = waveform_features.compute(found, self._kernel)
         return (feature, *rest) if rest else feature
 
@@ -180,7 +188,7 @@ class Transform:
 
     def rows(
         self, values: Iterable[Any], *, on_remark: Callable[[int, Remark], None] | None = None
-    ) -> Iterator["tuple[np.ndarray, int] | AudioError | ArgumentError"]:
+    ) -> Iterator["Made | AudioError | ArgumentError"]:
         """Computes the features of rows of `datasets`. Rows are read in threads and computed in groups.
 
         Args:
@@ -190,9 +198,10 @@ class Transform:
                 becomes a warning of class `audiopipe.errors.AudioRemark` that names the file, or else the position.
 
         Yields:
-            For each row, the feature (without the axis of a single channel) and its number of frames. If the audio has
-            none of these forms, cannot be read, or is shorter than one frame, the error instead. The arrays are
-            read-only.
+            For each row, the feature (without the axis of a single channel) and its number of frames; if the config
+            pads clips or cuts them, also the number of frames that hold audio. A clip that is longer than its feature
+            gets a remark. If the audio has none of these forms, cannot be read, or is shorter than one frame, the error
+            instead. The arrays are read-only.
 
         Raises:
             ForkError: If this process was forked after TensorFlow had run.
@@ -224,6 +233,19 @@ class Transform:
         """
         return self.config.n_frames(np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths)
 
+    def valid_frames(self, lengths: Any) -> Any:
+        """Returns the number of frames that hold audio of clips with `lengths` samples.
+
+        They are all frames, unless the feature pads or cuts clips. Arguments and result are as in `n_frames`.
+
+        Example:
+            >>> whisper = Transform("whisper-80")
+            >>> whisper.n_frames([8000, 16000]).tolist(), whisper.valid_frames([8000, 16000]).tolist()
+            ([3000, 3000], [50, 100])
+        """
+        lengths = np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths
+        return self.config.valid_frames(lengths)
+
     def __reduce__(self):
         # The cache of `datasets` is keyed by the pickle. Traced graphs differ in every process, so they are left out.
         # The kernel version is included, so that features of an older version are not read after an upgrade.
@@ -253,13 +275,12 @@ class Transform:
             return self._compiled
 
     def _rows(self, values: Any, *, writable: bool = True) -> dict[str, list[Any]]:
-        features, counts = [], []
+        made = RowColumns(self.config, self.feature, writable=writable)
         for result in self.rows(values):
             if isinstance(result, Exception):
                 raise result
-            features.append(result[0].copy() if writable else result[0])
-            counts.append(result[1])
-        return {self.feature: features, "n_frames": counts}
+            made.add(result)
+        return made.columns
 
 
 def _restore(

@@ -31,17 +31,33 @@ def compute(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> Any:
 
 def n_frames(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> Any:
     """Counts the frames of a clip, or of each clip of a batch, as an int or an int64 tensor."""
+    frames = kernel.config.n_frames(_lengths(waveform))
+    return frames if isinstance(waveform, RaggedBatch) or not waveform.as_numpy else int(frames)
+
+
+def valid_frames(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel, valid_samples: Any = None) -> Any:
+    """Counts the frames that hold audio, like `n_frames`.
+
+    Args:
+        waveform: The clip or the batch.
+        kernel: The kernel of the feature.
+        valid_samples: Number of samples before the padding of each clip. None means that no clip is padded.
+    """
+    lengths = _lengths(waveform) if valid_samples is None else tf.cast(valid_samples, tf.int64)
+    frames = kernel.config.valid_frames(lengths)
+    return frames if isinstance(waveform, RaggedBatch) or not waveform.as_numpy else int(frames)
+
+
+def _lengths(waveform: Clip | PaddedBatch | RaggedBatch) -> tf.Tensor:
+    """Returns the number of samples of a clip, or of each clip of a batch, as int64."""
     if isinstance(waveform, RaggedBatch):
-        return kernel.config.n_frames(waveform.lengths)
+        return waveform.lengths
     shape = tf.shape(waveform.samples, out_type=tf.int64)
     if isinstance(waveform, Clip):
-        lengths = shape[0]
-    elif waveform.lengths is None:
-        lengths = tf.fill([shape[0]], shape[1])
-    else:
-        lengths = waveform.lengths
-    frames = kernel.config.n_frames(tf.cast(lengths, tf.int64))
-    return int(frames) if waveform.as_numpy else frames
+        return shape[0]
+    if waveform.lengths is None:
+        return tf.fill([shape[0]], shape[1])
+    return tf.cast(waveform.lengths, tf.int64)
 
 
 def _of_clip(clip: Clip, kernel: Kernel) -> tf.Tensor:

@@ -76,6 +76,8 @@ def test_an_update_keeps_the_values_and_writes_the_format_of_today(old):
     after, described = features(output)
     assert (described.format_version, described.generation) == (2, 1)
     assert after == before
+    unknown = described.counts.get("unknown_valid_frames")
+    assert unknown == (None if described.segments is None else len(after))  # release 0.1 did not store padding
     assert not [name for name in os.listdir(output) if "-of-" in name]
     assert os.listdir(os.path.join(output, "plan")) == ["lock"]
     sources = index.opened(described).column("source").to_pylist()

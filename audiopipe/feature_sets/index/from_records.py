@@ -7,7 +7,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets import record_layout, records, tfrecords
+from audiopipe.feature_sets import record_layout, records, tfrecords, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index.layout import schema
 from audiopipe.feature_sets.index.rows import Row, table
@@ -77,7 +77,7 @@ def _row(description: Description, position: int, number: int, offset: int, leng
     return Row(
         id=clip_id,
         n_frames=head.n_frames,
-        valid_frames=head.valid_frames,
+        valid_frames=valid_frames.of_record(head.valid_frames, description),
         seconds=None,
         metadata=metadata,
         shard=position,

@@ -44,7 +44,7 @@ class Row:
     Args:
         id: Id of the record.
         n_frames: Number of frames of the feature.
-        valid_frames: Number of frames that hold audio.
+        valid_frames: Number of frames that hold audio. None if it is not known.
         seconds: Duration of the clip: its samples, divided by the sample rate. None if it is not known.
         metadata: Metadata of the clip, with None for missing values. A class is its name or its position.
         shard: Position of the shard in `dataset.json`.
@@ -56,7 +56,7 @@ class Row:
 
     id: str
     n_frames: int
-    valid_frames: int
+    valid_frames: int | None
     seconds: float | None
     metadata: dict[str, Any]
     shard: int
