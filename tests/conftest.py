@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import fsspec
 import numpy as np
 import pytest
 import scipy.signal
@@ -120,6 +121,15 @@ def quiet_bars():
 @pytest.fixture
 def feature_set(shared_feature_set, tmp_path):
     return shutil.copytree(shared_feature_set, tmp_path / "features")
+
+
+@pytest.fixture
+def memory():
+    """Yields an empty folder in fsspec's memory filesystem."""
+    yield "memory://test"
+    filesystem = fsspec.filesystem("memory")
+    if filesystem.exists("/test"):
+        filesystem.rm("/test", recursive=True)
 
 
 @pytest.fixture

@@ -16,6 +16,20 @@ CONFIG = configs.MelSpectrogram(
 CHANNELS_FIRST = dataclasses.replace(CONFIG, channels=2, output_data_format="channels_first")
 ANY_CHANNELS = dataclasses.replace(CONFIG, channels=None)
 
+# Metadata of every type, and a column of classes.
+COLUMNS = Columns(
+    types={
+        "speaker": "string",
+        "take": "int",
+        "gain": "float",
+        "clean": "bool",
+        "tags": "list<string>",
+        "label": "int",
+    },
+    classes={"label": ["cat", "dog"]},
+    fill_values={"take": -1, "label": -1},
+)
+
 
 def feature(n_frames, config=CONFIG, channels=1, seed=0):
     """Returns random values of the shape of a feature."""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import synthetic_sets
-from synthetic_sets import ANY_CHANNELS, CHANNELS_FIRST, CONFIG, feature
+from synthetic_sets import ANY_CHANNELS, CHANNELS_FIRST, COLUMNS, CONFIG, feature
 
 from audiopipe import FeatureSet, load
 from audiopipe.errors import (
@@ -23,21 +23,8 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets import index, joined_sets, tfrecords
 from audiopipe.feature_sets.description import Description, sha256
-from audiopipe.inputs.columns import Columns
 from audiopipe.storage import ranges
 
-COLUMNS = Columns(
-    types={
-        "speaker": "string",
-        "take": "int",
-        "gain": "float",
-        "clean": "bool",
-        "tags": "list<string>",
-        "label": "int",
-    },
-    classes={"label": ["cat", "dog"]},
-    fill_values={"take": -1, "label": -1},
-)
 METADATA = {
     "a": {"speaker": "Zoë", "take": 3, "gain": 0.1, "clean": True, "tags": ["x", "y"], "label": "dog"},
     "b": {"speaker": None, "take": None, "gain": None, "clean": False, "tags": None, "label": None},

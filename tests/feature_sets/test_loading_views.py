@@ -8,25 +8,12 @@ import numpy as np
 import pytest
 import synthetic_sets
 import tensorflow as tf
-from synthetic_sets import ANY_CHANNELS, CHANNELS_FIRST, CONFIG, feature
+from synthetic_sets import ANY_CHANNELS, CHANNELS_FIRST, COLUMNS, CONFIG, feature
 
 from audiopipe import FeatureSet, fingerprint_of, load
 from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError
 from audiopipe.feature_sets import record_streams
-from audiopipe.inputs.columns import Columns
 
-COLUMNS = Columns(
-    types={
-        "speaker": "string",
-        "take": "int",
-        "gain": "float",
-        "clean": "bool",
-        "tags": "list<string>",
-        "label": "int",
-    },
-    classes={"label": ["cat", "dog"]},
-    fill_values={"take": -1, "label": -1},
-)
 SIZE = 23
 
 

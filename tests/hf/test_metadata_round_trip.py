@@ -98,7 +98,7 @@ def expected(value, kind, classes):
     return float(value) if kind == "float" else value
 
 
-@settings(max_examples=6)  # each writes two feature sets
+@settings(max_examples=4)  # each writes two feature sets
 @given(tables())
 def test_rows_are_the_same_after_a_feature_set(table):
     rows, class_columns = table

@@ -8,6 +8,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from embedded_audio import encoded
 
 from audiopipe import inputs
 from audiopipe.errors import InputError
@@ -15,17 +16,6 @@ from audiopipe.inputs import Source, changes, digests, listings, tables
 from audiopipe.inputs.changes import StoredAudio
 from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files
-
-ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-
-@pytest.fixture
-def memory():
-    """Yields an empty folder in fsspec's memory filesystem."""
-    yield "memory://test-changes"
-    filesystem = fsspec.filesystem("memory")
-    if filesystem.exists("/test-changes"):
-        filesystem.rm("/test-changes", recursive=True)
 
 
 @pytest.fixture
@@ -62,7 +52,7 @@ def _write(path, content, time=(7, 7)):
 
 
 def _write_table(path, contents, ids=None, **options):
-    audio = pa.array([{"bytes": content, "path": None} for content in contents], ENCODED)
+    audio = encoded(contents)
     pq.write_table(pa.table({"audio": audio, "id": ids or list(map(str, range(len(contents))))}), path, **options)
 
 
@@ -138,7 +128,7 @@ def test_remote_storage_that_fails_is_an_error_and_no_change(memory, monkeypatch
         raise TimeoutError("no answer")
 
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "_open", fail)
-    with pytest.raises(InputError, match=r"Could not read 'memory://test-changes/a\.wav': TimeoutError: no answer"):
+    with pytest.raises(InputError, match=r"Could not read 'memory://test/a\.wav': TimeoutError: no answer"):
         list(changes.compare_digests([(stored["a.wav"], clip)]))
 
 
@@ -187,7 +177,7 @@ def test_audio_that_moves_into_a_saved_dataset_agrees_if_its_bytes_are_equal(tmp
     for name in "ab":
         _write(tmp_path / f"clips/{name}.wav", b"one")
     stored = _stored(tmp_path / "clips")
-    audio = pa.array([{"bytes": content, "path": None} for content in (b"one", b"two")], ENCODED)
+    audio = encoded((b"one", b"two"))
     saved = str(tmp_path / "saved")
     datasets.Dataset(pa.table({"audio": audio, "id": ["a.wav", "b.wav"]})).save_to_disk(saved)
     assert _verdicts(stored, saved) == {"a.wav": "maybe", "b.wav": "maybe"}

@@ -8,6 +8,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from embedded_audio import encoded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,20 +18,9 @@ from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
 from audiopipe.storage import files
 
-ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
 
 def _identify(*paths):
     return list(listings.identify(Source(id=str(path), path=str(path)) for path in paths))
-
-
-@pytest.fixture
-def memory():
-    """Yields an empty folder in fsspec's memory filesystem."""
-    yield "memory://test-identities"
-    filesystem = fsspec.filesystem("memory")
-    if filesystem.exists("/test-identities"):
-        filesystem.rm("/test-identities", recursive=True)
 
 
 @pytest.fixture
@@ -38,7 +28,7 @@ def parquet(tmp_path):
     """Returns a function that writes a table with embedded audio, and returns its path."""
 
     def write(*contents):
-        audio = pa.array([{"bytes": content, "path": None} for content in contents], ENCODED)
+        audio = encoded(contents)
         pq.write_table(pa.table({"audio": audio}), tmp_path / "clips.parquet")
         return str(tmp_path / "clips.parquet")
 
@@ -54,7 +44,7 @@ def test_a_local_file_has_its_size_and_modification_time(tmp_path):
 
 def test_a_remote_file_has_its_size_and_the_version_of_its_storage(memory):
     files.write_bytes(f"{memory}/a.wav", b"12345")
-    created = fsspec.filesystem("memory").info("/test-identities/a.wav")["created"]
+    created = fsspec.filesystem("memory").info("/test/a.wav")["created"]
     found, gone = _identify(f"{memory}/a.wav", f"{memory}/gone.wav")
     assert (found.size, found.version) == (5, str(created))
     assert (gone.size, gone.version) == (None, None)
@@ -147,7 +137,7 @@ def test_cached_listings_of_the_storage_are_used(memory):
         listed = list(listings.identify(sources))
     finally:
         filesystem.info = original
-    assert sorted(asked) == [f"/test-identities/{number:02d}.wav" for number in range(50)]
+    assert sorted(asked) == [f"/test/{number:02d}.wav" for number in range(50)]
     assert [clip.version for clip in listed] == sorted(asked)
 
 

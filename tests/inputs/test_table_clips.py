@@ -4,6 +4,7 @@ import fsspec
 import numpy as np
 import pytest
 import soundfile
+from embedded_audio import encoded
 
 from audiopipe import inputs
 from audiopipe.errors import InputError
@@ -12,12 +13,6 @@ from audiopipe.inputs.listings import Listed
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
-
-ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-
-def _audio(*contents):
-    return pa.array([{"bytes": content, "path": None} for content in contents], ENCODED)
 
 
 def _write(file, **columns):
@@ -28,8 +23,8 @@ def _write(file, **columns):
 @pytest.fixture
 def shards(tmp_path):
     """Returns a folder as on the Hub, with two shards of two rows and one row."""
-    _write(tmp_path / "set/data/train-00000-of-00002.parquet", audio=_audio(b"a", b"b"), label=[0, 1])
-    _write(tmp_path / "set/data/train-00001-of-00002.parquet", audio=_audio(b"c"), label=[2])
+    _write(tmp_path / "set/data/train-00000-of-00002.parquet", audio=encoded([b"a", b"b"]), label=[0, 1])
+    _write(tmp_path / "set/data/train-00001-of-00002.parquet", audio=encoded([b"c"]), label=[2])
     (tmp_path / "set/README.md").touch()
     (tmp_path / "set/.cache").mkdir()
     (tmp_path / "set/.cache/x.parquet").touch()
@@ -66,7 +61,7 @@ def test_one_file_keeps_the_numbers_of_its_rows(shards):
 
 def test_ids_do_not_move_when_files_are_added(shards):
     before = _found(shards)
-    _write(shards / "data/test-00000-of-00001.parquet", audio=_audio(b"t"), label=[9])
+    _write(shards / "data/test-00000-of-00001.parquet", audio=encoded([b"t"]), label=[9])
     after = _found(shards)
     assert after[0] == ("data/test-00000-of-00001.parquet:0", b"t", {"label": 9})
     assert after[1:] == before
@@ -74,9 +69,9 @@ def test_ids_do_not_move_when_files_are_added(shards):
 
 def test_ids_of_the_rows_are_kept_and_may_be_in_any_column(tmp_path):
     for number in range(2):
-        _write(tmp_path / f"{number}.parquet", audio=_audio(b"x"), id=[f"clip-{number}"], key=[f"key-{number}"])
+        _write(tmp_path / f"{number}.parquet", audio=encoded([b"x"]), id=[f"clip-{number}"], key=[f"key-{number}"])
     assert [(name, row["key"]) for name, _, row in _found(tmp_path)] == [("clip-0", "key-0"), ("clip-1", "key-1")]
-    _write(tmp_path / "one/a.parquet", audio=_audio(b"x"), key=[7])
+    _write(tmp_path / "one/a.parquet", audio=encoded([b"x"]), key=[7])
     assert _found(tmp_path / "one/a.parquet", InputOptions(id_column="key")) == [("7", b"x", {})]
     with pytest.raises(InputError, match=r"row 0: every clip needs an id in the column 'no'"):
         _found(tmp_path / "one/a.parquet", InputOptions(id_column="no"))
@@ -84,7 +79,7 @@ def test_ids_of_the_rows_are_kept_and_may_be_in_any_column(tmp_path):
 
 @pytest.mark.parametrize("saved", [False, True])
 def test_one_of_several_audio_columns_can_be_chosen_and_is_kept_in_a_plan(tmp_path, saved):
-    columns = {"left": _audio(b"l0", b"l1"), "right": _audio(b"r0", b"r1"), "n": [1, 2]}
+    columns = {"left": encoded([b"l0", b"l1"]), "right": encoded([b"r0", b"r1"]), "n": [1, 2]}
     if saved:
         datasets = pytest.importorskip("datasets")
         datasets.Dataset(pa.table(columns)).save_to_disk(str(tmp_path / "saved"))
@@ -115,7 +110,7 @@ def test_more_columns_of_paths_are_recognised(tmp_path, name, monkeypatch):
 def test_rows_name_stretches_beside_their_audio(tmp_path):
     _write(
         tmp_path / "a.parquet",
-        audio=_audio(b"x", b"x", b"x"),
+        audio=encoded([b"x", b"x", b"x"]),
         start=[0.0, 1.5, None],
         end=[1.5, None, None],
         n=[1, 2, 3],
@@ -129,14 +124,14 @@ def test_rows_name_stretches_beside_their_audio(tmp_path):
     ]
     assert clips[0].metadata == {"start": 0.0, "end": 1.5, "n": 1}
     assert report.notes == ["2 clips from stretches of recordings, which the columns 'start' and 'end' name"]
-    _write(tmp_path / "b.parquet", audio=_audio(b"x"), start=[3.0], end=[2.0])
+    _write(tmp_path / "b.parquet", audio=encoded([b"x"]), start=[3.0], end=[2.0])
     with pytest.raises(InputError, match=r"b\.parquet', row 0: a stretch must"):
         list(inputs.scan(tmp_path / "b.parquet"))
 
 
 def test_parquet_files_beside_audio_are_counted_and_not_read(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(10, np.float32), 8000)
-    _write(tmp_path / "b.parquet", audio=_audio(b"x"))
+    _write(tmp_path / "b.parquet", audio=encoded([b"x"]))
     for source in (tmp_path, f"{tmp_path}/*", SeveralInputs([tmp_path / "a.wav", tmp_path / "b.parquet"])):
         report = ScanReport()
         assert [clip.id for clip in inputs.scan(source, report=report)] == ["a.wav"]

@@ -5,6 +5,7 @@ import sys
 import threading
 
 import pytest
+from embedded_audio import ENCODED, encoded
 
 from audiopipe import inputs
 from audiopipe.errors import AudioError, InputError
@@ -13,12 +14,6 @@ from audiopipe.inputs import tables
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 datasets = pytest.importorskip("datasets")
-
-ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-
-def _encoded(contents):
-    return pa.array([{"bytes": content, "path": None} for content in contents], ENCODED)
 
 
 @pytest.fixture
@@ -32,7 +27,7 @@ def parquet(tmp_path):
 
 def test_rows_are_read_from_their_row_group(parquet):
     contents = [b"%d" % number for number in range(25)]
-    table = tables.open_table(parquet({"audio": _encoded(contents), "n": range(25)}, row_group_size=4))
+    table = tables.open_table(parquet({"audio": encoded(contents), "n": range(25)}, row_group_size=4))
     for row in (0, 3, 4, 24, 7, 23, 0):
         assert table.audio(row) == contents[row]
     assert [row["n"] for _, row in table.rows()] == list(range(25))
@@ -40,7 +35,7 @@ def test_rows_are_read_from_their_row_group(parquet):
 
 def test_many_threads_read_the_right_rows(parquet):
     contents = [b"%06d" % number * 100 for number in range(400)]
-    table = tables.open_table(parquet({"audio": _encoded(contents)}, row_group_size=10))
+    table = tables.open_table(parquet({"audio": encoded(contents)}, row_group_size=10))
     wrong = []
 
     def read(seed):
@@ -63,7 +58,7 @@ def test_many_threads_read_the_right_rows(parquet):
 
 
 def test_an_encoded_column_of_any_name_is_found(parquet):
-    table = tables.open_table(parquet({"speech": _encoded([b"x"]), "path": ["as written"]}))
+    table = tables.open_table(parquet({"speech": encoded([b"x"]), "path": ["as written"]}))
     assert table.audio(0) == b"x"
     assert [row for _, row in table.rows()] == [{"path": "as written"}]
 
@@ -122,7 +117,7 @@ def test_a_column_of_paths_is_found_by_its_name(parquet, name):
     ("columns", "message"),
     [
         ({"text": ["a"], "n": [1]}, "Received: 0 in the columns text, n. Choose one with path_column"),
-        ({"left": _encoded([b"x"]), "right": _encoded([b"y"])}, "Received: 2 in the columns left, right"),
+        ({"left": encoded([b"x"]), "right": encoded([b"y"])}, "Received: 2 in the columns left, right"),
         ({"audio": ["a.wav"], "file": ["b.wav"]}, "Received: 2 in the columns audio, file"),
     ],
 )

@@ -23,9 +23,13 @@ STEREO = {"sample_rate": 8000, "n_fft": 256, "hop_length": 150}
 
 
 def invariant(share=1.0):
-    """Returns settings with a share of the profile's examples. Tests that build pipelines and files take longer."""
+    """Returns settings with a share of the profile's examples. Tests that build pipelines and files take longer.
+
+    `make test` tries fewer, because each example traces graphs. `make test-deep` tries thousands.
+    """
+    deep = settings.get_current_profile_name() == "deep"
     return settings(
-        max_examples=int(share * settings.default.max_examples),
+        max_examples=int(share * (settings.default.max_examples if deep else 12)),
         deadline=None,
         # All examples of a test share the fixture that counts cases, on purpose.
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -45,7 +45,7 @@ def arguments(draw):
 
 
 @given(arguments(), st.integers(0, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_one_clip_equals_keras(arguments, seed):
     clip = noise(1503, seed=seed)
     for power_to_db in (True, False):

@@ -23,6 +23,16 @@ def recordings(tmp_path):
 
 
 @pytest.fixture
+def silent_recordings(tmp_path):
+    """A folder of three clips of a second of silence."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("a.wav", "b.wav", "c.wav"):
+        soundfile.write(folder / name, np.zeros(16000), 16000)
+    return folder
+
+
+@pytest.fixture
 def run(recordings, tmp_path, config):
     """Returns a function that runs the job with six shards and writes to a folder of the given name."""
 

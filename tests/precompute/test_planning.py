@@ -133,26 +133,17 @@ def test_a_metadata_column_of_two_types_is_refused_before_anything_is_written(tm
     assert os.listdir(tmp_path) == []
 
 
-@pytest.fixture
-def recordings(tmp_path):
-    folder = tmp_path / "clips"
-    folder.mkdir()
-    for name in ("a.wav", "b.wav", "c.wav"):
-        soundfile.write(folder / name, np.zeros(16000), 16000)
-    return folder
-
-
-def test_a_digest_covers_the_clips_of_its_shard_as_they_were_listed(recordings, tmp_path):
-    before = written(str(tmp_path / "before"), CONFIG, scan(recordings), 3).shards()
-    soundfile.write(recordings / "b.wav", np.zeros(8000), 16000)
-    after = written(str(tmp_path / "after"), CONFIG, scan(recordings), 3).shards()
+def test_a_digest_covers_the_clips_of_its_shard_as_they_were_listed(silent_recordings, tmp_path):
+    before = written(str(tmp_path / "before"), CONFIG, scan(silent_recordings), 3).shards()
+    soundfile.write(silent_recordings / "b.wav", np.zeros(8000), 16000)
+    after = written(str(tmp_path / "after"), CONFIG, scan(silent_recordings), 3).shards()
     assert [was.digest == now.digest for was, now in zip(before, after, strict=True)] == [True, False, True]
     assert [was.id == now.id for was, now in zip(before, after, strict=True)] == [True, False, True]
 
 
-def test_copies_of_an_input_give_shards_with_equal_ids(recordings, tmp_path):
-    shutil.copytree(recordings, tmp_path / "elsewhere" / "clips", copy_function=shutil.copyfile)
-    one = written(str(tmp_path / "one"), CONFIG, scan(recordings), 2).shards()
+def test_copies_of_an_input_give_shards_with_equal_ids(silent_recordings, tmp_path):
+    shutil.copytree(silent_recordings, tmp_path / "elsewhere" / "clips", copy_function=shutil.copyfile)
+    one = written(str(tmp_path / "one"), CONFIG, scan(silent_recordings), 2).shards()
     other = written(str(tmp_path / "other"), CONFIG, scan(tmp_path / "elsewhere" / "clips"), 2).shards()
     assert [shard.id for shard in one] == [shard.id for shard in other]
     assert len({shard.id for shard in one}) == 2

@@ -148,7 +148,7 @@ def test_a_stretch_is_cut_into_segments_that_start_in_the_time_of_the_recording(
         np.testing.assert_array_equal(element["feature"], Transform(config)(whole[begin : begin + 4000]))
 
 
-@pytest.mark.parametrize("segments", [None, Segments(seconds=0.5)])
+@pytest.mark.parametrize("segments", [pytest.param(None, marks=pytest.mark.faults), Segments(seconds=0.5)])
 def test_verify_and_every_door_agree_with_stored_stretches(manifest, tmp_path, config, segments):
     made = beam.precompute(manifest, tmp_path / "out", config, segments=segments)
     report = verify(made.path, manifest)

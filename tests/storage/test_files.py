@@ -14,16 +14,6 @@ from audiopipe.errors import InputError, MissingDependencyError
 from audiopipe.storage import files
 
 
-@pytest.fixture
-def memory():
-    """Yields an empty folder in fsspec's memory filesystem."""
-    folder = "memory://test-files"
-    yield folder
-    filesystem = fsspec.filesystem("memory")
-    if filesystem.exists("/test-files"):
-        filesystem.rm("/test-files", recursive=True)
-
-
 def _touch(folder, *names):
     for name in names:
         path = folder / name
@@ -138,7 +128,7 @@ def test_glob_is_relative_to_the_working_folder(tmp_path, monkeypatch):
 def test_glob_keeps_the_scheme_and_host_of_a_remote_path(tmp_path, memory):
     files.write_bytes(f"{memory}/x/a.wav", b"a")
     assert files.glob(f"{memory}/*/a.wav") == [f"{memory}/x/a.wav"]
-    assert files.glob("memory:///test-files/x/*") == ["memory:///test-files/x/a.wav"]
+    assert files.glob("memory:///test/x/*") == ["memory:///test/x/a.wav"]
     _touch(tmp_path, "b.wav")
     found = files.glob(f"file://{tmp_path}/*.wav")
     assert found == [f"file://{tmp_path}/b.wav"]
@@ -278,7 +268,7 @@ def test_remove_accepts_files_folders_and_missing_paths(tmp_path):
     _touch(tmp_path, "a", "b/c/d")
     for name in ("a", "b", "gone"):
         files.remove(f"{tmp_path}/{name}")
-    files.remove("memory://test-files/gone")
+    files.remove("memory://test/gone")
     assert os.listdir(tmp_path) == []
 
 
