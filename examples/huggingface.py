@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import soundfile
 
-from audiopipe import Transform, fingerprint_of, hf, load
+from audiopipe import Transform, fingerprint_of, hf, load, registry
 
 CONFIG = "speech-mel-80"
 RATE = 16000
@@ -25,7 +25,6 @@ LABELS = ["falling", "rising", "steady"]
 CLIPS = 180
 EPOCHS = 4
 BATCH_SIZE = 12
-SILENCE = -50.0  # the db_amin of the config, in decibels
 
 
 def sound(draw: np.random.Generator, label: str) -> bytes:
@@ -56,7 +55,7 @@ def train_keras(train: datasets.Dataset, test: datasets.Dataset) -> float:
     """Trains a classifier on padded batches and returns its accuracy."""
 
     def batches(rows: datasets.Dataset, shuffle: bool = False):
-        made = hf.to_tf_dataset(rows, batch_size=BATCH_SIZE, shuffle=shuffle, seed=0, padding_value=SILENCE)
+        made = hf.to_tf_dataset(rows, batch_size=BATCH_SIZE, shuffle=shuffle, seed=0)
         return made.map(lambda batch: (batch["feature"], batch["label"]))
 
     keras.utils.set_random_seed(0)
@@ -82,8 +81,10 @@ def train_torch(train: datasets.Dataset, test: datasets.Dataset) -> float:
     import torch
     from torch import nn
 
+    padding = registry.get(CONFIG).padding
+
     def padded(rows):
-        features = nn.utils.rnn.pad_sequence([row["feature"] for row in rows], True, padding_value=SILENCE)
+        features = nn.utils.rnn.pad_sequence([row["feature"] for row in rows], True, padding_value=padding)
         return features.transpose(1, 2) / 25 + 1, torch.stack([row["label"] for row in rows])
 
     torch.manual_seed(0)
