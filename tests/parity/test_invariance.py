@@ -75,7 +75,23 @@ def test_a_clip_has_the_same_bits_in_a_padded_batch_as_alone(cases, trial, paddi
     for place, (feature, clip) in enumerate(zip(compute(batch, lengths=lengths), clips, strict=True)):
         of_clip, beyond = split_at_padding(trial.config, feature, len(clip))
         assert_same_bits(of_clip, compute(clip), f"clip {place}")
-        assert not beyond.any()
+        padding = trial.config.padding_frame(trial.config.channels or clip.shape[1])
+        assert_same_bits(beyond, np.broadcast_to(padding, beyond.shape), f"padding of clip {place}")
+
+
+@invariant(0.1)
+@given(trial=trials(), n_samples=st.integers(1, 3000))
+def test_ragged_batches_and_silence_have_the_bits_of_clips(cases, trial, n_samples):
+    next(cases)
+    clips, compute, config = trial.samples(), transform(trial.config), trial.config
+    ragged = tf.RaggedTensor.from_row_lengths(np.concatenate(clips), [len(clip) for clip in clips])
+    for place, (feature, clip) in enumerate(zip(compute(ragged), clips, strict=True)):
+        feature = feature.to_tensor() if isinstance(feature, tf.RaggedTensor) else feature
+        expected = compute(clip)
+        assert_same_bits(np.reshape(feature, expected.shape), expected, f"clip {place}")
+    zeros = compute(np.zeros((n_samples, clips[0].shape[1]), np.float32))
+    padding = config.padding_frame(config.channels or clips[0].shape[1])
+    np.testing.assert_array_equal(zeros, np.broadcast_to(padding, zeros.shape))
 
 
 @invariant()
