@@ -87,8 +87,8 @@ def identity_of(source: Any) -> Identity:
     """Returns the identity of the feature that a config, or something that carries one, describes.
 
     Args:
-        source: A config, a registered name or the path of a JSON file; or anything that `fingerprint_of` takes. A
-            registered name takes precedence over a path.
+        source: A config, a registered name or the path of a JSON file; a `Transform`; or anything that
+            `fingerprint_of` takes. A registered name takes precedence over a path.
 
     Returns:
         The config and its kernel version: that of this release, or the one that was saved if `source` is frozen.
@@ -109,7 +109,7 @@ def identity_of(source: Any) -> Identity:
         carries = is_set or _is_layer(source) or _is_dataset(source) or _is_loaded(source)
     if carries:
         return fingerprint_of(source)
-    config = registry.resolve(source)
+    config = source.config if is_transform(source) else registry.resolve(source)
     return Identity(config=config, kernel_version=config.kernel_version, frozen=False)
 
 
@@ -117,6 +117,12 @@ def expected(source: Any) -> tuple[Config, int]:
     """Returns the config and the kernel version that a caller expects, of anything that `identity_of` takes."""
     identity = identity_of(source)
     return identity.config, identity.kernel_version
+
+
+def is_transform(source: Any) -> bool:
+    """Returns whether something is a `Transform`, without importing its module."""
+    transform = sys.modules.get("audiopipe.transform.transform")
+    return transform is not None and isinstance(source, transform.Transform)
 
 
 def _is_carrier(path: str) -> bool:

@@ -278,7 +278,7 @@ def test_datasets_of_different_features_cannot_be_concatenated(clips, config, ot
 
 def test_load_takes_a_feature_set_or_a_mapped_dataset_as_the_expected_config(shared_feature_set, clips, config, other):
     rows = datasets.DatasetDict({"train": datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})})
-    for source in (shared_feature_set, str(shared_feature_set), hf.map(rows, Transform(config))):
+    for source in (shared_feature_set, str(shared_feature_set), hf.map(rows, Transform(config)), Transform(config)):
         assert load(shared_feature_set, config=source).cardinality() == 4
     with pytest.raises(ConfigMismatchError, match="hop_length: 99 != 100"):
         load(shared_feature_set, config=hf.map(rows, Transform(other))["train"])

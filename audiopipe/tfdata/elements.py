@@ -1,0 +1,189 @@
+"""Elements that hold the feature of a clip: which entries they have, and what each entry is."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from audiopipe import checks
+from audiopipe.configs.base import Config
+from audiopipe.errors import ArgumentError
+from audiopipe.feature_sets import fingerprints
+from audiopipe.tfdata.assertions import check, joined
+from audiopipe.transform.transform import Transform
+
+N_FRAMES = "n_frames"
+VALID_FRAMES = "valid_frames"
+START_FRAME = "start_frame"
+ORIGIN = "as audiopipe.load and tfdata.from_audio(...).map(transform) give them"
+
+
+@dataclass(frozen=True)
+class Elements:
+    """A dataset of clips with the feature of a config.
+
+    Args:
+        dataset: Dataset of dicts.
+        config: Config of the feature.
+        feature: Name of the entry with the feature.
+
+    Raises:
+        ArgumentError: If the dataset does not fit the config.
+    """
+
+    dataset: tf.data.Dataset
+    config: Config
+    feature: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dataset, tf.data.Dataset):
+            raise checks.fail("dataset", "a tf.data.Dataset", self.dataset)
+        if not isinstance(self.spec, dict):
+            raise ArgumentError(
+                f"The elements of dataset must be dicts, {ORIGIN}. Received: elements of {self.spec!r}. Map them to "
+                "tuples afterwards."
+            )
+        for name in (self.feature, N_FRAMES):
+            if name not in self.spec:
+                entries = ", ".join(sorted(map(str, self.spec)))
+                raise ArgumentError(
+                    f"The elements of dataset must have an entry {name!r}, {ORIGIN}. Received: the entries {entries}. "
+                    "Keep this entry. If the feature has another name, pass the transform as config: "
+                    "Transform(config, feature=name)."
+                )
+        self._check_entries()
+        self._check_feature()
+        self._check_number(N_FRAMES)
+        if self.valid_frames is not None:
+            self._check_number(self.valid_frames)
+
+    @property
+    def spec(self) -> dict[str, tf.TensorSpec]:
+        """Spec of each entry."""
+        return self.dataset.element_spec
+
+    @functools.cached_property
+    def shape(self) -> tuple[int | None, int | None, int | None]:
+        """Static shape of the feature. None where the size depends on the clip."""
+        declared = self.config.feature_shape(None, self.config.channels)
+        found = self.spec[self.feature].shape
+        sizes = [None] * 3 if found.rank is None else found.as_list()
+        first, second, third = (one if two is None else two for one, two in zip(declared, sizes, strict=True))
+        return first, second, third
+
+    @property
+    def n_frames(self) -> int | None:
+        """Static number of frames of the feature."""
+        return self.shape[self.config.frame_axis]
+
+    @property
+    def valid_frames(self) -> str | None:
+        """Name of the entry with the number of valid frames, if there is one."""
+        return self.own(VALID_FRAMES) if VALID_FRAMES in self.spec else None
+
+    def own(self, name: str) -> str:
+        """Returns the name of an entry of audiopipe, which has underscores if a metadata column has its name."""
+        while f"{name}_" in self.spec:
+            name += "_"
+        return name
+
+    @functools.cached_property
+    def lists(self) -> list[str]:
+        """Names of the entries of rank 1 whose size depends on the clip."""
+        return [name for name, spec in self.spec.items() if spec.shape.rank == 1 and spec.shape[0] is None]
+
+    @functools.cached_property
+    def frame_entries(self) -> list[str]:
+        """Names of the entries beside the feature whose first axis are the frames, such as `targets`."""
+        others = [(name, spec.shape) for name, spec in self.spec.items() if name != self.feature]
+        return [name for name, shape in others if shape.rank > 1 and shape[0] == self.n_frames]
+
+    def prepared(self) -> tf.data.Dataset:
+        """Returns the dataset with the static shape of the feature. Another shape is an error during iteration."""
+        shape = self.shape
+        if self.spec[self.feature].shape == tf.TensorShape(shape):
+            return self.dataset
+
+        def with_shape(element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return {**element, self.feature: tf.ensure_shape(element[self.feature], shape)}
+
+        return self.dataset.map(with_shape, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def size(self, element: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Returns the number of frames of the feature of an element, int64. It includes frames of padding."""
+        return tf.shape(element[self.feature], tf.int64)[self.config.frame_axis]
+
+    def named(self, element: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Returns the words `The clip <id>` for an error message."""
+        if self.spec.get("id") != tf.TensorSpec([], tf.string):
+            return tf.constant("A clip")
+        return tf.strings.join(["The clip ", element["id"]])
+
+    def check_n_frames(self, n_frames: tf.Tensor, size: tf.Tensor) -> None:
+        """Raises an error during iteration if a feature of `size` frames has fewer frames than `n_frames`."""
+        n_frames = tf.cast(n_frames, tf.int64)
+        check(
+            n_frames <= size,
+            lambda: joined(
+                f"The entry {N_FRAMES} must be the number of frames of the clip. Received: ", n_frames,
+                " for a feature of ", size, " frames. Whatever cuts features must change this entry too, as "
+                "tfdata.random_crop does.",
+            ),
+        )  # fmt: skip
+
+    def _check_entries(self) -> None:
+        for name, spec in self.spec.items():
+            if not isinstance(spec, tf.TensorSpec) or (name != self.feature and spec.shape.rank is None):
+                raise ArgumentError(
+                    f"The entries of dataset must be dense tensors of known rank. Received: {name!r} of {spec!r}. "
+                    "Leave this entry out, or set its shape: tf.ensure_shape(value, [None])."
+                )
+
+    def _check_feature(self) -> None:
+        spec, config = self.spec[self.feature], self.config
+        expected = config.feature_shape(None, config.channels)
+        rank = spec.shape.rank
+        if rank == len(expected) + 1:
+            raise ArgumentError(
+                f"The elements of dataset must be clips. Received: the entry {self.feature!r} of shape {spec.shape}, "
+                "which is that of a batch. Do this before the clips are batched."
+            )
+        fits = rank is None or spec.shape.is_compatible_with(expected)
+        channels = None if rank is None or not fits else spec.shape[config.channel_axis]
+        fits = fits and (channels or 0) % len(config.quantities) == 0
+        if not fits or not spec.dtype.is_floating:
+            raise ArgumentError(
+                f"The entry {self.feature!r} must be a feature of the config: floats of shape "
+                f"{tf.TensorShape(expected)}, {_axes(config)}. Received: {spec.dtype.name} of shape {spec.shape}. Pass "
+                "the config that the features were computed with."
+            )
+
+    def _check_number(self, name: str) -> None:
+        spec = self.spec[name]
+        if spec.shape.rank != 0 or not spec.dtype.is_integer:
+            raise ArgumentError(
+                f"The entry {name!r} must be a number of frames, an integer. Received: {spec!r}. If it is a column of "
+                "metadata, rename the column, or leave it out: load(..., columns=[...])."
+            )
+
+
+def of(dataset: tf.data.Dataset, config: Any) -> Elements:
+    """Returns the elements of a dataset.
+
+    Args:
+        dataset: Dataset of dicts.
+        config: A `Transform`, whose name of the feature counts, or anything else that `audiopipe.load` takes as config.
+
+    Raises:
+        ArgumentError: If the dataset does not fit the config.
+        AudiopipeError: If `config` names no config.
+    """
+    if isinstance(config, Transform):
+        return Elements(dataset, config.config, config.feature)
+    return Elements(dataset, fingerprints.expected(config)[0], "feature")
+
+
+def _axes(config: Config) -> str:
+    channels_last = config.output_data_format == "channels_last"
+    return "(frames, bins, channels)" if channels_last else "(channels, frames, bins)"

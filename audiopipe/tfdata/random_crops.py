@@ -1,0 +1,61 @@
+"""Crops at random places."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from audiopipe.feature_sets.epoch_seeds import random_numbers
+from audiopipe.tfdata import elements
+from audiopipe.tfdata.crops import Crops
+from audiopipe.tfdata.elements import N_FRAMES
+
+
+def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: int | None = None) -> tf.data.Dataset:
+    """Cuts a crop of `n_frames` frames out of each clip, at a random place that is new in each epoch.
+
+    All places are equally probable. Shorter clips are padded at the end. `audiopipe.load(crop_frames=...)` reads only
+    the frames of the crop, which is faster.
+
+    Args:
+        dataset: Dataset of dicts, as in `padded_batch`.
+        n_frames: Number of frames of a crop.
+        config: Config of the features, as in `padded_batch`.
+        seed: Seed of the places. The places then depend on nothing but the seed, the epoch and the position of the
+            clip in it, in every run. None draws a seed, so that `keras.utils.set_random_seed` decides.
+
+    Returns:
+        The dataset with crops. `feature` has `n_frames` frames, and those beyond the clip's end hold
+        `config.padding`. `n_frames` is the number of frames of the clip in the crop, and so is `valid_frames` where
+        there is one. `start_frame` (int64) is the first frame of the crop in the clip, or in what the clip was cut out
+        of, if it has this entry already. Entries of rank 2 or more whose first axis are the frames, such as `targets`,
+        are cut too and padded with zeros. All other entries stay. The number of elements does not change.
+
+    Raises:
+        ArgumentError: If the dataset does not fit the config, an argument is out of range, or an entry of rank 1 may or
+            may not have an axis of frames.
+        tf.errors.InvalidArgumentError: During iteration, if the first axis of an entry such as `targets` is not that
+            of the frames.
+
+    Example:
+        >>> from audiopipe import FeatureSet, load
+        >>> sets = FeatureSet("tests/data/v0.1/features")
+        >>> crops = random_crop(load(sets), n_frames=30, config=sets, seed=1)
+        >>> crops.element_spec["feature"].shape
+        TensorShape([30, 20, 1])
+        >>> [int(crop["n_frames"]) for crop in crops]
+        [30, 28, 28]
+        >>> starts = [[int(crop["start_frame"]) for crop in crops] for epoch in range(2)]
+        >>> starts[0] == starts[1], starts[0][1:]
+        (False, [0, 0])
+    """
+    clips = elements.of(dataset, config)
+    crops = Crops(clips, n_frames)
+
+    def cropped(element: dict[str, tf.Tensor], number: tf.Tensor) -> dict[str, tf.Tensor]:
+        places = tf.maximum(tf.cast(element[N_FRAMES], tf.int64) - crops.n_frames, 0) + 1
+        # Crops of crops have other places, even with the same seed, as their length is part of the seed.
+        start = tf.random.stateless_uniform([], [number, crops.n_frames], 0, places, tf.int64)
+        return crops.cut(element, start)
+
+    numbered = tf.data.Dataset.zip(clips.prepared(), random_numbers(seed))
+    return numbered.map(cropped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -1,0 +1,106 @@
+"""Epochs that keep their order when training was interrupted."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from audiopipe import checks
+from audiopipe.errors import ArgumentError
+
+_IGNORE = tf.data.experimental.ExternalStatePolicy.IGNORE.value
+
+
+class ResumeEpochs(keras.callbacks.Callback):
+    """Callback of `fit` that gives each epoch an order of its own, whichever epoch training starts with.
+
+    `keras.callbacks.BackupAndRestore` restores the weights in a new process and goes on with the epoch that was
+    interrupted, but the dataset would start with the order of the first epoch again. With this callback, epoch n has
+    the order of epoch n. Use it from the start. It makes `fit(initial_epoch=n)` exact too.
+
+    The orders of `audiopipe.load` and `Dataset.shuffle`, the places of `tfdata.random_crop`, and what is made of them
+    are exact, whatever else iterates over the dataset. Only what is random before a `shuffle` also depends on how many
+    iterators returned an element before training, so put `shuffle` first. Random operations in functions of
+    `Dataset.map` are no part of this.
+
+    Args:
+        dataset: The dataset that `fit` gets. Everything random in it needs a seed. Make it anew, in the same way, in
+            each process.
+
+    Raises:
+        ArgumentError: If `dataset` is not a finite dataset, or its iterators cannot be saved. In `fit`, if
+            `steps_per_epoch` is not the number of batches: Keras then goes on with one iterator over the epochs.
+
+    Example:
+        >>> def orders(first_epoch):
+        ...     dataset = tf.data.Dataset.range(99).shuffle(99, seed=1)
+        ...     resume = ResumeEpochs(dataset)
+        ...     for epoch in range(first_epoch, 4):
+        ...         resume.on_epoch_begin(epoch)       # Keras calls it
+        ...         yield [int(number) for number in dataset]
+        >>> first, second, third, fourth = orders(0)
+        >>> list(orders(2)) == [third, fourth], third == fourth
+        (True, False)
+    """
+
+    def __init__(self, dataset: tf.data.Dataset):
+        super().__init__()
+        if not isinstance(dataset, tf.data.Dataset):
+            raise checks.fail("dataset", "the tf.data.Dataset that fit gets", dataset)
+        self._cardinality = int(dataset.cardinality())
+        if self._cardinality == tf.data.INFINITE_CARDINALITY:
+            raise ArgumentError(
+                "dataset must be finite, so that each epoch starts a new iterator. Received: an endless dataset. Leave "
+                "out repeat(), or give the length of an epoch: dataset.take(n)."
+            )
+        self._dataset = dataset
+        # Iterators of both datasets draw from the same random numbers. An iterator is saved with the position of the
+        # next one in these numbers, and restoring it sets the position for all. A map makes elements of known type.
+        self._states = dataset.map(lambda *_: 0)
+        try:
+            self._first_state = self._state = self._next_state()
+        except tf.errors.OpError as error:
+            raise ArgumentError(
+                f"The iterators of dataset must be such that tf.train.Checkpoint can save them. Received: {dataset!r}. "
+                f"{error.message}"
+            ) from error
+        self._epoch = 0  # the epoch that starts in the state
+        self._begun: int | None = None  # the epoch that Keras has started last
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Sets the order of the iterator that is started next to that of an epoch."""
+        self._check_steps()
+        if epoch < self._epoch:
+            self._epoch, self._state = 0, self._first_state
+        for earlier in range(self._epoch, epoch):
+            self._restore()
+            if earlier != self._begun:
+                # Random operations before a `shuffle` start with the first element, and no state has them until then.
+                next(iter(self._dataset), None)
+                self._restore()
+            self._state = self._next_state()
+        self._epoch = self._begun = epoch
+        self._restore()
+
+    def _check_steps(self) -> None:
+        steps = (self.params or {}).get("steps")
+        if steps is not None and steps != self._cardinality:
+            known = "an unknown number of" if self._cardinality < 0 else self._cardinality
+            raise ArgumentError(
+                f"An epoch must have all batches of the dataset of ResumeEpochs. Received: {steps} steps, and {known} "
+                "batches. Pass the dataset that fit gets, and no steps_per_epoch: dataset.take(n) makes epochs shorter."
+            )
+
+    def _next_state(self) -> tf.Tensor:
+        """Starts an iterator and returns the state in which the one after it starts."""
+        return tf.raw_ops.SerializeIterator(resource_handle=self._iterator(), external_state_policy=_IGNORE)
+
+    def _restore(self) -> None:
+        """Lets the next iterator start in the state."""
+        tf.raw_ops.DeserializeIterator(resource_handle=self._iterator(), serialized=self._state)
+
+    def _iterator(self) -> tf.Tensor:
+        spec = self._states.element_spec
+        iterator = tf.raw_ops.AnonymousIteratorV3(output_types=[spec.dtype], output_shapes=[spec.shape])
+        tf.raw_ops.MakeIterator(dataset=tf.data.experimental.to_variant(self._states), iterator=iterator)
+        return iterator

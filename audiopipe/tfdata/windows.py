@@ -1,0 +1,51 @@
+"""Windows that cover a clip."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from audiopipe import checks
+from audiopipe.tfdata import elements
+from audiopipe.tfdata.crops import Crops
+from audiopipe.tfdata.elements import N_FRAMES
+
+
+def sliding_windows(dataset: tf.data.Dataset, n_frames: int, config: Any, *, hop: int | None = None) -> tf.data.Dataset:
+    """Cuts each clip into windows of `n_frames` frames that cover all of its frames, as for evaluation.
+
+    Args:
+        dataset: Dataset of dicts, as in `padded_batch`.
+        n_frames: Number of frames of a window.
+        config: Config of the features, as in `padded_batch`.
+        hop: Number of frames from the start of a window to that of the next one, at most `n_frames`. None means
+            `n_frames`: windows do not overlap.
+
+    Returns:
+        A dataset of windows: those of the first clip in order, then those of the second clip, and so on. Only the last
+        window of a clip may have fewer frames of the clip, and has padding then. A clip without frames gives no window.
+        The entries are those of `random_crop`. The number of windows is unknown.
+
+    Raises:
+        ArgumentError: As in `random_crop`.
+        tf.errors.InvalidArgumentError: As in `random_crop`.
+
+    Example:
+        >>> from audiopipe import FeatureSet, load
+        >>> sets = FeatureSet("tests/data/v0.1/features")
+        >>> windows = sliding_windows(load(sets.where(clean=True)), n_frames=15, config=sets)
+        >>> [(int(window["start_frame"]), int(window["n_frames"])) for window in windows]
+        [(0, 15), (15, 15), (30, 8), (0, 15), (15, 13)]
+    """
+    clips = elements.of(dataset, config)
+    crops = Crops(clips, n_frames)
+    step = crops.n_frames if hop is None else checks.integer("hop", hop, minimum=1)
+    if step > crops.n_frames:
+        raise checks.fail("hop", f"at most n_frames={crops.n_frames}, so that windows cover all frames", hop)
+
+    def windows(element: dict[str, tf.Tensor]) -> tf.data.Dataset:
+        frames = tf.cast(element[N_FRAMES], tf.int64)
+        beyond_first = tf.maximum(frames - crops.n_frames, 0)
+        count = tf.where(frames > 0, 1 + (beyond_first + step - 1) // step, 0)
+        return tf.data.Dataset.range(count).map(lambda number: crops.cut(element, number * step))
+
+    return clips.prepared().flat_map(windows)
