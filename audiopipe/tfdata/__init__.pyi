@@ -1,3 +1,6 @@
 from .clips import from_audio as from_audio
+from .targets import class_names as class_names
+from .targets import multi_hot as multi_hot
+from .targets import one_hot as one_hot
 
-__all__ = ["from_audio"]
+__all__ = ["class_names", "from_audio", "multi_hot", "one_hot"]
