@@ -75,7 +75,7 @@ def test_elements_of_padded_segments_have_the_valid_frames_of_their_feature_set(
     expected = {"long.wav#00000": 9, "long.wav#00001": 6, "short.wav#00000": 3}
     assert of_elements(read.map(mel)) == of_elements(load(segments.path)) == expected
     assert {clip["id"]: clip["valid_frames"] for clip in segments} == expected
-    [batch] = read.padded_batch(3).map(mel)
+    [batch] = read.ragged_batch(3).map(mel)
     assert batch["valid_frames"].numpy().tolist() == list(expected.values())
 
 
