@@ -75,7 +75,7 @@ def test_elements_of_padded_segments_have_the_valid_frames_of_their_feature_set(
     expected = {"long.wav#00000": 9, "long.wav#00001": 6, "short.wav#00000": 3}
     assert of_elements(read.map(mel)) == of_elements(load(segments.path)) == expected
     assert {clip["id"]: clip["valid_frames"] for clip in segments} == expected
-    [batch] = read.padded_batch(3).map(mel)
+    [batch] = read.ragged_batch(3).map(mel)
     assert batch["valid_frames"].numpy().tolist() == list(expected.values())
 
 
@@ -127,3 +127,12 @@ def test_valid_frames_are_unknown_if_rows_of_a_padded_feature_do_not_say_them(fe
         assert "valid_frames" not in made[0]
         assert "valid_frames" not in load(made).element_spec
         assert made.metadata["valid_frames"].to_pylist()[:2] == [None, None]
+
+
+def test_a_clip_of_more_than_a_minute_is_cut_like_any_other(chunks):
+    remarks = []
+    [(feature, n_frames, valid)] = chunks.rows(
+        [np.zeros(61 * RATE, np.float32)], on_remark=lambda number, remark: remarks.append((number, remark.text))
+    )
+    assert (feature.shape, n_frames, valid) == ((10, 2), 10, 10)
+    assert remarks == [(0, "the clip has 61 s, and 60.9 s beyond 0.1 s were left out")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_sets import CHANNELS_FIRST, feature, write
 
@@ -41,10 +41,11 @@ def test_sets_with_padded_segments_have_valid_frames_and_so_have_their_views(pad
     sets = FeatureSet(padded)
     checked(sets, [4, 3, 0])
     checked(sets.select([2, 1, 1]), [0, 3, 3])
-    checked(pickle.loads(pickle.dumps(sets.where(valid_frames=[0, 4]))), [4, 0])
+    assert [clip["valid_frames"] for clip in pickle.loads(pickle.dumps(sets.where(valid_frames=[0, 4])))] == [4, 0]
     assert [int(element["valid_frames"]) for element in load(padded).as_numpy_iterator()] == [4, 3, 0]
 
 
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.integers(0, 2**32))
 def test_valid_frames_of_any_clips_are_read_as_they_were_written(tmp_path_factory, valid, seed):
     path = write(tmp_path_factory.mktemp("any"), clips("c", *[5] * len(valid), seed=seed), segments=PAD, shards=1,
@@ -56,8 +57,7 @@ def test_all_frames_are_valid_in_a_set_without_padding_that_is_joined_with_one(p
     plain = write(tmp_path / "plain", clips("q", 2, 7)).path
     assert "valid_frames" not in FeatureSet(plain)[0]
     assert "valid_frames" not in load(plain).element_spec
-    checked(FeatureSet([plain, padded]), [2, 7, 4, 3, 0])
-    checked(FeatureSet([padded, plain]).select([4, 1]), [7, 3])
+    checked(FeatureSet([plain, padded]).select([4, 3, 1, 0]), [0, 3, 7, 2])
 
 
 def test_a_metadata_column_keeps_its_name(tmp_path):
