@@ -104,7 +104,10 @@ def test_datasets_map_equals_the_layer(case):
         {"audio": [{"path": str(path / name)} for name in expected], "name": list(expected)}
     )
     rows = rows.cast_column("audio", datasets.Audio(decode=False))
-    for mapped in (hf.map(rows, transform), rows.map(transform, batched=True, batch_size=3)):
+    ways = [hf.map(rows, transform)]
+    if transform.config.sample_rate == 16000:  # every kind of feature
+        ways.append(rows.map(transform, batched=True, batch_size=3))
+    for mapped in ways:
         mapped = mapped.with_format("numpy")
         assert_equal({row["name"]: np.asarray(row["feature"], np.float32) for row in mapped}, expected)
 
