@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiopipe.errors import ConfigError
 from audiopipe.runtime import forks
 
 if TYPE_CHECKING:
     from audiopipe.configs.base import Config
+
+MAX_SAMPLES = 1 << 30  # no clip needs as many for one frame
 
 
 def of_zeros(config: Config) -> float | np.ndarray:
@@ -59,9 +62,18 @@ def of_one_channel(padding: np.ndarray, config: Config) -> np.ndarray:
 
 
 def _shortest_clip(config: Config) -> int:
-    """Returns the smallest number of samples, at least 1, that has a frame."""
+    """Returns the smallest number of samples, at least 1, that has a frame.
+
+    Raises:
+        ConfigError: If no clip of a reasonable length has one.
+    """
     below, enough = 0, 1
     while config.n_frames(enough) < 1:
+        if enough > MAX_SAMPLES:
+            raise ConfigError(
+                f"A clip must have a frame if it is long enough. Received: {type(config).__name__}.n_frames({enough}) "
+                f"is {config.n_frames(enough)}. Correct `n_frames` of this class."
+            )
         below, enough = enough, 2 * enough
     while enough - below > 1:
         middle = (below + enough) // 2

@@ -9,7 +9,7 @@ import tensorflow as tf
 from silent_configs import EXAMPLES
 
 from audiopipe import configs
-from audiopipe.errors import ForkError
+from audiopipe.errors import ConfigError, ForkError
 from audiopipe.runtime import forks
 
 
@@ -76,3 +76,10 @@ def test_silence_is_not_computed_in_a_process_that_was_forked_after_tensorflow_h
     monkeypatch.setattr(forks, "_parent_that_computed", 1)
     with pytest.raises(ForkError, match="forked"):
         _ = configs.StftMagnitude().silence
+
+
+def test_a_class_without_frames_is_an_error(monkeypatch):
+    config = dataclasses.replace(EXAMPLES["StftMagnitude"])
+    monkeypatch.setattr(type(config), "n_frames", lambda self, n_samples: 0)
+    with pytest.raises(ConfigError, match=r"must have a frame if it is long enough.*StftMagnitude\.n_frames"):
+        _ = config.silence
