@@ -53,12 +53,12 @@ def entry(descriptions: Sequence[Description], columns: Columns) -> str | None:
             the index.
 
     Returns:
-        The name. None if there is no such entry, because no set is padded, so that all frames are valid, or because
-        some of the numbers are not known.
+        The name. None if there is no such entry: no set is padded, so that all frames are valid, and no metadata could
+        be mistaken for their number; or some of the numbers are not known.
 
     Example:
         >>> entry([Description.open("tests/data/v0.1/features")], Columns(types={}))
     """
-    if not any(map(are_padded, descriptions)) or not all(map(are_known, descriptions)):
-        return None
-    return Layout(columns).own[VALID_FRAMES]
+    name = Layout(columns).own[VALID_FRAMES]
+    is_needed = any(map(are_padded, descriptions)) or name != VALID_FRAMES
+    return name if is_needed and all(map(are_known, descriptions)) else None

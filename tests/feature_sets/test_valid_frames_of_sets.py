@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_sets import CHANNELS_FIRST, feature, write
+from synthetic_sets import CHANNELS_FIRST, CONFIG, feature, write
 
-from audiopipe import FeatureSet, Segments, load, merge
+from audiopipe import FeatureSet, Segments, load, merge, tfdata
 from audiopipe.feature_sets import records
 from audiopipe.inputs.columns import Columns
 from audiopipe.verification import verify
@@ -70,6 +70,15 @@ def test_a_metadata_column_keeps_its_name(tmp_path):
     assert [element["valid_frames"] for element in load(sets).as_numpy_iterator()] == [b"x", b"x"]
     plain = write(tmp_path / "plain", {"z": feature(6)}, shards=1, segments=PAD, valid_frames={"z": 5})
     checked(FeatureSet([plain.path, sets]), [5, 1, 3], "valid_frames__")
+
+
+def test_a_metadata_column_is_not_mistaken_for_valid_frames(tmp_path):
+    columns = Columns(types={"valid_frames": "int"})
+    content = {name: (values, {"valid_frames": 1}) for name, values in clips("m", 3, 5).items()}
+    sets = FeatureSet(write(tmp_path / "plain", content, columns=columns).path)
+    checked(sets, [3, 5], "valid_frames_")
+    [batch] = tfdata.padded_batch(load(sets), 2, CONFIG, mask=True)
+    assert batch["mask"].numpy().sum(axis=1).tolist() == [3, 5]
 
 
 def test_channels_may_come_first(tmp_path):
