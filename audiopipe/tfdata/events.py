@@ -32,6 +32,9 @@ def frame_targets(
     belong to. An event without samples is active in the frame of its onset. Therefore, every event is active in at
     least one frame, and `offset="onset"` marks the frames of onsets alone.
 
+    The number of frames tells where a clip ends to within `hop_length` samples. With `origin`, an event that begins in
+    these samples belongs to the next segment, and otherwise to the clip.
+
     What is outside of a clip is cut off. An event that lies wholly outside of a clip is an error, because its label
     would be lost; it is likely that the times have another unit or start elsewhere. Where clips are parts of what the
     events describe, with `origin` or if they were cropped, such events are left out.
@@ -158,7 +161,10 @@ class _AddTargets:
 
         is_instant = begin == end
         is_before = tf.where(is_instant, end < 0, end <= 0)
-        is_inside = ~(is_before | self._grid.is_beyond(begin, n_frames))
+        is_after = self._grid.is_beyond(begin, n_frames)
+        if self._origin is not None:  # an event after the last frame is likely to be that of the next segment
+            is_after |= self._grid.may_be_beyond(begin, n_frames)
+        is_inside = ~(is_before | is_after)
         is_part = self._origin is not None or start is not None
         required = [] if is_part else [self._require_inside(element, is_inside)]
         first_active = tf.minimum(self._grid.frames(begin), n_frames - 1)

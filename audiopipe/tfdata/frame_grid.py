@@ -55,3 +55,8 @@ class FrameGrid:
         """
         with_it = self._config.valid_frames(tf.maximum(samples, 0) + 1)  # of a clip that the sample ends
         return (with_it > n_frames) | (samples >= self._longest)
+
+    def may_be_beyond(self, samples: tf.Tensor, n_frames: tf.Tensor) -> tf.Tensor:
+        """Returns whether samples belong to no frame themselves, and are beyond the end of some clip of `is_beyond`."""
+        without_it = self._config.valid_frames(tf.maximum(samples, 0))
+        return (without_it >= n_frames) & (self.frames(samples) >= n_frames)
