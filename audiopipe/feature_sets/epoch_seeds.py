@@ -1,5 +1,7 @@
 """Random numbers of the epochs of a dataset, for everything in a pipeline that is random."""
 
+import logging
+
 import tensorflow as tf
 
 from audiopipe import checks
@@ -42,6 +44,32 @@ def random_numbers(seed: int | None) -> tf.data.Dataset:
         output_shapes=[tf.TensorShape([])],
     )
     return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.int64))
+
+
+def restorable(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns a dataset whose iterators are saved as if nothing had been read ahead, which takes 2 to 4 kB.
+
+    By default, `tf.data` saves all elements that were read ahead, and it does not save the position in random numbers
+    of an epoch that was read ahead to its end, so that later epochs of a restored iterator have other orders. With this
+    option, that is so only if the iterator itself is at the end of an epoch, after a batch that was not full.
+    `group_by_window` has no such form and needs `saved_with_elements`.
+    """
+    options = tf.data.Options()
+    options.experimental_symbolic_checkpoint = True
+    return dataset.with_options(options)
+
+
+def saved_with_elements(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns a dataset whose iterators are saved with what was read ahead, which is the default of TensorFlow."""
+    options = tf.data.Options()
+    options.experimental_symbolic_checkpoint = False
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # TensorFlow warns of every option that changes
+    try:
+        return dataset.with_options(options)
+    finally:
+        logger.setLevel(level)
 
 
 def _drawn() -> tf.Tensor:

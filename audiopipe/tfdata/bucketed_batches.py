@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from audiopipe import checks
+from audiopipe.feature_sets.epoch_seeds import saved_with_elements
 from audiopipe.tfdata import elements
 from audiopipe.tfdata.assertions import check, joined
 from audiopipe.tfdata.padding import Padding
@@ -29,6 +30,10 @@ def bucketed_batch(
     depends on nothing but the order of the clips. The lengths in a bucket differ by about 10 %, or by more where few
     clips make a batch: about 6 % of the frames are padding if all lengths are equally frequent. Clips that wait take
     the memory of at most one batch per bucket.
+
+    `tf.train.Checkpoint` saves the clips that wait with an iterator. The restored one goes on with the batches that
+    were left. If all clips of an epoch had been read when it was saved, later epochs have other orders than without the
+    interruption. Let `ResumeEpochs` set the order of each epoch.
 
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
@@ -82,7 +87,7 @@ def bucketed_batch(
         return padding.batch(waiting, tf.gather(sizes, key), drop_remainder, frames)
 
     batches = padding.clips.group_by_window(bucket, batch, window_size_func=lambda key: tf.gather(sizes, key))
-    return padding.finished(batches)
+    return saved_with_elements(padding.finished(batches))
 
 
 def _geometric(max_frames: int) -> list[int]:

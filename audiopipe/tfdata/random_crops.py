@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from audiopipe.feature_sets.epoch_seeds import random_numbers
+from audiopipe.feature_sets.epoch_seeds import random_numbers, restorable
 from audiopipe.tfdata import elements
 from audiopipe.tfdata.crops import Crops
 from audiopipe.tfdata.elements import N_FRAMES
@@ -58,4 +58,4 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
         return crops.cut(element, start)
 
     numbered = tf.data.Dataset.zip(clips.prepared(), random_numbers(seed))
-    return numbered.map(cropped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return restorable(numbered.map(cropped, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
+from audiopipe.feature_sets.epoch_seeds import saved_with_elements
 
 _IGNORE = tf.data.experimental.ExternalStatePolicy.IGNORE.value
 
@@ -22,6 +23,9 @@ class ResumeEpochs(keras.callbacks.Callback):
     are exact, whatever else iterates over the dataset. Only what is random before a `shuffle` also depends on how many
     iterators returned an element before training, so put `shuffle` first. Random operations in functions of
     `Dataset.map` are no part of this.
+
+    A training loop of your own calls `on_epoch_begin(epoch)` before each `iter(dataset)`. `tf.train.Checkpoint`
+    restores an iterator within its epoch, and this callback sets the orders of later epochs.
 
     Args:
         dataset: The dataset that `fit` gets. Everything random in it needs a seed. Make it anew, in the same way, in
@@ -56,7 +60,7 @@ class ResumeEpochs(keras.callbacks.Callback):
         self._dataset = dataset
         # Iterators of both datasets draw from the same random numbers. An iterator is saved with the position of the
         # next one in these numbers, and restoring it sets the position for all. A map makes elements of known type.
-        self._states = dataset.map(lambda *_: 0)
+        self._states = saved_with_elements(dataset.map(lambda *_: 0))
         try:
             self._first_state = self._state = self._next_state()
         except tf.errors.OpError as error:
