@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.feature_sets.epoch_seeds import saved_with_elements
-from audiopipe.tfdata import elements
-from audiopipe.tfdata.assertions import check, joined
+from audiopipe.tfdata import elements, entries
 from audiopipe.tfdata.padding import Padding
 
 _CLOSEST = 8  # batches of fewer clips than this have a bucket for each number of clips; then lengths differ by 1 / 9
@@ -72,14 +71,12 @@ def bucketed_batch(
 
     def bucket(element: dict[str, tf.Tensor]) -> tf.Tensor:
         frames = clips.size(element)
-        check(
+        expected = f" frames. {limit_name} must be at least that. Received: {limits[-1]}."
+        advice = " Raise it, cut the clips with tfdata.random_crop or tfdata.sliding_windows, or leave long clips out"
+        entries.require(
             frames <= limits[-1],
-            lambda: joined(
-                clips.named(element), " has ", frames, f" frames. {limit_name} must be at least that. Received: ",
-                f"{limits[-1]}. Raise it, cut the clips with tfdata.random_crop or tfdata.sliding_windows, or leave "
-                "long clips out with dataset.filter.",
-            ),
-        )  # fmt: skip
+            lambda: [entries.clip(element), " has ", frames, expected, advice, " with dataset.filter."],
+        )
         return tf.searchsorted(boundaries, [frames], out_type=tf.int64)[0]
 
     def batch(key: tf.Tensor, waiting: tf.data.Dataset) -> tf.data.Dataset:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.tfdata.assertions import check, joined
+from audiopipe.tfdata import entries
 from audiopipe.tfdata.elements import N_FRAMES, START_FRAME, Elements
 from audiopipe.transform import paddings
 
@@ -26,7 +26,7 @@ class Crops:
     def __init__(self, elements: Elements, n_frames: int):
         self.n_frames = checks.integer("n_frames", n_frames, minimum=1)
         self._elements = elements
-        self._start_frame = elements.own(START_FRAME)
+        self._start_frame = entries.own(elements.spec, START_FRAME)
         spec = elements.spec.get(self._start_frame, tf.TensorSpec([], tf.int64))
         if spec != tf.TensorSpec([], tf.int64):
             raise ArgumentError(
@@ -35,7 +35,7 @@ class Crops:
                 "load(..., columns=[...])."
             )
         for name in elements.lists:
-            length = elements.own(f"{name}_length")
+            length = entries.own(elements.spec, f"{name}_length")
             if elements.spec.get(length) != tf.TensorSpec([], tf.int64):
                 raise ArgumentError(
                     f"An entry of rank 1 must have its length beside it, to tell lists from values of frames. "
@@ -68,13 +68,11 @@ class Crops:
     ) -> tf.Tensor:
         value = element[name]
         found = tf.shape(value, tf.int64)[0]
-        check(
-            found == size,
-            lambda: joined(
-                self._elements.named(element), f": the entry {name} must have one row for each of the ", size,
-                " frames. Received: ", found, ". Leave the entry out, or add it after the crop.",
-            ),
-        )  # fmt: skip
+        expected = f": the entry {name} must have one row for each of the "
+        advice = ". Leave the entry out, or add it after the crop."
+        entries.require(
+            found == size, lambda: [entries.clip(element), expected, size, " frames. Received: ", found, advice]
+        )
         missing = self.n_frames - (stop - start)
         padded = tf.pad(value[start:stop], [[0, missing], *[[0, 0]] * (value.shape.rank - 1)])
         return tf.ensure_shape(padded, [self.n_frames, *value.shape[1:]])

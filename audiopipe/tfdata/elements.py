@@ -6,17 +6,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from audiopipe import checks
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
-from audiopipe.feature_sets import fingerprints
-from audiopipe.tfdata.assertions import check, joined
-from audiopipe.transform.transform import Transform
+from audiopipe.tfdata import entries
 
 N_FRAMES = "n_frames"
 VALID_FRAMES = "valid_frames"
 START_FRAME = "start_frame"
-ORIGIN = "as audiopipe.load and tfdata.from_audio(...).map(transform) give them"
 
 
 @dataclass(frozen=True)
@@ -37,20 +33,13 @@ class Elements:
     feature: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.dataset, tf.data.Dataset):
-            raise checks.fail("dataset", "a tf.data.Dataset", self.dataset)
-        if not isinstance(self.spec, dict):
-            raise ArgumentError(
-                f"The elements of dataset must be dicts, {ORIGIN}. Received: elements of {self.spec!r}. Map them to "
-                "tuples afterwards."
-            )
         for name in (self.feature, N_FRAMES):
             if name not in self.spec:
-                entries = ", ".join(sorted(map(str, self.spec)))
                 raise ArgumentError(
-                    f"The elements of dataset must have an entry {name!r}, {ORIGIN}. Received: the entries {entries}. "
-                    "Keep this entry. If the feature has another name, pass the transform as config: "
-                    "Transform(config, feature=name)."
+                    f"The elements of dataset must have an entry {name!r}, as audiopipe.load and "
+                    "from_audio(...).map(transform) give them. Received: the entries "
+                    f"{', '.join(sorted(map(str, self.spec)))}. Keep this entry. If the feature has another name, pass "
+                    "the transform as config: Transform(config, feature=name)."
                 )
         self._check_entries()
         self._check_feature()
@@ -58,10 +47,10 @@ class Elements:
         if self.valid_frames is not None:
             self._check_number(self.valid_frames)
 
-    @property
+    @functools.cached_property
     def spec(self) -> dict[str, tf.TensorSpec]:
         """Spec of each entry."""
-        return self.dataset.element_spec
+        return entries.of_dataset(self.dataset)
 
     @functools.cached_property
     def shape(self) -> tuple[int | None, int | None, int | None]:
@@ -80,13 +69,7 @@ class Elements:
     @property
     def valid_frames(self) -> str | None:
         """Name of the entry with the number of valid frames, if there is one."""
-        return self.own(VALID_FRAMES) if VALID_FRAMES in self.spec else None
-
-    def own(self, name: str) -> str:
-        """Returns the name of an entry of audiopipe, which has underscores if a metadata column has its name."""
-        while f"{name}_" in self.spec:
-            name += "_"
-        return name
+        return entries.own(self.spec, VALID_FRAMES) if VALID_FRAMES in self.spec else None
 
     @functools.cached_property
     def lists(self) -> list[str]:
@@ -114,23 +97,12 @@ class Elements:
         """Returns the number of frames of the feature of an element, int64. It includes frames of padding."""
         return tf.shape(element[self.feature], tf.int64)[self.config.frame_axis]
 
-    def named(self, element: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the words `The clip <id>` for an error message."""
-        if self.spec.get("id") != tf.TensorSpec([], tf.string):
-            return tf.constant("A clip")
-        return tf.strings.join(["The clip ", element["id"]])
-
     def check_n_frames(self, n_frames: tf.Tensor, size: tf.Tensor) -> None:
         """Raises an error during iteration if a feature of `size` frames has fewer frames than `n_frames`."""
         n_frames = tf.cast(n_frames, tf.int64)
-        check(
-            n_frames <= size,
-            lambda: joined(
-                f"The entry {N_FRAMES} must be the number of frames of the clip. Received: ", n_frames,
-                " for a feature of ", size, " frames. Whatever cuts features must change this entry too, as "
-                "tfdata.random_crop does.",
-            ),
-        )  # fmt: skip
+        expected = f"The entry {N_FRAMES} must be the number of frames of the clip. Received: "
+        advice = " frames. Whatever cuts features must change this entry too, as tfdata.random_crop does."
+        entries.require(n_frames <= size, lambda: [expected, n_frames, " for a feature of ", size, advice])
 
     def _check_entries(self) -> None:
         for name, spec in self.spec.items():
@@ -179,9 +151,7 @@ def of(dataset: tf.data.Dataset, config: Any) -> Elements:
         ArgumentError: If the dataset does not fit the config.
         AudiopipeError: If `config` names no config.
     """
-    if isinstance(config, Transform):
-        return Elements(dataset, config.config, config.feature)
-    return Elements(dataset, fingerprints.expected(config)[0], "feature")
+    return Elements(dataset, *entries.config_and_feature(config))
 
 
 def _axes(config: Config) -> str:

@@ -83,6 +83,15 @@ def require(condition: tf.Tensor, message: Callable[[], list[Any]]) -> tf.Operat
 
     Args:
         condition: Scalar boolean.
-        message: Function that returns the parts of the error message, texts or scalar tensors of text.
+        message: Function that returns the parts of the error message, texts or scalar tensors of text or numbers.
     """
-    return tf.cond(condition, tf.no_op, lambda: tf.debugging.Assert(tf.constant(False), [tf.strings.join(message())]))
+
+    def fail() -> tf.Operation:
+        parts = [part if _is_text(part) else tf.strings.as_string(part) for part in message()]
+        return tf.debugging.Assert(tf.constant(False), [tf.strings.join(parts)])
+
+    return tf.cond(condition, tf.no_op, fail)
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, str) or part.dtype == tf.string

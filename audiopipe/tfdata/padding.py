@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.tfdata.assertions import check, joined
+from audiopipe.tfdata import entries
 from audiopipe.tfdata.elements import N_FRAMES, Elements
 from audiopipe.transform import paddings
 
@@ -104,22 +104,22 @@ class Padding:
         return tf.ensure_shape(tf.reshape(flat, shape), feature.shape)
 
     def _frame_axes(self) -> list[tuple[str, int]]:
-        entries = [(name, 0) for name in self._elements.frame_entries]
-        return [(self._elements.feature, self._config.frame_axis), *entries]
+        others = [(name, 0) for name in self._elements.frame_entries]
+        return [(self._elements.feature, self._config.frame_axis), *others]
 
     def _with_channels(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         channels = tf.shape(element[self._elements.feature])[self._config.channel_axis]
         return {**element, self._channels: channels}
 
     def _check_channels(self, batch: dict[str, tf.Tensor], channels: tf.Tensor) -> None:
-        def message() -> tf.Tensor:
+        def message() -> list[Any]:
             numbers = tf.strings.reduce_join(tf.strings.as_string(channels), separator=", ")
             ids = tf.strings.reduce_join(batch["id"], separator=", ") if "id" in batch else ""
             advice = "Set channels in the config, filter the clips by their channels, or use batches of one clip."
-            return joined("The features of a batch must have equal numbers of channels. Received: ", numbers,
-                          " of the clips ", ids, ". ", advice)  # fmt: skip
+            expected = "The features of a batch must have equal numbers of channels. Received: "
+            return [expected, numbers, " of the clips ", ids, ". ", advice]
 
-        check(tf.reduce_all(channels == channels[0]), message)
+        entries.require(tf.reduce_all(channels == channels[0]), message)
 
 
 def _missing_item(dtype: tf.DType) -> tf.Tensor | None:

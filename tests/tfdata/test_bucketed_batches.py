@@ -78,7 +78,9 @@ def test_the_order_depends_on_nothing_but_the_order_of_the_clips():
 def test_a_clip_that_is_too_long_is_named(lengths):
     clips = tf.data.Dataset.from_tensors({"id": "song", "feature": tf.zeros([10, 5, 1]), "n_frames": 10})
     name = "max_frames" if lengths is None else "the last of lengths"
-    with pytest.raises(tf.errors.InvalidArgumentError, match=f"The clip song has 10 frames. {name} must .*Received: 9"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=f"The clip .{{1,2}}song.{{1,2}} has 10 frames. {name} must .*Received: 9"
+    ):
         list(tfdata.bucketed_batch(clips, 9, MONO, lengths=lengths))
 
 

@@ -119,7 +119,10 @@ def entries(**changes):
     ("dataset", "message"),
     [
         ([1], r"dataset must be a tf\.data\.Dataset"),
-        (tf.data.Dataset.from_tensors((tf.zeros([3, 5, 1]), 1)), r"must be dicts.* Received: elements of \(TensorSpec"),
+        (
+            tf.data.Dataset.from_tensors((tf.zeros([3, 5, 1]), 1)),
+            r"of dicts, .* Received: _TensorDataset of \(TensorSpec",
+        ),
         (entries(feature=None), r"an entry 'feature'.* Received: the entries mask, n_frames"),
         (entries(n_frames=None), r"an entry 'n_frames'.* Received: the entries feature, mask"),
         (entries(feature=tf.zeros([3, 4, 1])), r"\(None, 5, 1\), \(frames, bins, .* shape \(3, 4, 1\)"),
