@@ -48,7 +48,7 @@ def frames_only(lengths):
     )
 
 
-@pytest.mark.parametrize(("shortest", "max_frames"), [(100, 3000), (1000, 3000), (1, 64)])
+@pytest.mark.parametrize(("shortest", "max_frames"), [(100, 3000), (1, 64)])
 def test_little_of_a_batch_is_padding_and_batches_are_full(shortest, max_frames):
     lengths = np.random.default_rng(0).integers(shortest, max_frames // 2, 600)
     batches = tfdata.bucketed_batch(frames_only(lengths), max_frames, MONO, drop_remainder=True)
