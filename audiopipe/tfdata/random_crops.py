@@ -13,8 +13,9 @@ from audiopipe.tfdata.elements import N_FRAMES
 def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: int | None = None) -> tf.data.Dataset:
     """Cuts a crop of `n_frames` frames out of each clip, at a random place that is new in each epoch.
 
-    All places are equally probable. Shorter clips are padded at the end. `audiopipe.load(crop_frames=...)` reads only
-    the frames of the crop, which is faster.
+    All places are equally probable. Shorter clips are padded at the end. Of clips that have `valid_frames`, the crops
+    are taken from these, as the other frames hold no audio. `audiopipe.load(crop_frames=...)` reads only the frames of
+    the crop, which is faster.
 
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
@@ -52,7 +53,8 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
     crops = Crops(clips, n_frames)
 
     def cropped(element: dict[str, tf.Tensor], number: tf.Tensor) -> dict[str, tf.Tensor]:
-        places = tf.maximum(tf.cast(element[N_FRAMES], tf.int64) - crops.n_frames, 0) + 1
+        frames = tf.cast(element[clips.valid_frames or N_FRAMES], tf.int64)
+        places = tf.maximum(frames - crops.n_frames, 0) + 1
         # Crops of crops have other places, even with the same seed, as their length is part of the seed.
         start = tf.random.stateless_uniform([], [number, crops.n_frames], 0, places, tf.int64)
         return crops.cut(element, start)

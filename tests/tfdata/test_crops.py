@@ -48,7 +48,7 @@ def test_random_crops_are_slices_with_padding_after_the_end(case):
     found = clips_of(name).of(clips, crops_of(name))
     for crop, one in zip(found, clips, strict=True):
         start = check_crop(name, crop, one)
-        assert 0 <= start <= max(0, one["n_frames"] - N_FRAMES)
+        assert 0 <= start <= max(0, one["valid_frames"] - N_FRAMES)
 
 
 @few_cases
