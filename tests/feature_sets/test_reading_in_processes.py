@@ -1,5 +1,6 @@
 """Feature sets in several processes and threads at once, and as data sources of grain."""
 
+import json
 import multiprocessing
 import os
 import pickle
@@ -101,3 +102,25 @@ def test_the_data_loader_of_grain_draws_from_a_view(folder):
     sampler = grain.samplers.IndexSampler(num_records=len(view), shuffle=True, seed=3, num_epochs=1)
     loader = grain.DataLoader(data_source=view, sampler=sampler, worker_count=0)
     assert sorted(clip["id"] for clip in loader) == sorted(view.ids)
+
+
+def test_grain_resumes_a_shuffled_order_exactly(folder):
+    grain = pytest.importorskip("grain")
+
+    def clips():
+        dataset = grain.MapDataset.source(FeatureSet(folder)).seed(3).shuffle().repeat(3).map(summed)
+        return iter(dataset.to_iter_dataset())
+
+    whole = [clip["id"] for clip in clips()]
+    epochs = [whole[start : start + SIZE] for start in range(0, 3 * SIZE, SIZE)]
+    assert all(sorted(map(int, epoch)) == list(range(SIZE)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    iterator = clips()
+    for taken in (5, 20, 30):  # in each epoch
+        found = [next(iterator)["id"] for _ in range(taken)]
+        state = json.dumps(iterator.get_state())
+        iterator = clips()
+        iterator.set_state(json.loads(state))
+        assert found == whole[:taken]
+        del whole[:taken]
+    assert [clip["id"] for clip in iterator] == whole

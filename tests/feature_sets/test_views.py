@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import synthetic_sets
 import xxhash
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from synthetic_sets import feature
 
@@ -167,11 +167,16 @@ def test_select_takes_numbers_and_ids_in_any_order(sets):
         sets.select(np.arange(40) > 3)
 
 
-def test_shards_are_consecutive_and_contain_every_clip_once(sets):
-    for count in (1, 3, 40, 41):
-        parts = [sets.shard(index, count) for index in range(count)]
-        assert [number for part in parts for number in numbers(part)] == list(range(SIZE))
-        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+@given(st.slices(SIZE), st.integers(1, SIZE + 1))
+@example(slice(None), SIZE + 1)
+def test_shards_are_consecutive_and_contain_every_clip_once(sets, part, count):
+    view = sets[part]
+    parts = [view.shard(index, count) for index in range(count)]
+    assert [number for part in parts for number in numbers(part)] == list(range(SIZE))[part]
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_shards_that_do_not_exist_are_refused(sets):
     for index_, count in ((3, 3), (-1, 3), (0, 0)):
         with pytest.raises(ArgumentError):
             sets.shard(index_, count)
