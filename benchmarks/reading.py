@@ -94,7 +94,7 @@ def contenders(folder: Path, paths: list[str], dtype: str) -> dict[str, tf.data.
         PARSED: tf.data.TFRecordDataset(paths).map(parse, num_parallel_calls=tf.data.AUTOTUNE),
         BARE_PARALLEL: tf.data.TFRecordDataset(paths, num_parallel_reads=tf.data.AUTOTUNE),
         "load": load(folder),
-        "load, shuffle=True": load(folder, shuffle=True, buffer_size=64),
+        "load, shuffle=True": load(folder, shuffle=True),
     }
 
 

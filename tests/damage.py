@@ -8,7 +8,7 @@ import shutil
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from audiopipe.feature_sets import index, loading, records
+from audiopipe.feature_sets import element_streams, index, records
 from audiopipe.feature_sets.description import Description, sha256
 
 COPIES = {"index": "clips.parquet", "failures": "failures.jsonl", "remarks": "remarks.jsonl"}
@@ -70,7 +70,7 @@ def write_index(folder, table):
 def store_as(folder, dtype):
     """Rewrites a feature set with another storage dtype and returns it."""
     feature_set = Description.open(folder)
-    elements = loading.elements(feature_set).as_numpy_iterator()
+    elements = element_streams.elements(feature_set).as_numpy_iterator()
     shards, max_error = [], 0.0
     for shard in feature_set.shards:
         encoded = []

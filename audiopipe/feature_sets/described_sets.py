@@ -21,9 +21,18 @@ class DescribedSets:
         descriptions: What `dataset.json` of each set says.
         prefixes: Text before the ids of each set.
         columns: The metadata columns of all sets.
+        is_sharded: Whether any clips are a part from `FeatureSet.shard`, or a view of one.
     """
 
-    def __init__(self, descriptions: Sequence[Description], prefixes: Sequence[str], columns: Columns):
+    def __init__(
+        self,
+        descriptions: Sequence[Description],
+        prefixes: Sequence[str],
+        columns: Columns,
+        *,
+        is_sharded: bool = False,
+    ):
+        self.is_sharded = is_sharded
         self.descriptions = tuple(descriptions)
         self.prefixes = tuple(prefixes)
         self.columns = columns

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from audiopipe import checks
-from audiopipe.errors import ArgumentError, ClipNotFoundError, CorruptFeatureSetError, FeatureSetError
+from audiopipe.errors import ArgumentError, ClipNotFoundError, CorruptFeatureSetError
+from audiopipe.feature_sets import generations
 from audiopipe.feature_sets.described_sets import DescribedSets
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.set_members import concatenated, picked, prefixes_of, shifted
@@ -68,26 +69,29 @@ class FeatureSet(DescribedSets):
         descriptions: list[Description] = []
         prefixes: list[str] = []
         rows: list[Rows] = []
-        count = 0
+        count, is_sharded = 0, False
         for item, text in zip(items, texts, strict=True):
             if isinstance(item, FeatureSet):
                 descriptions += item.descriptions
                 prefixes += [text + inner for inner in item.prefixes]
                 rows.append(shifted(item._rows, count))
                 count += len(item._sets)
+                is_sharded |= item.is_sharded
             else:
                 descriptions.append(Description.open(item))
                 prefixes.append(text)
                 clips = descriptions[-1].counts["clips"]
                 rows.append(range(count, count + clips))
                 count += clips
-        self._init(descriptions, prefixes, concatenated(rows))
+        self._init(descriptions, prefixes, concatenated(rows), is_sharded=is_sharded)
 
-    def _init(self, descriptions: Sequence[Description], prefixes: Sequence[str], rows: "Rows") -> None:
+    def _init(
+        self, descriptions: Sequence[Description], prefixes: Sequence[str], rows: "Rows", *, is_sharded: bool = False
+    ) -> None:
         from audiopipe.feature_sets.joined_sets import JoinedSets  # imports pyarrow
 
         self._sets = JoinedSets(descriptions, prefixes, rows)
-        super().__init__(descriptions, prefixes, self._sets.columns)
+        super().__init__(descriptions, prefixes, self._sets.columns, is_sharded=is_sharded)
         self._rows = rows
 
     @classmethod
@@ -96,8 +100,8 @@ class FeatureSet(DescribedSets):
         return cls(path)
 
     def __reduce__(self):
-        sets = [(item.path, item.generation, _identity(item)) for item in self.descriptions]
-        return _reopened, (sets, self.prefixes, self._rows)
+        sets = [generations.of(description) for description in self.descriptions]
+        return _reopened, (sets, self.prefixes, self._rows, self.is_sharded)
 
     def __repr__(self) -> str:
         paths = ", ".join(map(repr, self.paths))
@@ -273,7 +277,9 @@ class FeatureSet(DescribedSets):
         return self._view(np.array([self._row(clip) for clip in clips], np.int64))
 
     def shard(self, index: int, count: int) -> "FeatureSet":
-        """Returns a view of one of `count` parts of nearly equal size. Each part has consecutive clips.
+        """Returns a view of one of `count` parts whose sizes differ by at most 1. Each part has consecutive clips.
+
+        `load` tells `tf.distribute` not to divide the part among workers once more.
 
         Args:
             index: Number of the part, from 0.
@@ -291,7 +297,8 @@ class FeatureSet(DescribedSets):
         index = checks.integer("index", index, minimum=0)
         if index >= count:
             raise checks.fail("index", f"less than count={count}", index)
-        return self._view(self._rows[index * len(self) // count : (index + 1) * len(self) // count])
+        rows = self._rows[index * len(self) // count : (index + 1) * len(self) // count]
+        return self._view(rows, is_sharded=True)
 
     def split(self, fractions: Mapping[str, float], by: str | None = None, *, seed: int = 0) -> "dict[str, FeatureSet]":
         """Divides the clips into parts at random, so that each clip stays in its part when the set grows.
@@ -329,9 +336,10 @@ class FeatureSet(DescribedSets):
             for number, name in enumerate(parts.names)
         }
 
-    def _view(self, rows: "Rows") -> "FeatureSet":
+    def _view(self, rows: "Rows", *, is_sharded: bool = False) -> "FeatureSet":
         view = object.__new__(type(self))
-        DescribedSets.__init__(view, self.descriptions, self.prefixes, self.columns)
+        is_sharded |= self.is_sharded
+        DescribedSets.__init__(view, self.descriptions, self.prefixes, self.columns, is_sharded=is_sharded)
         view._sets, view._rows = self._sets, rows
         return view
 
@@ -376,20 +384,17 @@ def clips_of(feature_set: FeatureSet) -> "tuple[JoinedSets, Rows]":
     return feature_set._sets, feature_set._rows
 
 
-def _identity(description: Description) -> str:
-    """Returns a text that differs for feature sets with other records."""
-    return description.set_id if description.index is None else description.index["sha256"]
-
-
-def _reopened(sets: Sequence[tuple[str, int, str]], prefixes: Sequence[str], rows: "Rows") -> FeatureSet:
-    """Opens the generations of feature sets that a pickle names."""
-    descriptions = [Description.open(path, generation) for path, generation, _ in sets]
-    for description, (path, _, identity) in zip(descriptions, sets, strict=True):
-        if _identity(description) != identity:
-            raise FeatureSetError(
-                f"The feature set {path!r} was replaced by another one after it was pickled, so its clips are not "
-                "those that the pickle names. Open it again, and make the views again."
-            )
+def of_description(description: Description) -> FeatureSet:
+    """Returns a feature set that is open already, with its index."""
     feature_set = object.__new__(FeatureSet)
-    feature_set._init(descriptions, prefixes, rows)
+    feature_set._init([description], [""], range(description.counts["clips"]))
+    return feature_set
+
+
+def _reopened(
+    sets: Sequence[generations.Generation], prefixes: Sequence[str], rows: "Rows", is_sharded: bool
+) -> FeatureSet:
+    """Opens the generations of feature sets that a pickle names."""
+    feature_set = object.__new__(FeatureSet)
+    feature_set._init([generations.opened(one) for one in sets], prefixes, rows, is_sharded=is_sharded)
     return feature_set

@@ -1,5 +1,6 @@
 """Several feature sets as one sequence of clips. One feature set is the simplest case."""
 
+import bisect
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Layout, Rows
 from audiopipe.feature_sets.joined_columns import JoinedColumns
 from audiopipe.feature_sets.records import Record
-from audiopipe.feature_sets.stored_set import StoredRecord, StoredSet
+from audiopipe.feature_sets.stored_set import Place, StoredSet
 
 OWN_COLUMNS = {"id": "string", "n_frames": "int", "valid_frames": "int", "seconds": "float"}
 SHOWN_IDS = 3  # equal ids in an error
@@ -53,6 +54,7 @@ class JoinedSets:
         self._valid_frames = valid_frames.entry(descriptions, self.columns)
         self._sets = [StoredSet(description) for description in descriptions]
         self._starts = np.cumsum([0, *(len(stored.index) for stored in self._sets)], dtype=np.int64)
+        self._first_rows = self._starts.tolist()  # faster than an array for single numbers
         if not _are_distinct(self.prefixes):
             self._check_ids(rows)
 
@@ -70,11 +72,11 @@ class JoinedSets:
             for record in self._sets[number].read_records(inner):
                 yield self._element(number, record)
 
-    def serialized(self, rows: Rows) -> Iterator[tuple[int, StoredRecord]]:
-        """Yields the number of the set and the serialized record of clips, read like `elements`."""
-        for number, inner in self._parts(rows):
-            for record in self._sets[number].read_serialized(inner):
-                yield number, record
+    def place(self, row: int) -> tuple[int, StoredSet, Place]:
+        """Returns the number of the set of a clip, the set, and where the record is in it."""
+        number = bisect.bisect_right(self._first_rows, row) - 1
+        stored = self._sets[number]
+        return number, stored, stored.place(row - self._first_rows[number])
 
     def sizes(self, rows: Rows) -> np.ndarray:
         """Returns the sizes of the records of clips in bytes, as the indexes have them: int64 `[rows]`."""

@@ -9,11 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 from audiopipe import checks
-from audiopipe.errors import AudioError, FeatureSetError, MachineWarning
-from audiopipe.feature_sets import fingerprints, record_streams
-from audiopipe.feature_sets.decoding import Decoder
+from audiopipe.errors import ArgumentError, AudioError, MachineWarning
+from audiopipe.feature_sets import element_streams, fingerprints, mixtures
 from audiopipe.feature_sets.description import Description
-from audiopipe.feature_sets.feature_set import FeatureSet, Source, clips_of
+from audiopipe.feature_sets.element_streams import Reading
+from audiopipe.feature_sets.feature_set import FeatureSet, Source, of_description
 from audiopipe.inputs.columns import Columns
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
@@ -22,31 +22,51 @@ _warned: set[str] = set()  # feature sets whose machines this process has alread
 
 
 def load(
-    path: Source,
+    sets: Source,
     config: Any = None,
     *,
+    columns: Sequence[str] | None = None,
+    crop_frames: int | None = None,
     shuffle: bool = False,
     seed: int | None = None,
-    buffer_size: int = 1024,
+    weights: Sequence[float] | None = None,
+    balance: str | None = None,
     check: bool = False,
 ) -> tf.data.Dataset:
     """Loads feature sets or views of them as a `tf.data.Dataset`.
 
-    The features are float32, whatever their storage dtype is.
+    The features are float32, whatever their storage dtype is. The number of elements is known. Iterators can be saved
+    with `tf.train.Checkpoint` at any element and restored in another process: exactly the elements that were left
+    follow, in the same order, and later epochs are those that would have followed. A checkpoint takes few kilobytes if
+    only some clips are read or their order is random. Otherwise it contains what was read ahead, a few megabytes.
+
+    `tf.distribute` gives each worker a part of the elements (auto-shard policy `DATA`), and every element to one
+    worker. If any clips come from `FeatureSet.shard`, it gives each worker all elements (`OFF`). Several workers that
+    shuffle need the same `seed`.
 
     Args:
-        path: Folder of the feature set, local or remote; an `audiopipe.FeatureSet`; or a list of these. A `FeatureSet`
-            is read in the generation that it was opened in. Of a view, only its records are read, in its order. The
-            items of a list are joined as by `FeatureSet`, which also puts prefixes before equal ids.
-        config: Expected config: a config, a registered name, the path of a JSON file, or anything that carries a
-            config, see `audiopipe.fingerprint_of`: a Keras model with a composed layer, the path of its `.keras` file
-            or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an error. None
-            accepts every config.
-        shuffle: Whether to shuffle. If True, the shards are shuffled, several shards are read at once, and the records
-            are shuffled in a buffer. A view is read in parts of a few megabytes instead of shards. The order differs in
-            every iteration. By default, the records have the order of the input, or that of the view.
-        seed: Seed of the shuffling. With a seed, the order is reproducible.
-        buffer_size: Number of records in the shuffle buffer.
+        sets: Folder of a feature set, local or remote; an `audiopipe.FeatureSet` or a view of one; or a list of these.
+            A `FeatureSet` is read in the generation that it was opened in. Of a view, only its records are read, in its
+            order. The items of a list are joined as by `FeatureSet`, which also puts prefixes before equal ids.
+        config: Expected config: a config, a registered name, the path of a JSON file, a `Transform`, or anything that
+            carries a config, see `audiopipe.fingerprint_of`: a Keras model with a composed layer, the path of its
+            `.keras` file or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an
+            error. None accepts every config. The feature gets the name that a `Transform` gives it.
+        columns: Names of the metadata columns to return. Others are not parsed. None returns all, an empty list none.
+        crop_frames: Number of frames to read of each clip, from a random place that is another one in every iteration.
+            Each possible place among the valid frames is equally likely. Other frames are not read from storage.
+            Shorter clips are padded at the end with `config.padding`. The checksum of a record covers all its bytes, so
+            that of a cropped one cannot be checked. None reads whole features.
+        shuffle: Whether to shuffle. The order is a random permutation of all clips, another one in every iteration. It
+            takes no memory. By default, the records have the order of the input, or that of the view.
+        seed: Seed of the order and the crops, any integer. It gives the same epochs in every run, whatever the seed of
+            TensorFlow. Without one, `keras.utils.set_random_seed` decides.
+        weights: A number of at least 0 for each item of the list `sets`. Every element is drawn from one of the items
+            with these probabilities, up to a common factor. An epoch has as many draws as the items have clips. Each
+            item is walked in random orders of its own, so that in an epoch no clip is drawn again before all others of
+            its item were. It includes shuffling.
+        balance: Name of a metadata column. Its values are drawn with equal probabilities, as by `weights` from a set
+            per value.
         check: Whether to verify the checksum of every file before reading.
 
     Returns:
@@ -57,18 +77,23 @@ def load(
         `FeatureSet.fill_values`, a missing class is -1. A missing boolean, which only merged feature sets have, is an
         error. `FeatureSet.classes` has the names of classes. A list is a tensor of rank 1, and an entry beside it,
         `<column>_length` (int64), has its length. A missing list is empty and has the length -1. If several sets are
-        joined, the columns are those of all sets, and what a set lacks is missing.
+        joined, the columns are those of all sets, and what a set lacks is missing. With `crop_frames`, the feature has
+        this many frames, `n_frames` is the number of those that are no padding, and `start_frame` (int64) is the first
+        one. If a metadata column has this name, the entry has an underscore added.
 
     Raises:
-        ArgumentError: If `buffer_size` is not an integer of at least 1, or `path` is neither of these.
+        ArgumentError: If `sets` is neither of these; `columns` has a name that no column has; `crop_frames` is not an
+            integer of at least 1; there are not as many weights as items, a weight is negative, or an item without
+            clips has a weight; `balance` is not a column with one value for every clip; both `weights` and `balance`
+            are given; or the feature would have the name of another entry. The message names what there is.
         IncompleteFeatureSetError: If there is no `dataset.json`.
         ConfigMismatchError: If the features have another config than the expected one, or sets that are joined have
             different fingerprints. The message lists the differences.
         FeatureSetError: If sets that are joined have different dtypes, types of a column, or equal ids, or lack a
             boolean column of another set.
         FingerprintError: If a model does not carry the config that it was built for.
-        CorruptFeatureSetError: If a shard is missing or has the wrong size or, with `check`, if a file has the wrong
-            checksum.
+        CorruptFeatureSetError: If a shard or the index is missing or has the wrong size or, with `check`, if a file has
+            the wrong checksum.
         tf.errors.InvalidArgumentError: While reading, if a record is damaged or missing, or belongs to another config,
             feature set or shard, or has another storage dtype. The message names the shard.
 
@@ -82,9 +107,44 @@ def load(
         >>> dataset = load(sets.where(clean=True))
         >>> [(element["id"], element["feature"].shape) for element in dataset.as_numpy_iterator()]
         [(b'mono', (38, 20, 1)), (b'resampled', (28, 20, 1))]
+        >>> crops = load(sets, columns=["speaker"], crop_frames=10, shuffle=True, seed=0)
+        >>> {name: spec.shape for name, spec in crops.element_spec.items()}["feature"]
+        TensorShape([10, 20, 1])
+        >>> sorted(crops.element_spec)
+        ['feature', 'id', 'n_frames', 'speaker', 'start_frame']
     """
-    buffer_size = checks.integer("buffer_size", buffer_size, minimum=1)
-    return elements(opened(path, config, check=check), shuffle=shuffle, seed=seed, buffer_size=buffer_size)
+    if weights is not None and balance is not None:
+        raise ArgumentError(
+            f"weights and balance exclude one another. Received: weights={weights!r}, balance={balance!r}. Use one."
+        )
+    shuffle = checks.boolean("shuffle", shuffle)
+    if seed is not None:
+        seed = checks.integer("seed", seed)
+    if crop_frames is not None:
+        crop_frames = checks.integer("crop_frames", crop_frames, minimum=1)
+    items: list[FeatureSet] = []
+    if weights is not None:
+        listed = sets if isinstance(sets, (list, tuple)) else [sets]
+        sets = items = [item if isinstance(item, FeatureSet) else FeatureSet(item) for item in listed]
+    feature_set = opened(sets, config, check=check)
+    mixture = None
+    if weights is not None or balance is not None:
+        feature_set = of_description(feature_set) if isinstance(feature_set, Description) else feature_set
+        mixture = (
+            mixtures.balanced(feature_set, balance)
+            if weights is None
+            else mixtures.weighted(feature_set, items, weights)
+        )
+    feature = config.feature if fingerprints.is_transform(config) else "feature"
+    reading = Reading(
+        columns=_selected(feature_set, columns),
+        feature=_checked_name(feature_set, feature),
+        crop_frames=crop_frames,
+        shuffle=shuffle,
+        seed=seed,
+        mixture=mixture,
+    )
+    return element_streams.elements(feature_set, reading)
 
 
 def opened(source: Source, config: Any = None, *, check: bool = False) -> Description | FeatureSet:
@@ -110,32 +170,6 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
     return feature_set
 
 
-def elements(
-    feature_set: Description | FeatureSet, *, shuffle: bool = False, seed: int | None = None, buffer_size: int = 1024
-) -> tf.data.Dataset:
-    """Returns the records of an opened feature set as a dataset.
-
-    The arguments and the result are those of `load`.
-    """
-    if isinstance(feature_set, Description):
-        count = feature_set.counts["clips"]
-        decoder = Decoder([feature_set], [""], columns_of(feature_set))
-        records = record_streams.of_shards([feature_set], decoder, shuffle=shuffle, seed=seed)
-    else:
-        count = len(feature_set)
-        sets, rows = clips_of(feature_set)
-        _check_booleans([sets.descriptions[number] for number in sets.numbers(rows)])
-        decoder = Decoder(sets.descriptions, sets.prefixes, columns_of(feature_set))
-        if isinstance(rows, range) and rows == range(len(sets)):
-            records = record_streams.of_shards(sets.descriptions, decoder, shuffle=shuffle, seed=seed)
-        else:
-            records = record_streams.of_view(sets, rows, decoder, shuffle=shuffle, seed=seed)
-    if shuffle:
-        records = records.shuffle(buffer_size, seed=seed, reshuffle_each_iteration=True)
-    decoded = records.map(decoder, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return decoded.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
-
-
 def cause(error: tf.errors.OpError | AudioError) -> str:
     """Returns the message of an exception without the graph location or traceback that TensorFlow adds to it."""
     line = str(getattr(error, "message", error)).splitlines()[0]
@@ -153,18 +187,31 @@ def columns_of(feature_set: Description | FeatureSet) -> Columns:
     return feature_set.columns if isinstance(feature_set, Description) else feature_set.tensor_columns
 
 
-def _check_booleans(descriptions: Sequence[Description]) -> None:
-    for having in descriptions:
-        for name in [name for name, kind in having.schema.items() if kind == "bool"]:
-            for lacking in descriptions:
-                if name not in lacking.schema:
-                    raise FeatureSetError(
-                        "A tensor has no missing boolean, so all feature sets must have a boolean column. Received: "
-                        f"{name!r} in {having.path!r}, but not in {lacking.path!r}. Add it to the input of the latter "
-                        "and run 'audiopipe precompute --update', take only clips that have it, "
-                        f"FeatureSet([...]).where({name}=[True, False]), or read the sets with FeatureSet alone, where "
-                        "it is None."
-                    )
+def _selected(feature_set: Description | FeatureSet, columns: Any) -> list[str] | None:
+    """Returns the metadata columns that a caller names."""
+    if columns is None:
+        return None
+    known = list(feature_set.columns.types)
+    if not isinstance(columns, Sequence) or isinstance(columns, str):
+        raise checks.fail("columns", "a list of names of metadata columns", columns)
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise ArgumentError(
+            f"columns must be names of metadata columns, of {known}. Received: {', '.join(map(repr, unknown))}. The "
+            "id, the feature and its number of frames are always there."
+        )
+    return list(columns)
+
+
+def _checked_name(feature_set: Description | FeatureSet, feature: str) -> str:
+    """Returns the name of the entry of the feature."""
+    others = ["id", "n_frames", *feature_set.columns.entries]
+    if feature in others:
+        raise ArgumentError(
+            f"The feature must not have the name of another entry: {', '.join(others)}. Received: "
+            f"feature={feature!r} of the Transform. Pass its config instead: config=transform.config."
+        )
+    return feature
 
 
 def _warn_of_machines(feature_set: Description) -> None:

@@ -8,11 +8,13 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import examples
 from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
 
-_LONGEST_VARINT = 5  # bytes of a length of at most 32 bits
+_LONGEST_START = 11  # bytes that say how long the entries are
 
 
 def size_of_head(start: bytes) -> int:
@@ -37,8 +39,29 @@ def split(record: bytes) -> tuple[dict[str, list[bytes]], dict[str, list[int]], 
         texts, integers = examples.parse(record[:end])
     except ValueError as error:
         raise invalid("is not a tf.train.Example") from error
+    return texts, integers, end, _size_of_values(record, end)
+
+
+def offsets(record: np.ndarray) -> tuple[int, int, int]:
+    """Finds the parts of a record without parsing its entries.
+
+    Args:
+        record: The record, uint8 `[bytes]`. It may be cut off after the tags of the feature.
+
+    Returns:
+        Offset of the end of the entries other than the feature, offset of the values of the feature, and their size.
+
+    Raises:
+        CorruptFeatureSetError: If the record is damaged.
+    """
+    end = _end_of_entries(record[:_LONGEST_START].tobytes())
+    size = _size_of_values(record, end)
+    return end, end + len(tags_of_feature(size)), size
+
+
+def _size_of_values(record: bytes | np.ndarray, end: int) -> int:
     # The tags before the values are nested lengths. The innermost one is that of the values.
-    tags = record[end : end + len(tags_of_feature(MAX_RECORD_BYTES))]
+    tags = bytes(record[end : end + len(tags_of_feature(MAX_RECORD_BYTES))])
     _, position = _read_varint(tags, 1)
     _, position = _read_varint(tags, position + 1)
     _, position = _read_varint(tags, position + len(b"\x0a\x07feature\x12"))
@@ -46,7 +69,7 @@ def split(record: bytes) -> tuple[dict[str, list[bytes]], dict[str, list[int]], 
     size, position = _read_varint(tags, position + 1)
     if size > MAX_RECORD_BYTES or tags[:position] != tags_of_feature(size):
         raise invalid("does not end with its feature")
-    return texts, integers, end, size
+    return size
 
 
 def one(entries: Mapping[str, list[Any]], name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Records of feature sets as `tf.data.Dataset`s of their places and bytes: of whole sets, and of views."""
+"""Elements of feature sets as `tf.data.Dataset`s: of whole sets, and of some clips in any order."""
 
 import hashlib
 import os
@@ -9,97 +9,104 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets.decoding import PLACES_OF_SHARD, Decoder
+from audiopipe.feature_sets.decoding import NOTHING, Decoder
 from audiopipe.feature_sets.description import Description
-from audiopipe.feature_sets.index import Rows
-from audiopipe.feature_sets.joined_sets import JoinedSets
-from audiopipe.feature_sets.stored_set import BLOCK_BYTES
+from audiopipe.feature_sets.orders import END
+from audiopipe.feature_sets.position_hashes import uniform
+from audiopipe.feature_sets.row_blocks import PLACES_OF_SHARD, RowBlocks
 from audiopipe.storage import files
 
-PARTS_AT_ONCE = 8  # that are read at once for shuffling
-MOST_ROWS = 1024  # of a view that are read together
+# What was read ahead is saved with an iterator, so blocks are small.
+BLOCK_BYTES = 1 << 20
+MOST_ROWS = 256  # of a block
+ALONE_BYTES = 1 << 17  # records from this size on are read one by one, which saves a copy
+BLOCKS_AT_ONCE = 4
+_AHEAD_BYTES = 1 << 22
+_NOTHING = np.array([[0, 0, 0, NOTHING, 0, 0]])  # numbers of a record that is none
 
 
-def of_shards(
-    descriptions: Sequence[Description], decoder: Decoder, *, shuffle: bool, seed: int | None
-) -> tf.data.Dataset:
-    """Returns all records of feature sets. TensorFlow reads the shards from their beginning to their end.
+def of_shards(descriptions: Sequence[Description], decoder: Decoder) -> tf.data.Dataset:
+    """Returns all clips of feature sets. TensorFlow reads the shards from their beginning to their end.
 
     Args:
         descriptions: The feature sets.
         decoder: Decoder of their records.
-        shuffle: Whether to shuffle the shards and read several at once. The order differs in every iteration.
-        seed: Seed of the shuffling.
-
-    Returns:
-        A dataset of places and records, with the expected number of records for each shard.
     """
     counts = [shard["records"] for description in descriptions for shard in description.shards]
     numbers = tf.range(len(counts), dtype=tf.int64)
     shards = tf.data.Dataset.from_tensor_slices((decoder.paths, numbers, tf.constant(counts, tf.int64)))
-    read = _reader_of_shards(any(files.is_remote(description.path) for description in descriptions))
-    return _shuffled(shards, read, len(counts), seed) if shuffle else shards.flat_map(read)
+    records = shards.flat_map(_reader_of_shards(any(files.is_remote(description.path) for description in descriptions)))
+    return records.map(decoder, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
-def of_view(sets: JoinedSets, rows: Rows, decoder: Decoder, *, shuffle: bool, seed: int | None) -> tf.data.Dataset:
-    """Returns some records of feature sets, and reads only these.
-
-    The rows are read in parts of a few megabytes. The records of a part that are next to each other are read together.
+def of_blocks(
+    clips: tf.data.Dataset, together: int, blocks: RowBlocks, decoder: Decoder, crop_frames: int | None = None
+) -> tf.data.Dataset:
+    """Returns clips that are read block by block.
 
     Args:
-        sets: The feature sets.
-        rows: Numbers of the clips, in the order of the records.
+        clips: The clips in their order, see `audiopipe.feature_sets.orders.epochs`.
+        together: Number of clips in a block.
+        blocks: Reader of their records.
         decoder: Decoder of their records.
-        shuffle: Whether to shuffle the parts and read several at once. The order differs in every iteration.
-        seed: Seed of the shuffling.
-
-    Returns:
-        A dataset of places and records.
+        crop_frames: Number of frames of random crops. None reads whole features.
     """
-    starts = _starts(sets.sizes(rows))
 
-    def read(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        places, found = [], []
+    def read(ordered: np.ndarray) -> tuple[np.ndarray, ...]:
+        # Blocks after the last clip are read ahead and never used.
+        clips, positions, numbers = ordered[ordered[:, 0] != END].T
+        missing = len(ordered) - len(clips)
+        if not len(clips):
+            return _NOTHING.repeat(missing, 0), np.array([b""] * missing, object), np.zeros(0, np.uint8)
         try:
-            for number, record in sets.serialized(rows[int(start) : int(stop)]):
-                places.append(decoder.first_places[number] + record.shard * PLACES_OF_SHARD + record.number)
-                found.append(record.data)
+            if crop_frames is None:
+                block = blocks.read(clips)
+            else:
+                block = blocks.crop(clips, crop_frames, uniform(numbers, positions))
         except CorruptFeatureSetError as error:
             raise ValueError(str(error)) from None  # which TensorFlow turns into an InvalidArgumentError
-        return np.array(places, np.int64), np.array(found, object)
+        found = np.concatenate([block.numbers, _NOTHING.repeat(missing, 0)])
+        return found, np.array([*block.heads, *[b""] * missing], object), block.values
 
-    def read_part(start: tf.Tensor, stop: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        places, found = tf.numpy_function(read, [start, stop], [tf.int64, tf.string])
-        return tf.ensure_shape(places, [None]), tf.ensure_shape(found, [None])
+    def read_block(ordered: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        # A stateless operation can be saved in the middle of an epoch.
+        found = tf.numpy_function(read, [ordered], [tf.int64, tf.string, tf.uint8], stateful=False)
+        for tensor, shape in zip(found, ([None, 6], [None], [None]), strict=True):
+            tensor.set_shape(shape)
+        return found
 
-    parts = tf.data.Dataset.from_tensor_slices((starts, np.append(starts, len(rows))[1:]))
-    if not shuffle:
-        return parts.map(read_part, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+    def read_alone(ordered: tf.Tensor) -> dict[str, tf.Tensor]:
+        found, heads, values = read_block(ordered)
+        return decoder.part((found[0], heads[0]), values)
 
-    def records_of(start: tf.Tensor, stop: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensors((start, stop)).map(read_part).unbatch()
+    def each(found: tf.Tensor, heads: tf.Tensor, values: tf.Tensor) -> tf.data.Dataset:
+        of_block = tf.data.Dataset.from_tensors(values).repeat()  # without a copy
+        return tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices((found, heads)), of_block))
 
-    return _shuffled(parts, records_of, len(starts), seed)
-
-
-def _shuffled(
-    parts: tf.data.Dataset, read: Callable[..., tf.data.Dataset], count: int, seed: int | None
-) -> tf.data.Dataset:
-    """Returns the records of parts in a random order of the parts, from several of them in turn."""
-    parts = parts.shuffle(max(count, 1), seed=seed, reshuffle_each_iteration=True)
-    return parts.interleave(
-        read,
-        cycle_length=PARTS_AT_ONCE,
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=seed is not None,
-    )
+    clips = clips.batch(together)
+    if together == 1:
+        return clips.map(read_alone, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    found = clips.map(read_block, num_parallel_calls=BLOCKS_AT_ONCE, deterministic=True).flat_map(each)
+    return found.map(decoder.part, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
-def _starts(sizes: np.ndarray) -> np.ndarray:
-    """Returns the position in a view at which each part starts, given the sizes of its records in bytes."""
-    blocks = np.cumsum(np.clip(sizes, 0, BLOCK_BYTES)) // BLOCK_BYTES
-    starts_block = np.diff(blocks, prepend=-1) > 0
-    return np.flatnonzero(starts_block | (np.arange(len(sizes)) % MOST_ROWS == 0))
+def rows_per_block(sizes: np.ndarray) -> int:
+    """Returns how many records are read together, given their sizes in bytes.
+
+    Example:
+        >>> rows_per_block(np.array([300_000, 200_000])), rows_per_block(np.array([100])), rows_per_block(np.zeros(0))
+        (1, 256, 256)
+    """
+    mean = max(float(sizes.mean()) if len(sizes) else 0.0, 1.0)
+    if mean >= ALONE_BYTES:
+        return 1
+    largest = max(float(sizes.max(initial=0)), 1.0)
+    return int(np.clip(min(BLOCK_BYTES / mean, 8 * BLOCK_BYTES / largest), 1, MOST_ROWS))
+
+
+def elements_ahead(element_bytes: float) -> int:
+    """Returns how many elements are computed ahead, given their size in bytes."""
+    return int(np.clip(_AHEAD_BYTES / max(element_bytes, 1.0), 2, 64))
 
 
 def _reader_of_shards(has_remote: bool) -> Callable[..., tf.data.Dataset]:
@@ -136,7 +143,8 @@ def _fetched() -> Callable[[tf.Tensor], tf.Tensor]:
         os.makedirs(folder, exist_ok=True)
         return files.fetch(text, folder).encode()  # downloads it once for all iterators and epochs
 
-    return lambda path: _present(tf.numpy_function(fetch, [path], tf.string))
+    # A stateless operation can be saved in the middle of an epoch.
+    return lambda path: _present(tf.numpy_function(fetch, [path], tf.string, stateful=False))
 
 
 def _present(path: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import google_crc32c
+import numpy as np
 
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.storage import files
@@ -104,12 +105,40 @@ def parse(frame: bytes, where: str = "The record") -> bytes:
     Raises:
         CorruptFeatureSetError: If the frame is damaged, or not exactly one frame.
     """
-    length = length_of(frame[:HEADER_BYTES], where)
-    if len(frame) != FRAME_BYTES + length:
-        raise damaged(where, f"its frame must have {FRAME_BYTES + length} bytes. Received: {len(frame)}")
+    check_length(frame[:HEADER_BYTES], len(frame), where)
     record = frame[HEADER_BYTES:-FOOTER_BYTES]
     _check(record, frame[-FOOTER_BYTES:], where)
     return record
+
+
+def check(frame: np.ndarray, where: str) -> None:
+    """Checks both checksums of a frame without a copy of its record.
+
+    Args:
+        frame: The frame, from its first to its last byte: uint8 `[bytes]`, consecutive in memory.
+        where: What an error message calls the record.
+
+    Raises:
+        CorruptFeatureSetError: If the frame is damaged, or not exactly one frame.
+    """
+    check_length(frame[:HEADER_BYTES].tobytes(), len(frame), where)
+    _check(frame[HEADER_BYTES:-FOOTER_BYTES], frame[-FOOTER_BYTES:].tobytes(), where)
+
+
+def check_length(header: bytes, size: int, where: str) -> None:
+    """Checks that a frame has a size.
+
+    Args:
+        header: The header of the frame.
+        size: Size of the frame in bytes.
+        where: What an error message calls the record.
+
+    Raises:
+        CorruptFeatureSetError: If the header is damaged or says something else.
+    """
+    length = length_of(header, where)
+    if length + FRAME_BYTES != size:
+        raise damaged(where, f"its frame must have {FRAME_BYTES + length} bytes. Received: {size}")
 
 
 def count(path: str) -> int:
@@ -144,11 +173,13 @@ def length_of(header: bytes, where: str) -> int:
     return length
 
 
-def _check(record: bytes, footer: bytes, where: str) -> None:
+def _check(record: bytes | np.ndarray, footer: bytes, where: str) -> None:
     if _checksum(record) != footer:
         raise damaged(where, "its bytes do not have their checksum")
 
 
-def _checksum(data: bytes) -> bytes:
+def _checksum(data: bytes | np.ndarray) -> bytes:
+    if google_crc32c.implementation != "c":
+        data = bytes(data)  # the slow implementation in Python takes no arrays
     value = google_crc32c.value(data)
     return struct.pack("<I", ((value >> 15 | value << 17) + _MASK) & 0xFFFFFFFF)

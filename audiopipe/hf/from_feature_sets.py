@@ -13,7 +13,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
-from audiopipe.feature_sets import loading, valid_frames
+from audiopipe.feature_sets import element_streams, loading, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet, Source, clips_of
 from audiopipe.hf import machine_notes
@@ -169,7 +169,7 @@ def _blocks(feature_set: Description | FeatureSet) -> Iterator[list[dict[str, An
     block: list[dict[str, Any]] = []
     size = 0
     try:
-        for element in loading.elements(feature_set).as_numpy_iterator():
+        for element in element_streams.elements(feature_set).as_numpy_iterator():
             block.append(element)
             size += element["feature"].nbytes
             if size >= BLOCK_BYTES or len(block) == BLOCK_ROWS:

@@ -243,11 +243,20 @@ def length_names(lists: Iterable[str], taken: Collection[str]) -> dict[str, str]
     """
     names: dict[str, str] = {}
     for column in sorted(lists):
-        name = f"{column}_length"
-        while name in taken or name in names.values():
-            name += "_"
-        names[column] = name
+        names[column] = free_name(f"{column}_length", {*taken, *names.values()})
     return names
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Returns a name with as many underscores added as are needed so that it is not taken.
+
+    Example:
+        >>> free_name("start_frame", {"id", "start_frame"})
+        'start_frame_'
+    """
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _wrong(what: str, expected: str, received: Any) -> ArgumentError:

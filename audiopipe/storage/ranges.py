@@ -5,6 +5,8 @@ import io
 import os
 import threading
 
+import numpy as np
+
 from audiopipe.storage import files
 from audiopipe.storage.per_process import PerProcess
 
@@ -49,6 +51,33 @@ class RangedFolder:
         starts, ends = [offset for offset, _ in ranges], [sum(item) for item in ranges]
         blocks = filesystem.cat_ranges([inner] * len(ranges), starts, ends, on_error="raise")
         return [_cut(block, path, size) for block, (_, size) in zip(blocks, ranges, strict=True)]
+
+    def read_into(self, *ranges: tuple[str, int, np.ndarray]) -> list[int]:
+        """Reads ranges of several files into arrays. Ranges of remote files are requested all at once.
+
+        Args:
+            *ranges: Name of a file, offset of a range in it, and an array, uint8 `[bytes]`, that gets the bytes.
+
+        Returns:
+            For each range, how many bytes of it the file has.
+
+        Raises:
+            OSError: If a file cannot be read. A `FileNotFoundError` if there is none.
+        """
+        paths = [files.join(self._folder, name) for name, _, _ in ranges]
+        if not files.is_remote(self._folder):
+            return [
+                self._descriptors().get(path).read_into(offset, array)
+                for path, (_, offset, array) in zip(paths, ranges, strict=True)
+            ]
+        filesystem, _ = files.filesystem(self._folder)
+        starts, sizes = [offset for _, offset, _ in ranges], [len(array) for _, _, array in ranges]
+        ends = [start + size for start, size in zip(starts, sizes, strict=True)]
+        inner = [files.filesystem(path)[1] for path in paths]
+        blocks = filesystem.cat_ranges(inner, starts, ends, on_error="raise")
+        for block, path, (_, _, array) in zip(blocks, paths, ranges, strict=True):
+            array[: len(block)] = np.frombuffer(_cut(block, path, len(array)), np.uint8)
+        return [len(block) for block in blocks]
 
     def size(self, name: str) -> int:
         """Returns the size of a file in bytes.
@@ -136,6 +165,13 @@ class _Descriptor:
             offset += len(block)
             size -= len(block)
         return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+
+    def read_into(self, offset: int, array: np.ndarray) -> int:
+        """Reads a range into an array. Returns how many bytes of it the file has."""
+        buffer, found = array.data, 0
+        while found < len(buffer) and (count := os.preadv(self._number, [buffer[found:]], offset + found)):
+            found += count
+        return found
 
 
 def _cut(block: bytes, path: str, size: int) -> bytes:

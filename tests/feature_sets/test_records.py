@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from audiopipe import beam, configs, load
 from audiopipe.errors import (
-    ArgumentError,
     AudioError,
     ConfigMismatchError,
     CorruptFeatureSetError,
@@ -410,16 +409,6 @@ def test_shuffling_differs_in_every_iteration_and_is_reproducible_with_a_seed(ma
     again = load(many, shuffle=True, seed=7)
     assert (ids(again), ids(again)) == (first, second)
     assert ids(load(many, shuffle=True, seed=8)) != first
-
-
-def test_a_buffer_of_one_still_shuffles_the_shards(many):
-    starts = {ids(load(many, shuffle=True, seed=seed, buffer_size=1))[0] for seed in range(8)}
-    assert starts == {"00", "08", "16"}
-
-
-def test_an_empty_buffer_is_refused(shared_feature_set):
-    with pytest.raises(ArgumentError, match="Received: buffer_size=0"):
-        load(shared_feature_set, buffer_size=0)
 
 
 def test_another_config_is_refused_and_the_differences_are_listed(shared_feature_set, config):

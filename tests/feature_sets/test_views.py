@@ -145,7 +145,7 @@ def test_views_read_only_what_they_contain(sets, monkeypatch):
     )
     assert [clip["take"] for clip in view] == [3, 31]
     assert len(read) == 2
-    assert sum(size for _, *ranges in read for _, size in ranges) < 2.1 * sets._sets._sets[0]._place(3).size
+    assert sum(size for _, *ranges in read for _, size in ranges) < 2.1 * sets._sets._sets[0].place(3).size
 
 
 def test_select_takes_numbers_and_ids_in_any_order(sets):

@@ -22,7 +22,7 @@ from audiopipe.errors import (
     MachineWarning,
     OutputError,
 )
-from audiopipe.feature_sets import loading
+from audiopipe.feature_sets import element_streams
 from audiopipe.hf import from_feature_sets
 
 pytestmark = pytest.mark.usefixtures("quiet_bars")
@@ -89,8 +89,10 @@ def test_the_rows_are_in_a_memory_mapped_file(rows):
 
 def test_a_feature_set_is_converted_once_even_if_it_is_moved(feature_set, tmp_path, monkeypatch):
     calls = []
-    elements = loading.elements
-    monkeypatch.setattr(loading, "elements", lambda *given, **more: calls.append(given) or elements(*given, **more))
+    elements = element_streams.elements
+    monkeypatch.setattr(
+        element_streams, "elements", lambda *given, **more: calls.append(given) or elements(*given, **more)
+    )
     first = hf.from_feature_set(feature_set, cache_dir=tmp_path)
     moved = shutil.move(feature_set, tmp_path / "moved")
     second = hf.from_feature_set(moved, cache_dir=tmp_path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from audiopipe.inputs.columns import Columns, is_list, item_type
+from audiopipe.inputs.columns import Columns, free_name, is_list, item_type
 
 OWN_NAMES = ("id", "n_frames", "valid_frames", "seconds", "record", "source")
 CLASSES_KEY = b"classes"
@@ -66,7 +66,7 @@ class Layout:
         """Name in the index of each metadata column, sorted. It differs from that of a column that is not UTF-8."""
         names: dict[str, str] = {}
         for column in sorted(self.columns.types, key=lambda name: (escaped(name) != name, name)):
-            names[column] = _free(escaped(column), {*names.values(), "id", "n_frames"})
+            names[column] = free_name(escaped(column), {*names.values(), "id", "n_frames"})
         return dict(sorted(names.items()))
 
     @functools.cached_property
@@ -74,7 +74,7 @@ class Layout:
         """Name in the index of each of `OWN_NAMES`."""
         names: dict[str, str] = {}
         for name in OWN_NAMES:
-            names[name] = _free(name, {*names.values(), *self.metadata.values()})
+            names[name] = free_name(name, {*names.values(), *self.metadata.values()})
         return names
 
     @functools.cached_property
@@ -116,9 +116,3 @@ def escaped(text: str) -> str:
 def _arrow_type(kind: str) -> pa.DataType:
     single = _ITEM_TYPES[item_type(kind)]
     return pa.list_(single) if is_list(kind) else single
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name

@@ -1,0 +1,252 @@
+"""Records of clips in blocks of arrays, which `load` decodes.
+
+TensorFlow runs one Python function at a time, so a block is read in one call, and each record takes few steps.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from audiopipe.errors import CorruptFeatureSetError
+from audiopipe.feature_sets import record_layout, tfrecords
+from audiopipe.feature_sets.dtypes import DTYPES
+from audiopipe.feature_sets.index import Rows
+from audiopipe.feature_sets.joined_sets import JoinedSets
+from audiopipe.feature_sets.set_members import picked
+from audiopipe.feature_sets.stored_set import Place, StoredSet
+
+PLACES_OF_SHARD = 2**31  # place of a record = this * position of its shard among all + its number in the shard
+ALIGNMENT = 64  # TensorFlow copies arrays that do not start at a multiple of this address
+_FIRST_BYTES = 4096  # usually more than everything of a record but its feature
+_HEADER = tfrecords.HEADER_BYTES
+_FOOTER = tfrecords.FOOTER_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some records, whose features are whole or cropped.
+
+    Args:
+        heads: Entries of each record but its feature, serialized.
+        numbers: For each record its place, the offset and size of its values in `values`, the size of the whole
+            feature, the first frame, and the number of frames. Sizes are in bytes. int64 `[records, 6]`.
+        values: The values of the features, in their storage dtype and layout: uint8 `[bytes]`.
+    """
+
+    heads: list[bytes]
+    numbers: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(slots=True)
+class _Record:
+    """A record of a block: its place, and where its values are."""
+
+    number: int
+    stored: StoredSet
+    place: Place
+    head: bytes = b""
+    values_offset: int = 0
+    values_size: int = 0
+
+    def damaged(self) -> CorruptFeatureSetError:
+        return tfrecords.damaged(self.stored.where(self.place), "the file ends within it")
+
+
+class RowBlocks:
+    """Reads the records of clips, in any order and from many threads at once.
+
+    Args:
+        sets: The feature sets.
+        rows: Numbers of the clips in the sets.
+        first_places: Place of the first record of each set.
+    """
+
+    def __init__(self, sets: JoinedSets, rows: Rows, first_places: Sequence[int]):
+        self._sets = sets
+        self._rows = rows
+        self._first_places = first_places
+        self._config = sets.descriptions[0].config
+        channels, value_bytes = self._config.feature_channels, DTYPES[sets.descriptions[0].dtype].itemsize
+        self._bin_bytes = self._config.n_bins * value_bytes
+        self._frame_bytes = None if channels is None else channels * self._bin_bytes
+
+    def read(self, clips: np.ndarray) -> Block:
+        """Reads whole records and checks their checksums. Those that are next to each other are read together.
+
+        Args:
+            clips: Numbers of the clips among the rows, int64 `[records]`.
+
+        Raises:
+            CorruptFeatureSetError: If a record is missing or damaged, or not where the index says.
+        """
+        records = self._records(clips)
+        first = records[0].place
+        lead = 0 if self._frame_bytes is None else first.size - _FOOTER - first.n_frames * self._frame_bytes
+        content = _aligned(sum(record.place.size for record in records), lead if len(records) == 1 else 0)
+        _read_frames(records, content)
+        numbers, begin = [], 0
+        for record in records:
+            size = record.place.size
+            frame = content[begin : begin + size]
+            where = record.stored.where(record.place)
+            tfrecords.check(frame, where)
+            end, offset, n_bytes = _offsets(frame[_HEADER:-_FOOTER], where)
+            if _HEADER + offset + n_bytes + _FOOTER != size:
+                raise CorruptFeatureSetError(f"{where} does not end with its feature. Recompute the feature set.")
+            record.head = frame[_HEADER : _HEADER + end].tobytes()
+            numbers.append((self._id(record), begin + _HEADER + offset, n_bytes, n_bytes, 0, record.place.n_frames))
+            begin += size
+        heads = [record.head for record in records]
+        if len(records) > 1:
+            return Block(heads, np.array(numbers, np.int64), content)
+        place, begin, *others = numbers[0]
+        return Block(heads, np.array([[place, 0, *others]], np.int64), content[begin : begin + others[0]])
+
+    def crop(self, clips: np.ndarray, most: int, chances: np.ndarray) -> Block:
+        """Reads some consecutive frames of records, and no others.
+
+        As only a whole record has a checksum, that of its length is checked, and that it is where the index says.
+
+        Args:
+            clips: Numbers of the clips among the rows, int64 `[records]`.
+            most: Number of frames to read. Shorter clips are read as wholes. The crops are taken from the valid frames.
+            chances: For each clip, which of the possible first frames is taken, from 0 to below 1: float64 `[records]`.
+
+        Raises:
+            CorruptFeatureSetError: If a record is missing, or not where the index says.
+        """
+        records = self._records(clips)
+        self._read_heads(records)
+        numbers, begin = [], 0
+        for record, chance in zip(records, chances.tolist(), strict=True):
+            n_frames = record.place.n_frames
+            start = int(chance * (max(record.place.valid_frames - most, 0) + 1))
+            kept = min(n_frames - start, most)
+            size = record.values_size // n_frames * kept if n_frames else 0
+            numbers.append((self._id(record), begin, size, record.values_size, start, kept))
+            begin += size
+        values = _aligned(begin, 0)
+        ranges = []
+        for record, (_, begin, size, _, start, kept) in zip(records, numbers, strict=True):
+            for offset, array in self._ranges(record, values[begin : begin + size], start, kept):
+                ranges.append((record, record.values_offset + offset, array))
+        _read(ranges)
+        return Block([record.head for record in records], np.array(numbers, np.int64), values)
+
+    def _records(self, clips: np.ndarray) -> list[_Record]:
+        rows = np.asarray(picked(self._rows, clips))
+        return [_Record(*self._sets.place(row)) for row in rows.tolist()]
+
+    def _id(self, record: _Record) -> int:
+        """Returns the place of a record as the decoder counts it."""
+        return self._first_places[record.number] + record.place.shard * PLACES_OF_SHARD + record.place.number
+
+    def _read_heads(self, records: Sequence[_Record]) -> None:
+        """Reads everything of records but their values, and finds out where these are."""
+        starts = []
+        for record in records:
+            place = record.place
+            size = min(place.size - _FOOTER, _HEADER + _FIRST_BYTES)
+            if self._frame_bytes is not None:
+                size = place.size - _FOOTER - place.n_frames * self._frame_bytes
+                if size < _HEADER:
+                    raise record.stored.misfit(place, f"it cannot have a feature of {place.n_frames} frames")
+            starts.append((record, place.offset, np.empty(size, np.uint8)))
+        _read(starts)
+        for record, _, start in starts:
+            place, where = record.place, record.stored.where(record.place)
+            tfrecords.check_length(start[:_HEADER].tobytes(), place.size, where)
+            if self._frame_bytes is None:
+                start = _completed(record, start)
+            end, offset, size = _offsets(start[_HEADER:], where)
+            frames_fit = size % place.n_frames == 0 if place.n_frames else size == 0
+            if _HEADER + offset + size + _FOOTER != place.size or not frames_fit:
+                raise record.stored.misfit(place, f"its {size} bytes of values are not {place.n_frames} frames")
+            record.head = start[_HEADER : _HEADER + end].tobytes()
+            record.values_offset, record.values_size = place.offset + _HEADER + offset, size
+
+    def _ranges(self, record: _Record, values: np.ndarray, start: int, kept: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the offset of each range of a crop in the values of the feature, and the part of an array for it."""
+        if not len(values):
+            return
+        # If channels come first, the frames of each channel are a block.
+        blocks = 1 if self._config.frame_axis == 0 else len(values) // (kept * self._bin_bytes)
+        for number, array in enumerate(values.reshape(blocks, -1)):
+            yield number * (record.values_size // blocks) + start * (len(array) // kept), array
+
+
+def _aligned(size: int, lead: int) -> np.ndarray:
+    """Returns a new array, uint8 `[size]`, whose item `lead` has an address that TensorFlow takes without a copy."""
+    content = np.empty(size + ALIGNMENT, np.uint8)
+    skipped = -(content.ctypes.data + lead) % ALIGNMENT
+    return content[skipped : skipped + size]
+
+
+def _offsets(record: np.ndarray, where: str) -> tuple[int, int, int]:
+    try:
+        return record_layout.offsets(record)
+    except CorruptFeatureSetError as error:
+        raise CorruptFeatureSetError(f"{where}: {error}") from error
+
+
+def _completed(record: _Record, start: np.ndarray) -> np.ndarray:
+    """Returns the start of a frame with everything but the values. Reads it again if it is too short."""
+    place = record.place
+    try:
+        needed = min(_HEADER + record_layout.size_of_head(start[_HEADER:].tobytes()), place.size - _FOOTER)
+    except CorruptFeatureSetError as error:
+        raise CorruptFeatureSetError(f"{record.stored.where(place)}: {error}") from error
+    if needed > len(start):
+        start = np.empty(needed, np.uint8)
+        _read([(record, place.offset, start)])
+    return start
+
+
+def _read_frames(records: Sequence[_Record], content: np.ndarray) -> None:
+    """Reads the frames of records one after the other. Those that are next to each other are one range."""
+    runs: list[list[_Record]] = []
+    for record in records:
+        last = runs[-1][-1] if runs else None
+        if (
+            last is not None
+            and last.stored is record.stored
+            and last.place.shard == record.place.shard
+            and last.place.offset + last.place.size == record.place.offset
+        ):
+            runs[-1].append(record)
+        else:
+            runs.append([record])
+    ranges, begin = [], 0
+    for run in runs:
+        size = sum(record.place.size for record in run)
+        ranges.append((run[0], run[0].place.offset, content[begin : begin + size]))
+        begin += size
+    for run, count in zip(runs, _counts(ranges), strict=True):
+        for record in run:
+            count -= record.place.size
+            if count < 0:
+                raise record.damaged()
+
+
+def _read(ranges: Sequence[tuple[_Record, int, np.ndarray]]) -> None:
+    """Reads ranges of records, each given by its offset in the shard."""
+    for (record, _, array), count in zip(ranges, _counts(ranges), strict=True):
+        if count < len(array):
+            raise record.damaged()
+
+
+def _counts(ranges: Sequence[tuple[_Record, int, np.ndarray]]) -> list[int]:
+    """Reads ranges, those of each set at once, and returns how many bytes of each there are."""
+    counts = [0] * len(ranges)
+    of_sets: dict[int, list[int]] = {}
+    for position, (record, _, _) in enumerate(ranges):
+        of_sets.setdefault(record.number, []).append(position)
+    for positions in of_sets.values():
+        stored = ranges[positions[0]][0].stored
+        wanted = [ranges[position] for position in positions]
+        found = stored.read_into(*((record.place.shard, offset, array) for record, offset, array in wanted))
+        for position, count in zip(positions, found, strict=True):
+            counts[position] = count
+    return counts

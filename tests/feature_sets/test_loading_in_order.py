@@ -1,0 +1,250 @@
+"""Orders of `load`: every clip once per epoch, by seed, and exactly what was left after a restore."""
+
+import itertools
+import os
+
+import fsspec
+import keras
+import numpy as np
+import pytest
+import synthetic_sets
+import tensorflow as tf
+from synthetic_sets import feature
+
+from audiopipe import FeatureSet, Transform, load
+from audiopipe.errors import ArgumentError
+from audiopipe.feature_sets import orders, record_streams
+from audiopipe.inputs.columns import Columns
+
+SIZE = 23
+COLUMNS = Columns(
+    types={"speaker": "string", "tags": "list<string>", "label": "int", "start_frame": "int"},
+    classes={"label": ["cat", "dog"]},
+    fill_values={"start_frame": -1},
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("orders") / "features"
+    clips = {f"{number:02d}": (feature(2 + number, seed=number), _metadata(number)) for number in range(SIZE)}
+    synthetic_sets.write(path, clips, columns=COLUMNS, shards=3)
+    fsspec.filesystem("memory").put(str(path), "/orders", recursive=True)
+    return path
+
+
+def _metadata(number):
+    return {"speaker": f"s{number % 3}", "tags": ["x"] * (number % 3), "label": ["cat", "dog"][number > 3]}
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Makes blocks and chunks so small that a set has many."""
+    monkeypatch.setattr(record_streams, "MOST_ROWS", 4)
+    monkeypatch.setattr(orders, "CHUNK", 7)
+
+
+@pytest.fixture(params=["blocks", "alone"])
+def reading(request, monkeypatch):
+    """Reads records in blocks, or each alone."""
+    monkeypatch.setattr(record_streams, "ALONE_BYTES", 1 << 17 if request.param == "blocks" else 1)
+
+
+def ids(dataset):
+    return [element["id"].decode() for element in dataset.as_numpy_iterator()]
+
+
+KINDS = {
+    "in order": {},
+    "shuffled": {"shuffle": True, "seed": 3},
+    "crops": {"crop_frames": 5, "seed": 3},
+    "shuffled crops": {"crop_frames": 5, "shuffle": True, "seed": 3},
+    "balanced": {"balance": "label", "seed": 3},
+}
+
+
+@pytest.mark.parametrize("source", ["folder", "view", "remote"])
+def test_a_shuffled_epoch_has_every_clip_once_with_its_values(folder, source, reading):
+    sets = FeatureSet("memory://orders" if source == "remote" else folder)
+    wanted = sets.select([4, 20, 20, 3, 0]) if source == "view" else sets
+    dataset = load(wanted if source == "view" else sets.path, shuffle=True, seed=1)
+    assert dataset.cardinality() == len(wanted)
+    assert dataset.element_spec == load(folder).element_spec
+    first, second = ids(dataset), ids(dataset)
+    assert sorted(first) == sorted(second) == sorted(wanted.ids)
+    assert len({*map(tuple, (first, second, wanted.ids))}) == 3
+    for element in dataset.as_numpy_iterator():
+        clip = sets[element["id"].decode()]
+        np.testing.assert_array_equal(element["feature"], clip["feature"], strict=True)
+        assert (element["n_frames"], element["speaker"].decode()) == (clip["n_frames"], clip["speaker"])
+        assert [tag.decode() for tag in element["tags"]] == clip["tags"]
+
+
+def test_a_seed_gives_the_same_epochs_whatever_the_seed_of_tensorflow(folder):
+    tf.random.set_seed(1)
+    dataset = load(folder, shuffle=True, seed=7)
+    epochs = [ids(dataset) for _ in range(3)]
+    tf.random.set_seed(2)
+    again = load(FeatureSet(folder), shuffle=True, seed=7, columns=[])
+    assert [ids(again) for _ in range(3)] == epochs
+    assert ids(load(folder, shuffle=True, seed=7).repeat(3)) == list(itertools.chain(*epochs))
+    assert ids(load(folder, shuffle=True, seed=8)) != epochs[0]
+
+
+def test_without_a_seed_the_order_follows_the_seed_of_keras(folder):
+    def order():
+        keras.utils.set_random_seed(5)
+        return ids(load(folder, shuffle=True))
+
+    first = order()
+    assert order() == first
+    assert ids(load(folder, shuffle=True)) != first
+
+
+def test_an_order_that_is_not_random_draws_no_random_numbers(folder):
+    tf.random.set_seed(1)
+    expected = tf.random.uniform([])
+    tf.random.set_seed(1)
+    load(folder)
+    load(FeatureSet(folder)[1:])
+    assert tf.random.uniform([]) == expected
+
+
+@pytest.mark.parametrize("place", ["local", "remote"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restored_iterator_goes_on_with_exactly_what_was_left(folder, tmp_path, kind, place):
+    source = folder if place == "local" else "memory://orders"
+
+    def made():
+        return load(source, **KINDS[kind]).batch(1).unbatch().repeat(2)
+
+    expected = list(made().as_numpy_iterator())
+    for taken in (SIZE // 2, SIZE + 9):
+        iterator = iter(made())
+        for _ in range(taken):
+            next(iterator)
+        path = tf.train.Checkpoint(iterator=iterator).save(tmp_path / "saved")
+        restored = iter(made())
+        tf.train.Checkpoint(iterator=restored).restore(path).assert_consumed()
+        left = list(restored)
+        assert len(left) == 2 * SIZE - taken
+        for found, wanted in zip(left, expected[taken:], strict=True):
+            assert found.keys() == wanted.keys()
+            for name, value in wanted.items():
+                np.testing.assert_array_equal(found[name].numpy(), value)
+
+
+def test_later_epochs_after_a_restore_are_those_that_would_have_followed(folder, tmp_path):
+    epochs = load(folder, shuffle=True, seed=3, crop_frames=5)
+    expected = [[(element["id"], element["start_frame_"]) for element in epochs.as_numpy_iterator()] for _ in range(3)]
+    saved = load(folder, shuffle=True, seed=3, crop_frames=5)
+    list(saved)
+    iterator = iter(saved)
+    next(iterator)
+    path = tf.train.Checkpoint(iterator=iterator).save(tmp_path / "saved")
+    resumed = load(folder, shuffle=True, seed=3, crop_frames=5)
+    restored = iter(resumed)
+    tf.train.Checkpoint(iterator=restored).restore(path).assert_consumed()
+    assert [(element["id"], element["start_frame_"]) for element in restored] == expected[1][1:]
+    assert [(element["id"], element["start_frame_"]) for element in resumed] == expected[2]
+
+
+def test_a_checkpoint_of_a_shuffled_iterator_is_small(tmp_path):
+    clips = {f"{number}": feature(5000, seed=number) for number in range(60)}  # of 400 kB
+    synthetic_sets.write(tmp_path / "features", clips)
+    iterator = iter(load(tmp_path / "features", shuffle=True))
+    next(iterator)
+    path = tf.train.Checkpoint(iterator=iterator).save(tmp_path / "saved" / "checkpoint")
+    assert sum(os.path.getsize(file) for file in (tmp_path / "saved").iterdir()) < 10_000
+    assert path
+
+
+@pytest.mark.parametrize("columns", [[], ["speaker"], ["tags", "label"]])
+def test_only_the_selected_columns_are_returned(folder, columns):
+    expected = list(load(folder).as_numpy_iterator())
+    names = {"id", "feature", "n_frames", *columns, *(["tags_length"] if "tags" in columns else [])}
+    for dataset in (load(folder, columns=columns), load(FeatureSet(folder)[:], columns=columns)):
+        for found, wanted in zip(dataset.as_numpy_iterator(), expected, strict=True):
+            assert found.keys() == names
+            for name in names:
+                np.testing.assert_array_equal(found[name], wanted[name])
+
+
+def test_a_transform_is_an_expected_config_and_names_the_feature(folder):
+    transform = Transform(synthetic_sets.CONFIG, feature="mel")
+    assert "mel" in load(folder, transform).element_spec
+    assert "feature" in load(folder, Transform(synthetic_sets.CONFIG)).element_spec
+    with pytest.raises(ArgumentError, match=r"another entry: id, n_frames, label, .* Received: feature='speaker'"):
+        load(folder, Transform(synthetic_sets.CONFIG, feature="speaker"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"columns": ["speaker", "age"]}, r"of \['label', 'speaker', 'start_frame', 'tags'\]. Received: 'age'"),
+        ({"columns": "speaker"}, "columns must be a list of names"),
+        ({"crop_frames": 0}, "crop_frames must be at least 1"),
+        ({"shuffle": 1}, "shuffle must be True or False"),
+        ({"seed": 0.5, "shuffle": True}, "seed must be an integer"),
+        ({"weights": [1, 2]}, r"one number for each of the 1 items. Received: weights=\[1, 2\]"),
+        ({"weights": [-1.0]}, r"weights\[0\] must be at least 0"),
+        ({"weights": [0]}, "positive, finite sum"),
+        ({"weights": [1], "balance": "label"}, "exclude one another"),
+        ({"balance": "age"}, r"one of \['label', 'speaker', 'start_frame'\]. Received: balance='age'"),
+        ({"balance": "tags"}, "That column has lists"),
+        ({"balance": "start_frame"}, "23 of 23 clips without one, such as '00', '01', '02'"),
+    ],
+)
+def test_wrong_arguments_name_what_there_is(folder, arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        load(folder, **arguments)
+
+
+POLICIES = tf.data.experimental.AutoShardPolicy
+
+
+def test_parts_are_not_divided_again_and_everything_else_is(folder, tmp_path):
+    import pickle
+
+    sets = FeatureSet(folder)
+    part = sets.shard(0, 2)
+    synthetic_sets.write(tmp_path / "other", {"x": feature(3)})
+    divided = [folder, sets, sets[3:], [folder, tmp_path / "other"]]
+    parts = [part, part[2:], part.where(label="dog"), pickle.loads(pickle.dumps(part)), [part, tmp_path / "other"]]
+    for policy, sources in ((POLICIES.DATA, divided), (POLICIES.OFF, parts)):
+        for source in sources:
+            for arguments in ({}, {"shuffle": True}):
+                assert load(source, **arguments).options().experimental_distribute.auto_shard_policy == policy
+
+
+@pytest.mark.parametrize("kind", ["in order", "shuffled"])
+def test_workers_get_every_clip_once(folder, kind):
+    from tensorflow.python.data.experimental.ops import distribute
+
+    found = []
+    for worker in range(2):
+        dataset = load(folder, **KINDS[kind])
+        found.append(ids(distribute._AutoShardDataset(dataset, num_workers=2, index=worker)))
+        assert found[-1] == ids(load(folder, **KINDS[kind]))[worker::2]
+    assert sorted(itertools.chain(*found)) == FeatureSet(folder).ids
+
+
+def test_a_mirrored_strategy_reads_every_clip_once(folder):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    dataset = load(folder, shuffle=True, seed=3, columns=[]).map(lambda element: element["id"]).batch(4)
+    found = [item.decode() for batch in strategy.experimental_distribute_dataset(dataset) for item in batch.numpy()]
+    assert found == ids(load(folder, shuffle=True, seed=3))
+
+
+@pytest.mark.parametrize("arguments", [{}, {"shuffle": True}, {"crop_frames": 3}, {"balance": "speaker"}])
+def test_empty_views_give_empty_datasets(folder, arguments):
+    dataset = load(FeatureSet(folder)[:0], **arguments)
+    assert (dataset.cardinality(), list(dataset)) == (0, [])
+
+
+def test_every_view_has_its_cardinality_with_every_order(folder):
+    sets = FeatureSet(folder)
+    for view in (sets[::2], sets.where(label="dog"), sets.select([1, 1, 0])):
+        for kind in KINDS.values():
+            dataset = load(view, **kind)
+            assert dataset.cardinality() == len(view) == len(list(dataset))
