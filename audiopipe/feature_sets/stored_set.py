@@ -246,7 +246,7 @@ class StoredSet:
         return Place(shard, row - self._shard_starts[shard], offset, size, n_frames, valid)
 
     def _places_in(self, group: int) -> list[np.ndarray]:
-        """Returns the offset and size of the frame of each record of a group of the index, its frames and valid ones."""
+        """Returns offset and size of the frame, number of frames and of valid frames, of each record of a group."""
         if group not in self._places:
             self._places[group] = self._read_places(group)
         return self._places[group]

@@ -1,0 +1,117 @@
+"""`load(crop_frames=...)`: crops are slices of the clips, bit for bit, and only they are read."""
+
+import os
+
+import fsspec
+import numpy as np
+import pytest
+import synthetic_sets
+import tensorflow as tf
+from synthetic_sets import ANY_CHANNELS, CHANNELS_FIRST, CONFIG, feature
+
+from audiopipe import FeatureSet, load
+from audiopipe.feature_sets import record_streams
+from audiopipe.inputs.columns import Columns
+
+CROP = 6
+COLUMNS = Columns(types={"speaker": "string"})
+
+
+def assert_crops(dataset, sets, epochs=1):
+    """Asserts that a dataset has a crop of every clip, and returns the first frames."""
+    axis, starts = sets.config.frame_axis, []
+    for _ in range(epochs):
+        found = {}
+        for element in dataset.as_numpy_iterator():
+            clip = sets[element["id"].decode()]
+            start, n_frames = int(element["start_frame"]), int(element["n_frames"])
+            assert n_frames == min(clip["n_frames"], CROP)
+            assert 0 <= start <= clip["n_frames"] - n_frames
+            real = np.take(clip["feature"], range(start, start + n_frames), axis)
+            channels = clip["feature"].shape[sets.config.channel_axis] // len(sets.config.quantities)
+            padding = np.repeat(sets.config.padding_frame(channels), CROP - n_frames, axis)
+            expected = np.concatenate([real, padding], axis)
+            np.testing.assert_array_equal(element["feature"], expected, strict=True)
+            found[clip["id"]] = start
+        assert sorted(found) == sorted(sets.ids)
+        starts.append(found)
+    return starts
+
+
+@pytest.mark.parametrize(
+    ("config", "dtype", "alone"),
+    [
+        (CONFIG, "float32", False),
+        (CONFIG, "bfloat16", True),
+        (CHANNELS_FIRST, "float16", False),
+        (ANY_CHANNELS, "float32", False),
+        (ANY_CHANNELS, "bfloat16", True),
+    ],
+    ids=["last", "alone", "first", "any", "any-alone"],
+)
+def test_crops_are_slices_of_the_clips(tmp_path, monkeypatch, config, dtype, alone):
+    monkeypatch.setattr(record_streams, "ALONE_BYTES", 1 if alone else 1 << 17)
+    clips = {
+        f"{n_frames}": (feature(n_frames, config, 1 + n_frames % 3, seed=n_frames), {"speaker": "s" * 9000})
+        for n_frames in (0, 1, 5, 6, 7, 30)
+    }
+    synthetic_sets.write(tmp_path / "features", clips, config, COLUMNS, dtype=dtype)
+    sets = FeatureSet(tmp_path / "features")
+    dataset = load(sets, crop_frames=CROP, seed=1)
+    assert dataset.element_spec["feature"].shape == config.feature_shape(CROP, config.channels)
+    assert [element["id"].decode() for element in dataset.as_numpy_iterator()] == sets.ids
+    first, second = assert_crops(dataset, sets, epochs=2)
+    assert first != second
+
+
+def test_crops_of_joined_and_remote_sets_and_of_format_1(tmp_path):
+    for name, size in (("a", 9), ("b", 4)):
+        synthetic_sets.write(tmp_path / name, {f"{name}{n}": feature(n + size, seed=n) for n in range(4)})
+    fsspec.filesystem("memory").put(str(tmp_path / "b"), "/crops", recursive=True)
+    joined = FeatureSet([tmp_path / "a", "memory://crops"])
+    assert_crops(load(joined, crop_frames=CROP, shuffle=True), joined)
+    assert_crops(load("tests/data/v0.1/features", crop_frames=CROP), FeatureSet("tests/data/v0.1/features"))
+
+
+def test_every_place_is_equally_likely(tmp_path):
+    synthetic_sets.write(tmp_path / "features", {f"{number:03}": feature(9, seed=number) for number in range(400)})
+    starts = [int(element["start_frame"]) for element in load(tmp_path / "features", crop_frames=CROP, seed=5)]
+    assert np.bincount(starts).min() > 70  # of 100 expected for each of 4 places
+    assert len(np.bincount(starts)) == 4
+
+
+def test_only_the_crops_are_read(tmp_path, monkeypatch):
+    synthetic_sets.write(tmp_path / "features", {f"{number}": feature(5000, seed=number) for number in range(4)})
+    dataset = load(tmp_path / "features", crop_frames=CROP)
+    read = []
+    preadv = os.preadv
+
+    def count(number, buffers, offset):
+        read.extend(map(len, buffers))
+        return preadv(number, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", count)
+    assert len(list(dataset)) == 4
+    assert sum(read) < 4 * (CROP * 20 * 4 + 400)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"crop_frames": 3, "seed": 0}, {"shuffle": True, "seed": 0}], ids=["crop", "shuffle"]
+)
+@pytest.mark.parametrize("damage", ["head", "length", "cut", "missing", "swapped"])
+def test_a_damaged_record_is_named(tmp_path, damage, arguments):
+    synthetic_sets.write(tmp_path / "features", {f"{number}": feature(20, seed=number) for number in range(4)})
+    dataset = load(tmp_path / "features", **arguments)
+    shard, other = (tmp_path / "features" / f"features-{number:08}.tfrecord" for number in (1, 0))
+    content = bytearray(shard.read_bytes())
+    if damage == "missing":
+        shard.unlink()
+    elif damage == "swapped":
+        shard.write_bytes(other.read_bytes())
+    elif damage == "cut":
+        shard.write_bytes(content[: len(content) // 2 + 20])
+    else:
+        content[{"head": 14, "length": 2}[damage]] ^= 1
+        shard.write_bytes(content)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"hard .*{shard.name}"):
+        list(dataset)
