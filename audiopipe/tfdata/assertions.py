@@ -19,8 +19,9 @@ def check(condition: tf.Tensor, message: Callable[[], tf.Tensor]) -> None:
 
 def joined(*parts: "str | tf.Tensor") -> tf.Tensor:
     """Returns text and numbers joined to a string scalar."""
-    return tf.strings.join([part if _is_text(part) else tf.strings.as_string(part) for part in parts])
+    return tf.strings.join([part if isinstance(part, str) else as_text(part) for part in parts])
 
 
-def _is_text(part: "str | tf.Tensor") -> bool:
-    return isinstance(part, str) or part.dtype == tf.string
+def as_text(values: tf.Tensor) -> tf.Tensor:
+    """Returns text as it is, and numbers as text."""
+    return values if values.dtype == tf.string else tf.strings.as_string(values)

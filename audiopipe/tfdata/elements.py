@@ -80,7 +80,8 @@ class Elements:
     @property
     def valid_frames(self) -> str | None:
         """Name of the entry with the number of valid frames, if there is one."""
-        return self.own(VALID_FRAMES) if VALID_FRAMES in self.spec else None
+        name = self.own(VALID_FRAMES)
+        return name if name in self.spec else None
 
     def own(self, name: str) -> str:
         """Returns the name of an entry of audiopipe, which has underscores if a metadata column has its name."""
@@ -116,18 +117,19 @@ class Elements:
 
     def named(self, element: dict[str, tf.Tensor]) -> tf.Tensor:
         """Returns the words `The clip <id>` for an error message."""
-        if self.spec.get("id") != tf.TensorSpec([], tf.string):
-            return tf.constant("A clip")
-        return tf.strings.join(["The clip ", element["id"]])
+        return joined("The clip ", element["id"]) if "id" in self.spec else tf.constant("A clip")
 
-    def check_n_frames(self, n_frames: tf.Tensor, size: tf.Tensor) -> None:
-        """Raises an error during iteration if a feature of `size` frames has fewer frames than `n_frames`."""
-        n_frames = tf.cast(n_frames, tf.int64)
+    def check_n_frames(self, element: dict[str, tf.Tensor]) -> None:
+        """Raises an error during iteration unless the feature of a clip has its number of frames.
+
+        It may have more, as a crop with padding has.
+        """
+        n_frames, size = tf.cast(element[N_FRAMES], tf.int64), self.size(element)
         check(
-            n_frames <= size,
+            (n_frames >= 0) & (n_frames <= size),
             lambda: joined(
-                f"The entry {N_FRAMES} must be the number of frames of the clip. Received: ", n_frames,
-                " for a feature of ", size, " frames. Whatever cuts features must change this entry too, as "
+                self.named(element), f": the entry {N_FRAMES} must be the number of frames of the clip. Received: ",
+                n_frames, " for a feature of ", size, " frames. Whatever cuts features must change this entry too, as "
                 "tfdata.random_crop does.",
             ),
         )  # fmt: skip
@@ -137,7 +139,8 @@ class Elements:
             if not isinstance(spec, tf.TensorSpec) or (name != self.feature and spec.shape.rank is None):
                 raise ArgumentError(
                     f"The entries of dataset must be dense tensors of known rank. Received: {name!r} of {spec!r}. "
-                    "Leave this entry out, or set its shape: tf.ensure_shape(value, [None])."
+                    "Leave this entry out, or set its shape: tf.ensure_shape(value, []) for a number or text, [None] "
+                    "for a list."
                 )
 
     def _check_feature(self) -> None:
