@@ -8,6 +8,7 @@ import tensorflow as tf
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import fingerprints
+from audiopipe.tfdata.assertions import as_text
 from audiopipe.transform.transform import Transform
 
 
@@ -38,7 +39,7 @@ def check_present(spec: Mapping[str, Any], name: str, argument: str) -> None:
     Raises:
         ArgumentError: If there is no such entry. The message lists those that there are.
     """
-    if name not in spec:
+    if not isinstance(name, str) or name not in spec:
         raise ArgumentError(
             f"{argument} must be an entry of the dataset: one of {', '.join(map(repr, spec))}. Received: "
             f"{argument}={name!r}. If the metadata has it, add it to load(..., columns=[...])."
@@ -75,7 +76,7 @@ def clip(element: Mapping[str, tf.Tensor], row: tf.Tensor | int = 0) -> tf.Tenso
     """
     if "id" not in element:
         return tf.constant("A clip")
-    return tf.strings.join(["The clip '", tf.gather(tf.reshape(element["id"], [-1]), row), "'"])
+    return tf.strings.join(["The clip '", as_text(tf.gather(tf.reshape(element["id"], [-1]), row)), "'"])
 
 
 def require(condition: tf.Tensor, message: Callable[[], list[Any]]) -> tf.Operation:
