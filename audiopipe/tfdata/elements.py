@@ -69,7 +69,8 @@ class Elements:
     @property
     def valid_frames(self) -> str | None:
         """Name of the entry with the number of valid frames, if there is one."""
-        return entries.own(self.spec, VALID_FRAMES) if VALID_FRAMES in self.spec else None
+        name = entries.own(self.spec, VALID_FRAMES)
+        return name if name in self.spec else None
 
     @functools.cached_property
     def lists(self) -> list[str]:
@@ -97,19 +98,26 @@ class Elements:
         """Returns the number of frames of the feature of an element, int64. It includes frames of padding."""
         return tf.shape(element[self.feature], tf.int64)[self.config.frame_axis]
 
-    def check_n_frames(self, n_frames: tf.Tensor, size: tf.Tensor) -> None:
-        """Raises an error during iteration if a feature of `size` frames has fewer frames than `n_frames`."""
-        n_frames = tf.cast(n_frames, tf.int64)
-        expected = f"The entry {N_FRAMES} must be the number of frames of the clip. Received: "
+    def check_n_frames(self, element: dict[str, tf.Tensor]) -> None:
+        """Raises an error during iteration unless the feature of a clip has its number of frames.
+
+        It may have more, as a crop with padding has.
+        """
+        n_frames, size = tf.cast(element[N_FRAMES], tf.int64), self.size(element)
+        expected = f": the entry {N_FRAMES} must be the number of frames of the clip. Received: "
         advice = " frames. Whatever cuts features must change this entry too, as tfdata.random_crop does."
-        entries.require(n_frames <= size, lambda: [expected, n_frames, " for a feature of ", size, advice])
+        entries.require(
+            (n_frames >= 0) & (n_frames <= size),
+            lambda: [entries.clip(element), expected, n_frames, " for a feature of ", size, advice],
+        )
 
     def _check_entries(self) -> None:
         for name, spec in self.spec.items():
             if not isinstance(spec, tf.TensorSpec) or (name != self.feature and spec.shape.rank is None):
                 raise ArgumentError(
                     f"The entries of dataset must be dense tensors of known rank. Received: {name!r} of {spec!r}. "
-                    "Leave this entry out, or set its shape: tf.ensure_shape(value, [None])."
+                    "Leave this entry out, or set its shape: tf.ensure_shape(value, []) for a number or text, [None] "
+                    "for a list."
                 )
 
     def _check_feature(self) -> None:

@@ -38,7 +38,7 @@ def check_present(spec: Mapping[str, Any], name: str, argument: str) -> None:
     Raises:
         ArgumentError: If there is no such entry. The message lists those that there are.
     """
-    if name not in spec:
+    if not isinstance(name, str) or name not in spec:
         raise ArgumentError(
             f"{argument} must be an entry of the dataset: one of {', '.join(map(repr, spec))}. Received: "
             f"{argument}={name!r}. If the metadata has it, add it to load(..., columns=[...])."
@@ -75,7 +75,7 @@ def clip(element: Mapping[str, tf.Tensor], row: tf.Tensor | int = 0) -> tf.Tenso
     """
     if "id" not in element:
         return tf.constant("A clip")
-    return tf.strings.join(["The clip '", tf.gather(tf.reshape(element["id"], [-1]), row), "'"])
+    return tf.strings.join(["The clip '", as_text(tf.gather(tf.reshape(element["id"], [-1]), row)), "'"])
 
 
 def require(condition: tf.Tensor, message: Callable[[], list[Any]]) -> tf.Operation:
@@ -87,11 +87,12 @@ def require(condition: tf.Tensor, message: Callable[[], list[Any]]) -> tf.Operat
     """
 
     def fail() -> tf.Operation:
-        parts = [part if _is_text(part) else tf.strings.as_string(part) for part in message()]
+        parts = [part if isinstance(part, str) else as_text(part) for part in message()]
         return tf.debugging.Assert(tf.constant(False), [tf.strings.join(parts)])
 
     return tf.cond(condition, tf.no_op, fail)
 
 
-def _is_text(part: Any) -> bool:
-    return isinstance(part, str) or part.dtype == tf.string
+def as_text(values: tf.Tensor) -> tf.Tensor:
+    """Returns text as it is, and numbers as text."""
+    return values if values.dtype == tf.string else tf.strings.as_string(values)

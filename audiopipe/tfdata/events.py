@@ -55,8 +55,9 @@ def frame_targets(
     Returns:
         The dataset with an entry `targets`, float32 `[frames, classes]`: 1 where a class is active, and 0 elsewhere and
         in padding. An empty list means that there are no events. During iteration, `tf.errors.InvalidArgumentError`
-        names the clip if a list is missing, if the lists have different lengths, if a time is not a number, if an
-        offset is before its onset, if a class is missing or unknown, or if an event is outside of the clip.
+        names the clip if a list or the origin is missing, if the lists have different lengths, if a time is not a
+        number, if an offset is before its onset, if a class is missing or unknown, or if an event is outside of the
+        clip.
 
     Raises:
         ArgumentError: If a column is missing or has other values, there are no classes, the dataset is batched, or
@@ -110,6 +111,13 @@ def _check_types(spec: dict[str, Any], feature: str, columns: dict[str, str], or
     for name in times:
         if not (spec[name].dtype.is_floating or spec[name].dtype.is_integer):
             raise ArgumentError(f"The column {name!r} must have times in seconds. Received: {spec[name]}.")
+    for name in ("n_frames", "valid_frames", "start_frame"):
+        number = spec.get(entries.own(spec, name), tf.TensorSpec([], tf.int64))
+        if number.shape.rank != 0 or not number.dtype.is_integer:
+            raise ArgumentError(
+                f"The entry {name!r} must be a number of frames, an integer. Received: {number}. If it is a column of "
+                "metadata, rename the column, or leave it out: load(..., columns=[...])."
+            )
     if origin is not None and spec[origin].shape.rank != 0:
         raise ArgumentError(
             f"origin must be a column with one time per clip. Received: {origin!r} with {spec[origin]}."
@@ -141,8 +149,12 @@ class _AddTargets:
         with tf.control_dependencies([self._require_lists(element)]):
             onsets, offsets = (tf.cast(element[name], tf.float64) for name in (self._onset, self._offset))
             positions = self._classes.positions(element[self._classes.column])
-        with tf.control_dependencies(self._require_events(element, onsets, offsets, positions)):
-            origin = 0.0 if self._origin is None else tf.cast(element[self._origin], tf.float64)
+        required = self._require_events(element, onsets, offsets, positions)
+        origin = tf.zeros([], tf.float64)
+        if self._origin is not None:
+            origin = tf.cast(element[self._origin], tf.float64)
+            required.append(self._require_origin(element, origin))
+        with tf.control_dependencies(required):
             begin, end = self._grid.samples(onsets, origin), self._grid.samples(offsets, origin)
         return {**element, TARGETS: self._targets(element, begin, end, positions)}
 
@@ -217,6 +229,18 @@ class _AddTargets:
             self._require_each(element, in_order, expected, advice),
             self._require_each(element, positions >= 0, classes, "Check the names of the classes."),
         ]
+
+    def _require_origin(self, element: dict[str, tf.Tensor], origin: tf.Tensor) -> tf.Operation:
+        """Returns an operation that fails unless it is known where the clip starts. A missing number is NaN."""
+        return entries.require(
+            tf.math.is_finite(origin),
+            lambda: [
+                entries.clip(element),
+                f" must have a finite time of its start in {self._origin!r}. Received: ",
+                tf.strings.as_string(origin),
+                ". Fix the metadata, or leave the clip out: load(sets.where(...)).",
+            ],
+        )
 
     def _require_inside(self, element: dict[str, tf.Tensor], is_inside: tf.Tensor) -> tf.Operation:
         """Returns an operation that fails if an event lies wholly outside of the clip."""

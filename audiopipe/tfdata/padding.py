@@ -42,9 +42,7 @@ class Padding:
         while self._channels in elements.spec:
             self._channels += "_"
         self._any_channels = elements.shape[self._config.channel_axis] is None
-        self.clips = elements.prepared()
-        if self._any_channels:
-            self.clips = self.clips.map(self._with_channels, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        self.clips = elements.prepared().map(self._checked, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def batch(
         self, clips: tf.data.Dataset, size: int | tf.Tensor, drop_remainder: bool, frames: tf.Tensor | None = None
@@ -83,12 +81,12 @@ class Padding:
         name = self._elements.feature
         feature = tf.ensure_shape(batch[name], [None, *self._elements.shape])
         n_frames, frames = batch[N_FRAMES], tf.shape(feature, tf.int64)[1 + self._config.frame_axis]
-        self._elements.check_n_frames(tf.reduce_max(n_frames), frames)
         if self._constant is None:
             feature = self._filled(feature, tf.sequence_mask(n_frames, frames))
         batch[name] = feature
         if self._mask:
-            batch[MASK] = tf.sequence_mask(batch[self._elements.valid_frames or N_FRAMES], frames)
+            valid = tf.cast(batch[self._elements.valid_frames or N_FRAMES], tf.int64)
+            batch[MASK] = tf.sequence_mask(tf.minimum(valid, tf.cast(n_frames, tf.int64)), frames)
         return batch
 
     def _filled(self, feature: tf.Tensor, is_real: tf.Tensor) -> tf.Tensor:
@@ -107,14 +105,18 @@ class Padding:
         others = [(name, 0) for name in self._elements.frame_entries]
         return [(self._elements.feature, self._config.frame_axis), *others]
 
-    def _with_channels(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _checked(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Checks what cannot be seen in a batch, and adds the number of channels to a clip unless it is fixed."""
+        self._elements.check_n_frames(element)
+        if not self._any_channels:
+            return element
         channels = tf.shape(element[self._elements.feature])[self._config.channel_axis]
         return {**element, self._channels: channels}
 
     def _check_channels(self, batch: dict[str, tf.Tensor], channels: tf.Tensor) -> None:
         def message() -> list[Any]:
             numbers = tf.strings.reduce_join(tf.strings.as_string(channels), separator=", ")
-            ids = tf.strings.reduce_join(batch["id"], separator=", ") if "id" in batch else ""
+            ids = tf.strings.reduce_join(entries.as_text(batch["id"]), separator=", ") if "id" in batch else ""
             advice = "Set channels in the config, filter the clips by their channels, or use batches of one clip."
             expected = "The features of a batch must have equal numbers of channels. Received: "
             return [expected, numbers, " of the clips ", ids, ". ", advice]

@@ -56,9 +56,9 @@ def multi_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf
 
     Returns:
         The dataset with float32 `[classes]` in the column, or `[batch, classes]`. An empty list gives zeros. So do -1
-        and empty text, with which batches are padded. An unknown class and a missing list raise
-        `tf.errors.InvalidArgumentError` during iteration, with the id of the clip: without a list, it is not known
-        which classes the clip has.
+        and empty text, with which batches are padded. An unknown class, a missing list, and -1 or empty text within the
+        length of a list raise `tf.errors.InvalidArgumentError` during iteration, with the id of the clip: it is not
+        known which classes the clip has.
 
     Raises:
         ArgumentError: If there is no such column, it has other values or no lists, or it has no classes.
@@ -85,6 +85,9 @@ def multi_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf
                     ],
                 )
             )
+            is_padding = ~tf.sequence_mask(element[length], tf.shape(positions)[-1])
+            advice = "Leave it out of the list."
+            required.append(_require(element, known, (positions != MISSING_CLASS) | is_padding, advice))
         with tf.control_dependencies(required):
             return tf.minimum(tf.reduce_sum(tf.one_hot(positions, len(known), dtype=tf.float32), -2), 1.0)
 

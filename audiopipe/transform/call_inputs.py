@@ -19,6 +19,7 @@ from audiopipe.transform.ragged_batches import RaggedBatch
 
 VALID_SAMPLES = "valid_samples"
 """Entry of elements whose clips are padded segments: how many of their samples are no padding."""
+VALID_FRAMES = "valid_frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,14 @@ class Element:
         others: The other entries of the mapping.
         valid_samples: Number of samples before the padding of each clip, as the entry of this name says. None means
             that there is no such entry.
+        valid_frames: Name of the entry to add with the number of valid frames. None means that all frames are valid,
+            and no other entry could be mistaken for their number.
     """
 
     waveform: Clip | PaddedBatch | RaggedBatch
     others: dict[str, Any]
     valid_samples: Any = None
+    valid_frames: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +176,9 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
         )
     others = {key: entry for key, entry in mapping.items() if key != audio_key}
     valid_samples = _integers(mapping.get(VALID_SAMPLES))
-    added = {feature_key, "n_frames", *["valid_frames"] * (config.pads_clips or valid_samples is not None)}
-    taken = sorted(added & others.keys())
+    is_padded = config.pads_clips or valid_samples is not None
+    valid_frames = VALID_FRAMES if is_padded else _beside_metadata(others)
+    taken = sorted(others.keys() & {feature_key, "n_frames", valid_frames})
     if taken:
         raise ArgumentError(
             f"The element must not have entries with the names that the transform adds. Received: {', '.join(taken)}. "
@@ -183,7 +188,17 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
     if is_batch and "n_channels" in mapping:
         value = _with_equal_channels(value, mapping["n_channels"])
     waveform = classify_waveform(value, mapping.get("n_samples") if is_batch else None, config)
-    return Element(waveform, others, valid_samples)
+    return Element(waveform, others, valid_samples, valid_frames)
+
+
+def _beside_metadata(others: dict[str, Any]) -> str | None:
+    """Returns a name for the number of valid frames if metadata has the usual one, else None."""
+    if VALID_FRAMES not in others:
+        return None
+    name = VALID_FRAMES
+    while name in others:
+        name += "_"
+    return name
 
 
 def _integers(value: Any) -> Any:

@@ -86,7 +86,7 @@ class Transform:
             its other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`,
             and the feature lacks the channel axis if it has one channel. If the config pads clips or cuts them, or the
             mapping has the entry `valid_samples` of `tfdata.from_audio`, they also give `valid_frames`, the number of
-            frames that hold audio.
+            frames that hold audio. So does a mapping with metadata of that name, as `valid_frames_`.
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
@@ -114,8 +114,8 @@ class Transform:
             feature = waveform_features.compute(found.waveform, self._kernel)
             n_frames = waveform_features.n_frames(found.waveform, self._kernel)
             added = {self.feature: feature, "n_frames": n_frames}
-            if self.config.pads_clips or found.valid_samples is not None:
-                added["valid_frames"] = waveform_features.valid_frames(
+            if found.valid_frames is not None:
+                added[found.valid_frames] = waveform_features.valid_frames(
                     found.waveform, self._kernel, found.valid_samples
                 )
             return {**found.others, **added}

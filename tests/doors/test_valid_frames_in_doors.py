@@ -83,6 +83,7 @@ def test_other_features_have_no_such_entry_and_metadata_keeps_the_name(clips):
     mel = Transform(MEL)
     element = mel({"audio": np.zeros(1600, np.float32), "valid_samples": 7, "valid_frames": "many"})
     assert (element["valid_samples"], element["valid_frames"]) == (7, "many")
+    assert element["valid_frames_"] == 9  # as `load` has it, so that nobody takes metadata for it
     assert "valid_frames" not in tfdata.from_audio(clips, mel).map(mel).element_spec
 
 

@@ -110,6 +110,28 @@ def test_features_without_a_static_shape_get_one_and_are_checked():
         list(tfdata.padded_batch(clips(4), 1, MONO))
 
 
+@pytest.mark.parametrize("n_frames", [5, -1])
+def test_a_feature_that_was_cut_without_its_number_of_frames_is_an_error_that_names_the_clip(n_frames):
+    clips = tf.data.Dataset.range(2).map(
+        lambda number: {
+            "id": number,
+            "feature": tf.zeros([9 - 6 * number, 5, 1]),
+            "n_frames": 9 - number * (9 - n_frames),
+        }
+    )
+    message = f"The clip 1: the entry n_frames .* Received: {n_frames} for a feature of 3 frames"
+    for batches in (tfdata.padded_batch(clips, 2, MONO), tfdata.bucketed_batch(clips, 18, MONO, lengths=[9])):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            list(batches)
+
+
+def test_valid_frames_beside_metadata_of_that_name_are_found_without_it_and_never_exceed_the_frames():
+    clips = tf.data.Dataset.from_tensors({"feature": tf.zeros([5, 5, 1]), "n_frames": 3, "valid_frames_": 2})
+    found = [clips, clips.map(lambda clip: {**clip, "valid_frames_": 4})]
+    masks = [next(iter(tfdata.padded_batch(dataset, 1, MONO, mask=True)))["mask"] for dataset in found]
+    assert [np.count_nonzero(mask) for mask in masks] == [2, 3]
+
+
 def entries(**changes):
     element = {"feature": tf.zeros([3, 5, 1]), "n_frames": 3, "mask": 1, **changes}
     return tf.data.Dataset.from_tensors({name: value for name, value in element.items() if value is not None})

@@ -182,6 +182,12 @@ def test_an_unknown_position_is_an_error():
         list(tfdata.frame_targets(elements(STFT, clips), NAMES, STFT))
 
 
+def test_a_clip_whose_start_is_missing_is_an_error_as_its_events_would_be_lost():
+    dataset = elements(STFT, [CLIP], **TEXT).map(lambda clip: {**clip, "start": tf.constant(np.nan, tf.float64)})
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"clip-0.* a finite time of its start in .*start.*: nan"):
+        list(tfdata.frame_targets(dataset, NAMES, STFT, origin="start"))
+
+
 def test_an_event_that_does_not_end_lasts_to_the_end_and_onsets_alone_mark_one_frame():
     clip = CLIP | {"onset": [0.1, 0.15], "offset": [float("inf")] * 2, "label": ["dog", "cat"]}
     dataset = elements(STFT, [clip], **TEXT)
@@ -224,6 +230,13 @@ def test_batches_and_second_targets_are_refused():
         tfdata.frame_targets(dataset.ragged_batch(2), NAMES, STFT)
     with pytest.raises(ArgumentError, match="must not have an entry 'targets'"):
         tfdata.frame_targets(tfdata.frame_targets(dataset, NAMES, STFT), NAMES, STFT)
+
+
+@pytest.mark.parametrize("name", ["n_frames", "valid_frames", "start_frame"])
+def test_metadata_that_is_no_number_of_frames_is_refused(name):
+    dataset = elements(STFT, [CLIP], **TEXT).map(lambda clip: {**clip, name: "all"})
+    with pytest.raises(ArgumentError, match=f"'{name}' must be a number of frames.* rename the column"):
+        tfdata.frame_targets(dataset, NAMES, STFT)
 
 
 def test_cardinality_options_and_saved_iterators_survive(tmp_path):

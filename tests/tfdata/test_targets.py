@@ -132,6 +132,19 @@ def test_an_unknown_class_in_a_list_is_named(size):
     assert "'clip-2' must" in with_error(tfdata.class_names(dataset, "tags", NAMES[:1]))
 
 
+@pytest.mark.parametrize("size", [None, 2])
+def test_a_missing_class_within_a_list_is_no_padding(size):
+    dataset = clips([0, 1], [[0, 1], [-1]]).map(lambda clip: {**clip, "tags_length": tf.size(clip["tags"], tf.int64)})
+    dataset = padded(dataset, size) if size else dataset
+    message = with_error(tfdata.multi_hot(dataset, "tags", NAMES))
+    assert message.startswith("The clip 'clip-1' must have one of the 3 classes in 'tags'. Received: -1.")
+
+
+def test_ids_may_be_numbers():
+    dataset = tf.data.Dataset.from_tensor_slices({"id": [7, 8], "label": [0, 3]})
+    assert with_error(tfdata.one_hot(dataset, "label", NAMES)).startswith("The clip '8' must have one of")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("targets") / "features"
