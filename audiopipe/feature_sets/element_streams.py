@@ -11,11 +11,12 @@ from audiopipe.feature_sets import orders, record_streams
 from audiopipe.feature_sets.decoding import Decoder
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.dtypes import DTYPES
-from audiopipe.feature_sets.epoch_seeds import restorable
+from audiopipe.feature_sets.epoch_seeds import restorable, saved_with_elements
 from audiopipe.feature_sets.feature_set import FeatureSet, clips_of, of_description
 from audiopipe.feature_sets.mixtures import Mixture
 from audiopipe.feature_sets.row_blocks import RowBlocks
 from audiopipe.inputs.columns import Columns
+from audiopipe.storage import files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ def _of_shards(
     decoder = Decoder(descriptions, prefixes, columns, selected=reading.columns, feature=reading.feature)
     shards = [shard for description in descriptions for shard in description.shards]
     mean = sum(shard["bytes"] for shard in shards) / max(sum(shard["records"] for shard in shards), 1)
-    return record_streams.of_shards(descriptions, decoder).prefetch(record_streams.elements_ahead(mean))
+    records = record_streams.of_shards(descriptions, decoder)
+    return saved_with_elements(records).prefetch(record_streams.elements_ahead(mean))
 
 
 def _of_rows(feature_set: FeatureSet, reading: Reading) -> tf.data.Dataset:
@@ -102,7 +104,8 @@ def _of_rows(feature_set: FeatureSet, reading: Reading) -> tf.data.Dataset:
         order = orders.InOrder(len(rows))
     clips = orders.epochs(order, reading.seed) if reading.is_random else orders.once(order)
     blocks = RowBlocks(sets, rows, decoder.first_places)
-    together = record_streams.rows_per_block(sizes)
+    is_remote = any(files.is_remote(description.path) for description in sets.descriptions)
+    together = record_streams.rows_per_block(sizes, is_remote=is_remote)
     dataset = record_streams.of_blocks(clips, together, blocks, decoder, reading.crop_frames)
     ahead = record_streams.elements_ahead(float(sizes.mean()) if len(sizes) else 0.0)
     return restorable(dataset.prefetch(ahead).take(order.count))

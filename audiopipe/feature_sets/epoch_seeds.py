@@ -51,9 +51,12 @@ def restorable(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
     By default, `tf.data` saves all elements that were read ahead, and it does not save the position in random numbers
     of an epoch that was read ahead to its end, so that later epochs of a restored iterator have other orders. With this
-    option, that is so only if the iterator itself is at the end of an epoch, after a batch that was not full.
-    `group_by_window` has no such form and needs `saved_with_elements`.
+    option, that is so only if the iterator itself is at the end of an epoch, after a batch that was not full. Some
+    operations, such as `group_by_window`, cannot be saved in this form. A dataset that contains
+    `saved_with_elements` is returned as it is.
     """
+    if dataset.options().experimental_symbolic_checkpoint is False:
+        return dataset
     options = tf.data.Options()
     options.experimental_symbolic_checkpoint = True
     return dataset.with_options(options)

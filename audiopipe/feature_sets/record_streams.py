@@ -21,6 +21,7 @@ BLOCK_BYTES = 1 << 20
 MOST_ROWS = 256  # of a block
 ALONE_BYTES = 1 << 17  # records from this size on are read one by one, which saves a copy
 BLOCKS_AT_ONCE = 4
+REMOTE_BYTES = 1 << 24  # of a block whose records are requested all at once, because each request waits for an answer
 _AHEAD_BYTES = 1 << 22
 _NOTHING = np.array([[0, 0, 0, NOTHING, 0, 0]])  # numbers of a record that is none
 
@@ -90,14 +91,18 @@ def of_blocks(
     return found.map(decoder.part, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
-def rows_per_block(sizes: np.ndarray) -> int:
+def rows_per_block(sizes: np.ndarray, *, is_remote: bool = False) -> int:
     """Returns how many records are read together, given their sizes in bytes.
 
     Example:
         >>> rows_per_block(np.array([300_000, 200_000])), rows_per_block(np.array([100])), rows_per_block(np.zeros(0))
         (1, 256, 256)
+        >>> rows_per_block(np.array([300_000, 200_000]), is_remote=True)
+        67
     """
     mean = max(float(sizes.mean()) if len(sizes) else 0.0, 1.0)
+    if is_remote:
+        return int(np.clip(REMOTE_BYTES / mean, 1, MOST_ROWS))
     if mean >= ALONE_BYTES:
         return 1
     largest = max(float(sizes.max(initial=0)), 1.0)

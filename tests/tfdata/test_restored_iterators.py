@@ -8,7 +8,7 @@ import tensorflow as tf
 from clip_cases import MONO
 from random_pipelines import bucketed, windows
 
-from audiopipe import tfdata
+from audiopipe import load, tfdata
 
 
 def values(batches):
@@ -55,6 +55,14 @@ def test_epochs_after_a_restored_one_have_their_order(tmp_path):
     path = tf.train.Checkpoint(iterator=first[-1]._iterator).save(tmp_path / "saved")
     tf.train.Checkpoint(iterator=second[-1]._iterator).restore(path)
     assert finish(*first) == finish(*second)
+
+
+def test_a_restored_iterator_goes_on_with_the_crops_of_a_whole_feature_set(shared_feature_set, tmp_path):
+    def crops():
+        return tfdata.random_crop(load(shared_feature_set), 12, shared_feature_set, seed=1).batch(3)
+
+    left, again = restored(crops, 1, tmp_path / "saved")
+    assert again == left != []
 
 
 def test_the_state_of_an_iterator_does_not_hold_what_was_read_ahead(tmp_path):
