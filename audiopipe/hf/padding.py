@@ -150,7 +150,7 @@ class _Batches:
         if isinstance(columns, str) or unknown:
             raise ArgumentError(f"columns must be names of {', '.join(features)}. Received: columns={columns!r}.")
         self._feature, identity = feature_column(features, columns)
-        if padding_value is not None and np.ndim(padding_value):
+        if padding_value is not None and (np.ndim(padding_value) or np.asarray(padding_value).dtype.kind not in "iuf"):
             raise checks.fail("padding_value", "a number or None", padding_value)
         self._config = identity.config
         self._padding_value = identity.config.padding if padding_value is None else padding_value

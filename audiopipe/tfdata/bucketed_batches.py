@@ -105,7 +105,7 @@ def _geometric(max_frames: int) -> list[int]:
 def _checked(lengths: Sequence[int], max_frames: int) -> list[int]:
     if isinstance(lengths, str) or not isinstance(lengths, Sequence) or not lengths:
         raise checks.fail("lengths", "None or a list of numbers of frames", lengths)
-    limits = [checks.integer("Each of lengths", length, minimum=1) for length in lengths]
+    limits = [checks.integer("lengths", length, minimum=1) for length in lengths]
     if sorted(set(limits)) != limits:
         raise checks.fail("lengths", "different numbers in ascending order", lengths)
     if limits[-1] > max_frames:

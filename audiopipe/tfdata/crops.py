@@ -47,7 +47,7 @@ class Crops:
         """Returns the crop of an element that begins with a frame, int64, within the clip."""
         elements, config = self._elements, self._elements.config
         size = elements.size(element)
-        elements.check_n_frames(element)
+        elements.check_n_frames(element, size)
         stop = tf.minimum(start + self.n_frames, size)
         element = dict(element)
         feature = element[elements.feature]

@@ -98,18 +98,26 @@ class Elements:
         """Returns the number of frames of the feature of an element, int64. It includes frames of padding."""
         return tf.shape(element[self.feature], tf.int64)[self.config.frame_axis]
 
-    def check_n_frames(self, element: dict[str, tf.Tensor]) -> None:
-        """Raises an error during iteration unless the feature of a clip has its number of frames.
+    def check_n_frames(self, batch: dict[str, tf.Tensor], sizes: tf.Tensor) -> None:
+        """Raises an error during iteration unless features have their number of frames.
 
-        It may have more, as a crop with padding has.
+        A feature may have more frames, as a crop with padding has.
+
+        Args:
+            batch: An element, or a batch of them.
+            sizes: Number of frames of the feature, int64, or of each feature of the batch.
         """
-        n_frames, size = tf.cast(element[N_FRAMES], tf.int64), self.size(element)
-        expected = f": the entry {N_FRAMES} must be the number of frames of the clip. Received: "
-        advice = " frames. Whatever cuts features must change this entry too, as tfdata.random_crop does."
-        entries.require(
-            (n_frames >= 0) & (n_frames <= size),
-            lambda: [entries.clip(element), expected, n_frames, " for a feature of ", size, advice],
-        )
+        n_frames = tf.cast(batch[N_FRAMES], tf.int64)
+        is_wrong = tf.reshape((n_frames < 0) | (n_frames > sizes), [-1])
+
+        def message() -> list[Any]:
+            clip = tf.argmax(tf.cast(is_wrong, tf.int8))
+            received, size = (tf.reshape(values + 0 * n_frames, [-1])[clip] for values in (n_frames, sizes))
+            expected = f": the entry {N_FRAMES} must be the number of frames of the clip. Received: "
+            advice = " frames. Whatever cuts features must change this entry too, as tfdata.random_crop does."
+            return [entries.clip(batch, clip), expected, received, " for a feature of ", size, advice]
+
+        entries.require(~tf.reduce_any(is_wrong), message)
 
     def _check_entries(self) -> None:
         for name, spec in self.spec.items():

@@ -37,7 +37,8 @@ def padded_batch(
         ArgumentError: If the dataset does not fit the config, there is an entry `mask` already, or an argument is out
             of range.
         tf.errors.InvalidArgumentError: During iteration, if the clips of a batch have different numbers of channels, or
-            `n_frames` is not the number of frames of a clip.
+            `n_frames` is negative or greater than the number of frames of a clip. Without a mask, a wrong number may
+            be found only if it is greater than that of all clips of the batch.
 
     Example:
         >>> from audiopipe import FeatureSet, load

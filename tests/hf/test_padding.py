@@ -168,9 +168,10 @@ def test_bins_of_a_single_channel_may_have_their_own_padding(mapped, expected, m
     check(batches, expected, 16, padding_value=padding)
 
 
-def test_an_array_of_padding_values_is_refused(mapped):
+@pytest.mark.parametrize("value", [[0.0, 1.0], "silence", True])
+def test_a_padding_value_that_is_no_number_is_refused(mapped, value):
     with pytest.raises(ArgumentError, match="padding_value must be a number or None"):
-        hf.to_tf_dataset(mapped, padding_value=[0.0, 1.0])
+        hf.to_tf_dataset(mapped, padding_value=value)
 
 
 def test_clips_with_unequal_channels_are_refused_in_one_batch(config, clips):

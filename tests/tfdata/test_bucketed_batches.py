@@ -91,7 +91,7 @@ def test_a_clip_that_is_too_long_is_named(lengths):
         ({"max_frames": 9, "lengths": [4, 10]}, r"lengths must be at most max_frames=9.*Received: lengths=\[4, 10\]"),
         ({"max_frames": 9, "lengths": [4, 4]}, "lengths must be different numbers in ascending order"),
         ({"max_frames": 9, "lengths": []}, "lengths must be None or a list of numbers of frames"),
-        ({"max_frames": 9, "lengths": [0, 1]}, "Each of lengths must be at least 1"),
+        ({"max_frames": 9, "lengths": [0, 1]}, "lengths must be at least 1"),
         ({"max_frames": 9, "drop_remainder": 1}, "drop_remainder must be True or False"),
     ],
 )
