@@ -21,6 +21,7 @@ RESERVED_NAMES = (
     "record",
     "set_id",
     "shape",
+    "start_frame",
     "valid_samples",
 )
 TYPES = ("string", "int", "float", "bool", "list<string>", "list<int>", "list<float>", "list<bool>")
