@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.feature_sets.epoch_seeds import saved_with_elements
-from audiopipe.tfdata import elements, entries
+from audiopipe.tfdata import elements, graph_errors
 from audiopipe.tfdata.padding import Padding
 
 _CLOSEST = 8  # batches of fewer clips than this have a bucket for each number of clips; then lengths differ by 1 / 9
@@ -73,9 +73,9 @@ def bucketed_batch(
         frames = clips.size(element)
         expected = f" frames. {limit_name} must be at least that. Received: {limits[-1]}."
         advice = " Raise it, cut the clips with tfdata.random_crop or tfdata.sliding_windows, or leave long clips out"
-        entries.require(
+        graph_errors.require(
             frames <= limits[-1],
-            lambda: [entries.clip(element), " has ", frames, expected, advice, " with dataset.filter."],
+            lambda: [graph_errors.clip_name(element), " has ", frames, expected, advice, " with dataset.filter."],
         )
         return tf.searchsorted(boundaries, [frames], out_type=tf.int64)[0]
 

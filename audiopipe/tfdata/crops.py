@@ -4,8 +4,9 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.tfdata import entries
-from audiopipe.tfdata.elements import N_FRAMES, START_FRAME, Elements
+from audiopipe.tfdata import entries, graph_errors
+from audiopipe.tfdata.elements import Elements
+from audiopipe.tfdata.entries import N_FRAMES, START_FRAME
 from audiopipe.transform import paddings
 
 
@@ -70,8 +71,9 @@ class Crops:
         found = tf.shape(value, tf.int64)[0]
         expected = f": the entry {name} must have one row for each of the "
         advice = ". Leave the entry out, or add it after the crop."
-        entries.require(
-            found == size, lambda: [entries.clip(element), expected, size, " frames. Received: ", found, advice]
+        graph_errors.require(
+            found == size,
+            lambda: [graph_errors.clip_name(element), expected, size, " frames. Received: ", found, advice],
         )
         missing = self.n_frames - (stop - start)
         padded = tf.pad(value[start:stop], [[0, missing], *[[0, 0]] * (value.shape.rank - 1)])

@@ -8,11 +8,8 @@ import tensorflow as tf
 
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
-from audiopipe.tfdata import entries
-
-N_FRAMES = "n_frames"
-VALID_FRAMES = "valid_frames"
-START_FRAME = "start_frame"
+from audiopipe.tfdata import entries, graph_errors
+from audiopipe.tfdata.entries import N_FRAMES, VALID_FRAMES
 
 
 @dataclass(frozen=True)
@@ -34,18 +31,11 @@ class Elements:
 
     def __post_init__(self) -> None:
         for name in (self.feature, N_FRAMES):
-            if name not in self.spec:
-                raise ArgumentError(
-                    f"The elements of dataset must have an entry {name!r}, as audiopipe.load and "
-                    "from_audio(...).map(transform) give them. Received: the entries "
-                    f"{', '.join(sorted(map(str, self.spec)))}. Keep this entry. If the feature has another name, pass "
-                    "the transform as config: Transform(config, feature=name)."
-                )
+            entries.check_has(self.spec, name)
         self._check_entries()
         self._check_feature()
-        self._check_number(N_FRAMES)
-        if self.valid_frames is not None:
-            self._check_number(self.valid_frames)
+        for name in (N_FRAMES, entries.own(self.spec, VALID_FRAMES)):
+            entries.check_number(self.spec, name)
 
     @functools.cached_property
     def spec(self) -> dict[str, tf.TensorSpec]:
@@ -114,10 +104,10 @@ class Elements:
             clip = tf.argmax(tf.cast(is_wrong, tf.int8))
             received, size = (tf.reshape(values + 0 * n_frames, [-1])[clip] for values in (n_frames, sizes))
             expected = f": the entry {N_FRAMES} must be the number of frames of the clip. Received: "
-            advice = " frames. Whatever cuts features must change this entry too, as tfdata.random_crop does."
-            return [entries.clip(batch, clip), expected, received, " for a feature of ", size, advice]
+            advice = " frames. Code that cuts features must change this entry too, as tfdata.random_crop does."
+            return [graph_errors.clip_name(batch, clip), expected, received, " for a feature of ", size, advice]
 
-        entries.require(~tf.reduce_any(is_wrong), message)
+        graph_errors.require(~tf.reduce_any(is_wrong), message)
 
     def _check_entries(self) -> None:
         for name, spec in self.spec.items():
@@ -145,14 +135,6 @@ class Elements:
                 f"The entry {self.feature!r} must be a feature of the config: floats of shape "
                 f"{tf.TensorShape(expected)}, {_axes(config)}. Received: {spec.dtype.name} of shape {spec.shape}. Pass "
                 "the config that the features were computed with."
-            )
-
-    def _check_number(self, name: str) -> None:
-        spec = self.spec[name]
-        if spec.shape.rank != 0 or not spec.dtype.is_integer:
-            raise ArgumentError(
-                f"The entry {name!r} must be a number of frames, an integer. Received: {spec!r}. If it is a column of "
-                "metadata, rename the column, or leave it out: load(..., columns=[...])."
             )
 
 

@@ -1,6 +1,6 @@
 """Entries of the elements that the functions of this door take: datasets of dicts, as `load` gives them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -9,6 +9,10 @@ from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import fingerprints
 from audiopipe.transform.transform import Transform
+
+N_FRAMES = "n_frames"
+VALID_FRAMES = "valid_frames"
+START_FRAME = "start_frame"
 
 
 def of_dataset(dataset: tf.data.Dataset) -> dict[str, Any]:
@@ -45,6 +49,43 @@ def check_present(spec: Mapping[str, Any], name: str, argument: str) -> None:
         )
 
 
+def check_has(spec: Mapping[str, Any], name: str) -> None:
+    """Raises an error unless the elements have an entry that each clip has.
+
+    Args:
+        spec: Type of each entry.
+        name: Name of the entry.
+
+    Raises:
+        ArgumentError: If there is no such entry. The message lists those that there are.
+    """
+    if name not in spec:
+        raise ArgumentError(
+            f"The elements of dataset must have an entry {name!r}, as audiopipe.load and "
+            "from_audio(...).map(transform) return them. Received: the entries "
+            f"{', '.join(sorted(map(str, spec)))}. Keep this entry. If the feature has another name, pass the "
+            "transform as config: Transform(config, feature=name)."
+        )
+
+
+def check_number(spec: Mapping[str, Any], name: str) -> None:
+    """Raises an error unless an entry is a number of frames.
+
+    Args:
+        spec: Type of each entry.
+        name: Name of the entry. It may be absent.
+
+    Raises:
+        ArgumentError: If the entry is not an integer.
+    """
+    found = spec.get(name)
+    if found is not None and (found.shape.rank != 0 or not found.dtype.is_integer):
+        raise ArgumentError(
+            f"The entry {name!r} must be a number of frames, an integer. Received: {found!r}. If it is a column of "
+            "metadata, rename the column, or leave it out: load(..., columns=[...])."
+        )
+
+
 def config_and_feature(config: Any) -> tuple[Config, str]:
     """Returns the config of anything that names one, as for `load`, and the name of the entry with the feature."""
     if isinstance(config, Transform):
@@ -64,35 +105,3 @@ def own(entries: Mapping[str, Any], name: str) -> str:
     while f"{name}_" in entries:
         name += "_"
     return name
-
-
-def clip(element: Mapping[str, tf.Tensor], row: tf.Tensor | int = 0) -> tf.Tensor:
-    """Returns text that names a clip in error messages.
-
-    Args:
-        element: An element, or a batch of them.
-        row: Row of the clip in the batch.
-    """
-    if "id" not in element:
-        return tf.constant("A clip")
-    return tf.strings.join(["The clip '", as_text(tf.gather(tf.reshape(element["id"], [-1]), row)), "'"])
-
-
-def require(condition: tf.Tensor, message: Callable[[], list[Any]]) -> tf.Operation:
-    """Returns an operation of the graph that fails unless a condition holds.
-
-    Args:
-        condition: Scalar boolean.
-        message: Function that returns the parts of the error message, texts or scalar tensors of text or numbers.
-    """
-
-    def fail() -> tf.Operation:
-        parts = [part if isinstance(part, str) else as_text(part) for part in message()]
-        return tf.debugging.Assert(tf.constant(False), [tf.strings.join(parts)])
-
-    return tf.cond(condition, tf.no_op, fail)
-
-
-def as_text(values: tf.Tensor) -> tf.Tensor:
-    """Returns text as it is, and numbers as text."""
-    return values if values.dtype == tf.string else tf.strings.as_string(values)

@@ -7,8 +7,9 @@ import tensorflow as tf
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import MISSING_LIST
-from audiopipe.tfdata import entries
+from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.classes import Classes, ClassesLike, shown
+from audiopipe.tfdata.entries import N_FRAMES, START_FRAME, VALID_FRAMES
 from audiopipe.tfdata.frame_grid import LATEST, FrameGrid
 
 TARGETS = "targets"
@@ -78,11 +79,7 @@ def frame_targets(
         entries.check_present(spec, name, argument)
     if origin is not None:
         entries.check_present(spec, origin, "origin")
-    if feature not in spec:
-        raise ArgumentError(
-            f"The dataset must have an entry {feature!r} with the feature. Received: {', '.join(map(repr, spec))}. If "
-            "a transform computed it, pass the transform as config."
-        )
+    entries.check_has(spec, feature)
     if TARGETS in spec:
         raise ArgumentError(
             f"The dataset must not have an entry {TARGETS!r}, because frame_targets adds one. Rename it, or leave it "
@@ -111,13 +108,8 @@ def _check_types(spec: dict[str, Any], feature: str, columns: dict[str, str], or
     for name in times:
         if not (spec[name].dtype.is_floating or spec[name].dtype.is_integer):
             raise ArgumentError(f"The column {name!r} must have times in seconds. Received: {spec[name]}.")
-    for name in ("n_frames", "valid_frames", "start_frame"):
-        number = spec.get(entries.own(spec, name), tf.TensorSpec([], tf.int64))
-        if number.shape.rank != 0 or not number.dtype.is_integer:
-            raise ArgumentError(
-                f"The entry {name!r} must be a number of frames, an integer. Received: {number}. If it is a column of "
-                "metadata, rename the column, or leave it out: load(..., columns=[...])."
-            )
+    for name in (N_FRAMES, VALID_FRAMES, START_FRAME):
+        entries.check_number(spec, entries.own(spec, name))
     if origin is not None and spec[origin].shape.rank != 0:
         raise ArgumentError(
             f"origin must be a column with one time per clip. Received: {origin!r} with {spec[origin]}."
@@ -164,8 +156,8 @@ class _AddTargets:
         """Returns the targets of events whose samples `begin .. end - 1` are counted from the start of the clip."""
         feature = element[self._feature]
         size = tf.shape(feature, tf.int64)[self._frame_axis]
-        valid = _own(element, "valid_frames", _own(element, "n_frames", size))
-        start = _own(element, "start_frame")
+        valid = _own(element, VALID_FRAMES, _own(element, N_FRAMES, size))
+        start = _own(element, START_FRAME)
         skipped = tf.zeros([], tf.int64) if start is None else start
         stop = skipped + valid
         # Only padding shows that a crop reaches the end of its clip, whose last frame has all samples to the end.
@@ -207,7 +199,7 @@ class _AddTargets:
             for name, missing, size in zip(names, is_missing, sizes, strict=True):
                 found += [", " if found else "", f"{name}: ", tf.where(missing, "missing", tf.strings.as_string(size))]
             return [
-                entries.clip(element),
+                graph_errors.clip_name(element),
                 f" must have lists of one length in {', '.join(map(repr, names))}. Received: ",
                 *found,
                 ". An empty list says that there are no events, but a missing one does not: leave the clip out with "
@@ -215,7 +207,7 @@ class _AddTargets:
             ]
 
         is_equal = (sizes[0] == sizes[1]) & (sizes[1] == sizes[2])
-        return entries.require(is_equal & ~tf.reduce_any(is_missing), message)
+        return graph_errors.require(is_equal & ~tf.reduce_any(is_missing), message)
 
     def _require_events(
         self, element: dict[str, tf.Tensor], onsets: tf.Tensor, offsets: tf.Tensor, positions: tf.Tensor
@@ -232,10 +224,10 @@ class _AddTargets:
 
     def _require_origin(self, element: dict[str, tf.Tensor], origin: tf.Tensor) -> tf.Operation:
         """Returns an operation that fails unless it is known where the clip starts. A missing number is NaN."""
-        return entries.require(
+        return graph_errors.require(
             tf.math.is_finite(origin),
             lambda: [
-                entries.clip(element),
+                graph_errors.clip_name(element),
                 f" must have a finite time of its start in {self._origin!r}. Received: ",
                 tf.strings.as_string(origin),
                 ". Fix the metadata, or leave the clip out: load(sets.where(...)).",
@@ -258,7 +250,7 @@ class _AddTargets:
         def message() -> list[Any]:
             event = tf.argmax(tf.cast(~is_right, tf.int8))
             parts: list[Any] = [
-                entries.clip(element),
+                graph_errors.clip_name(element),
                 ": event ",
                 tf.strings.as_string(event),
                 f" {expected}. Received",
@@ -269,7 +261,7 @@ class _AddTargets:
             label = shown(element[self._classes.column][event])
             return [*parts, f", {self._classes.column}=", label, f". {advice}"]
 
-        return entries.require(tf.reduce_all(is_right), message)
+        return graph_errors.require(tf.reduce_all(is_right), message)
 
 
 def _own(element: dict[str, tf.Tensor], name: str, default: tf.Tensor | None = None) -> Any:

@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.tfdata import entries
-from audiopipe.tfdata.elements import N_FRAMES, Elements
+from audiopipe.inputs.columns import free_name
+from audiopipe.tfdata import graph_errors
+from audiopipe.tfdata.elements import Elements
+from audiopipe.tfdata.entries import N_FRAMES
 from audiopipe.transform import paddings
 
 MASK = "mask"
@@ -38,9 +40,7 @@ class Padding:
                 f"{', '.join(sorted(elements.spec))}. Leave it out, or rename it."
             )
         self._constant = paddings.constant(self._config)
-        self._sizes = "sizes"  # name of an entry of the clips, but not of the batches
-        while self._sizes in elements.spec:
-            self._sizes += "_"
+        self._sizes = free_name("sizes", elements.spec)  # name of an entry of the clips, but not of the batches
         self._any_channels = elements.shape[self._config.channel_axis] is None
         self.clips = elements.prepared()
         # This takes a fifth of the time of a batch, so it is done only where wrong sizes would spoil padding or masks.
@@ -118,12 +118,12 @@ class Padding:
     def _check_channels(self, batch: dict[str, tf.Tensor], channels: tf.Tensor) -> None:
         def message() -> list[Any]:
             numbers = tf.strings.reduce_join(tf.strings.as_string(channels), separator=", ")
-            ids = tf.strings.reduce_join(entries.as_text(batch["id"]), separator=", ") if "id" in batch else ""
+            ids = tf.strings.reduce_join(graph_errors.as_text(batch["id"]), separator=", ") if "id" in batch else ""
             advice = "Set channels in the config, filter the clips by their channels, or use batches of one clip."
             expected = "The features of a batch must have equal numbers of channels. Received: "
             return [expected, numbers, " of the clips ", ids, ". ", advice]
 
-        entries.require(tf.reduce_all(channels == channels[0]), message)
+        graph_errors.require(tf.reduce_all(channels == channels[0]), message)
 
 
 def _missing_item(dtype: tf.DType) -> tf.Tensor | None:

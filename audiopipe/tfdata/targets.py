@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import MISSING_CLASS, MISSING_LIST
-from audiopipe.tfdata import entries
+from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.classes import UNKNOWN, Classes, ClassesLike, shown
 
 
@@ -77,10 +77,10 @@ def multi_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf
             present = tf.reshape(element[length] != MISSING_LIST, [-1])
             advice = "Leave the clip out, or give it an empty list if it has no class."
             required.append(
-                entries.require(
+                graph_errors.require(
                     tf.reduce_all(present),
                     lambda: [
-                        entries.clip(element, _first(~present)),
+                        graph_errors.clip_name(element, _first(~present)),
                         f" must have a list of classes in {column!r}. Received: a missing list. {advice}",
                     ],
                 )
@@ -179,13 +179,13 @@ def _require(element: dict[str, tf.Tensor], known: Classes, right: tf.Tensor, ad
         per_clip = tf.size(right, tf.int64) // (tf.size(element["id"], tf.int64) if "id" in element else 1)
         value = tf.gather(tf.reshape(element[known.column], [-1]), wrong)
         return [
-            entries.clip(element, wrong // per_clip),
+            graph_errors.clip_name(element, wrong // per_clip),
             f" must have one of the {len(known)} classes in {known.column!r}. Received: ",
             shown(value),
             f". The classes are {known}. {advice}",
         ]
 
-    return entries.require(tf.reduce_all(right), message)
+    return graph_errors.require(tf.reduce_all(right), message)
 
 
 def _first(wrong: tf.Tensor) -> tf.Tensor:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError
+from audiopipe.inputs.columns import free_name
 from audiopipe.transform import audio_values, ragged_batches, waveforms
 from audiopipe.transform.ragged_batches import RaggedBatch
 
@@ -193,12 +194,7 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
 
 def _beside_metadata(others: dict[str, Any]) -> str | None:
     """Returns a name for the number of valid frames if metadata has the usual one, else None."""
-    if VALID_FRAMES not in others:
-        return None
-    name = VALID_FRAMES
-    while name in others:
-        name += "_"
-    return name
+    return free_name(VALID_FRAMES, others) if VALID_FRAMES in others else None
 
 
 def _integers(value: Any) -> Any:

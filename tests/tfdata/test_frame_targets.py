@@ -213,7 +213,7 @@ def test_an_event_that_does_not_end_lasts_to_the_end_and_onsets_alone_mark_one_f
         ({"origin": "onset"}, "origin must be a column with one time per clip"),
         ({"origin": "id"}, "The column 'id' must have times in seconds"),
         ({"label": "onset"}, "The column 'onset' must have positions of classes"),
-        ({"config": Transform(STFT, feature="stft")}, "must have an entry 'stft' .* Received: 'feature', 'id'"),
+        ({"config": Transform(STFT, feature="stft")}, "must have an entry 'stft'.* Received: the entries feature, id"),
         ({"classes": []}, "classes must be a list of names"),
     ],
 )
