@@ -1,5 +1,6 @@
 """Shared fixtures: a reference implementation, a few clips, and a feature set of these clips."""
 
+import importlib.util
 import json
 import shutil
 
@@ -15,6 +16,8 @@ from audiopipe import configs
 
 # Doctests are collected from every module, and several modules called conftest would clash.
 collect_ignore_glob = ["*/conftest.py"]
+if importlib.util.find_spec("torch") is None:
+    collect_ignore_glob.append("distributed/rank.py")  # a program that imports torch
 
 settings.register_profile("deep", max_examples=1800, deadline=None)  # of `make test-deep`
 # Every change is judged by the same cases. `make test-deep` draws more.
