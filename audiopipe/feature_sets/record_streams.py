@@ -12,8 +12,8 @@ from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets.decoding import NOTHING, Decoder
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.orders import END
-from audiopipe.feature_sets.position_hashes import uniform
 from audiopipe.feature_sets.row_blocks import PLACES_OF_SHARD, RowBlocks
+from audiopipe.feature_sets.splitmix64 import uniform
 from audiopipe.storage import files
 
 # What was read ahead is saved with an iterator, so blocks are small.

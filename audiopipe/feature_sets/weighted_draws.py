@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from audiopipe.feature_sets.position_hashes import hashed, uniform
+from audiopipe.feature_sets.splitmix64 import hashed, uniform
 
 SMALL_SOURCE = 64
 """Clips of a source up to which its order is found by sorting. `index_shuffle` takes 65536 / clips steps per clip."""

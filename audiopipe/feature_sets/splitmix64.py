@@ -1,8 +1,8 @@
-"""Random numbers of positions, computed from a key and the position alone."""
+"""SplitMix64: random numbers of positions, computed from a key and the position alone."""
 
 import numpy as np
 
-# The constants of SplitMix64, https://doi.org/10.1145/2714064.2660195.
+# The constants are those of https://doi.org/10.1145/2714064.2660195.
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND_FACTOR = np.uint64(0x94D049BB133111EB)
