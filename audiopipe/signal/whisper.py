@@ -85,9 +85,7 @@ def valid_frames(n_samples: Any, chunk_seconds: float | None) -> Any:
     """
     if chunk_seconds is None:
         return n_frames(n_samples, None)
-    if isinstance(n_samples, (np.ndarray, np.generic)):
-        n_samples = n_samples.astype(np.int64)  # negative numbers of unsigned integers wrap around
-    return _smaller(-(-n_samples // HOP_LENGTH), chunk_samples(chunk_seconds) // HOP_LENGTH)
+    return _smaller(-(-_wide(n_samples) // HOP_LENGTH), chunk_samples(chunk_seconds) // HOP_LENGTH)
 
 
 def kept_samples(n_samples: Any, chunk_seconds: float | None) -> Any:
@@ -102,9 +100,12 @@ def kept_samples(n_samples: Any, chunk_seconds: float | None) -> Any:
     """
     if chunk_seconds is None:
         return n_samples
-    if isinstance(n_samples, (np.ndarray, np.generic)):
-        n_samples = n_samples.astype(np.int64)  # a small integer type may overflow
-    return _smaller(n_samples, chunk_samples(chunk_seconds))
+    return _smaller(_wide(n_samples), chunk_samples(chunk_seconds))
+
+
+def _wide(numbers: Any) -> Any:
+    """Returns NumPy integers as int64, because small types overflow and unsigned ones wrap around below 0."""
+    return numbers.astype(np.int64) if isinstance(numbers, (np.ndarray, np.generic)) else numbers
 
 
 def _smaller(numbers: Any, limit: int) -> Any:
