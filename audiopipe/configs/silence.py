@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiopipe.configs import clip_lengths
 from audiopipe.errors import ConfigError
 from audiopipe.runtime import forks
 
@@ -67,18 +68,13 @@ def _shortest_clip(config: Config) -> int:
     Raises:
         ConfigError: If no clip of a reasonable length has one.
     """
-    below, enough = 0, 1
-    while config.n_frames(enough) < 1:
-        if enough > MAX_SAMPLES:
-            raise ConfigError(
-                f"A clip must have a frame if it is long enough. Received: {type(config).__name__}.n_frames({enough}) "
-                f"is {config.n_frames(enough)}. Correct `n_frames` of this class."
-            )
-        below, enough = enough, 2 * enough
-    while enough - below > 1:
-        middle = (below + enough) // 2
-        below, enough = (below, middle) if config.n_frames(middle) >= 1 else (middle, enough)
-    return enough
+    samples = max(1, clip_lengths.fewest_samples(config, 1))
+    if samples > MAX_SAMPLES:
+        raise ConfigError(
+            f"A clip must have a frame if it is long enough. Received: {type(config).__name__}.n_frames({MAX_SAMPLES}) "
+            f"is {config.n_frames(MAX_SAMPLES)}. Correct `n_frames` of this class."
+        )
+    return samples
 
 
 def _smallest(values: np.ndarray) -> float | np.ndarray:

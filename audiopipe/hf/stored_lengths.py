@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
+from audiopipe.configs import clip_lengths
 from audiopipe.configs.base import Config
 from audiopipe.feature_sets import valid_frames
-from audiopipe.precompute import estimate
 
 
 def fewest_samples(config: Config, n_frames: int, valid: int | None) -> int:
@@ -17,8 +17,8 @@ def fewest_samples(config: Config, n_frames: int, valid: int | None) -> int:
         valid: Number of frames that hold audio. None means that it is not known.
     """
     if config.pads_clips and valid is not None:
-        return estimate.fewest_samples(config, valid, valid=True)
-    return estimate.fewest_samples(config, n_frames)
+        return clip_lengths.fewest_samples(config, valid, valid=True)
+    return clip_lengths.fewest_samples(config, n_frames)
 
 
 class Lengths:
@@ -57,7 +57,8 @@ class Lengths:
             if valid is None:
                 unknown += clips
             elif not config.pads_clips:
-                padding += (estimate.fewest_samples(config, n_frames) - estimate.fewest_samples(config, valid)) * clips
+                padded, unpadded = (fewest_samples(config, count, None) for count in (n_frames, valid))
+                padding += (padded - unpadded) * clips
         return {
             "frames": sum(n_frames * clips for (n_frames, _), clips in self._clips.items()),
             "hours": samples / rate / 3600,

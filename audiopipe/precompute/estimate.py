@@ -1,6 +1,5 @@
 """Estimates of how long clips are and how much space their features take, without decoding them."""
 
-import bisect
 import contextlib
 import functools
 import math
@@ -28,7 +27,6 @@ SAMPLES_COLUMNS = ("num_samples", "n_samples")
 RATE_COLUMNS = ("sample_rate", "sampling_rate")
 RECORD_OVERHEAD = 200  # bytes of a record besides the feature and its metadata, measured
 MIXED_CHANNELS = 1  # assumed if the feature has as many channels as each clip
-MAX_SAMPLES = 1 << 40  # more than any recording has: two years at 16 kHz
 
 
 @dataclass(frozen=True)
@@ -127,24 +125,6 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
         if n_frames > 0:  # a clip without frames is a failure and gets no record
             size += count * (n_frames * frame_bytes + RECORD_OVERHEAD)
     return size
-
-
-def fewest_samples(config: Config, n_frames: int, *, valid: bool = False) -> int:
-    """Returns the smallest number of samples that gives at least `n_frames` frames, or as many valid ones.
-
-    If no clip has that many frames, as with padded chunks, the result is `MAX_SAMPLES`.
-
-    Example:
-        >>> from audiopipe import configs
-        >>> fewest_samples(configs.StftMagnitude(sample_rate=16000, n_fft=512, hop_length=160), 3)
-        832
-    """
-    least, most, count = 0, 1, config.valid_frames if valid else config.n_frames
-    while count(most) < n_frames:
-        if most >= MAX_SAMPLES:
-            return most
-        least, most = most, 2 * most
-    return bisect.bisect_left(range(least, most), n_frames, key=count) + least
 
 
 @functools.lru_cache(maxsize=4)  # counting bins is slow for some configs, and there may be ten million clips

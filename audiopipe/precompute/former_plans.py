@@ -1,6 +1,5 @@
 """Plans that release 0.1 left beside its feature sets. Only they say where the audio of the clips was."""
 
-import bisect
 import re
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from audiopipe.configs.clip_lengths import fewest_samples
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import index
 from audiopipe.feature_sets.description import Description
@@ -16,7 +16,7 @@ from audiopipe.inputs.listings import Listed
 from audiopipe.precompute.source_changes import source_facts
 from audiopipe.precompute.stored_clips import text
 from audiopipe.storage import files
-from audiopipe.transform.segments import MAX_SAMPLES, recording_of
+from audiopipe.transform.segments import recording_of
 
 FOLDER = "plan"
 _CLIPS = re.compile(r"clips-\d{5,}\.jsonl")
@@ -96,7 +96,7 @@ def with_seconds(rows: pa.Table, layout: index.Layout, description: Description)
         samples = np.full(len(frames), segments.sizes(config)[0])
     else:
         different, places = np.unique(frames, return_inverse=True)
-        shortest = [bisect.bisect_left(range(MAX_SAMPLES), count, key=config.n_frames) for count in different.tolist()]
+        shortest = [fewest_samples(config, count) for count in different.tolist()]
         samples = np.array(shortest, np.int64)[places]
     return _replaced(rows, layout.own["seconds"], pa.array(samples / config.sample_rate))
 

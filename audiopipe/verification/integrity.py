@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from audiopipe.configs.clip_lengths import fewest_samples
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import file_names, hashes, index, records, set_files, tfrecords
 from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.feature_sets.index import Row
-from audiopipe.precompute import estimate
 from audiopipe.storage import files
 
 SHOWN_FAULTS = 20
@@ -284,7 +284,7 @@ class _Totals:
             return self._seconds / 3600, self._seconds / 3600
         config = self._description.config
         least, most = (
-            sum(estimate.fewest_samples(config, frames + more) * clips for frames, clips in self._numbers.items())
+            sum(fewest_samples(config, frames + more) * clips for frames, clips in self._numbers.items())
             for more in (0, 1)
         )
         return least / config.sample_rate / 3600, most / config.sample_rate / 3600

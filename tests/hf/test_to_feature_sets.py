@@ -9,6 +9,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from audiopipe import Transform, beam, fingerprint_of, hf, load
+from audiopipe.configs.clip_lengths import fewest_samples
 from audiopipe.errors import (
     ArgumentError,
     FeatureSetError,
@@ -19,7 +20,7 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.fingerprints import Identity
-from audiopipe.precompute import estimate, sharding
+from audiopipe.precompute import sharding
 from audiopipe.storage import locks
 from audiopipe.verification import set_check
 
@@ -145,7 +146,7 @@ def test_a_row_with_values_beyond_the_dtype_becomes_a_failure(config, tmp_path):
     feature_set = hf.to_feature_set(rows, tmp_path / "features", dtype="float16")
     assert (feature_set.counts["clips"], feature_set.counts["frames"]) == (1, 3)
     assert "float16 holds values up to 65504" in feature_set.failures()[0]["error"]
-    assert estimate.fewest_samples(config, 3) / 8000 / 3600 == feature_set.counts["hours"]
+    assert fewest_samples(config, 3) / 8000 / 3600 == feature_set.counts["hours"]
 
 
 @pytest.mark.parametrize(
