@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import shutil
 
 import fsspec
@@ -124,6 +125,19 @@ def quiet_bars():
 @pytest.fixture
 def feature_set(shared_feature_set, tmp_path):
     return shutil.copytree(shared_feature_set, tmp_path / "features")
+
+
+@pytest.fixture
+def read_sizes(monkeypatch):
+    """Returns a list that gets the size of each range that is read from a local file into an array."""
+    sizes, preadv = [], os.preadv
+
+    def read(number, buffers, offset):
+        sizes.extend(map(len, buffers))
+        return preadv(number, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", read)
+    return sizes
 
 
 @pytest.fixture
