@@ -35,13 +35,16 @@ def load(
 ) -> tf.data.Dataset:
     """Loads feature sets or views of them as a `tf.data.Dataset`.
 
-    The features are float32, whatever their storage dtype is. The number of elements is known. Iterators can be saved
-    with `tf.train.Checkpoint` at any element and restored in another process: exactly the elements that were left
-    follow, in the same order, and later epochs are those that would have followed. A checkpoint takes few kilobytes if
-    only some clips are read or their order is random. Otherwise it contains what was read ahead, a few megabytes.
+    The features are float32, whatever their storage dtype is. The number of elements is known.
 
-    `tf.distribute` gives each worker a part of the elements (auto-shard policy `DATA`), and every element to one
-    worker. If any clips come from `FeatureSet.shard`, it gives each worker all elements (`OFF`). Several workers that
+    Iterators can be saved with `tf.train.Checkpoint` at any element. An iterator that is restored in another process
+    returns exactly the remaining elements, in the same order. To save a training over several epochs, save one iterator
+    over `load(...).repeat()`, with `repeat()` before batching: later epochs then have the same orders too. A checkpoint
+    takes a few kilobytes if only some clips are read or their order is random. Otherwise it contains the elements that
+    were read ahead, a few megabytes.
+
+    `tf.distribute` gives each worker a part of the elements, so that no element is read twice (auto-shard policy
+    `DATA`). If any clips come from `FeatureSet.shard`, it gives each worker all elements (`OFF`). Several workers that
     shuffle need the same `seed`.
 
     Args:
@@ -53,20 +56,20 @@ def load(
             `.keras` file or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an
             error. None accepts every config. The feature gets the name that a `Transform` gives it.
         columns: Names of the metadata columns to return. Others are not parsed. None returns all, an empty list none.
-        crop_frames: Number of frames to read of each clip, from a random place that is another one in every iteration.
-            Each possible place among the valid frames is equally likely. Other frames are not read from storage.
-            Shorter clips are padded at the end with `config.padding`. The checksum of a record covers all its bytes, so
-            that of a cropped one cannot be checked. None reads whole features.
-        shuffle: Whether to shuffle. The order is a random permutation of all clips, another one in every iteration. It
+        crop_frames: Number of frames to read of each clip, from a random place that is new in every iteration. All
+            places among the valid frames are equally probable. Other frames are not read from storage. Shorter clips
+            are padded at the end with `config.padding`. The checksum of a record covers all its bytes, so it is not
+            checked for crops. None reads whole features.
+        shuffle: Whether to shuffle. The order is a random permutation of all clips, a new one in every iteration. It
             takes no memory. By default, the records have the order of the input, or that of the view.
         seed: Seed of the order and the crops, any integer. It gives the same epochs in every run, whatever the seed of
             TensorFlow. Without one, `keras.utils.set_random_seed` decides.
-        weights: A number of at least 0 for each item of the list `sets`. Every element is drawn from one of the items
-            with these probabilities, up to a common factor. An epoch has as many draws as the items have clips. Each
-            item is walked in random orders of its own, so that in an epoch no clip is drawn again before all others of
-            its item were. It includes shuffling.
-        balance: Name of a metadata column. Its values are drawn with equal probabilities, as by `weights` from a set
-            per value.
+        weights: A number of at least 0 for each item of the list `sets`: the probability that an element is drawn from
+            this item, up to a common factor. An epoch has as many draws as the items have clips. The clips of an item
+            come in a random order, and none is drawn again in an epoch before all others of its item were. Implies
+            shuffling.
+        balance: Name of a metadata column, whose values are drawn with equal probabilities. It works as `weights` does
+            with a set per value.
         check: Whether to verify the checksum of every file before reading.
 
     Returns:
@@ -78,8 +81,8 @@ def load(
         error. `FeatureSet.classes` has the names of classes. A list is a tensor of rank 1, and an entry beside it,
         `<column>_length` (int64), has its length. A missing list is empty and has the length -1. If several sets are
         joined, the columns are those of all sets, and what a set lacks is missing. With `crop_frames`, the feature has
-        this many frames, `n_frames` is the number of those that are no padding, and `start_frame` (int64) is the first
-        one. If a metadata column has this name, the entry has an underscore added.
+        this many frames, `n_frames` is the number of those that are no padding, and `start_frame` (int64) is the place
+        of the first one in the clip. If a metadata column has the name of this entry, the entry gets an underscore.
 
     Raises:
         ArgumentError: If `sets` is neither of these; `columns` has a name that no column has; `crop_frames` is not an
@@ -208,8 +211,8 @@ def _checked_name(feature_set: Description | FeatureSet, feature: str) -> str:
     others = ["id", "n_frames", *feature_set.columns.entries]
     if feature in others:
         raise ArgumentError(
-            f"The feature must not have the name of another entry: {', '.join(others)}. Received: "
-            f"feature={feature!r} of the Transform. Pass its config instead: config=transform.config."
+            f"The feature must not have the name of another entry: {', '.join(others)}. Received: a Transform with "
+            f"feature={feature!r}. Pass its config instead: config=transform.config."
         )
     return feature
 

@@ -82,7 +82,7 @@ def balanced(feature_set: FeatureSet, column: Any) -> Mixture:
     values = sets.column(column, rows)
     if values.null_count:
         missing = np.flatnonzero(pc.is_null(values).to_numpy())
-        examples = ", ".join(map(repr, FeatureSet.select(feature_set, missing[:_SHOWN_IDS]).ids))
+        examples = ", ".join(map(repr, feature_set.select(missing[:_SHOWN_IDS]).ids))
         raise ArgumentError(
             f"All clips must have a value in the column {column!r} to balance its values. Received: {len(missing)} of "
             f"{len(rows)} clips without one, such as {examples}. Take the others with where(lambda clip: "

@@ -24,14 +24,14 @@ def bucketed_batch(
 ) -> tf.data.Dataset:
     """Batches clips of similar length, as many as fit into `max_frames` frames with their padding.
 
-    Each clip goes into the bucket of its length. A bucket that has enough clips becomes a batch, and what is left in
-    the buckets at the end becomes smaller batches. So an epoch has every clip once, and the order of the batches
-    depends on nothing but the order of the clips. The lengths in a bucket differ by about 10 %, or by more where few
+    Each clip goes into the bucket of its length. A full bucket becomes a batch, and the clips that remain at the end
+    become smaller batches. So an epoch has every clip once, and the order of the batches depends on nothing but the
+    order of the clips. The lengths in a bucket differ by about 10 %, or by more where few
     clips make a batch: about 6 % of the frames are padding if all lengths are equally frequent. Clips that wait take
     the memory of at most one batch per bucket.
 
-    `tf.train.Checkpoint` saves the clips that wait with an iterator. The restored one goes on with the batches that
-    were left. If all clips of an epoch had been read when it was saved, later epochs have other orders than without the
+    `tf.train.Checkpoint` saves the waiting clips with an iterator. The restored iterator continues with the remaining
+    batches. If all clips of an epoch had been read when it was saved, later epochs have other orders than without the
     interruption. Let `ResumeEpochs` set the order of each epoch.
 
     Args:
@@ -41,12 +41,14 @@ def bucketed_batch(
         lengths: Numbers of frames per clip, in ascending order. Each batch is padded to one of them, so that compilers
             such as XLA see few shapes. Choose lengths that divide `max_frames`. None pads a batch to its longest clip.
         mask: Whether to add an entry `mask`.
-        drop_remainder: Whether to drop what is left in the buckets at the end. With `lengths`, all batches of a length
-            then have the same shape.
+        drop_remainder: Whether to drop the clips that remain in the buckets at the end. With `lengths`, all batches of
+            a length then have the same shape.
 
     Returns:
-        A dataset of dicts, as that of `padded_batch`. With `lengths`, entries with an axis of frames, such as
-        `targets`, are padded to these lengths too. The number of batches is unknown.
+        A dataset of dicts, like that of `padded_batch`. With `lengths`, entries with an axis of frames, such as
+        `targets`, are padded to these lengths too. The number of batches is unknown. It is the same in all epochs with
+        the same clips. If `audiopipe.load` draws clips by `weights` or `balance`, it differs, and `fit` ends each epoch
+        after as many batches as the first one had: use `padded_batch` there.
 
     Raises:
         ArgumentError: As in `padded_batch`, or if a length is greater than `max_frames`.

@@ -11,7 +11,7 @@ from audiopipe.transform import paddings
 
 
 class Crops:
-    """How crops are cut out of clips.
+    """Cuts crops out of clips.
 
     Args:
         elements: The clips.
@@ -39,7 +39,7 @@ class Crops:
             length = entries.own(elements.spec, f"{name}_length")
             if elements.spec.get(length) != tf.TensorSpec([], tf.int64):
                 raise ArgumentError(
-                    f"An entry of rank 1 must have its length beside it, to tell lists from values of frames. "
+                    f"An entry of rank 1 must have its length beside it, so that it is known to be a list. "
                     f"Received: {name!r} without {length!r}. If it has a value for each frame, add an axis: "
                     "value[:, tf.newaxis]. If it is a list, add its length, an int64 scalar, or leave it out."
                 )

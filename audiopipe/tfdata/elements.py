@@ -69,7 +69,7 @@ class Elements:
 
     @functools.cached_property
     def frame_entries(self) -> list[str]:
-        """Names of the entries beside the feature whose first axis are the frames, such as `targets`."""
+        """Names of the entries beside the feature whose first axis is that of the frames, such as `targets`."""
         others = [(name, spec.shape) for name, spec in self.spec.items() if name != self.feature]
         return [name for name, shape in others if shape.rank > 1 and shape[0] == self.n_frames]
 
@@ -143,7 +143,7 @@ def of(dataset: tf.data.Dataset, config: Any) -> Elements:
 
     Args:
         dataset: Dataset of dicts.
-        config: A `Transform`, whose name of the feature counts, or anything else that `audiopipe.load` takes as config.
+        config: Anything that `audiopipe.load` takes as config. A `Transform` also says which entry is the feature.
 
     Raises:
         ArgumentError: If the dataset does not fit the config.

@@ -27,26 +27,27 @@ def frame_targets(
 ) -> tf.data.Dataset:
     """Adds targets for each frame: which classes are active in it, from lists of events.
 
-    Times are rounded to samples. Each sample of a clip belongs to the frame whose centre is nearest, the later one of
-    two, so that each frame has `hop_length` samples around its centre. The first frame also has the samples before it,
-    and the last frame those after it. An event is active in the frames that its samples from `onset` to before `offset`
-    belong to. An event without samples is active in the frame of its onset. Therefore, every event is active in at
-    least one frame, and `offset="onset"` marks the frames of onsets alone.
+    Times are rounded to samples. Each sample of a clip belongs to the frame with the nearest centre, or to the later
+    one of two, so that each frame has `hop_length` samples around its centre. The first frame also has the samples
+    before it, and the last frame those after it. An event is active in the frames that its samples from `onset` to
+    before `offset` belong to. An event without samples is active in the frame of its onset. Therefore, every event is
+    active in at least one frame, and `offset="onset"` marks the frames of onsets alone.
 
     The number of frames tells where a clip ends to within `hop_length` samples. With `origin`, an event that begins in
     these samples belongs to the next segment, and otherwise to the clip.
 
-    What is outside of a clip is cut off. An event that lies wholly outside of a clip is an error, because its label
-    would be lost; it is likely that the times have another unit or start elsewhere. Where clips are parts of what the
-    events describe, with `origin` or if they were cropped, such events are left out.
+    Parts of events outside of a clip are cut off. An event that lies wholly outside of a clip raises an error, because
+    its label would be lost. The times probably have another unit or start elsewhere. If clips are segments, with
+    `origin`, or crops, such events are left out.
 
     Args:
         dataset: Dataset of dicts before batching, as `audiopipe.load` or `from_audio(...).map(transform)` return it.
             Crops are fine: the frames of a crop have the targets that they have in the whole clip, except that in a
             crop without padding, the last frame gets no events after its own samples.
-        classes: Names of the classes, or a `FeatureSet` or the path of one, whose classes of the column `label` are
-            taken. Positions count in this list, so take it from the feature set unless the column has names.
-        config: The config of the features, in any form that `audiopipe.load` takes, or the transform.
+        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column
+            `label`. The positions in the column are those in this list, so pass the feature set unless the column has
+            names.
+        config: Config of the features, as in `padded_batch`.
         onset: Column with a list of the starts of the events, in seconds from the start of the clip.
         offset: Column with a list of their ends. Infinity means the end of the clip.
         label: Column with a list of their classes: positions, or names.

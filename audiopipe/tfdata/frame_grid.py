@@ -8,7 +8,7 @@ LATEST = 2**52  # in samples; float64 has all integers up to here
 
 
 class FrameGrid:
-    """Assignment of each sample to the frame whose centre is nearest. Of two, the later one is taken.
+    """Assignment of each sample to the frame with the nearest centre, or to the later one of two.
 
     Args:
         config: Config of the feature.

@@ -19,19 +19,18 @@ def padded_batch(
     Args:
         dataset: Dataset of dicts, as `audiopipe.load` and `tfdata.from_audio(...).map(transform)` give them.
         batch_size: Number of clips per batch.
-        config: Config of the features: anything that `audiopipe.load` takes as `config`. Of a `Transform`, the name of
-            the feature counts too. Otherwise it is `feature`.
+        config: Config of the features: anything that `audiopipe.load` takes as `config`. A `Transform` also says which
+            entry is the feature. Otherwise it is `feature`.
         mask: Whether to add an entry `mask`.
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
 
     Returns:
         A dataset of dicts. `feature` is `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for
         `channels_first`. Frames beyond a clip's end hold `config.padding`. `n_frames` is int64 `[batch]`: the number of
-        frames of each clip. `mask` is bool `[batch, frames]`: True where a frame holds audio of the clip, which are the
-        first `valid_frames` of clips that have this entry, otherwise the first `n_frames`. Lists are
-        `[batch, longest list]`: numbers are padded with -1 (unsigned ones with 0), text with empty text and booleans
-        with False. Entries of rank 2 or more, such as `targets`, are padded with zeros. The number of batches is known
-        if that of the clips is.
+        frames of each clip. `mask` is bool `[batch, frames]`: True for frames that hold audio of the clip, the first
+        `valid_frames`, or the first `n_frames` if there is no such entry. Lists are `[batch, longest list]`: numbers
+        are padded with -1 (unsigned ones with 0), text with empty text and booleans with False. Entries of rank 2 or
+        more, such as `targets`, are padded with zeros. The number of batches is known if the number of clips is.
 
     Raises:
         ArgumentError: If the dataset does not fit the config, there is an entry `mask` already, or an argument is out

@@ -17,7 +17,7 @@ MISSING_ITEM = -1  # pads lists of numbers, as in `hf.to_tf_dataset`
 
 
 class Padding:
-    """How the clips of a batch are padded.
+    """Pads the clips of a batch.
 
     Args:
         elements: The clips.
@@ -74,7 +74,7 @@ class Padding:
         return clips.padded_batch(size, shapes, values, drop_remainder)
 
     def finished(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Returns batches with their masks, and with the padding of configs that have no single value of it."""
+        """Adds masks to batches, and the padding of configs where no single value fits all bins and channels."""
         made = batches.map(self._finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return made.prefetch(tf.data.AUTOTUNE)
 
@@ -112,7 +112,7 @@ class Padding:
         return [(self._elements.feature, self._config.frame_axis), *others]
 
     def _with_sizes(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds the shape of the feature of a clip, which cannot be seen in a batch."""
+        """Adds the shape of the feature of a clip, which a batch does not show."""
         return {**element, self._sizes: tf.shape(element[self._elements.feature], tf.int64)}
 
     def _check_channels(self, batch: dict[str, tf.Tensor], channels: tf.Tensor) -> None:

@@ -13,9 +13,9 @@ from audiopipe.tfdata.entries import N_FRAMES
 def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: int | None = None) -> tf.data.Dataset:
     """Cuts a crop of `n_frames` frames out of each clip, at a random place that is new in each epoch.
 
-    All places are equally probable. Shorter clips are padded at the end. Of clips that have `valid_frames`, the crops
-    are taken from these, as the other frames hold no audio. `audiopipe.load(crop_frames=...)` reads only the frames of
-    the crop, which is faster.
+    All places are equally probable. Shorter clips are padded at the end. Clips with `valid_frames` are cropped within
+    these frames, because the others hold no audio. `audiopipe.load(crop_frames=...)` reads only the frames of the crop,
+    which is faster.
 
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
@@ -26,10 +26,11 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
 
     Returns:
         The dataset with crops. `feature` has `n_frames` frames, and those beyond the clip's end hold
-        `config.padding`. `n_frames` is the number of frames of the clip in the crop, and so is `valid_frames` where
-        there is one. `start_frame` (int64) is the first frame of the crop in the clip, or in what the clip was cut out
-        of, if it has this entry already. Entries of rank 2 or more whose first axis are the frames, such as `targets`,
-        are cut too and padded with zeros. All other entries stay. The number of elements does not change.
+        `config.padding`. `n_frames` is the number of frames of the clip in the crop, and `valid_frames`, if it is
+        there, the number of those that hold audio. `start_frame` (int64) is the first frame of the crop. If the clip is
+        a crop itself and has this entry, it counts from the start of the whole clip. Entries of rank 2 or more whose
+        first axis is that of the frames, such as `targets`, are cut too and padded with zeros. All other entries stay.
+        The number of elements does not change.
 
     Raises:
         ArgumentError: If the dataset does not fit the config, an argument is out of range, or an entry of rank 1 may or

@@ -15,14 +15,14 @@ _IGNORE = tf.data.experimental.ExternalStatePolicy.IGNORE.value
 class ResumeEpochs(keras.callbacks.Callback):
     """Callback of `fit` that gives each epoch an order of its own, whichever epoch training starts with.
 
-    `keras.callbacks.BackupAndRestore` restores the weights in a new process and goes on with the epoch that was
+    `keras.callbacks.BackupAndRestore` restores the weights in a new process and continues with the epoch that was
     interrupted, but the dataset would start with the order of the first epoch again. With this callback, epoch n has
     the order of epoch n. Use it from the start. It makes `fit(initial_epoch=n)` exact too.
 
-    The orders of `audiopipe.load` and `Dataset.shuffle`, the places of `tfdata.random_crop`, and what is made of them
-    are exact, whatever else iterates over the dataset. Only what is random before a `shuffle` also depends on how many
-    iterators returned an element before training, so put `shuffle` first. Random operations in functions of
-    `Dataset.map` are no part of this.
+    The orders of `audiopipe.load` and `Dataset.shuffle`, the places of `tfdata.random_crop`, and all batches of them
+    are exact, whatever else iterates over the dataset. Only random operations before a `shuffle` also depend on how
+    many iterators returned an element before training, so put `shuffle` first. The callback has no influence on random
+    operations in functions of `Dataset.map`.
 
     A training loop of your own calls `on_epoch_begin(epoch)` before each `iter(dataset)`. `tf.train.Checkpoint`
     restores an iterator within its epoch, and this callback sets the orders of later epochs.
@@ -33,7 +33,7 @@ class ResumeEpochs(keras.callbacks.Callback):
 
     Raises:
         ArgumentError: If `dataset` is not a finite dataset, or its iterators cannot be saved. In `fit`, if
-            `steps_per_epoch` is not the number of batches: Keras then goes on with one iterator over the epochs.
+            `steps_per_epoch` is not the number of batches: Keras then uses one iterator for several epochs.
 
     Example:
         >>> def orders(first_epoch):
@@ -65,14 +65,14 @@ class ResumeEpochs(keras.callbacks.Callback):
             self._first_state = self._state = self._next_state()
         except tf.errors.OpError as error:
             raise ArgumentError(
-                f"The iterators of dataset must be such that tf.train.Checkpoint can save them. Received: {dataset!r}. "
-                f"{error.message}"
+                f"tf.train.Checkpoint must be able to save the iterators of dataset. Received: {dataset!r}. Leave out "
+                f"the operation that has a state: {error.message}"
             ) from error
         self._epoch = 0  # the epoch that starts in the state
-        self._begun: int | None = None  # the epoch that Keras has started last
+        self._begun: int | None = None  # the epoch that Keras started last
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Sets the order of the iterator that is started next to that of an epoch."""
+        """Gives the iterator that starts next the order of an epoch."""
         self._check_steps()
         if epoch < self._epoch:
             self._epoch, self._state = 0, self._first_state

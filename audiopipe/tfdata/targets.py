@@ -17,8 +17,8 @@ def one_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf.d
     Args:
         dataset: Dataset of dicts, as `audiopipe.load` returns it, or batches of them.
         column: Column with one class per clip: its position, or its name.
-        classes: Names of the classes, or a `FeatureSet` or the path of one, whose classes of the column are taken.
-            Positions count in this list, so take it from the feature set unless the column has names.
+        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. The
+            positions in the column are those in this list, so pass the feature set unless the column has names.
 
     Returns:
         The dataset with float32 `[classes]` in the column, or `[batch, classes]`. A missing or unknown class raises
@@ -57,8 +57,8 @@ def multi_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf
     Returns:
         The dataset with float32 `[classes]` in the column, or `[batch, classes]`. An empty list gives zeros. So do -1
         and empty text, with which batches are padded. An unknown class, a missing list, and -1 or empty text within the
-        length of a list raise `tf.errors.InvalidArgumentError` during iteration, with the id of the clip: it is not
-        known which classes the clip has.
+        length of a list raise `tf.errors.InvalidArgumentError` during iteration, with the id of the clip, because its
+        classes are not known.
 
     Raises:
         ArgumentError: If there is no such column, it has other values or no lists, or it has no classes.
@@ -116,7 +116,10 @@ def class_names(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> 
     """
     spec = entries.of_dataset(dataset).get(column)
     if getattr(spec, "dtype", None) == tf.string:
-        raise ArgumentError(f"The column must have positions of classes. Received: {column!r} with text already.")
+        raise ArgumentError(
+            f"The column must have positions of classes. Received: {column!r} with text already. Leave class_names "
+            "out, or name another column."
+        )
 
     def convert(element: dict[str, tf.Tensor], known: Classes) -> tf.Tensor:
         positions = known.positions(element[column])

@@ -23,8 +23,8 @@ def sliding_windows(dataset: tf.data.Dataset, n_frames: int, config: Any, *, hop
     Returns:
         A dataset of windows: those of the first clip in order, then those of the second clip, and so on. Only the last
         window of a clip may have fewer frames of the clip, and has padding then. A clip without frames gives no window.
-        Of clips with `valid_frames`, a window may hold no audio; `filter` leaves it out by this entry. The entries are
-        those of `random_crop`. The number of windows is unknown.
+        If clips have `valid_frames`, a window may hold no audio: `valid_frames` is 0 then. The entries are those of
+        `random_crop`. The number of windows is unknown.
 
     Raises:
         ArgumentError: As in `random_crop`.

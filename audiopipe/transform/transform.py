@@ -84,9 +84,9 @@ class Transform:
             (frames), bins]`, in which a clip shorter than a frame has no frames; `.to_tensor(config.padding)` pads it.
             NumPy input gives a NumPy array, and a tensor gives a tensor. A tuple element gives a tuple. A mapping gives
             its other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`,
-            and the feature lacks the channel axis if it has one channel. If the config pads clips or cuts them, or the
+            and the feature lacks the channel axis if it has one channel. If the config pads or cuts clips, or the
             mapping has the entry `valid_samples` of `tfdata.from_audio`, they also give `valid_frames`, the number of
-            frames that hold audio. So does a mapping with metadata of that name, as `valid_frames_`.
+            frames that hold audio. If metadata of a mapping has that name, the number is added as `valid_frames_`.
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
