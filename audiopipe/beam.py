@@ -61,9 +61,9 @@ def precompute(
     """Computes the features of many clips and writes them as a feature set.
 
     A clip that fails becomes a line in `failures.jsonl` and does not stop the job. A clip that is read although
-    something is wrong with it, such as a missing end, becomes a line in `remarks.jsonl`, and so does one whose end is
-    left out or padded, by its feature or by `segments`. If the job is interrupted, the same call resumes it. The result
-    has the same bytes as that of an uninterrupted job.
+    something is wrong with it, such as a missing end, becomes a line in `remarks.jsonl`. So does a clip or recording
+    whose end is left out or padded, by its feature or by `segments`. If the job is interrupted, the same call resumes
+    it. The result has the same bytes as that of an uninterrupted job.
 
     Args:
         source: A folder, a glob, a manifest, a Parquet file, a saved dataset or a list of paths, as in

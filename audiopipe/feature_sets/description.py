@@ -47,9 +47,9 @@ class Description:
             that overlap or are padded count with their full length. `left_out` is the number of files of the input that
             look like audio and were not taken. If recordings were cut into segments, `short_recordings` is the number
             of those that were too short for a segment. Feature sets of version 0.1 lack these two and `remarks`.
-            Only if they are not 0, there are `cut_clips` and `dropped_seconds` (clips and recordings whose end was left
-            out, and the length of what was left out), `padded_seconds` (of last segments), and `unknown_valid_frames`
-            (clips of which it is not known how many frames hold audio).
+            Some counts are there only if they are not 0: `cut_clips` (clips and recordings whose end was left out),
+            `dropped_seconds` (seconds of audio that were left out), `padded_seconds` (padding of last segments), and
+            `unknown_valid_frames` (clips without a number of valid frames).
         schema: Type of each metadata column, see `audiopipe.inputs.metadata_types`.
         shards: `name`, `id`, `records`, `bytes`, `sha256` and `max_error` of each shard, in the order of the records.
             Every record contains the `id` of its shard. In format 1, `id` is made of `set_id` and the position of the

@@ -14,7 +14,7 @@ def random_numbers(seed: int | None) -> tf.data.Dataset:
 
     With a seed, the first iteration has certain numbers, the second one has certain others, and so on. The seed of
     TensorFlow, `tf.random.set_seed`, has no influence on them. Iterators can be saved and restored exactly, also in
-    later iterations. What is random in a pipeline should depend on nothing but these numbers and the position.
+    later iterations. Random operations of a pipeline should depend on these numbers and the position alone.
 
     Args:
         seed: Any integer. None draws a seed with `tf.random.uniform`, so that `keras.utils.set_random_seed` decides.
@@ -63,7 +63,7 @@ def restorable(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def saved_with_elements(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns a dataset whose iterators are saved with what was read ahead, which is the default of TensorFlow."""
+    """Returns a dataset whose iterators are saved with the elements read ahead, the default of TensorFlow."""
     options = tf.data.Options()
     options.experimental_symbolic_checkpoint = False
     logger = logging.getLogger("absl")

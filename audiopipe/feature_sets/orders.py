@@ -1,6 +1,6 @@
 """Orders in which clips are read, as datasets of their numbers.
 
-An order depends on nothing but the random numbers of the epoch and the position, so iterators are saved in few bytes.
+An order depends on the random numbers of the epoch and the position alone, so iterators are saved in few bytes.
 Numbers are drawn in chunks, because calling a function takes longer than what it does for one clip.
 """
 

@@ -26,8 +26,8 @@ def are_padded(description: Description) -> bool:
 def are_known(description: Description) -> bool:
     """Returns whether a feature set says how many frames of its clips are valid.
 
-    Records of format 1 do not say it. Where nothing is padded, all frames are valid. A set that was made from one with
-    padding lacks the numbers of these clips.
+    Records of format 1 do not say it. If nothing is padded, all frames are valid. A set that was made from a padded set
+    of format 1 lacks the numbers of its clips.
     """
     if description.format_version == 1:
         return not are_padded(description)
@@ -53,8 +53,8 @@ def entry(descriptions: Sequence[Description], columns: Columns) -> str | None:
             the index.
 
     Returns:
-        The name. None if there is no such entry: no set is padded, so that all frames are valid, and no metadata could
-        be mistaken for their number; or some of the numbers are not known.
+        The name. None if clips have no such entry, in two cases: no set is padded, so all frames are valid, and no
+        metadata column has the name; or some of the numbers are not known.
 
     Example:
         >>> entry([Description.open("tests/data/v0.1/features")], Columns(types={}))

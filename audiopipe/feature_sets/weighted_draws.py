@@ -11,10 +11,10 @@ SMALL_SOURCE = 64
 
 
 class WeightedDraws:
-    """Draws from sources, each of which is walked in random orders of its own.
+    """Draws from sources, whose clips come in random orders.
 
     A clip is not drawn again before all others of its source were. Draws depend on the random numbers of the epoch, the
-    position, and how many draws of each source there were before.
+    position, and the number of earlier draws of each source.
 
     Args:
         weights: Probability of each source, up to a common factor.

@@ -34,11 +34,11 @@ class Classes:
         """Returns the classes of a column.
 
         Args:
-            classes: Names of the classes, or a feature set or its path, whose classes of the column are taken.
+            classes: Names of the classes, or a feature set or its path, which has the classes of the column.
             column: Name of the column.
 
         Raises:
-            ArgumentError: If there are no classes of the column, or the names are not different texts.
+            ArgumentError: If the column has no classes, or the names are not different texts.
         """
         if isinstance(classes, (str, os.PathLike)):
             classes = FeatureSet(classes)
@@ -81,7 +81,7 @@ class Classes:
             spec: Type of the column.
 
         Raises:
-            ArgumentError: If the values are no integers and no text.
+            ArgumentError: If the values are neither integers nor text.
         """
         dtype = getattr(spec, "dtype", None)
         if dtype is None or not (dtype.is_integer or dtype == tf.string) or spec.shape.rank is None:
@@ -97,7 +97,7 @@ class Classes:
             values: Positions or names, of any shape.
 
         Returns:
-            int64 of the same shape. Missing classes, -1 or empty text, are -1, and other values that are no class are
+            int64 of the same shape. Missing classes (-1 or empty text) are -1, and all other values without a class are
             `UNKNOWN`.
 
         Example:

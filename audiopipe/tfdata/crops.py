@@ -18,7 +18,7 @@ class Crops:
         n_frames: Number of frames of a crop.
 
     Raises:
-        ArgumentError: If `n_frames` is no integer of at least 1, or an entry may or may not have an axis of frames.
+        ArgumentError: If `n_frames` is not an integer of at least 1, or an entry may or may not have an axis of frames.
 
     Attributes:
         n_frames: As in the arguments.

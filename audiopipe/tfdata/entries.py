@@ -1,4 +1,4 @@
-"""Entries of the elements that the functions of this door take: datasets of dicts, as `load` gives them."""
+"""Checks of the entries of datasets of dicts, as `load` returns them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def of_dataset(dataset: tf.data.Dataset) -> dict[str, Any]:
     """Returns the type of each entry of the elements of a dataset.
 
     Raises:
-        ArgumentError: If the elements are no dicts.
+        ArgumentError: If the elements are not dicts.
     """
     spec = getattr(dataset, "element_spec", None)
     if not isinstance(spec, Mapping):

@@ -19,7 +19,7 @@ from audiopipe.transform import audio_values, ragged_batches, waveforms
 from audiopipe.transform.ragged_batches import RaggedBatch
 
 VALID_SAMPLES = "valid_samples"
-"""Entry of elements whose clips are padded segments: how many of their samples are no padding."""
+"""Entry of elements whose clips are padded segments: the number of samples before the padding."""
 VALID_FRAMES = "valid_frames"
 
 
