@@ -138,11 +138,12 @@ def _type(name: str, columns: Columns) -> Any:
 
 def _write(file: str, feature_set: Description | FeatureSet, feature: str, types: datasets.Features) -> None:
     schema, metadata = types.arrow_schema, loading.columns_of(feature_set)
-    counts = ["n_frames", _valid_frames(feature_set, metadata)]
+    valid = _valid_frames(feature_set, metadata)
+    counts = ["n_frames", *([valid] if valid else [])]
     with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for block in _blocks(feature_set):
             arrays = _without_channel_axis([element["feature"] for element in block], feature_set)
-            values = [_row(element, metadata, [name for name in counts if name]) for element in block]
+            values = [_row(element, metadata, counts) for element in block]
             columns = {name: pa.array([row[name] for row in values], schema.field(name).type) for name in values[0]}
             columns[feature] = to_arrow(arrays, schema.field(feature).type)
             stream.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
