@@ -199,6 +199,7 @@ def test_a_transform_is_an_expected_config_and_names_the_feature(folder):
         ({"weights": [0]}, "positive, finite sum"),
         ({"weights": [1], "balance": "label"}, "exclude one another"),
         ({"balance": "age"}, r"one of \['label', 'speaker', 'start_frame'\]. Received: balance='age'"),
+        ({"balance": ["label"]}, r"Received: balance=\['label'\]"),
         ({"balance": "tags"}, "That column has lists"),
         ({"balance": "start_frame"}, "23 of 23 clips without one, such as '00', '01', '02'"),
     ],
