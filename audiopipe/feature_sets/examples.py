@@ -22,12 +22,12 @@ class Form(NamedTuple):
 
     Args:
         kind: Name of the field of the message with the values: `"bytes_list"` or `"int64_list"`.
-        count: Number of values. None means any.
+        n_values: Number of values. None means any.
         sizes: Possible numbers of bytes of each value. None means any.
     """
 
     kind: str
-    count: int | None
+    n_values: int | None
     sizes: range | None = None
 
 

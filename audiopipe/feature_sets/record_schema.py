@@ -101,7 +101,7 @@ def forms(columns: Columns, *, is_old: bool) -> dict[str, Form]:
 
     Example:
         >>> forms(Columns(types={"gain": "float"}), is_old=False)["gain"]
-        Form(kind='bytes_list', count=1, sizes=range(8, 9))
+        Form(kind='bytes_list', n_values=1, sizes=range(8, 9))
     """
     own = entry_names(columns)
     text, number = Form("bytes_list", 1), Form("int64_list", 1)

@@ -17,9 +17,9 @@ NUMBERS = {"n_frames": [300], "shape": [300, 20, 1], "take": [-5], "tags_length"
 DATA = examples.serialize(TEXTS, NUMBERS)
 SPEC = {
     name: tf.io.FixedLenFeature(
-        [] if form.count == 1 else [form.count], dtype, "" if dtype is tf.string else [0] * form.count
+        [] if form.n_values == 1 else [form.n_values], dtype, "" if dtype is tf.string else [0] * form.n_values
     )
-    if form.count
+    if form.n_values
     else tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)
     for name, form in FORMS.items()
     for dtype in [tf.string if form.kind == "bytes_list" else tf.int64]

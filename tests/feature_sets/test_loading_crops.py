@@ -77,7 +77,7 @@ def test_crops_of_joined_and_remote_sets_and_of_format_1(tmp_path):
 
 
 def test_every_place_is_equally_likely(tmp_path):
-    synthetic_sets.write(tmp_path / "features", {f"{number:03}": feature(9, seed=number) for number in range(400)})
+    synthetic_sets.write(tmp_path / "features", {f"{number:03}": feature(9) for number in range(400)})
     starts = [int(element["start_frame"]) for element in load(tmp_path / "features", crop_frames=CROP, seed=5)]
     assert np.bincount(starts).min() > 70  # of 100 expected for each of 4 places
     assert len(np.bincount(starts)) == 4
