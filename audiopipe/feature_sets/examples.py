@@ -6,7 +6,7 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/example/fea
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
@@ -15,6 +15,20 @@ _PACKAGE = "audiopipe"
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _LISTS = {"BytesList": _FIELD.TYPE_BYTES, "FloatList": _FIELD.TYPE_FLOAT, "Int64List": _FIELD.TYPE_INT64}
 _KINDS = {"bytes_list": "BytesList", "float_list": "FloatList", "int64_list": "Int64List"}
+
+
+class Form(NamedTuple):
+    """Form of an entry.
+
+    Args:
+        kind: Name of the field of the message with the values: `"bytes_list"` or `"int64_list"`.
+        n_values: Number of values. None means any.
+        sizes: Possible numbers of bytes of each value. None means any.
+    """
+
+    kind: str
+    n_values: int | None
+    sizes: range | None = None
 
 
 def serialize(texts: Mapping[str, Iterable[bytes]], integers: Mapping[str, Iterable[int]]) -> bytes:
@@ -69,6 +83,37 @@ def parse(data: bytes) -> tuple[dict[str, list[bytes]], dict[str, list[int]]]:
         elif kind == "int64_list":
             integers[name] = list(entry.int64_list.value)
     return texts, integers
+
+
+def checked(data: bytes, forms: Mapping[str, Form]) -> bytes:
+    """Serializes an `Example` anew after a check, so that TensorFlow can parse it.
+
+    Args:
+        data: The bytes of the message.
+        forms: Form of the entries. Those that are not there are not checked.
+
+    Raises:
+        ValueError: If the bytes are not an `Example`, or an entry has another form.
+
+    Example:
+        >>> data = serialize({"id": [b"speech"]}, {"n_frames": [98]})
+        >>> checked(data, {"id": Form("bytes_list", 1)}) == data
+        True
+    """
+    try:
+        example = _EXAMPLE.FromString(data)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"The bytes are not a tf.train.Example: {error}.") from error
+    entries = example.features.feature
+    for name, form in forms.items():
+        if name in entries:
+            kind, count, sizes = form
+            values = getattr(entries[name], kind).value
+            fits = entries[name].HasField(kind) if count is None else len(values) == count
+            if not fits or (sizes is not None and any(len(value) not in sizes for value in values)):
+                raise ValueError(f"The entry {name!r} has not the form of its type.")
+    example.DiscardUnknownFields()  # which the parser of TensorFlow may refuse
+    return example.SerializeToString(deterministic=True)
 
 
 def _example_class() -> Any:

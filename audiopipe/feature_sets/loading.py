@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudioError, MachineWarning
-from audiopipe.feature_sets import element_streams, fingerprints, mixtures
+from audiopipe.feature_sets import element_streams, fingerprints, mixtures, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.element_streams import Reading
 from audiopipe.feature_sets.feature_set import FeatureSet, Source, of_description
@@ -208,7 +208,8 @@ def _selected(feature_set: Description | FeatureSet, columns: Any) -> list[str] 
 
 def _checked_name(feature_set: Description | FeatureSet, feature: str) -> str:
     """Returns the name of the entry of the feature."""
-    others = ["id", "n_frames", *feature_set.columns.entries]
+    valid = valid_frames.entry(descriptions_of(feature_set), feature_set.columns)
+    others = ["id", "n_frames", *([valid] if valid else []), *feature_set.columns.entries]
     if feature in others:
         raise ArgumentError(
             f"The feature must not have the name of another entry: {', '.join(others)}. Received: a Transform with "

@@ -73,7 +73,7 @@ def balanced(feature_set: FeatureSet, column: Any) -> Mixture:
     types = feature_set.schema
     suited = [name for name, kind in types.items() if not is_list(kind)]
     if column not in suited:
-        lists = "" if column not in types else " That column has lists."
+        lists = " That column has lists." if column in list(types) else ""
         raise ArgumentError(
             f"balance must be a metadata column with one value per clip, one of {suited}. Received: "
             f"balance={column!r}.{lists}"

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from audiopipe.inputs.columns import MISSING_CLASS, MISSING_LIST, Columns
+from audiopipe.feature_sets.examples import Form
+from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
+from audiopipe.inputs.columns import MISSING_CLASS, MISSING_LIST, Columns, is_list, item_type
 
 RECORD_SCHEMA = {
     "id": "bytes: UTF-8",
@@ -88,3 +90,30 @@ def describe(dtype: str, columns: Columns) -> dict[str, str]:
         else:
             described[name] += f"; {ABSENT}"
     return described
+
+
+def forms(columns: Columns, *, is_old: bool) -> dict[str, Form]:
+    """Returns the form of every entry of a record but its feature, for its parsers.
+
+    Args:
+        columns: The metadata columns.
+        is_old: Whether the record is of format 1.
+
+    Example:
+        >>> forms(Columns(types={"gain": "float"}), is_old=False)["gain"]
+        Form(kind='bytes_list', n_values=1, sizes=range(8, 9))
+    """
+    own = entry_names(columns)
+    text, number = Form("bytes_list", 1), Form("int64_list", 1)
+    found = {"id": text, "fingerprint": text, "dtype": text, "shape": Form("int64_list", 3), "n_frames": number}
+    if is_old:
+        found |= {"set_id": text, "record": Form("int64_list", 2)}
+    else:
+        found |= {own["shard_id"]: text, own["valid_frames"]: number, "record": number}
+    for name, kind in columns.entries.items():
+        if item_type(kind) == "float":
+            found[name] = Form("bytes_list", 1, range(0, MAX_RECORD_BYTES, 8) if is_list(kind) else range(8, 9))
+        else:
+            list_kind = "bytes_list" if item_type(kind) == "string" else "int64_list"
+            found[name] = Form(list_kind, None if is_list(kind) else 1)
+    return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets import record_layout, tfrecords
+from audiopipe.feature_sets import examples, record_layout, record_schema, tfrecords
 from audiopipe.feature_sets.dtypes import DTYPES
 from audiopipe.feature_sets.index import Rows
 from audiopipe.feature_sets.joined_sets import JoinedSets
@@ -19,6 +19,7 @@ from audiopipe.feature_sets.stored_set import Place, StoredSet
 PLACES_OF_SHARD = 2**31  # place of a record = this * position of its shard among all + its number in the shard
 ALIGNMENT = 64  # TensorFlow copies arrays that do not start at a multiple of this address
 _FIRST_BYTES = 4096  # usually more than everything of a record but its feature
+_ADVICE = "Copy the file again, or recompute the feature set."
 _HEADER = tfrecords.HEADER_BYTES
 _FOOTER = tfrecords.FOOTER_BYTES
 
@@ -68,6 +69,8 @@ class RowBlocks:
         self._rows = rows
         self._first_places = first_places
         self._config = sets.descriptions[0].config
+        # Only a whole record has a checksum, and TensorFlow does not name the record that it cannot parse.
+        self._forms = [record_schema.forms(one.columns, is_old=bool(one.set_id)) for one in sets.descriptions]
         channels, value_bytes = self._config.feature_channels, DTYPES[sets.descriptions[0].dtype].itemsize
         self._bin_bytes = self._config.n_bins * value_bytes
         self._frame_bytes = None if channels is None else channels * self._bin_bytes
@@ -107,7 +110,8 @@ class RowBlocks:
     def crop(self, clips: np.ndarray, most: int, chances: np.ndarray) -> Block:
         """Reads some consecutive frames of records, and no others.
 
-        As only a whole record has a checksum, that of its length is checked, and that it is where the index says.
+        As only a whole record has a checksum, that of its length is checked, that its entries can be read, and that
+        it is where the index says.
 
         Args:
             clips: Numbers of the clips among the rows, int64 `[records]`.
@@ -162,9 +166,14 @@ class RowBlocks:
                 start = _completed(record, start)
             end, offset, size = _offsets(start[_HEADER:], where)
             frames_fit = size % place.n_frames == 0 if place.n_frames else size == 0
+            if self._frame_bytes is not None:
+                frames_fit = size == place.n_frames * self._frame_bytes
             if _HEADER + offset + size + _FOOTER != place.size or not frames_fit:
                 raise record.stored.misfit(place, f"its {size} bytes of values are not {place.n_frames} frames")
-            record.head = start[_HEADER : _HEADER + end].tobytes()
+            try:
+                record.head = examples.checked(start[_HEADER : _HEADER + end].tobytes(), self._forms[record.number])
+            except ValueError as error:
+                raise CorruptFeatureSetError(f"{where} is damaged: {error} {_ADVICE}") from error
             record.values_offset, record.values_size = place.offset + _HEADER + offset, size
 
     def _ranges(self, record: _Record, values: np.ndarray, start: int, kept: int) -> Iterator[tuple[int, np.ndarray]]:

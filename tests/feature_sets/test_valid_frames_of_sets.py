@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_sets import CHANNELS_FIRST, CONFIG, feature, write
 
-from audiopipe import FeatureSet, Segments, load, merge, tfdata
+from audiopipe import FeatureSet, Segments, Transform, load, merge, tfdata
+from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import records
 from audiopipe.inputs.columns import Columns
 from audiopipe.verification import verify
@@ -43,6 +44,8 @@ def test_sets_with_padded_segments_have_valid_frames_and_so_have_their_views(pad
     checked(sets.select([2, 1, 1]), [0, 3, 3])
     assert [clip["valid_frames"] for clip in pickle.loads(pickle.dumps(sets.where(valid_frames=[0, 4])))] == [4, 0]
     assert [int(element["valid_frames"]) for element in load(padded).as_numpy_iterator()] == [4, 3, 0]
+    with pytest.raises(ArgumentError, match="Received: feature='valid_frames' of the Transform"):
+        load(padded, Transform(CONFIG, feature="valid_frames"))
 
 
 @settings(max_examples=8)

@@ -50,7 +50,7 @@ def test_iterations_that_have_begun_and_sets_that_are_open_keep_the_old_records(
     whole = load(output)
     begun = {
         "whole": (whole.as_numpy_iterator(), IDS),
-        "shuffled": (load(output, shuffle=True, buffer_size=2).as_numpy_iterator(), IDS),
+        "shuffled": (load(output, shuffle=True).as_numpy_iterator(), IDS),
         "view": (load(view).as_numpy_iterator(), view.ids),
         "NumPy": (iter(sets), IDS),
     }
