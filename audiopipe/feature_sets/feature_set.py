@@ -101,7 +101,7 @@ class FeatureSet(DescribedSets):
 
     def __reduce__(self):
         sets = [generations.of(description) for description in self.descriptions]
-        return _reopened, (sets, self.prefixes, self._rows, self.is_sharded)
+        return reopened, (sets, self.prefixes, self._rows, self.is_sharded)
 
     def __repr__(self) -> str:
         paths = ", ".join(map(repr, self.paths))
@@ -391,10 +391,10 @@ def of_description(description: Description) -> FeatureSet:
     return feature_set
 
 
-def _reopened(
+def reopened(
     sets: Sequence[generations.Generation], prefixes: Sequence[str], rows: "Rows", is_sharded: bool
 ) -> FeatureSet:
-    """Opens the generations of feature sets that a pickle names."""
+    """Opens generations of feature sets, such as those that a pickle names, and takes some of their clips."""
     feature_set = object.__new__(FeatureSet)
     feature_set._init([generations.opened(one) for one in sets], prefixes, rows, is_sharded=is_sharded)
     return feature_set

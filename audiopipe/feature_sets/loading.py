@@ -128,7 +128,8 @@ def load(
     items: list[FeatureSet] = []
     if weights is not None:
         listed = sets if isinstance(sets, (list, tuple)) else [sets]
-        sets = items = [item if isinstance(item, FeatureSet) else FeatureSet(item) for item in listed]
+        items = [item if isinstance(item, FeatureSet) else FeatureSet(item) for item in listed]
+        sets = mixtures.joined(items) if items else items
     feature_set = opened(sets, config, check=check)
     mixture = None
     if weights is not None or balance is not None:

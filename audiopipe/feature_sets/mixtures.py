@@ -1,5 +1,6 @@
 """Sources from which `load` draws clips: the items of a list with weights, or the values of a column."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ import pyarrow.compute as pc
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.feature_sets.feature_set import FeatureSet, clips_of
+from audiopipe.feature_sets import generations
+from audiopipe.feature_sets.feature_set import FeatureSet, clips_of, reopened
 from audiopipe.feature_sets.index import Rows
 from audiopipe.feature_sets.set_members import picked
 from audiopipe.feature_sets.weighted_draws import WeightedDraws
@@ -31,6 +33,37 @@ class Mixture:
 
     rows: Rows
     draws: WeightedDraws
+
+
+def joined(items: Sequence[FeatureSet]) -> FeatureSet:
+    """Joins the items of a list, like `FeatureSet`, except that they may have clips of one set in common.
+
+    Raises:
+        FeatureSetError: If clips of different sets have one id.
+    """
+    keys = [_keys(item) for item in items]
+    members = list(itertools.chain(*keys))
+    if len(set(members)) == len(members):
+        return FeatureSet(items)
+    firsts: dict[tuple[generations.Generation, str], int] = {}  # number of the first clip of each set
+    count, taken = 0, []
+    for item, of_item in zip(items, keys, strict=True):
+        sizes = [description.counts["clips"] for description in item.descriptions]
+        for key, size in zip(of_item, sizes, strict=True):
+            if key not in firsts:
+                firsts[key] = count
+                count += size
+        rows = np.asarray(clips_of(item)[1], np.int64)
+        starts = np.cumsum([0, *sizes], dtype=np.int64)
+        numbers = np.searchsorted(starts, rows, side="right") - 1
+        taken.append(rows - starts[numbers] + np.array([firsts[key] for key in of_item])[numbers])
+    opened, prefixes = zip(*firsts, strict=True)
+    return reopened(opened, prefixes, np.concatenate(taken), any(item.is_sharded for item in items))
+
+
+def _keys(item: FeatureSet) -> list[tuple[generations.Generation, str]]:
+    """Returns what tells the sets of an item from others: their generations and the texts before their ids."""
+    return list(zip(map(generations.of, item.descriptions), item.prefixes, strict=True))
 
 
 def weighted(feature_set: FeatureSet, items: Sequence[FeatureSet], weights: Any) -> Mixture:

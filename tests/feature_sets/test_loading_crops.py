@@ -77,7 +77,7 @@ def test_crops_of_joined_and_remote_sets_and_of_format_1(tmp_path):
 
 
 @given(frames=st.lists(st.integers(0, 15), min_size=1, max_size=6), seed=st.integers(-(2**70), 2**70), data=st.data())
-@settings(max_examples=6)
+@settings(max_examples=3)
 def test_crops_have_the_numbers_and_values_of_any_clips(tmp_path_factory, frames, seed, data):
     folder = tmp_path_factory.mktemp("any") / "features"
     valid = {f"{number}": data.draw(st.integers(0, count)) for number, count in enumerate(frames)}

@@ -166,7 +166,7 @@ def test_a_transform_is_an_expected_config_and_names_the_feature(folder):
     transform = Transform(synthetic_sets.CONFIG, feature="mel")
     assert "mel" in load(folder, transform).element_spec
     assert "feature" in load(folder, Transform(synthetic_sets.CONFIG)).element_spec
-    with pytest.raises(ArgumentError, match=r"another entry: id, n_frames, label, .* Received: feature='speaker'"):
+    with pytest.raises(ArgumentError, match=r"another entry: id, n_frames, label, .* with feature='speaker'"):
         load(folder, Transform(synthetic_sets.CONFIG, feature="speaker"))
 
 
@@ -202,8 +202,8 @@ def test_parts_are_not_divided_again_and_everything_else_is(folder, tmp_path):
     sets = FeatureSet(folder)
     part = sets.shard(0, 2)
     synthetic_sets.write(tmp_path / "other", {"x": feature(3)})
-    divided = [folder, sets, sets[3:], [folder, tmp_path / "other"]]
-    parts = [part, part[2:], part.where(label="dog"), pickle.loads(pickle.dumps(part)), [part, tmp_path / "other"]]
+    divided = [folder, sets[3:], [folder, tmp_path / "other"]]
+    parts = [part, part.where(label="dog"), pickle.loads(pickle.dumps(part)), [part, tmp_path / "other"]]
     for policy, sources in ((POLICIES.DATA, divided), (POLICIES.OFF, parts)):
         for source, shuffle in ((sources[0], True), *((source, False) for source in sources)):
             dataset = load(source, columns=[], shuffle=shuffle)

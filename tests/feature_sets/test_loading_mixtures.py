@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from synthetic_sets import feature
 
 from audiopipe import FeatureSet, load
-from audiopipe.errors import ArgumentError
+from audiopipe.errors import ArgumentError, FeatureSetError
 from audiopipe.feature_sets.weighted_draws import SMALL_SOURCE, WeightedDraws
 from audiopipe.inputs.columns import Columns
 
@@ -55,12 +55,27 @@ def test_weights_are_the_probabilities_of_the_items(folders):
     assert passes[:30] != passes[30:60]
 
 
-def test_an_item_of_weight_0_is_never_drawn(folders):
-    found = ids(load([*folders, FeatureSet(folders[0])[:0]], weights=[0, 2, 0], seed=4, columns=[]))
-    assert len(found) == 180
-    assert {name[0] for name in found} == {"b"}
+def test_an_item_without_clips_must_have_the_weight_0(folders):
     with pytest.raises(ArgumentError, match="An item without clips must have the weight 0"):
         load([*folders, FeatureSet(folders[0])[:0]], weights=[0, 2, 1])
+
+
+def test_views_of_one_set_may_have_clips_in_common_and_those_of_weight_0_are_never_drawn(folders):
+    first, second = map(FeatureSet, folders)
+    items = [FeatureSet([second[::-1], first[:4]]), first[2:6], first[2:3], folders[1], first[:0]]
+    weights = [0, 1, 3, 0, 0]
+    dataset = load(items, weights=weights, seed=0, columns=["label"])
+    found = list(dataset.repeat(3).as_numpy_iterator())
+    assert dataset.cardinality() == 34 + 4 + 1 + 30
+    assert len(found) == 3 * dataset.cardinality()
+    counts = Counter(element["id"].decode() for element in found)
+    assert counts.keys() == {"a002", "a003", "a004", "a005"}
+    assert counts["a002"] > 0.7 * len(found)  # 13 / 16 are expected
+    assert (
+        load([first.shard(0, 2), first], weights=[1, 1]).options().experimental_distribute.auto_shard_policy.value == -1
+    )
+    with pytest.raises(FeatureSetError, match="different ids"):
+        load([first, first])
 
 
 def test_a_balanced_column_has_equally_many_draws_of_each_value(folders):

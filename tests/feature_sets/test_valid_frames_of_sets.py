@@ -44,7 +44,7 @@ def test_sets_with_padded_segments_have_valid_frames_and_so_have_their_views(pad
     checked(sets.select([2, 1, 1]), [0, 3, 3])
     assert [clip["valid_frames"] for clip in pickle.loads(pickle.dumps(sets.where(valid_frames=[0, 4])))] == [4, 0]
     assert [int(element["valid_frames"]) for element in load(padded).as_numpy_iterator()] == [4, 3, 0]
-    with pytest.raises(ArgumentError, match="Received: feature='valid_frames' of the Transform"):
+    with pytest.raises(ArgumentError, match="with feature='valid_frames'"):
         load(padded, Transform(CONFIG, feature="valid_frames"))
 
 
