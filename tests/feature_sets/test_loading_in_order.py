@@ -52,7 +52,6 @@ KINDS = {
     "in order": {},
     "shuffled": {"shuffle": True, "seed": 3},
     "crops": {"crop_frames": 5, "seed": 3},
-    "shuffled crops": {"crop_frames": 5, "shuffle": True, "seed": 3},
     "balanced": {"balance": "label", "seed": 3},
 }
 
@@ -112,8 +111,8 @@ def test_an_order_that_is_not_random_draws_no_random_numbers(folder):
 
 @pytest.mark.parametrize(
     ("kind", "source"),
-    [("in order", "memory://orders"), ("shuffled crops", "memory://orders"), ("balanced", None)],
-    ids=["in order, remote", "shuffled crops, remote", "balanced, local"],
+    [("in order", "memory://orders"), ("balanced", None)],
+    ids=["in order, remote", "balanced, local"],
 )
 def test_a_restored_iterator_goes_on_with_exactly_what_was_left(folder, tmp_path, kind, source):
     """Batches go beyond the end of an epoch, and the iterator is saved between full batches of both epochs."""
