@@ -1,85 +1,71 @@
-"""Benchmark of reading a feature set with `load` against a bare `TFRecordDataset` over the same files.
+"""Benchmark of reading a feature set with `load`, compared with the few lines that a user would write.
 
-    python -m benchmarks.reading [--clips 600] [--seconds 10] [--shards 8] [--rounds 9]
+    python -m benchmarks.reading [--quick] [--parts PART ...] [--rounds 9] [--clips 600] [--long-clips 600]
 
-A bare dataset returns serialized records and checks only TensorFlow's checksums. `load` returns float32 features and
-metadata, and checks the config, position and size of every record. Both read in the order of the input, or several
-shards at once: the bare dataset with `num_parallel_reads`, `load` with `shuffle`. A third contender parses records
-without checks, as a user would. All read the same files in turn, round by round in one run, so that a busy machine
-slows all of them. Two rounds for warming up bring the files into memory. Quote the ratios.
+The plain pipeline is `TFRecordDataset`, `parse_single_example` and `decode_raw` over the same files, and for batches
+`Dataset.padded_batch`. It makes no check but that of the checksums. There is a part for each storage dtype, with clips
+of 10 s, and a part `crops`, with clips of 60 s of which 100 frames are used.
+
+All contenders read the same files in turn, round by round in one run, so that a busy machine slows all of them. Every
+round starts with another one. Two rounds for warming up bring the files into memory. A ratio is the speed of a
+contender divided by that of the plain pipeline in the same round. The ratio of processor times, of all threads, hardly
+depends on other programs. Quote the ratios. The benchmark takes 3 minutes and 1.2 GB in the temporary folder.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from audiopipe import configs, load
-from audiopipe.feature_sets import file_names, records, tfrecords
-from audiopipe.feature_sets.description import Description, sha256
+from audiopipe import load, tfdata
 from audiopipe.feature_sets.dtypes import DTYPES
-from audiopipe.inputs.columns import Columns
-from audiopipe.runtime import machine_facts
+from benchmarks import machine, noise_sets
+from benchmarks.noise_sets import CONFIG
+from benchmarks.rounds import WARM_UPS, ratios, spread
 
-CONFIG = configs.MelSpectrogram(
-    sample_rate=16000, n_fft=400, hop_length=160, n_mels=80, return_decibel=True, input_data_format="channels_last"
-)
-BARE, BARE_PARALLEL, PARSED = "TFRecordDataset", "TFRecordDataset, num_parallel_reads", "TFRecordDataset, parsed"
-COLUMNS = Columns(types={"speaker": "string", "take": "int"})
-
-
-def write(folder: Path, dtype: str, clips: int, shards: int, seconds: float) -> list[str]:
-    """Writes a feature set of noise as precompute would, and returns the paths of its shards."""
-    folder.mkdir()
-    shape = (CONFIG.framing.n_frames(round(seconds * CONFIG.sample_rate)), CONFIG.n_mels, 1)
-    noise = np.random.default_rng(0)
-    paths, counts, ids, errors = [], [], [], []
-    for shard, clips_of_shard in enumerate(np.array_split(np.arange(clips), shards)):
-        paths.append(folder / file_names.shard_name(shard))
-        counts.append(len(clips_of_shard))
-        shard_id = f"{shard:016x}"
-        ids.append(shard_id)
-        errors.append(0.0)
-        with tfrecords.Writer(str(paths[-1])) as writer:
-            for number, clip in enumerate(clips_of_shard):
-                feature = noise.uniform(-80, 0, shape).astype(np.float32)
-                metadata = {"speaker": f"speaker {clip % 7}", "take": int(clip)}
-                place = records.Place(shard_id, number)
-                record, error = records.encode(f"{clip}.wav", feature, CONFIG, metadata, COLUMNS, place, dtype)
-                writer.write(record)
-                errors[-1] = max(errors[-1], error)
-    Description(
-        path=str(folder),
-        config=CONFIG,
-        kernel_version=CONFIG.kernel_version,
-        counts={"clips": clips, "failures": 0, "frames": clips * shape[0], "hours": clips * seconds / 3600},
-        schema=COLUMNS.types,
-        shards=[
-            {
-                "name": path.name,
-                "id": shard_id,
-                "records": count,
-                "bytes": path.stat().st_size,
-                "sha256": sha256(str(path)),
-                "max_error": error,
-            }
-            for path, shard_id, count, error in zip(paths, ids, counts, errors, strict=True)
-        ],
-        machines=[machine_facts.machine()],
-        dtype=dtype,
-        max_error=max(errors),
-    ).write()
-    return [str(path) for path in paths]
+CLIP_SECONDS, LONG_SECONDS = 10.0, 60.0
+SHARDS = 8
+BATCH = 16
+CROP = 100
+CROPS = "crops"
+PLAIN, PLAIN_BATCHES, PLAIN_CROPS = "plain", "plain, Dataset.padded_batch", "plain, whole clips and slices"
+LOAD_CROPS = "load, whole clips and slices"
+QUICK = {"clips": 200, "long_clips": 200, "rounds": 5}
 
 
-def contenders(folder: Path, paths: list[str], dtype: str) -> dict[str, tf.data.Dataset]:
-    """Returns datasets that yield each clip of a feature set once."""
+@dataclass(frozen=True)
+class Contender:
+    """A pipeline to measure.
+
+    Args:
+        dataset: Dataset that reads every clip once.
+        elements: Number of its elements.
+        references: Names of the contenders that it is compared with.
+        bound: What the ratio to each of them must be at least. None if there is no bound.
+    """
+
+    dataset: tf.data.Dataset
+    elements: int
+    references: tuple[str, ...] = ()
+    bound: float | None = None
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of each round of a contender."""
+
+    elapsed: list[float]
+    processor: list[float]
+
+
+def plain(paths: list[str], dtype: str) -> tf.data.Dataset:
+    """Returns the clips of a feature set, read as a user would read TFRecord files."""
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("id", "feature", "speaker")}
     spec |= {name: tf.io.FixedLenFeature([], tf.int64) for name in ("n_frames", "take")}
     spec["shape"] = tf.io.FixedLenFeature([3], tf.int64)
@@ -87,71 +73,115 @@ def contenders(folder: Path, paths: list[str], dtype: str) -> dict[str, tf.data.
     def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_single_example(record, spec)
         values = tf.cast(tf.io.decode_raw(parsed["feature"], tf.as_dtype(dtype)), tf.float32)
-        return {**parsed, "feature": tf.reshape(values, parsed.pop("shape"))}
+        feature = tf.ensure_shape(tf.reshape(values, parsed.pop("shape")), [None, CONFIG.n_mels, 1])
+        return {**parsed, "feature": feature}
 
+    return tf.data.TFRecordDataset(paths).map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def of_clips(folder: Path, paths: list[str], dtype: str, clips: int) -> dict[str, Contender]:
+    """Returns contenders that read whole clips."""
+    batches = -(-clips // BATCH)
+    padded = plain(paths, dtype).padded_batch(BATCH).prefetch(tf.data.AUTOTUNE)
+    shuffled = tfdata.padded_batch(load(folder, shuffle=True), BATCH, CONFIG)
     return {
-        BARE: tf.data.TFRecordDataset(paths),
-        PARSED: tf.data.TFRecordDataset(paths).map(parse, num_parallel_calls=tf.data.AUTOTUNE),
-        BARE_PARALLEL: tf.data.TFRecordDataset(paths, num_parallel_reads=tf.data.AUTOTUNE),
-        "load": load(folder),
-        "load, shuffle=True": load(folder, shuffle=True),
+        PLAIN: Contender(plain(paths, dtype), clips),
+        "load": Contender(load(folder), clips, (PLAIN,), 0.75),
+        "load(shuffle=True)": Contender(load(folder, shuffle=True), clips, (PLAIN,), 0.75),
+        PLAIN_BATCHES: Contender(padded, batches),
+        "padded_batch(load)": Contender(
+            tfdata.padded_batch(load(folder), BATCH, CONFIG), batches, (PLAIN_BATCHES,), 0.75
+        ),
+        "padded_batch(load(shuffle=True))": Contender(shuffled, batches, (PLAIN_BATCHES,)),
     }
 
 
-def read(dataset: tf.data.Dataset, clips: int) -> float:
-    """Returns the clips per second of one pass.
+def of_crops(folder: Path, paths: list[str], clips: int) -> dict[str, Contender]:
+    """Returns contenders that give some frames of each clip."""
+
+    def sliced(clip: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        start = tf.random.uniform([], maxval=tf.shape(clip["feature"])[0] - CROP + 1, dtype=tf.int32)
+        return {**clip, "feature": clip["feature"][start : start + CROP]}
+
+    whole = {PLAIN_CROPS: plain(paths, "float32"), LOAD_CROPS: load(folder)}
+    made = {name: Contender(dataset.map(sliced), clips) for name, dataset in whole.items()}
+    both = (PLAIN_CROPS, LOAD_CROPS)
+    return {
+        **made,
+        f"load(crop_frames={CROP})": Contender(load(folder, crop_frames=CROP), clips, both, 4.0),
+        f"load(crop_frames={CROP}, shuffle=True)": Contender(load(folder, crop_frames=CROP, shuffle=True), clips, both),
+    }
+
+
+def read(contender: Contender) -> None:
+    """Iterates over a dataset.
 
     Raises:
-        AssertionError: If the number of clips is wrong.
+        AssertionError: If the number of elements is wrong.
     """
-    started, found = time.perf_counter(), 0
-    for _ in dataset:
-        found += 1
-    if found != clips:
-        raise AssertionError(f"The dataset must have {clips} clips. Received: {found} clips.")
-    return found / (time.perf_counter() - started)
+    found = sum(1 for _ in contender.dataset)
+    if found != contender.elements:
+        raise AssertionError(f"The dataset must have {contender.elements} elements. Received: {found} elements.")
 
 
-def measure(datasets: dict[str, tf.data.Dataset], clips: int, rounds: int) -> dict[str, list[float]]:
-    """Returns the clips per second of each dataset in each round. Every round starts with another dataset."""
-    speeds: dict[str, list[float]] = {name: [] for name in datasets}
-    names = list(datasets)
-    for number in range(rounds + 2):
+def measure(contenders: dict[str, Contender], rounds: int) -> dict[str, Times]:
+    """Returns the times of each contender in each round. Every round starts with another contender."""
+    times = {name: Times([], []) for name in contenders}
+    names = list(contenders)
+    for number in range(-WARM_UPS, rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            speed = read(datasets[name], clips)
-            if number >= 2:
-                speeds[name].append(speed)
-    return speeds
+            began, began_processor = time.perf_counter(), time.process_time()
+            read(contenders[name])
+            if number >= 0:
+                times[name].elapsed.append(time.perf_counter() - began)
+                times[name].processor.append(time.process_time() - began_processor)
+    return times
 
 
-def spread(values: list[float], form: str) -> str:
-    """Formats the median, minimum and maximum of values."""
-    return f"{statistics.median(values):{form}} ({min(values):{form}} .. {max(values):{form}})"
+def table(title: str, contenders: dict[str, Contender], times: dict[str, Times], clips: int) -> Table:
+    """Returns a table of speeds and ratios. Those that meet their bound are bold."""
+    made = Table("", "clips/s", "speed, relative to", "ratio", "bound", "processor time, ratio", title=title)
+    for name, contender in contenders.items():
+        mine = times[name]
+        speed = spread([clips / seconds for seconds in mine.elapsed], ".0f")
+        if not contender.references:
+            made.add_row(name, speed)
+        for reference in contender.references:
+            speedups = ratios(times[reference].elapsed, mine.elapsed)
+            text, bound = spread(speedups), ""
+            if contender.bound is not None:
+                bound = f"{contender.bound:.2f}"
+                text = f"[bold]{text}[/bold]" if statistics.median(speedups) >= contender.bound else text
+            made.add_row(
+                name, speed, reference, text, bound, spread(ratios(mine.processor, times[reference].processor))
+            )
+    return made
 
 
 def main() -> None:
-    """Runs the benchmark and prints a table for each storage dtype."""
+    """Runs the chosen parts and prints a table for each of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=600)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of a clip")
-    parser.add_argument("--shards", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=9, help="number of measured rounds")
+    parser.add_argument("--quick", action="store_true", help="fewer clips and rounds, less than two minutes")
+    parser.add_argument("--parts", nargs="+", choices=[*DTYPES, CROPS], default=[*DTYPES, CROPS])
+    parser.add_argument("--clips", type=int, help=f"number of clips of {CLIP_SECONDS:.0f} s (default: 600)")
+    parser.add_argument("--long-clips", type=int, help=f"number of clips of {LONG_SECONDS:.0f} s (default: 600)")
+    parser.add_argument("--rounds", type=int, help="number of measured rounds (default: 9)")
     arguments = parser.parse_args()
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="audiopipe-reading-") as folder:
-        for dtype in DTYPES:
-            paths = write(Path(folder) / dtype, dtype, arguments.clips, arguments.shards, arguments.seconds)
-            speeds = measure(contenders(Path(folder) / dtype, paths, dtype), arguments.clips, arguments.rounds)
-            references = (BARE, BARE_PARALLEL, PARSED)
-            table = Table("", "clips/s", *(f"relative to {name}" for name in references), title=dtype)
-            for name, values in speeds.items():
-                ratios = [
-                    [mine / bare for mine, bare in zip(values, speeds[bare_name], strict=True)]
-                    for bare_name in references
-                ]
-                table.add_row(name, spread(values, ".0f"), *(spread(ratio, ".2f") for ratio in ratios))
-            console.print(table)
+    chosen = {"clips": 600, "long_clips": 600, "rounds": 9} | (QUICK if arguments.quick else {})
+    chosen |= {name: value for name in chosen if (value := getattr(arguments, name)) is not None}
+    console = Console(width=160)
+    for part in arguments.parts:
+        is_crops = part == CROPS
+        clips, seconds = (chosen["long_clips"], LONG_SECONDS) if is_crops else (chosen["clips"], CLIP_SECONDS)
+        with tempfile.TemporaryDirectory(prefix="audiopipe-reading-") as temporary:
+            folder = Path(temporary) / "set"
+            paths = noise_sets.write(folder, "float32" if is_crops else part, clips, SHARDS, seconds)
+            contenders = of_crops(folder, paths, clips) if is_crops else of_clips(folder, paths, part, clips)
+            load_before = machine.load()
+            times = measure(contenders, chosen["rounds"])
+        title = f"{part}: {clips} clips of {seconds:.0f} s, load of the machine {load_before:.1f}"
+        console.print(table(title, contenders, times, clips))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from audiopipe.feature_sets.splitmix64 import uniform
 from audiopipe.storage import files
 
 # What was read ahead is saved with an iterator, so blocks are small.
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 22
 MOST_ROWS = 256  # of a block
-ALONE_BYTES = 1 << 17  # records from this size on are read one by one, which saves a copy
+ALONE_BYTES = 1 << 20  # records from this size on are read one by one
 BLOCKS_AT_ONCE = 4
 REMOTE_BYTES = 1 << 24  # of a block whose records are requested all at once, because each request waits for an answer
 _AHEAD_BYTES = 1 << 22
@@ -95,7 +95,7 @@ def rows_per_block(sizes: np.ndarray, *, is_remote: bool = False) -> int:
     """Returns how many records are read together, given their sizes in bytes.
 
     Example:
-        >>> rows_per_block(np.array([300_000, 200_000])), rows_per_block(np.array([100])), rows_per_block(np.zeros(0))
+        >>> rows_per_block(np.array([3_000_000, 200_000])), rows_per_block(np.array([100])), rows_per_block(np.zeros(0))
         (1, 256, 256)
         >>> rows_per_block(np.array([300_000, 200_000]), is_remote=True)
         67

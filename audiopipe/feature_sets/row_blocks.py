@@ -18,6 +18,7 @@ from audiopipe.feature_sets.stored_set import Place, StoredSet
 
 PLACES_OF_SHARD = 2**31  # place of a record = this * position of its shard among all + its number in the shard
 ALIGNMENT = 64  # TensorFlow copies arrays that do not start at a multiple of this address
+_LARGE_BYTES = 1 << 16  # of a record whose copy takes longer than reading it on its own
 _FIRST_BYTES = 4096  # usually more than everything of a record but its feature
 _ADVICE = "Copy the file again, or recompute the feature set."
 _HEADER = tfrecords.HEADER_BYTES
@@ -85,12 +86,11 @@ class RowBlocks:
             CorruptFeatureSetError: If a record is missing or damaged, or not where the index says.
         """
         records = self._records(clips)
-        first = records[0].place
-        lead = 0 if self._frame_bytes is None else first.size - _FOOTER - first.n_frames * self._frame_bytes
-        content = _aligned(sum(record.place.size for record in records), lead if len(records) == 1 else 0)
-        _read_frames(records, content)
-        numbers, begin = [], 0
-        for record in records:
+        begins = self._begins(records)
+        content = _aligned(begins[-1] + records[-1].place.size)
+        _read_frames(records, begins, content)
+        numbers = []
+        for record, begin in zip(records, begins, strict=True):
             size = record.place.size
             frame = content[begin : begin + size]
             where = record.stored.where(record.place)
@@ -100,7 +100,6 @@ class RowBlocks:
                 raise CorruptFeatureSetError(f"{where} does not end with its feature. Recompute the feature set.")
             record.head = frame[_HEADER : _HEADER + end].tobytes()
             numbers.append((self._id(record), begin + _HEADER + offset, n_bytes, n_bytes, 0, record.place.n_frames))
-            begin += size
         heads = [record.head for record in records]
         if len(records) > 1:
             return Block(heads, np.array(numbers, np.int64), content)
@@ -131,13 +130,28 @@ class RowBlocks:
             size = record.values_size // n_frames * kept if n_frames else 0
             numbers.append((self._id(record), begin, size, record.values_size, start, kept))
             begin += size
-        values = _aligned(begin, 0)
+        values = _aligned(begin)
         ranges = []
         for record, (_, begin, size, _, start, kept) in zip(records, numbers, strict=True):
             for offset, array in self._ranges(record, values[begin : begin + size], start, kept):
                 ranges.append((record, record.values_offset + offset, array))
         _read(ranges)
         return Block([record.head for record in records], np.array(numbers, np.int64), values)
+
+    def _begins(self, records: Sequence[_Record]) -> list[int]:
+        """Returns where the frame of each record begins in an array. TensorFlow takes values there without a copy.
+
+        The frames of small records follow one another, so that they can be read together.
+        """
+        begins, end = [], 0
+        for record in records:
+            place = record.place
+            if self._frame_bytes is not None and (place.size >= _LARGE_BYTES or len(records) == 1):
+                lead = place.size - _FOOTER - place.n_frames * self._frame_bytes
+                end += -(end + lead) % ALIGNMENT
+            begins.append(end)
+            end += place.size
+        return begins
 
     def _records(self, clips: np.ndarray) -> list[_Record]:
         rows = np.asarray(picked(self._rows, clips))
@@ -186,10 +200,10 @@ class RowBlocks:
             yield number * (record.values_size // blocks) + start * (len(array) // kept), array
 
 
-def _aligned(size: int, lead: int) -> np.ndarray:
-    """Returns a new array, uint8 `[size]`, whose item `lead` has an address that TensorFlow takes without a copy."""
+def _aligned(size: int) -> np.ndarray:
+    """Returns a new array, uint8 `[size]`, with an address that TensorFlow takes without a copy."""
     content = np.empty(size + ALIGNMENT, np.uint8)
-    skipped = -(content.ctypes.data + lead) % ALIGNMENT
+    skipped = -content.ctypes.data % ALIGNMENT
     return content[skipped : skipped + size]
 
 
@@ -213,25 +227,27 @@ def _completed(record: _Record, start: np.ndarray) -> np.ndarray:
     return start
 
 
-def _read_frames(records: Sequence[_Record], content: np.ndarray) -> None:
-    """Reads the frames of records one after the other. Those that are next to each other are one range."""
+def _read_frames(records: Sequence[_Record], begins: Sequence[int], content: np.ndarray) -> None:
+    """Reads the frames of records. Those that are next to each other, in the shard and in the array, are one range."""
     runs: list[list[_Record]] = []
-    for record in records:
+    ranges: list[tuple[_Record, int, np.ndarray]] = []
+    first = end = 0  # of the last range, in the array
+    for record, begin in zip(records, begins, strict=True):
         last = runs[-1][-1] if runs else None
         if (
             last is not None
             and last.stored is record.stored
             and last.place.shard == record.place.shard
             and last.place.offset + last.place.size == record.place.offset
+            and begin == end
         ):
             runs[-1].append(record)
         else:
             runs.append([record])
-    ranges, begin = [], 0
-    for run in runs:
-        size = sum(record.place.size for record in run)
-        ranges.append((run[0], run[0].place.offset, content[begin : begin + size]))
-        begin += size
+            ranges.append((record, record.place.offset, content[:0]))
+            first = begin
+        end = begin + record.place.size
+        ranges[-1] = (*ranges[-1][:2], content[first:end])
     for run, count in zip(runs, _counts(ranges), strict=True):
         for record in run:
             count -= record.place.size
