@@ -205,6 +205,17 @@ def test_missing_classes_and_lists_of_a_feature_set_are_errors(loaded):
         (tfdata.one_hot, "label", 3, "classes must be a list of names"),
         (tfdata.one_hot, "label", ["cat", "cat"], "must differ. Received twice: 'cat'"),
     ],
+    ids=[
+        "no-column",
+        "column-of-numbers",
+        "column-of-lists",
+        "column-of-scalars",
+        "column-of-names",
+        "no-classes",
+        "numbers-as-classes",
+        "number-as-classes",
+        "equal-classes",
+    ],
 )
 def test_wrong_arguments_name_what_there_is(function, column, classes, message):
     with pytest.raises(ArgumentError, match=message):
