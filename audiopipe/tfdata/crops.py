@@ -7,8 +7,9 @@ from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import free_name
 from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.elements import Elements
-from audiopipe.tfdata.entries import CLIP_FRAMES, N_FRAMES, START_FRAME
+from audiopipe.tfdata.entries import CLIP_FRAMES, START_FRAME
 from audiopipe.transform import paddings
+from audiopipe.transform.entry_names import N_FRAMES
 
 
 class Crops:

@@ -10,8 +10,6 @@ from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import fingerprints
 from audiopipe.transform.transform import Transform
 
-N_FRAMES = "n_frames"
-VALID_FRAMES = "valid_frames"
 START_FRAME = "start_frame"
 CLIP_FRAMES = "clip_frames"  # of a crop: number of valid frames of its whole clip
 

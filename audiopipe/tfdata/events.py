@@ -9,8 +9,9 @@ from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import MISSING_LIST
 from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.classes import Classes, ClassesLike, shown
-from audiopipe.tfdata.entries import CLIP_FRAMES, N_FRAMES, START_FRAME, VALID_FRAMES
+from audiopipe.tfdata.entries import CLIP_FRAMES, START_FRAME
 from audiopipe.tfdata.frame_grid import LATEST, FrameGrid
+from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 
 TARGETS = "targets"
 

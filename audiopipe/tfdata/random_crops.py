@@ -7,7 +7,7 @@ import tensorflow as tf
 from audiopipe.feature_sets.epoch_seeds import random_numbers, restorable
 from audiopipe.tfdata import elements
 from audiopipe.tfdata.crops import Crops
-from audiopipe.tfdata.entries import N_FRAMES
+from audiopipe.transform.entry_names import N_FRAMES
 
 
 def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: int | None = None) -> tf.data.Dataset:
