@@ -38,7 +38,7 @@ def of_record(stored: int | None, description: Description) -> int | None:
     """Returns the number of valid frames of a record, or None if it is not known.
 
     Args:
-        stored: What `records.head` says.
+        stored: What `record_heads.head` says.
         description: The feature set of the record.
     """
     return None if description.format_version == 1 and are_padded(description) else stored
