@@ -17,6 +17,9 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
     these frames, because the others hold no audio. `audiopipe.load(crop_frames=...)` reads only the frames of the crop,
     which is faster.
 
+    A restored iterator over crops of a whole local set in its order, `random_crop(load(path))`, is exact only to the
+    end of its epoch. For later epochs, call `load(path).repeat()` before cropping, or use `ResumeEpochs`.
+
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
         n_frames: Number of frames of a crop.
