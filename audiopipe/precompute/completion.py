@@ -66,7 +66,7 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         "frames": totals["frames"],
         "hours": totals["samples"] / work.config.sample_rate / 3600,
         **ends.totals(remarks),
-        **({valid_frames.UNKNOWN: totals["unknown"]} if totals["unknown"] else {}),
+        **({valid_frames.COUNT_OF_UNKNOWN: totals["unknown"]} if totals["unknown"] else {}),
     }
     description = Description(
         path=work.output,
