@@ -25,7 +25,8 @@ class STFT(AudioLayer):
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         pad_begin: Whether to add `n_fft - hop_length` zeros before the waveform.
         pad_end: Whether to add zeros after the waveform, so that no sample is dropped.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
