@@ -206,6 +206,14 @@ CASES = [
         time_axis=2,
         rounds=False,
     ),
+    Case("edge padding", lambda: layers.EdgePadding(64, 50, 16), waveforms(3, 333, 2), rounds=False),
+    Case(
+        "edge padding longer than the clip, channels first",
+        lambda: layers.EdgePadding(64, 50, 20, edges="midpoint", data_format=FIRST),
+        waveforms(2, 3, 11),
+        time_axis=2,
+        rounds=False,
+    ),
     Case("keras's mel spectrogram", lambda: layers.MelSpectrogram(**KERAS_MEL), waveforms(3, 1000)),
     Case(
         "keras's mel spectrogram, magnitudes, custom window",
