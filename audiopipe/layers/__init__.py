@@ -20,6 +20,7 @@ from audiopipe.layers.mu_law_encoding import MuLawEncoding
 from audiopipe.layers.pad_begin import PadBegin
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
+from audiopipe.layers.power_spectrum import PowerSpectrum
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
@@ -48,6 +49,7 @@ __all__ = [
     "PadBegin",
     "Phase",
     "Power",
+    "PowerSpectrum",
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",

@@ -116,6 +116,8 @@ CASES = [
         complex_output=True,
     ),
     Case("magnitude", layers.Magnitude, complex_spectrograms(3, 4, 7, 2)),
+    Case("magnitude with an offset", lambda: layers.Magnitude(1e-2), complex_spectrograms(3, 4, 7, 2)),
+    Case("power spectrum", layers.PowerSpectrum, complex_spectrograms(3, 4, 7, 2)),
     Case("decibel", lambda: layers.MagnitudeToDecibel(0.5, 1e-4, 25.0), magnitudes(3, 4, 7, 2)),
     Case("mel filterbank", lambda: layers.ApplyFilterbank("mel", MEL, LAST), magnitudes(3, 4, 129, 2)),
     Case(
