@@ -9,6 +9,7 @@ from audiopipe.layers.delta import Delta
 from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
+from audiopipe.layers.gain import Gain
 from audiopipe.layers.inverse_stft import InverseSTFT
 from audiopipe.layers.logmel_to_mfcc import LogmelToMFCC
 from audiopipe.layers.magnitude import Magnitude
@@ -21,6 +22,7 @@ from audiopipe.layers.pad_begin import PadBegin
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
 from audiopipe.layers.power_spectrum import PowerSpectrum
+from audiopipe.layers.pre_emphasis import PreEmphasis
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
@@ -38,6 +40,7 @@ __all__ = [
     "EdgePadding",
     "Energy",
     "Frame",
+    "Gain",
     "InverseSTFT",
     "LogmelToMFCC",
     "Magnitude",
@@ -50,6 +53,7 @@ __all__ = [
     "Phase",
     "Power",
     "PowerSpectrum",
+    "PreEmphasis",
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",

@@ -208,6 +208,9 @@ CASES = [
         time_axis=2,
         rounds=False,
     ),
+    Case("gain", lambda: layers.Gain(0.3), waveforms(3, 333, 2)),
+    Case("pre-emphasis", layers.PreEmphasis, waveforms(3, 333, 2)),
+    Case("pre-emphasis, channels first", lambda: layers.PreEmphasis(0.5, FIRST), waveforms(2, 3, 7), time_axis=2),
     Case("edge padding", lambda: layers.EdgePadding(64, 50, 16), waveforms(3, 333, 2), rounds=False),
     Case(
         "edge padding longer than the clip, channels first",
