@@ -255,6 +255,13 @@ CASES = [
         rounds=False,
         fixed_time=True,
     ),
+    Case(
+        "chunk of repetitions",
+        lambda: layers.Chunk(1100, fill="repeat", longer="error"),
+        waveforms(3, 333, 2),
+        rounds=False,
+        fixed_time=True,
+    ),
     Case("whisper's scale", lambda: layers.WhisperScale(9), magnitudes(3, 4, 7, 2), fixed_time=True),
     Case(
         "whisper's scale, channels first",
