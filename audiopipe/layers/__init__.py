@@ -3,6 +3,7 @@
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
 from audiopipe.layers.channel_swap import ChannelSwap
 from audiopipe.layers.chunk import Chunk
+from audiopipe.layers.clip_normalization import ClipNormalization
 from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
 from audiopipe.layers.delta import Delta
@@ -32,6 +33,7 @@ __all__ = [
     "ApplyFilterbank",
     "ChannelSwap",
     "Chunk",
+    "ClipNormalization",
     "ComposedLayer",
     "ConcatenateFrequencyMap",
     "Delta",

@@ -113,6 +113,13 @@ CASES = [
     Case("decibel", lambda: layers.MagnitudeToDecibel(0.5, 1e-4, 25.0), magnitudes(3, 4, 7, 2)),
     Case("logarithm with a floor", lambda: layers.Logarithm("10", 10.0, floor=1e-4), magnitudes(3, 4, 7, 2)),
     Case("logarithm with an offset", lambda: layers.Logarithm(factor=30.0, offset=0.5), magnitudes(3, 4, 7, 2)),
+    Case("normalization of a clip", layers.ClipNormalization, waveforms(3, 9, 7, 2)),
+    Case(
+        "normalization of a clip with one degree of freedom less, channels first",
+        lambda: layers.ClipNormalization(1, 0.01, 0.02, FIRST),
+        waveforms(2, 3, 4, 7),
+        time_axis=2,
+    ),
     Case("standardization", lambda: layers.Standardize(-4.3, 9.1), waveforms(3, 4, 7, 2)),
     Case(
         "standardization of every bin, channels first",
