@@ -223,6 +223,7 @@ CASES = [
         waveforms(2, 2, 4, 21),
         time_axis=2,
     ),
+    Case("mfcc, liftered", lambda: layers.LogmelToMFCC(13, norm="ortho", lifter=22.0), waveforms(3, 4, 41, 2)),
     Case("spec augment in inference", lambda: layers.SpecAugment(3, 2), waveforms(3, 4, 7, 2), rounds=False),
     Case("channel swap in inference", layers.ChannelSwap, waveforms(3, 333, 2), rounds=False),
     Case("power", lambda: layers.Power(1.5), magnitudes(3, 4, 7, 2)),
