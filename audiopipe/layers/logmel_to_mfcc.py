@@ -11,7 +11,6 @@ from audiopipe.errors import ArgumentError
 from audiopipe.layers.spectrogram_layer import LAYOUTS, SpectrogramLayer
 from audiopipe.signal import ops
 
-
 NORMS = ("htk", "ortho")
 LIFTERINGS = {"librosa": 1, "kaldi": 0}  # the place of coefficient 0 in the sine
 
