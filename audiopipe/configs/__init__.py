@@ -7,6 +7,7 @@ from audiopipe.configs.base import MAX_CHANNELS, Config
 from audiopipe.configs.fields import later_field
 from audiopipe.configs.keras_mel import KerasMelSpectrogram
 from audiopipe.configs.log_frequency import LogFrequencySpectrogram
+from audiopipe.configs.log_mel import LogMel
 from audiopipe.configs.mel import MelSpectrogram
 from audiopipe.configs.parsing import from_dict, from_json
 from audiopipe.configs.stft import Stft, StftMagnitude, StftMagPhase
@@ -17,6 +18,7 @@ __all__ = [
     "Config",
     "KerasMelSpectrogram",
     "LogFrequencySpectrogram",
+    "LogMel",
     "MelSpectrogram",
     "Stft",
     "StftMagPhase",

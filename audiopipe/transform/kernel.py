@@ -12,6 +12,7 @@ from audiopipe import audio
 from audiopipe.configs.base import MAX_CHANNELS, Config
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
+from audiopipe.signal.framing import Framing
 from audiopipe.transform import block_cutting, paddings, waveforms
 
 GROUP = 8  # clips per call of a graph, as starting it takes as long as computing one second of audio
@@ -103,7 +104,7 @@ class Kernel:
             blocks: Consecutive blocks of a clip, float32 `[time, channels]`, which together have at least one frame.
         """
         framing, (head, tail) = self.config.framing, self._head_and_tail
-        if framing is None or not head:
+        if not isinstance(framing, Framing) or not head:
             return self.clip(audio.joined(blocks))
         pieces = block_cutting.whole_frames(blocks, framing, max(1, BLOCK_VALUES // framing.n_fft))
         frames = tf.constant(_gathered((self._head(piece).numpy() for piece in pieces), self.config.frame_axis))
@@ -112,7 +113,7 @@ class Kernel:
     @functools.cached_property
     def _head_and_tail(self) -> tuple[list[AudioLayer], list[AudioLayer]]:
         """The layers that can compute blocks of frames, and the layers after them, which need the whole clip."""
-        if self.config.framing is None:
+        if not isinstance(self.config.framing, Framing):
             return [], []
         # The blocks already contain the padding.
         layers = dataclasses.replace(self.config, pad_begin=False, pad_end=False).layer().layers  # type: ignore[call-arg]
