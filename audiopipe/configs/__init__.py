@@ -9,6 +9,7 @@ from audiopipe.configs.keras_mel import KerasMelSpectrogram
 from audiopipe.configs.log_frequency import LogFrequencySpectrogram
 from audiopipe.configs.log_mel import LogMel
 from audiopipe.configs.mel import MelSpectrogram
+from audiopipe.configs.mfcc import Mfcc
 from audiopipe.configs.parsing import from_dict, from_json
 from audiopipe.configs.stft import Stft, StftMagnitude, StftMagPhase
 from audiopipe.configs.whisper import WhisperLogMel
@@ -20,6 +21,7 @@ __all__ = [
     "LogFrequencySpectrogram",
     "LogMel",
     "MelSpectrogram",
+    "Mfcc",
     "Stft",
     "StftMagPhase",
     "StftMagnitude",

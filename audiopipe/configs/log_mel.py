@@ -1,6 +1,7 @@
 """Log-mel spectrograms of every front end, described by one flat list of arguments."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -168,9 +169,13 @@ class LogMel(Config):
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
-        checked.update(log_mel.resolve(checked))
+        checked.update(self._resolved(checked))
         checked.update(fixed_data_formats(self))
         return checked
+
+    def _resolved(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Checks the arguments of the layer, and returns them with values for those that are None."""
+        return log_mel.resolve(fields)
 
     @property
     def quantities(self) -> tuple[str, ...]:

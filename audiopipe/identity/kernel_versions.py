@@ -9,6 +9,7 @@ VERSIONS = {
     "LogFrequencySpectrogram": 3,
     "LogMel": 1,
     "MelSpectrogram": 3,
+    "Mfcc": 1,
     "Stft": 1,
     "StftMagPhase": 2,
     "StftMagnitude": 2,
