@@ -6,6 +6,7 @@ from audiopipe.layers.chunk import Chunk
 from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
 from audiopipe.layers.delta import Delta
+from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
 from audiopipe.layers.inverse_stft import InverseSTFT
@@ -33,6 +34,7 @@ __all__ = [
     "ComposedLayer",
     "ConcatenateFrequencyMap",
     "Delta",
+    "EdgePadding",
     "Energy",
     "Frame",
     "InverseSTFT",
