@@ -9,6 +9,7 @@ from audiopipe.layers.delta import Delta
 from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
+from audiopipe.layers.gain import Gain
 from audiopipe.layers.inverse_stft import InverseSTFT
 from audiopipe.layers.logarithm import Logarithm
 from audiopipe.layers.logmel_to_mfcc import LogmelToMFCC
@@ -21,6 +22,8 @@ from audiopipe.layers.mu_law_encoding import MuLawEncoding
 from audiopipe.layers.pad_begin import PadBegin
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
+from audiopipe.layers.power_spectrum import PowerSpectrum
+from audiopipe.layers.pre_emphasis import PreEmphasis
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
@@ -39,6 +42,7 @@ __all__ = [
     "EdgePadding",
     "Energy",
     "Frame",
+    "Gain",
     "InverseSTFT",
     "Logarithm",
     "LogmelToMFCC",
@@ -51,6 +55,8 @@ __all__ = [
     "PadBegin",
     "Phase",
     "Power",
+    "PowerSpectrum",
+    "PreEmphasis",
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",
