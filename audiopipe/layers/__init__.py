@@ -3,8 +3,10 @@
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
 from audiopipe.layers.channel_swap import ChannelSwap
 from audiopipe.layers.chunk import Chunk
+from audiopipe.layers.clip_normalization import ClipNormalization
 from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
+from audiopipe.layers.cut_frames import CutFrames
 from audiopipe.layers.delta import Delta
 from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
@@ -20,6 +22,7 @@ from audiopipe.layers.mel_spectrogram import MelSpectrogram
 from audiopipe.layers.mu_law_decoding import MuLawDecoding
 from audiopipe.layers.mu_law_encoding import MuLawEncoding
 from audiopipe.layers.pad_begin import PadBegin
+from audiopipe.layers.pad_frames import PadFrames
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
 from audiopipe.layers.power_spectrum import PowerSpectrum
@@ -27,6 +30,7 @@ from audiopipe.layers.pre_emphasis import PreEmphasis
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
+from audiopipe.layers.stack_frames import StackFrames
 from audiopipe.layers.standardize import Standardize
 from audiopipe.layers.stft import STFT
 from audiopipe.layers.whisper_scale import WhisperScale
@@ -36,8 +40,10 @@ __all__ = [
     "ApplyFilterbank",
     "ChannelSwap",
     "Chunk",
+    "ClipNormalization",
     "ComposedLayer",
     "ConcatenateFrequencyMap",
+    "CutFrames",
     "Delta",
     "EdgePadding",
     "Energy",
@@ -53,6 +59,7 @@ __all__ = [
     "MuLawDecoding",
     "MuLawEncoding",
     "PadBegin",
+    "PadFrames",
     "Phase",
     "Power",
     "PowerSpectrum",
@@ -60,6 +67,7 @@ __all__ = [
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",
+    "StackFrames",
     "Standardize",
     "WhisperScale",
 ]
