@@ -6,7 +6,7 @@ from typing import Any
 from audiopipe import checks
 from audiopipe.signal import log_mel
 
-DELTA_MODES = ("edge", "symmetric", "reflect", "constant")
+DELTA_MODES = ("edge", "symmetric", "reflect")
 
 
 def resolve(arguments: Mapping[str, Any]) -> dict[str, Any]:
