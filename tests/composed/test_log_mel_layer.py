@@ -2,12 +2,10 @@
 
 import itertools
 
-import librosa
 import numpy as np
 import pytest
 
-from audiopipe import composed, configs
-from audiopipe.errors import ArgumentError
+from audiopipe import configs
 from tests.composed import log_mel_reference
 
 SMALL = {"sample_rate": 8000, "n_fft": 32, "win_length": 25, "hop_length": 9, "n_mels": 5, "f_min": 100.0}

@@ -194,6 +194,14 @@ CASES = [
         waveforms(2, 3, 3, 5),
         time_axis=2,
     ),
+    Case("delta inside the clip", lambda: layers.Delta(5, "interp"), waveforms(3, 7, 5, 2)),
+    Case("deltas", layers.Deltas, waveforms(3, 7, 5, 2)),
+    Case(
+        "deltas inside the clip, channels first",
+        lambda: layers.Deltas(2, 5, "interp", FIRST),
+        waveforms(2, 3, 7, 5),
+        time_axis=2,
+    ),
     Case("frequency map", layers.ConcatenateFrequencyMap, waveforms(2, 3, 7, 2)),
     Case(
         "frequency map, channels first",
@@ -231,6 +239,7 @@ CASES = [
         waveforms(2, 2, 4, 21),
         time_axis=2,
     ),
+    Case("mfcc, liftered", lambda: layers.LogmelToMFCC(13, norm="ortho", lifter=22.0), waveforms(3, 4, 41, 2)),
     Case("spec augment in inference", lambda: layers.SpecAugment(3, 2), waveforms(3, 4, 7, 2), rounds=False),
     Case("channel swap in inference", layers.ChannelSwap, waveforms(3, 333, 2), rounds=False),
     Case("power", lambda: layers.Power(1.5), magnitudes(3, 4, 7, 2)),
