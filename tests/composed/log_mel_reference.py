@@ -36,10 +36,8 @@ def frames(clip, config):
     if len(clip) == 0:
         return np.zeros((0, config.win_length))
     padded = np.pad(clip, reach, mode=config.pad_mode) if reach else clip
-    if config.edges == "midpoint":
-        count = (len(clip) + hop // 2) // hop
-    else:
-        count = max(0, 1 + (len(padded) - length) // hop)
+    within = max(0, 1 + (len(padded) - length) // hop)
+    count = (len(clip) + hop // 2) // hop if config.edges == "midpoint" else within
     offset = (length - config.win_length) // 2 if config.window_position == "center" else 0
     starts = [first + number * hop + offset for number in range(count)]
     return np.array([padded[start : start + config.win_length] for start in starts]).reshape(count, config.win_length)

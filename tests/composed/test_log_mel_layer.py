@@ -28,7 +28,7 @@ ROWS = [
     {"masked_frames": 2, "stack_frames": 3, "center_value": 2.0, "scale_value": 3.0},
     {"stack_frames": 2, "fixed_frames": 2, "center_value": 2.0, "scale_value": 3.0},
 ]
-CLIPS = [{}]
+CLIPS = [{}, {"clip_seconds": 0.02}, {"clip_seconds": 0.02, "short_clips": "repeat"}]
 
 
 def noise(n_samples, channels=1, seed=0):
@@ -66,7 +66,7 @@ def test_frames_have_the_values_of_their_samples_at_both_ends_of_a_clip(edges):
 def test_rows_have_the_values_of_their_frames_and_padding_where_there_are_none(rows, clips):
     config = configs.LogMel(**{**SMALL, **rows, **clips}, edges="snip", padding_value=-1.5)
     layer = config.layer()
-    for n_samples in (0, 1, 24, 25, 34, 43, 50, 61, 90):
+    for n_samples in (0, 1, 24, 25, 43, 61, 90, 170):
         clip = noise(n_samples, seed=n_samples)
         feature = computed(layer, clip)[..., 0]
         expected = log_mel_reference.feature(log_mel_reference.of_length(clip[:, 0], config), config)
