@@ -7,7 +7,9 @@ from audiopipe.configs.base import MAX_CHANNELS, Config
 from audiopipe.configs.fields import later_field
 from audiopipe.configs.keras_mel import KerasMelSpectrogram
 from audiopipe.configs.log_frequency import LogFrequencySpectrogram
+from audiopipe.configs.log_mel import LogMel
 from audiopipe.configs.mel import MelSpectrogram
+from audiopipe.configs.mfcc import Mfcc
 from audiopipe.configs.parsing import from_dict, from_json
 from audiopipe.configs.stft import Stft, StftMagnitude, StftMagPhase
 from audiopipe.configs.whisper import WhisperLogMel
@@ -17,7 +19,9 @@ __all__ = [
     "Config",
     "KerasMelSpectrogram",
     "LogFrequencySpectrogram",
+    "LogMel",
     "MelSpectrogram",
+    "Mfcc",
     "Stft",
     "StftMagPhase",
     "StftMagnitude",
