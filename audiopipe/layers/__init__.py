@@ -9,6 +9,7 @@ from audiopipe.layers.delta import Delta
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
 from audiopipe.layers.inverse_stft import InverseSTFT
+from audiopipe.layers.logarithm import Logarithm
 from audiopipe.layers.logmel_to_mfcc import LogmelToMFCC
 from audiopipe.layers.magnitude import Magnitude
 from audiopipe.layers.magnitude_phase import MagnitudePhase
@@ -22,6 +23,7 @@ from audiopipe.layers.power import Power
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
+from audiopipe.layers.standardize import Standardize
 from audiopipe.layers.stft import STFT
 from audiopipe.layers.whisper_scale import WhisperScale
 
@@ -36,6 +38,7 @@ __all__ = [
     "Energy",
     "Frame",
     "InverseSTFT",
+    "Logarithm",
     "LogmelToMFCC",
     "Magnitude",
     "MagnitudePhase",
@@ -49,5 +52,6 @@ __all__ = [
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",
+    "Standardize",
     "WhisperScale",
 ]

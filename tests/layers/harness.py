@@ -111,6 +111,15 @@ CASES = [
     ),
     Case("magnitude", layers.Magnitude, complex_spectrograms(3, 4, 7, 2)),
     Case("decibel", lambda: layers.MagnitudeToDecibel(0.5, 1e-4, 25.0), magnitudes(3, 4, 7, 2)),
+    Case("logarithm with a floor", lambda: layers.Logarithm("10", 10.0, floor=1e-4), magnitudes(3, 4, 7, 2)),
+    Case("logarithm with an offset", lambda: layers.Logarithm(factor=30.0, offset=0.5), magnitudes(3, 4, 7, 2)),
+    Case("standardization", lambda: layers.Standardize(-4.3, 9.1), waveforms(3, 4, 7, 2)),
+    Case(
+        "standardization of every bin, channels first",
+        lambda: layers.Standardize(np.linspace(-1, 2, 7), np.linspace(0.3, 3, 7), FIRST),
+        waveforms(2, 3, 4, 7),
+        time_axis=2,
+    ),
     Case("mel filterbank", lambda: layers.ApplyFilterbank("mel", MEL, LAST), magnitudes(3, 4, 129, 2)),
     Case(
         "log filterbank, channels first",

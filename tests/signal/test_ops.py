@@ -26,6 +26,15 @@ def test_log10_equals_numpy(dtype, tolerance):
     np.testing.assert_allclose(logarithms, 10 * np.log10(values.astype(np.float64)), rtol=tolerance, atol=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 2e-7), (np.float64, 1e-15)])
+@pytest.mark.parametrize("factor", [1.0, 0.3])
+def test_log_equals_numpy(dtype, tolerance, factor):
+    values = np.geomspace(1e-30, 1e30, 1001).astype(dtype)
+    logarithms = ops.log(values, factor).numpy()
+    assert logarithms.dtype == dtype
+    np.testing.assert_allclose(logarithms, factor * np.log(values.astype(np.float64)), rtol=tolerance, atol=1e-9)
+
+
 @given(st.floats(2**-100, 2**100, width=32), st.integers(1, 70), st.integers(0, 69), st.sampled_from([1.0, 10.0]))
 @settings(max_examples=60, deadline=None)
 def test_log10_has_the_same_bits_at_every_position(value, size, place, factor):

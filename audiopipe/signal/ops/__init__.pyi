@@ -1,6 +1,7 @@
 from .channels import pick_channel as pick_channel
 from .elementwise import expm1 as expm1
 from .elementwise import in_whole_registers as in_whole_registers
+from .elementwise import log as log
 from .elementwise import log1p as log1p
 from .elementwise import log10 as log10
 from .elementwise import power as power
@@ -24,6 +25,7 @@ __all__ = [
     "expm1",
     "frame",
     "in_whole_registers",
+    "log",
     "log1p",
     "log10",
     "magnitude",
