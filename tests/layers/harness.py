@@ -109,6 +109,12 @@ CASES = [
         time_axis=2,
         complex_output=True,
     ),
+    Case(
+        "stft of frames without offset and with pre-emphasis",
+        lambda: layers.STFT(256, 199, 64, "blackman_window", periodic=True, remove_dc_offset=True, preemphasis=0.97),
+        waveforms(3, 1000, 2),
+        complex_output=True,
+    ),
     Case("magnitude", layers.Magnitude, complex_spectrograms(3, 4, 7, 2)),
     Case("decibel", lambda: layers.MagnitudeToDecibel(0.5, 1e-4, 25.0), magnitudes(3, 4, 7, 2)),
     Case("logarithm with a floor", lambda: layers.Logarithm("10", 10.0, floor=1e-4), magnitudes(3, 4, 7, 2)),
