@@ -100,6 +100,7 @@ def _judge_normalized(difference, expected, log, reference):
         error = np.maximum(bound, np.abs(log - reference.log)[:n].max(axis=0, initial=0))
     gain = np.broadcast_to(reference.gain, error.shape)
     constant = np.ptp(reference.log[:n], axis=0) == 0 if n else np.ones(error.shape, bool)
+    error = np.where(constant, 0, error)
     judged = ~constant & (gain * error < 1)
     # Values, the mean and the deviation each move by the error at most.
     relative = gain[judged] * error[judged]
