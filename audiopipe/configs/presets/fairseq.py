@@ -1,5 +1,7 @@
 """Speech models of Meta that were trained with fairseq."""
 
+import dataclasses
+
 from audiopipe.configs.log_mel import LogMel
 from audiopipe.configs.presets.kaldi import FBANK, INT16_GAIN
 
@@ -31,16 +33,18 @@ def seamless_m4t() -> LogMel:
 
 
 def w2v_bert() -> LogMel:
-    """Wav2Vec2-BERT: the feature of `SeamlessM4TFeatureExtractor`, under the name of the model.
+    """Wav2Vec2-BERT: 80 Kaldi bands, normalised per clip, two frames per row, padded with 1.
 
     Used by: facebook/w2v-bert-2.0 and models that were fine-tuned from it.
 
-    Source: https://huggingface.co/facebook/w2v-bert-2.0/blob/main/preprocessor_config.json, which names
-    `SeamlessM4TFeatureExtractor` with its defaults.
+    Source: `convert_wav2vec2_bert_checkpoint` of
+    https://github.com/huggingface/transformers/blob/v4.57.0/src/transformers/models/wav2vec2_bert/convert_wav2vec2_seamless_checkpoint.py,
+    which saves `SeamlessM4TFeatureExtractor(padding_value=1)`. Everything else is as in `seamless-m4t`, so the two
+    differ in padding only: in the second half of the last row of a clip with an odd number of frames.
 
     Agreement: not measured yet.
     """
-    return seamless_m4t()
+    return dataclasses.replace(seamless_m4t(), padding_value=1.0)
 
 
 def speech_to_text() -> LogMel:

@@ -41,6 +41,11 @@ def test_saved_files_of_classes_that_need_torch_give_the_preset(class_name, tmp_
     assert configs.from_extractor(tmp_path) == registry.get(PRESETS[class_name])
 
 
+def test_padding_tells_wav2vec2_bert_from_seamless_m4t():
+    config = configs.from_extractor(default("SeamlessM4TFeatureExtractor").to_dict() | {"padding_value": 1})
+    assert config == registry.get("w2v-bert")
+
+
 def test_the_file_of_a_clap_checkpoint_gives_the_preset():
     known = {key: CLAP[key] for key in set(CLAP) - {"chunk_length_s", "n_fft", "nb_max_frames"}}
     assert configs.from_extractor(known) == registry.get("clap-fused")
