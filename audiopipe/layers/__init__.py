@@ -3,8 +3,10 @@
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
 from audiopipe.layers.channel_swap import ChannelSwap
 from audiopipe.layers.chunk import Chunk
+from audiopipe.layers.clip_normalization import ClipNormalization
 from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
+from audiopipe.layers.cut_frames import CutFrames
 from audiopipe.layers.delta import Delta
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
@@ -18,11 +20,13 @@ from audiopipe.layers.mel_spectrogram import MelSpectrogram
 from audiopipe.layers.mu_law_decoding import MuLawDecoding
 from audiopipe.layers.mu_law_encoding import MuLawEncoding
 from audiopipe.layers.pad_begin import PadBegin
+from audiopipe.layers.pad_frames import PadFrames
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
+from audiopipe.layers.stack_frames import StackFrames
 from audiopipe.layers.standardize import Standardize
 from audiopipe.layers.stft import STFT
 from audiopipe.layers.whisper_scale import WhisperScale
@@ -32,8 +36,10 @@ __all__ = [
     "ApplyFilterbank",
     "ChannelSwap",
     "Chunk",
+    "ClipNormalization",
     "ComposedLayer",
     "ConcatenateFrequencyMap",
+    "CutFrames",
     "Delta",
     "Energy",
     "Frame",
@@ -47,11 +53,13 @@ __all__ = [
     "MuLawDecoding",
     "MuLawEncoding",
     "PadBegin",
+    "PadFrames",
     "Phase",
     "Power",
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",
+    "StackFrames",
     "Standardize",
     "WhisperScale",
 ]

@@ -15,6 +15,7 @@ from .magnitude_phase import magnitude as magnitude
 from .magnitude_phase import phase as phase
 from .magnitude_phase import phase_of_parts as phase_of_parts
 from .sums import mix_down as mix_down
+from .sums import ordered_sum as ordered_sum
 from .sums import pairwise_sum as pairwise_sum
 from .sums import without_inaudible as without_inaudible
 
@@ -30,6 +31,7 @@ __all__ = [
     "log10",
     "magnitude",
     "mix_down",
+    "ordered_sum",
     "overlap_add",
     "pairwise_sum",
     "phase",
