@@ -8,8 +8,10 @@ from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
 from audiopipe.layers.cut_frames import CutFrames
 from audiopipe.layers.delta import Delta
+from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
+from audiopipe.layers.gain import Gain
 from audiopipe.layers.inverse_stft import InverseSTFT
 from audiopipe.layers.logarithm import Logarithm
 from audiopipe.layers.logmel_to_mfcc import LogmelToMFCC
@@ -23,6 +25,8 @@ from audiopipe.layers.pad_begin import PadBegin
 from audiopipe.layers.pad_frames import PadFrames
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
+from audiopipe.layers.power_spectrum import PowerSpectrum
+from audiopipe.layers.pre_emphasis import PreEmphasis
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
@@ -41,8 +45,10 @@ __all__ = [
     "ConcatenateFrequencyMap",
     "CutFrames",
     "Delta",
+    "EdgePadding",
     "Energy",
     "Frame",
+    "Gain",
     "InverseSTFT",
     "Logarithm",
     "LogmelToMFCC",
@@ -56,6 +62,8 @@ __all__ = [
     "PadFrames",
     "Phase",
     "Power",
+    "PowerSpectrum",
+    "PreEmphasis",
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",

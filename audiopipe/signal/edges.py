@@ -61,10 +61,12 @@ class EdgeFraming:
                 but at least 1.
             frame_length: Number of samples that a frame needs, at least `win_length`. None means `n_fft` if the window
                 is centred in the frame, otherwise `win_length`.
-            window_position: `"start"` or `"center"`. None means `"start"` for `edges="snip"`, otherwise `"center"`.
+            window_position: `"start"` or `"center"`. None means `"start"` for `"snip"` and `"midpoint"`, which are
+                Kaldi's, and `"center"` for `"center"` and `"same"`.
             edges: `"snip"` takes only frames that lie within the clip. `"center"` centres the frames at the samples 0,
                 `hop_length`, `2 * hop_length`, ... `"same"` extends the clip by `(frame_length - hop_length) // 2`
-                samples on both sides. `"midpoint"` centres the frames in the middle of each hop.
+                samples on both sides. `"midpoint"` centres the frames in the middle of each hop: frame `t` starts at
+                sample `t * hop_length + hop_length // 2 - frame_length // 2`.
             pad_mode: What extends the clip, by the names of `numpy.pad`: `"constant"` (zeros), `"reflect"` (without the
                 outermost sample) or `"symmetric"` (with it). None means `"constant"` for `"center"`, `"reflect"` for
                 `"same"` and `"symmetric"` for `"midpoint"`. It must be None for `"snip"`.
@@ -97,7 +99,7 @@ class EdgeFraming:
             )
         pad_mode = _DEFAULT_PAD_MODES[edges] if pad_mode is None else checks.choice("pad_mode", pad_mode, PAD_MODES)
         if window_position is None:
-            window_position = "start" if edges == SNIP else "center"
+            window_position = "start" if edges in (SNIP, MIDPOINT) else "center"
         checks.choice("window_position", window_position, WINDOW_POSITIONS)
         if frame_length is None:
             frame_length = n_fft if window_position == "center" else win_length
@@ -181,9 +183,13 @@ class EdgeFraming:
             return most + self.hop_length - self.hop_length // 2
         return most + self.frame_length - 2 * self._frame_before
 
-    def n_samples(self, n_frames: int) -> int:
-        """Returns the number of samples that the windows of `n_frames` neighbouring frames span."""
-        return (n_frames - 1) * self.hop_length + self.win_length if n_frames else 0
+    def n_samples(self, n_frames: Any) -> Any:
+        """Returns the number of samples that the windows of `n_frames` neighbouring frames span.
+
+        Args:
+            n_frames: As `n_samples` of the method `n_frames`.
+        """
+        return ((n_frames - 1) * self.hop_length + self.win_length) * any_samples(n_frames)
 
     def window_starts(self, n_frames: int) -> np.ndarray:
         """Returns the position of the first sample of each window in the clip: int64 `[n_frames]`, maybe negative."""

@@ -13,7 +13,7 @@ from audiopipe.configs.base import MAX_CHANNELS, Config
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
 from audiopipe.signal.framing import Framing
-from audiopipe.transform import block_cutting, paddings, waveforms
+from audiopipe.transform import block_cutting, ends, paddings, waveforms
 
 GROUP = 8  # clips per call of a graph, as starting it takes as long as computing one second of audio
 AT_ONCE = 2  # clips of a group that are computed concurrently, as each keeps its intermediate results in memory
@@ -155,6 +155,10 @@ class Kernel:
 
     def _clip(self, clip: tf.Tensor) -> tf.Tensor:
         """Computes the feature of one clip `[time, channels]`, in the shape of `Config.feature_shape`."""
+        if self.config.max_samples is not None:
+            most, message = self.config.max_samples, ends.too_long(self.config)
+            with tf.control_dependencies([tf.debugging.assert_less_equal(tf.shape(clip)[0], most, message)]):
+                clip = tf.identity(clip)
         feature = self.layer(self._waveform(clip)[None])[0]
         return tf.ensure_shape(feature, self.config.feature_shape(None, self.config.channels))
 

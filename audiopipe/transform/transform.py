@@ -90,7 +90,8 @@ class Transform:
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
-            AudioError: If a row's audio cannot be read.
+            AudioError: If a row's audio cannot be read, or a clip is longer than `config.max_samples`. In `tf.data`,
+                an assertion with this message fails instead.
             ForkError: If this process was forked after TensorFlow had run.
         """
         forks.check()
@@ -171,7 +172,7 @@ class Transform:
             float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
 
         Raises:
-            AudioError: If the clip is shorter than one frame.
+            AudioError: If the clip is shorter than one frame, or longer than `config.max_samples`.
             ForkError: If this process was forked after TensorFlow had run.
         """
         forks.check()
