@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from audiopipe.configs.base import Config
+from audiopipe.configs.log_mel import LogMel
 from audiopipe.configs.presets import (
     audio_transformers,
     audiopipe_features,
@@ -25,7 +26,7 @@ from audiopipe.configs.presets import (
     whisper,
 )
 
-__all__ = ["families", "presets"]
+__all__ = ["families", "has_published_bands", "presets"]
 
 _FAMILIES: dict[str, ModuleType] = {
     "audiopipe": audiopipe_features,
@@ -41,6 +42,9 @@ _FAMILIES: dict[str, ModuleType] = {
     "speech synthesis": vocoders,
     "defaults of libraries": libraries,
 }
+
+# What the mel bands of a config depend on.
+_BANDS = ("sample_rate", "n_fft", "n_mels", "f_min", "f_max", "mel_scale", "mel_norm", "mel_triangles")
 
 
 def families() -> dict[str, dict[str, str]]:
@@ -64,6 +68,23 @@ def _presets() -> dict[str, Config]:
 def presets() -> dict[str, Config]:
     """Returns the built-in configs by name."""
     return dict(_presets())
+
+
+def has_published_bands(config: LogMel) -> bool:
+    """Tells whether the mel bands of a config are those of a built-in one, so that empty bands are meant to be empty.
+
+    AST, for example, has 128 bands of 257 frequencies, and the fourth one lies between two of them.
+    """
+    return _bands(config) in _published_bands()
+
+
+@functools.cache
+def _published_bands() -> frozenset[tuple[Any, ...]]:
+    return frozenset(_bands(config) for config in _presets().values() if isinstance(config, LogMel))
+
+
+def _bands(config: LogMel) -> tuple[Any, ...]:
+    return tuple(getattr(config, name) for name in _BANDS)
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[[], Config]]:
