@@ -53,7 +53,7 @@ class LogMel(Config):
             centred in the frame, otherwise `win_length`. librosa and torchaudio frame `n_fft` samples, Kaldi and
             `tf.signal` frame `win_length`.
         window_position: Where the window lies in the frame: `"start"` or `"center"`. None means `"start"` for
-            `edges="snip"`, otherwise `"center"`. librosa and torchaudio: always `"center"`.
+            Kaldi's edges, `"snip"` and `"midpoint"`, otherwise `"center"`. librosa and torchaudio: always `"center"`.
         edges: How frames meet the ends of a clip. `"snip"` takes only frames within the clip (Kaldi:
             `snip_edges=True`; librosa and torchaudio: `center=False`). `"center"` centres frame `t` at the sample
             `t * hop_length` (librosa and torchaudio: `center=True`). `"same"` extends the clip by
@@ -273,9 +273,8 @@ class LogMel(Config):
         """What frames beyond a clip's end hold: `padding_value` after the affine step, or else silence."""
         if self.padding_value is None:
             return self.silence
-        # As the layer computes it: float32 operations with a reciprocal that is rounded once.
-        shifted = np.float32(self.padding_value) - np.float32(self.center_value)
-        return float(shifted * np.float32(1 / self.scale_value) + np.float32(0))
+        value = np.array(self.padding_value, np.float32)
+        return float(log_mel.standardized(value, self.center_value, self.scale_value)) + 0.0
 
     def frame_times(self, n_frames: int) -> np.ndarray:
         """Returns the start of each row's first window in seconds: float64 `[n_frames]`, negative before the clip."""

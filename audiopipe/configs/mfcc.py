@@ -28,8 +28,10 @@ class Mfcc(LogMel):
         deltas: Order of the derivatives over time that are appended to the bins: 0 for none, 1, or 2.
         delta_width: Number of frames that a derivative is computed from, odd. None means 5 with `deltas`. librosa:
             `width`, 9 by default. Kaldi: `2 * delta-window + 1`.
-        delta_mode: What extends the frames at both ends. `"edge"` repeats the outermost frame (Kaldi, HTK; librosa:
-            `mode="nearest"`). `audiopipe.layers.Delta` describes the others. None means `"edge"` with `deltas`.
+        delta_mode: Derivatives at both ends. `"edge"` repeats the outermost frame (Kaldi, HTK; librosa:
+            `mode="nearest"`). `"interp"` takes those of the first and the last window in the clip (librosa's default),
+            and its second order is that of a fitted parabola; in the other modes, it is the derivative of the first.
+            `"symmetric"` and `"reflect"` mirror the frames. None means `"edge"` with `deltas`.
 
     Raises:
         ConfigError: If a field is out of range or contradicts another one. The message says what to change.

@@ -8,6 +8,7 @@ from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
 from audiopipe.layers.cut_frames import CutFrames
 from audiopipe.layers.delta import Delta
+from audiopipe.layers.deltas import Deltas
 from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
@@ -45,6 +46,7 @@ __all__ = [
     "ConcatenateFrequencyMap",
     "CutFrames",
     "Delta",
+    "Deltas",
     "EdgePadding",
     "Energy",
     "Frame",

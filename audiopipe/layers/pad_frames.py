@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.layers.spectrogram_layer import SpectrogramLayer
+from audiopipe.layers.spectrogram_layer import PerBin, SpectrogramLayer, canonical_per_bin, plain_per_bin
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -17,7 +17,7 @@ class PadFrames(SpectrogramLayer):
     Args:
         count: Number of frames to append, at least 1. A clip without frames gets them as well.
         n_frames: Number of frames of the result, at least 1. Longer clips are cut. Give either this or `count`.
-        value: Value of the appended frames.
+        value: Value of the appended frames, or a sequence of one value for each bin.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
@@ -45,7 +45,7 @@ class PadFrames(SpectrogramLayer):
         self,
         count: int | None = None,
         n_frames: int | None = None,
-        value: float = 0.0,
+        value: PerBin = 0.0,
         data_format: str = "default",
         **kwargs: Any,
     ):
@@ -57,8 +57,7 @@ class PadFrames(SpectrogramLayer):
             )
         self.count = None if count is None else checks.integer("count", count, minimum=1)
         self.n_frames = None if n_frames is None else checks.integer("n_frames", n_frames, minimum=1)
-        largest = checks.LARGEST_FLOAT32
-        self.value = checks.real("value", value, minimum=-largest, maximum=largest)
+        self.value = canonical_per_bin("value", value)
 
     def call(self, spectrogram):
         """Pads a batch of spectrograms."""
@@ -68,12 +67,13 @@ class PadFrames(SpectrogramLayer):
             spectrogram = spectrogram[:, : self.n_frames] if axis == 1 else spectrogram[:, :, : self.n_frames]
         sizes = tf.unstack(tf.shape(spectrogram))
         sizes[axis] = self.count or self.n_frames - sizes[axis]
-        value = tf.constant(self.value, spectrogram.dtype)
-        padded = tf.concat([spectrogram, tf.fill(sizes, value)], axis=axis)  # three times as fast as tf.pad
+        value = self.per_bin(self.value, spectrogram.dtype)
+        padded = tf.concat([spectrogram, tf.broadcast_to(value, sizes)], axis=axis)  # three times as fast as tf.pad
         return tf.ensure_shape(padded, shape)
 
     def compute_output_shape(self, input_shape):
         shape = list(super().compute_output_shape(input_shape))
+        self.check_bins(tuple(shape), "value", self.value)
         frames = shape[self.frame_axis]
         if self.count is None:
             shape[self.frame_axis] = self.n_frames
@@ -82,4 +82,9 @@ class PadFrames(SpectrogramLayer):
         return tuple(shape)
 
     def get_config(self):
-        return {**super().get_config(), "count": self.count, "n_frames": self.n_frames, "value": self.value}
+        return {
+            **super().get_config(),
+            "count": self.count,
+            "n_frames": self.n_frames,
+            "value": plain_per_bin(self.value),
+        }

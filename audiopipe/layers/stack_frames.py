@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from audiopipe import checks
-from audiopipe.layers.spectrogram_layer import SpectrogramLayer
+from audiopipe.layers.spectrogram_layer import PerBin, SpectrogramLayer, canonical_per_bin, plain_per_bin
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -17,7 +17,7 @@ class StackFrames(SpectrogramLayer):
 
     Args:
         count: Number of frames in a row, at least 1.
-        value: Value of the missing bins in the last row.
+        value: Value of the missing frames in the last row, or a sequence of one value for each of their bins.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:
@@ -37,11 +37,10 @@ class StackFrames(SpectrogramLayer):
                [ 5.,  6., -1., -1.]], dtype=float32)
     """
 
-    def __init__(self, count: int, value: float = 0.0, data_format: str = "default", **kwargs: Any):
+    def __init__(self, count: int, value: PerBin = 0.0, data_format: str = "default", **kwargs: Any):
         super().__init__(data_format, **kwargs)
         self.count = checks.integer("count", count, minimum=1)
-        largest = checks.LARGEST_FLOAT32
-        self.value = checks.real("value", value, minimum=-largest, maximum=largest)
+        self.value = canonical_per_bin("value", value)
 
     def call(self, spectrogram):
         """Stacks the frames of a batch of spectrograms."""
@@ -51,18 +50,19 @@ class StackFrames(SpectrogramLayer):
         rows = -(-frames // self.count)
         missing = list(sizes)
         missing[self.frame_axis] = rows * self.count - frames
-        value = tf.constant(self.value, spectrogram.dtype)
-        filled = tf.concat([spectrogram, tf.fill(missing, value)], axis=self.frame_axis)
+        value = self.per_bin(self.value, spectrogram.dtype)
+        filled = tf.concat([spectrogram, tf.broadcast_to(value, missing)], axis=self.frame_axis)
         sizes[self.frame_axis], sizes[self.bin_axis] = rows, self.count * sizes[self.bin_axis]
         # The bins follow the frames in memory, so neighbouring frames are already in one row.
         return tf.ensure_shape(tf.reshape(filled, sizes), shape)
 
     def compute_output_shape(self, input_shape):
         shape = list(super().compute_output_shape(input_shape))
+        self.check_bins(tuple(shape), "value", self.value)
         frames, bins = shape[self.frame_axis], shape[self.bin_axis]
         shape[self.frame_axis] = None if frames is None else -(-frames // self.count)
         shape[self.bin_axis] = None if bins is None else self.count * bins
         return tuple(shape)
 
     def get_config(self):
-        return {**super().get_config(), "count": self.count, "value": self.value}
+        return {**super().get_config(), "count": self.count, "value": plain_per_bin(self.value)}

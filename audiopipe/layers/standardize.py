@@ -1,6 +1,5 @@
 """Layer that subtracts a mean and divides by a standard deviation."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,9 +8,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.layers.spectrogram_layer import LAYOUTS, SpectrogramLayer
-
-Values = float | Sequence[float]
+from audiopipe.layers.spectrogram_layer import PerBin, SpectrogramLayer, canonical_per_bin, plain_per_bin
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -45,19 +42,17 @@ class Standardize(SpectrogramLayer):
 
     frame_local = True
 
-    def __init__(self, mean: Values = 0.0, std: Values = 1.0, data_format: str = "default", **kwargs: Any):
+    def __init__(self, mean: PerBin = 0.0, std: PerBin = 1.0, data_format: str = "default", **kwargs: Any):
         super().__init__(data_format, **kwargs)
-        largest = checks.LARGEST_FLOAT32
-        self.mean = _numbers("mean", mean, minimum=-largest, maximum=largest)
+        self.mean = canonical_per_bin("mean", mean)
         # The reciprocals of these are normal float32 numbers as well.
-        self.std = _numbers("std", std, minimum=checks.SMALLEST_FLOAT32, maximum=1 / checks.SMALLEST_FLOAT32)
+        self.std = canonical_per_bin("std", std, minimum=checks.SMALLEST_FLOAT32, maximum=1 / checks.SMALLEST_FLOAT32)
         sizes = [len(numbers) for numbers in (self.mean, self.std) if isinstance(numbers, list)]
         if len(set(sizes)) > 1:
             raise ArgumentError(
                 f"mean and std must have the same number of bins. Received: {sizes[0]} numbers in mean, {sizes[1]} in "
                 f"std."
             )
-        self._n_bins = sizes[0] if sizes else None
 
     def call(self, spectrogram):
         """Standardizes a batch of spectrograms."""
@@ -65,39 +60,14 @@ class Standardize(SpectrogramLayer):
         # A graph folds the constants of neighbouring products or sums, which rounds differently from an eager call.
         # It does not look for neighbours beyond this operation, which costs nothing.
         spectrogram = tf.ensure_shape(spectrogram, spectrogram.shape)
-        centred = spectrogram - self._per_bin(self.mean, spectrogram.dtype)
-        return centred * self._per_bin(1 / np.asarray(self.std), spectrogram.dtype)
-
-    def _per_bin(self, numbers: Any, dtype: tf.DType) -> tf.Tensor:
-        """Returns a number, or a number for each bin, as a tensor that broadcasts to a spectrogram."""
-        values = tf.constant(numbers, dtype)
-        return values[:, None] if values.shape.rank and self.data_format == "channels_last" else values
+        centred = spectrogram - self.per_bin(self.mean, spectrogram.dtype)
+        return centred * self.per_bin(1 / np.asarray(self.std), spectrogram.dtype)
 
     def compute_output_shape(self, input_shape):
         shape = super().compute_output_shape(input_shape)
-        if self._n_bins is not None and shape[self.bin_axis] not in (None, self._n_bins):
-            raise ArgumentError(
-                f"The input of {type(self).__name__} '{self.name}' must be {LAYOUTS[self.data_format]} with "
-                f"{self._n_bins} bins, as mean and std have. Received: shape={shape}. Use numbers that were computed "
-                f"for this feature."
-            )
+        self.check_bins(shape, "mean", self.mean)
+        self.check_bins(shape, "std", self.std)
         return shape
 
     def get_config(self):
-        return {**super().get_config(), "mean": _plain(self.mean), "std": _plain(self.std)}
-
-
-def _plain(numbers: float | list[float]) -> float | list[float]:
-    """Returns a plain list in place of the list of Keras, which is not a built-in one."""
-    return list(numbers) if isinstance(numbers, list) else numbers
-
-
-def _numbers(name: str, values: Any, minimum: float, maximum: float) -> float | list[float]:
-    """Returns a number as a float, and a sequence or array of rank 1 as a list of floats."""
-    if isinstance(values, np.ndarray):
-        values = values.tolist()
-    if not isinstance(values, (list, tuple)):
-        return checks.real(name, values, minimum, maximum=maximum)
-    if not values:
-        raise checks.fail(name, "a number or a sequence of one number for each bin", values)
-    return [checks.real(f"{name}[{place}]", value, minimum, maximum=maximum) for place, value in enumerate(values)]
+        return {**super().get_config(), "mean": plain_per_bin(self.mean), "std": plain_per_bin(self.std)}

@@ -117,6 +117,11 @@ class EdgeFraming:
         )
 
     @property
+    def is_plain(self) -> bool:
+        """Whether an `STFT` of the clip itself has the same windows, with nothing to extend or leave out."""
+        return self.edges == SNIP and self.before == 0 and self.frame_length == self.win_length
+
+    @property
     def before(self) -> int:
         """Number of samples by which the window of the first frame starts before the clip. Negative if it starts later.
 

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from audiopipe import checks
 from audiopipe.signal.edges import EdgeFraming
 
@@ -12,6 +14,7 @@ ALWAYS_SYMMETRIC = (POVEY, RECTANGULAR)
 ENDS_AT_ZERO = (HANN, POVEY, BLACKMAN)  # the symmetric windows of these names
 NATURAL, DECIMAL, DECIBEL = LOGS = ("ln", "log10", "db")
 LOG_FLOOR = 1e-10  # amin of librosa.power_to_db
+SMALLEST_LOG_OFFSET = 1e-30  # of audiopipe.layers.Logarithm
 LONGEST_CLIP_SECONDS = 86400.0
 LARGEST_VALUE = 1e30  # float32 holds it, its reciprocal, and sums of it
 NO_CLIP_LENGTH = "None without clip_seconds"
@@ -54,6 +57,17 @@ def edge_framing(values: Mapping[str, Any]) -> EdgeFraming:
     return EdgeFraming.resolve(**{item.name: values[item.name] for item in dataclasses.fields(EdgeFraming)})
 
 
+def standardized(values: np.ndarray, center: float, scale: float) -> np.ndarray:
+    """Returns `(values - center) / scale` with the bits of `audiopipe.layers.Standardize`.
+
+    Example:
+        >>> standardized(np.array([3.0], np.float32), center=1.0, scale=4.0)
+        array([0.5], dtype=float32)
+    """
+    kind = values.dtype.type
+    return (values - kind(center)) * kind(1 / scale)
+
+
 def _clip_length(values: Mapping[str, Any]) -> dict[str, Any]:
     seconds, short, long = values["clip_seconds"], values["short_clips"], values["long_clips"]
     if seconds is None:
@@ -79,9 +93,7 @@ def _clip_length(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _waveform(values: Mapping[str, Any]) -> dict[str, Any]:
     gain = checks.real("gain", values["gain"], minimum=checks.SMALLEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
-    coefficient = checks.real("preemphasis", values["preemphasis"], minimum=0)
-    if coefficient >= 1:
-        raise checks.fail("preemphasis", "less than 1", coefficient, "Most front ends use 0.97.")
+    coefficient = checks.real("preemphasis", values["preemphasis"], minimum=0, below=1)
     kind = values["preemphasis_of"]
     if coefficient == 0:
         _must_be("preemphasis_of", kind, None, "None without preemphasis", "Set preemphasis, for example to 0.97.")
@@ -141,7 +153,8 @@ def _bands(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _logarithm(values: Mapping[str, Any]) -> dict[str, Any]:
     log = checks.choice("log", values["log"], (*LOGS, None))
-    floor, offset, top_db = values["log_floor"], _amount("log_offset", values["log_offset"]), values["top_db"]
+    floor, top_db = values["log_floor"], values["top_db"]
+    offset = _amount("log_offset", values["log_offset"], SMALLEST_LOG_OFFSET)
     factor = checks.real(
         "log_factor", values["log_factor"], minimum=checks.SMALLEST_FLOAT32, maximum=checks.LARGEST_FLOAT32
     )
@@ -171,6 +184,7 @@ def _logarithm(values: Mapping[str, Any]) -> dict[str, Any]:
         advice = "Use log_floor with top_db, as librosa.power_to_db does."
         for name, value, default in (("log_offset", offset, 0.0), ("log_factor", factor, 1.0)):
             _must_be(name, value, default, f"{default} with top_db", advice)
+        checks.real("log_floor", floor, maximum=1)  # decibels of the layer are relative to a higher floor
     return {"log": log, "log_floor": floor, "log_factor": factor, "log_offset": offset, "top_db": top_db}
 
 
@@ -213,11 +227,11 @@ def _rows(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"stack_frames": stacked, "fixed_frames": fixed, "masked_frames": masked, "padding_value": padding}
 
 
-def _amount(name: str, value: Any) -> float:
-    """Returns a number that is added where 0 means nothing: 0, or at least the smallest float32."""
+def _amount(name: str, value: Any, least: float = checks.SMALLEST_FLOAT32) -> float:
+    """Returns a number that is added where 0 means nothing: 0, or at least `least`."""
     amount = checks.real(name, value, minimum=0, maximum=checks.LARGEST_FLOAT32)
-    if 0 < amount < checks.SMALLEST_FLOAT32:
-        raise checks.fail(name, f"0 or at least {checks.SMALLEST_FLOAT32:g}, the smallest float32", value)
+    if 0 < amount < least:
+        raise checks.fail(name, f"0 or at least {least:g}", value)
     return amount
 
 

@@ -194,6 +194,14 @@ CASES = [
         waveforms(2, 3, 3, 5),
         time_axis=2,
     ),
+    Case("delta inside the clip", lambda: layers.Delta(5, "interp"), waveforms(3, 7, 5, 2)),
+    Case("deltas", layers.Deltas, waveforms(3, 7, 5, 2)),
+    Case(
+        "deltas inside the clip, channels first",
+        lambda: layers.Deltas(2, 5, "interp", FIRST),
+        waveforms(2, 3, 7, 5),
+        time_axis=2,
+    ),
     Case("frequency map", layers.ConcatenateFrequencyMap, waveforms(2, 3, 7, 2)),
     Case(
         "frequency map, channels first",

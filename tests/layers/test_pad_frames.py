@@ -34,6 +34,19 @@ def test_frames_of_one_value_are_appended(frames, value, data_format):
         np.testing.assert_array_equal(actual, np.moveaxis(padded(batch, n_frames, value), -1, axis))
 
 
+@pytest.mark.parametrize("data_format", [LAST, FIRST])
+def test_each_bin_can_have_a_value_of_its_own(data_format):
+    batch, axis = spectrograms(2, 3, 4, 2), -1 if data_format == LAST else 1
+    values = np.float32([1, -2, 0.5, 3])
+    actual = np.moveaxis(PadFrames(2, value=values, data_format=data_format)(np.moveaxis(batch, -1, axis)), axis, -1)
+    np.testing.assert_array_equal(actual[:, :3], batch)
+    np.testing.assert_array_equal(actual[:, 3:], np.broadcast_to(values[:, None], (2, 2, 4, 2)))
+    layer = PadFrames.from_config(PadFrames(2, value=values).get_config())
+    assert layer.value == values.tolist()
+    with pytest.raises(ArgumentError, match="with 4 bins, one for each number of value"):
+        layer(spectrograms(1, 3, 5, 1))
+
+
 def test_the_value_keeps_its_precision_under_a_float64_policy():
     assert PadFrames(1, value=0.1, dtype="float64")(np.zeros((1, 1, 1, 1)))[0, 1, 0, 0] == np.float64(0.1)
 
@@ -48,7 +61,7 @@ def test_the_value_keeps_its_precision_under_a_float64_policy():
         ({"n_frames": 10.0}, "n_frames must be an integer"),
         ({"count": 1, "value": float("inf")}, "value must be finite"),
         ({"count": 1, "value": 1e39}, "value must be at most"),
-        ({"count": 1, "value": [1.0]}, "value must be a number"),
+        ({"count": 1, "value": []}, "value must be a number or a sequence"),
         ({"count": 1, "data_format": "NCHW"}, "data_format='NCHW'"),
     ],
 )

@@ -52,3 +52,14 @@ def test_invalid_arguments_are_refused(arguments, message):
 def test_any_rank_but_four_is_refused():
     with pytest.raises(ArgumentError, match=r"of rank 4, \(batch, frames, bins, channels\)"):
         StackFrames(2)(spectrograms(2, 5, 4))
+
+
+@pytest.mark.parametrize("data_format", [LAST, FIRST])
+def test_each_bin_of_missing_frames_can_have_a_value_of_its_own(data_format):
+    batch, axis = spectrograms(2, 4, 3, 2), -1 if data_format == LAST else 1
+    layer = StackFrames(3, value=[1.0, -2.0, 0.5], data_format=data_format)
+    actual = np.moveaxis(layer(np.moveaxis(batch, -1, axis)), axis, -1)
+    np.testing.assert_array_equal(actual[:, 1, :3], batch[:, 3])
+    np.testing.assert_array_equal(actual[0, 1, 3:, 1], [1.0, -2.0, 0.5] * 2)
+    with pytest.raises(ArgumentError, match="with 3 bins, one for each number of value"):
+        StackFrames(3, value=[1.0, -2.0, 0.5])(spectrograms(1, 3, 5, 1))

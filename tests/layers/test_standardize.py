@@ -75,7 +75,7 @@ def test_a_single_number_applies_to_any_unknown_number_of_bins():
 
 
 def test_another_number_of_bins_is_refused():
-    with pytest.raises(ArgumentError, match=r"with 7 bins, as mean and std have.*shape=\(1, 7, 5, 1\)"):
+    with pytest.raises(ArgumentError, match=r"with 7 bins, one for each number of mean.*shape=\(1, 7, 5, 1\)"):
         Standardize(MEANS, 1.0, LAST)(np.zeros((1, 7, 5, 1), np.float32))
     with pytest.raises(ArgumentError, match=r"same number of bins. Received: 7 numbers in mean, 6 in std"):
         Standardize(MEANS, STDS[1:])
