@@ -29,7 +29,9 @@ EXAMPLES = {
     "WhisperLogMel": configs.WhisperLogMel(chunk_seconds=0.5, **LAST),
     "whisper-without-chunk": configs.WhisperLogMel(chunk_seconds=None, channels=None, **FIRST),
 }
-PRESETS = {name: registry.get(name) for name in registry.names()}
+# tests/front_ends compares the silence of all other built-in names with references, of which some are padded otherwise.
+PRESET_NAMES = ("speech-mel-80", "music-mel-128", "music-log-84", "whisper-80", "whisper-128", "kaldi-fbank-80")
+PRESETS = {name: registry.get(name) for name in PRESET_NAMES}
 
 
 @functools.cache

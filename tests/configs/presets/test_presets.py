@@ -1,13 +1,15 @@
 """Built-in configs: their names, families and docstrings. tests/front_ends compares their values with references."""
 
+import dataclasses
 import subprocess
 import sys
 
 import pytest
 
-from audiopipe import registry
+from audiopipe import configs, registry
 from audiopipe.configs import presets
 from audiopipe.configs.presets import families
+from audiopipe.signal import filterbanks
 
 # A name never changes its meaning, so none of them may disappear.
 NAMES = {
@@ -117,3 +119,25 @@ def test_padding_is_that_of_the_front_end():
 def test_only_clap_refuses_long_clips():
     longest = {name: config.max_samples for name, config in presets.presets().items() if config.max_samples}
     assert longest == {"clap-fused": 480000, "clap-unfused": 480000}
+
+
+def has_empty_bands(config):
+    n_freq, htk = config.n_fft // 2 + 1, config.mel_scale == "htk"
+    bands = (config.n_mels, config.f_min, config.f_max, htk, config.mel_norm)
+    filters = filterbanks.mel(config.sample_rate, n_freq, *bands, triangles=config.mel_triangles, warn_of_empty=False)
+    return bool((filters.max(axis=0) == 0).any())
+
+
+def test_presets_with_empty_bands_give_no_warning():
+    log_mels = {name: config for name, config in presets.presets().items() if isinstance(config, configs.LogMel)}
+    empty = {name for name, config in log_mels.items() if has_empty_bands(config)}
+    assert empty == {"ast", "beats", "lasr-128", "torchaudio-mel-128"}
+    for name in empty:  # warnings are errors here
+        log_mels[name].layer()
+        dataclasses.replace(log_mels[name], channels=None).layer()
+
+
+def test_other_configs_with_empty_bands_give_a_warning():
+    config = dataclasses.replace(registry.get("ast"), n_mels=129)
+    with pytest.warns(UserWarning, match="of 129 mel filters reach no frequency bin"):
+        config.layer()
