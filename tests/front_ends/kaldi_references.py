@@ -55,7 +55,7 @@ def wenet(samples):
 
 
 def lhotse_fbank(samples):
-    """lhotse-fbank-80: [lhotse] extractors.py#L21-L41 for the numbers, layers.py#L753-L756 for the frames.
+    """lhotse-fbank-80: [lhotse] extractors.py#L24-L43 for the numbers, layers.py#L753-L756 for the frames.
 
     Samples beyond the ends are mirrored as often as it takes, as in [kaldi] feature-window.cc#L205-L212; lhotse itself
     mirrors once and reads beyond its buffer for clips that are shorter than that.
@@ -67,7 +67,7 @@ def lhotse_fbank(samples):
 
 
 def beats(samples):
-    """beats: [unilm] beats/BEATs.py#L121-L130; window and limits are [torchaudio] compliance/kaldi.py's defaults."""
+    """beats: [unilm] beats/BEATs.py#L118-L131; window and limits are [torchaudio] compliance/kaldi.py's defaults."""
     mel = kaldi_mel(samples, 128, pieces.povey(400), gain=FULL_SCALE)
     log = kaldi_log(mel)
     feature = (log - 15.41663) / (2 * 6.55582)
@@ -75,7 +75,7 @@ def beats(samples):
 
 
 def ast(samples):
-    """ast: [hf] audio_spectrogram_transformer/feature_extraction_audio_spectrogram_transformer.py#L70-L158.
+    """ast: [hf] audio_spectrogram_transformer/feature_extraction_audio_spectrogram_transformer.py#L71-L158.
 
     Frames up to 1024 are padded with 0 before the mean is subtracted.
     """
@@ -96,7 +96,7 @@ def ast(samples):
 
 
 def seamless_m4t(samples, padding=0.0):
-    """seamless-m4t: [hf] seamless_m4t/feature_extraction_seamless_m4t.py#L70-L92, #L123-L136, #L259, #L282-L292."""
+    """seamless-m4t: [hf] seamless_m4t/feature_extraction_seamless_m4t.py#L73-L85, #L123-L137, #L259, #L282-L292."""
     mel = kaldi_mel(samples, 80, pieces.povey(400), gain=FULL_SCALE)
     log = kaldi_log(mel)
     mean, divisor = pieces.normalization(log, ddof=1, variance_epsilon=1e-7)
@@ -123,7 +123,7 @@ def w2v_bert(samples):
 
 
 def speech_to_text(samples):
-    """speech-to-text: [hf] speech_to_text/feature_extraction_speech_to_text.py#L86-L97, #L112-L136, #L151-L155."""
+    """speech-to-text: [hf] speech_to_text/feature_extraction_speech_to_text.py#L90-L102, #L112-L138, #L151-L155."""
     mel = kaldi_mel(samples, 80, pieces.povey(400), gain=FULL_SCALE)
     log = kaldi_log(mel)
     mean, divisor = pieces.normalization(log, ddof=0)

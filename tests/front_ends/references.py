@@ -20,6 +20,8 @@ _REFERENCES = {
     "nemo-mel-128": (16000, 512, 160, functools.partial(spectrum.nemo, n_mels=128)),
     "clap-fused": (48000, 1024, 480, functools.partial(spectrum.clap, fused=True)),
     "clap-unfused": (48000, 1024, 480, functools.partial(spectrum.clap, fused=False)),
+    "whisper-80": (16000, 400, 160, functools.partial(spectrum.whisper, n_mels=80)),
+    "whisper-128": (16000, 400, 160, functools.partial(spectrum.whisper, n_mels=128)),
     "speecht5": (16000, 1024, 256, spectrum.speecht5),
     "univnet": (24000, 1024, 256, spectrum.univnet),
     "bigvgan-24k-100": (24000, 1024, 256, spectrum.bigvgan),

@@ -22,10 +22,10 @@ from front_ends.reference import Reference
 
 
 def nemo(samples, n_mels):
-    """nemo-mel-80, nemo-mel-128: [nemo]#L246-L270 for the numbers, #L318-L326 for the window, #L413-L495 for the rest.
+    """nemo-mel-80, nemo-mel-128: [nemo]#L246-L278 for the numbers, #L318-L326 for the window, #L59-L92 and #L388-L493.
 
     The class's window of 320 samples and 64 bands are replaced by 400 and 80 or 128 in the configs of FastConformer,
-    Parakeet and Canary. The same numbers: [hf] parakeet/feature_extraction_parakeet.py#L28-L29, #L66-L90, #L94-L120.
+    Parakeet and Canary. The same numbers: [hf] parakeet/feature_extraction_parakeet.py#L28-L29, #L66-L118, #L248-L269.
     The window is in the middle of the FFT, and only n // 160 frames count.
     """
     window = np.zeros(512)
@@ -52,7 +52,7 @@ def nemo(samples, n_mels):
 
 
 def gemma3n(samples):
-    """gemma3n-128: [hf] gemma3n/feature_extraction_gemma3n.py#L152-L170, #L187-L215, #L226-L254.
+    """gemma3n-128: [hf] gemma3n/feature_extraction_gemma3n.py#L65-L85, #L154-L169, #L187-L215, #L233-L254.
 
     A frame takes 513 samples, of which the last serves no purpose with this kind of pre-emphasis.
     """
@@ -64,7 +64,7 @@ def gemma3n(samples):
 
 
 def lasr(samples):
-    """lasr-128: [hf] lasr/feature_extraction_lasr.py#L34-L68 and #L94-L140."""
+    """lasr-128: [hf] lasr/feature_extraction_lasr.py#L44-L66 and #L98-L140."""
     frames = pieces.cut(samples, 400, pieces.inner_starts(len(samples), 400, 160))
     spectrum = pieces.magnitudes(pieces.hann(400, periodic=False) * frames, 512) ** 2
     mel = spectrum @ pieces.mel_filters(16000, 512, 128, 125, 7500, sides="mel")
@@ -79,7 +79,7 @@ def centred_spectrum(samples, n_fft, hop_length, mode):
 
 
 def clap(samples, fused):
-    """clap-fused, clap-unfused: [hf] clap/feature_extraction_clap.py#L84-L138, #L166-L175, #L239-L262.
+    """clap-fused, clap-unfused: [hf] clap/feature_extraction_clap.py#L86-L139, #L167-L176, #L245-L252.
 
     The class starts at 0 Hz. Checkpoints start at 50 Hz: [clap] clap_module/model_configs/HTSAT-tiny.json#L10.
     """
@@ -93,8 +93,23 @@ def clap(samples, fused):
     return Reference(mel=mel, log=log, feature=log, power=2, floor=1e-10, decibels=True)
 
 
+def whisper(samples, n_mels):
+    """whisper-80, whisper-128: [hf] whisper/feature_extraction_whisper.py#L69-L104 and #L116-L130.
+
+    Values more than 8 decades below the clip's maximum are raised to that. A frame counts whose hop starts in the clip.
+    """
+    clip = np.pad(samples[:480_000], (0, max(0, 480_000 - len(samples))))
+    filters = pieces.mel_filters(16000, 400, n_mels, 0, 8000, scale="slaney", area=True)
+    mel = centred_spectrum(clip, 400, 160, "reflect")[:-1] ** 2 @ filters
+    log = np.log10(np.maximum(mel, 1e-10))
+    log = np.maximum(log, log.max() - 8)
+    valid_frames = min(3000, -(-len(samples) // 160))
+    feature = (log + 4) / 4
+    return Reference(mel=mel, log=log, feature=feature, power=2, floor=1e-10, gain=1 / 4, valid_frames=valid_frames)
+
+
 def speecht5(samples):
-    """speecht5: [hf] speecht5/feature_extraction_speecht5.py#L74-L118 and #L147-L156."""
+    """speecht5: [hf] speecht5/feature_extraction_speecht5.py#L76-L115 and #L147-L157."""
     filters = pieces.mel_filters(16000, 1024, 80, 80, 7600, scale="slaney", area=True)
     mel = centred_spectrum(samples, 1024, 256, "reflect") @ filters
     log = np.log10(np.maximum(mel, 1e-10))
@@ -105,7 +120,7 @@ def hifigan_mel(samples, sample_rate, n_mels, f_max):
     """Computes the features of HiFi-GAN and its successors.
 
     Sources: [hifigan] meldataset.py#L49-L72, also [bigvgan] meldataset.py#L51-L120 and
-    [hf] univnet/feature_extraction_univnet.py#L100-L126, #L195-L229.
+    [hf] univnet/feature_extraction_univnet.py#L103-L168, #L195-L226.
     """
     frames = pieces.cut(samples, 1024, pieces.vocoder_starts(len(samples), 1024, 256), "reflect")
     spectrum = np.sqrt(pieces.magnitudes(pieces.hann(1024, periodic=True) * frames, 1024) ** 2 + 1e-9)
@@ -115,7 +130,7 @@ def hifigan_mel(samples, sample_rate, n_mels, f_max):
 
 
 def univnet(samples):
-    """univnet: [hf] univnet/feature_extraction_univnet.py#L100-L118. The extractor cuts clips at 10 s."""
+    """univnet: [hf] univnet/feature_extraction_univnet.py#L103-L118. The extractor cuts clips at 10 s."""
     return hifigan_mel(samples, 24000, 100, 12000)
 
 
@@ -130,7 +145,7 @@ def hifigan(samples):
 
 
 def tacotron2(samples):
-    """tacotron2-80: [tacotron2] layers.py#L42-L81, stft.py#L80-L101, audio_processing.py#L78-L84."""
+    """tacotron2-80: [tacotron2] layers.py#L42-L80, stft.py#L82-L101, audio_processing.py#L78-L84."""
     filters = pieces.mel_filters(22050, 1024, 80, 0, 8000, scale="slaney", area=True)
     mel = centred_spectrum(samples, 1024, 256, "reflect") @ filters
     log = np.log(np.maximum(mel, 1e-5))
@@ -150,7 +165,7 @@ def audioset(samples, offset):
 
 
 def panns(samples):
-    """panns-32k-64: [panns] pytorch/models.py#L145-L160 with the arguments of README.md#L147-L152."""
+    """panns-32k-64: [panns] pytorch/models.py#L145-L160 with the arguments of README.md#L217-L221."""
     filters = pieces.mel_filters(32000, 1024, 64, 50, 14000, scale="slaney", area=True)
     mel = centred_spectrum(samples, 1024, 320, "reflect") ** 2 @ filters
     log = 10 * np.log10(np.maximum(mel, 1e-10))

@@ -37,22 +37,34 @@ MEL_ALONE = {
     "top_db": None,
 }
 
-# Samples with which a feature's fixed length is reached: 1024 frames of AST, and 10 s of CLAP, which repeats what is at
-# most half as long.
-FIXED = {"ast": [400 + 1023 * 160], "clap-fused": [480_000], "clap-unfused": [240_000, 480_000]}
+# Samples with which a feature's fixed length is reached: 1024 frames of AST, 30 s of Whisper, and 10 s of CLAP, which
+# repeats what is at most half as long.
+FIXED = {
+    "ast": [400 + 1023 * 160],
+    "clap-fused": [480_000],
+    "clap-unfused": [240_000, 480_000],
+    "whisper-80": [480_000],
+}
 
 
 @functools.cache
 def _transforms(preset):
-    """Returns the transforms to a preset's feature, to its logarithm and to what is before that."""
+    """Returns the transforms to a preset's feature, and where its config can leave out steps, to those before."""
     config = registry.get(preset)
-    log, mel = (dataclasses.replace(config, **changes) for changes in (LOGARITHM_ALONE, MEL_ALONE))
-    return Transform(config), Transform(log), Transform(mel)
+    transforms = {"feature": Transform(config)}
+    if hasattr(config, "log_floor"):
+        transforms["log"] = Transform(dataclasses.replace(config, **LOGARITHM_ALONE))
+        transforms["mel"] = Transform(dataclasses.replace(config, **MEL_ALONE))
+    return transforms
+
+
+def _max_samples(preset):
+    return getattr(registry.get(preset), "max_samples", None)
 
 
 def _failures(preset, clip):
-    feature, log, mel = (transform(clip) for transform in _transforms(preset))
-    return agreement.judge(feature, references.reference(preset, clip), log=log, mel=mel)
+    found = {kind: transform(clip) for kind, transform in _transforms(preset).items()}
+    return agreement.judge(**found, reference=references.reference(preset, clip))
 
 
 def _signals(preset):
@@ -76,7 +88,7 @@ def test_preset_agrees_with_its_reference_on_every_signal(preset):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_preset_has_the_frames_of_its_reference_around_each_boundary(preset):
-    config, transform = registry.get(preset), _transforms(preset)[0]
+    config, transform = registry.get(preset), _transforms(preset)["feature"]
     lengths = clips.boundaries(*references.framing(preset), frames=(1, 2))
     for length in lengths[:: 4 if preset in FIXED else 1]:
         reference = references.reference(preset, clips.noise(length))
@@ -87,10 +99,10 @@ def test_preset_has_the_frames_of_its_reference_around_each_boundary(preset):
 
 @pytest.mark.parametrize("preset", sorted({*FIXED} & {*PRESETS}))
 def test_preset_of_a_fixed_length_agrees_with_its_reference_around_it(preset):
-    config, transform = registry.get(preset), _transforms(preset)[0]
+    config, transform = registry.get(preset), _transforms(preset)["feature"]
     for boundary in FIXED[preset]:
         for length in (boundary - 160, boundary - 1, boundary, boundary + 1, boundary + 160):
-            if config.max_samples is None or length <= config.max_samples:
+            if length <= (_max_samples(preset) or length):
                 reference = references.reference(preset, clips.noise(length))
                 assert config.valid_frames(length) == reference.valid_frames, length
                 assert agreement.judge(transform(clips.noise(length)), reference) == [], length
@@ -113,4 +125,4 @@ def _recording(path, preset):
     """Reads the first channel of a recording at a preset's rate, and no more of it than the preset takes."""
     samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     samples = soxr.resample(samples[:, 0], sample_rate, references.sample_rate(preset))
-    return np.ascontiguousarray(samples[: registry.get(preset).max_samples], np.float32)
+    return np.ascontiguousarray(samples[: _max_samples(preset)], np.float32)

@@ -37,6 +37,11 @@ def _speecht5(clip):
     return extractor(audio_target=clip, sampling_rate=16000, return_tensors="np").input_values[0]
 
 
+def _whisper(n_mels):
+    extractor = transformers.WhisperFeatureExtractor(feature_size=n_mels)
+    return lambda clip: _samples(extractor, clip, 16000).input_features[0].T
+
+
 def _univnet(**arguments):
     extractor = transformers.UnivNetFeatureExtractor(**arguments)
     return lambda clip: extractor(clip, sampling_rate=extractor.sampling_rate, return_noise=False).input_features[0]
@@ -121,6 +126,8 @@ UPSTREAM = {
     "w2v-bert": _w2v_bert,
     "speech-to-text": _speech_to_text,
     "beats": _beats,
+    "whisper-80": _whisper(80),
+    "whisper-128": _whisper(128),
     "speecht5": _speecht5,
     "univnet": _univnet(),
     "bigvgan-24k-100": _univnet(),
@@ -180,7 +187,7 @@ def test_reference_agrees_with_upstream_code(preset):
             assert _disagreement(preset, clip) == [], name
 
 
-@pytest.mark.parametrize("preset", UPSTREAM)
+@pytest.mark.parametrize("preset", [preset for preset in UPSTREAM if not preset.startswith("whisper")])
 def test_reference_has_the_frames_of_upstream_code_around_each_boundary(preset):
     for length in clips.boundaries(*references.framing(preset)):
         if (preset, length) not in INEXACT_UPSTREAM:
