@@ -34,7 +34,9 @@ EXAMPLES = {
     ),
     "Mfcc": configs.Mfcc(**SMALL, **LAST, n_mels=7, n_mfcc=5, deltas=1, fixed_frames=9),
 }
-PRESETS = {name: registry.get(name) for name in registry.names()}
+# tests/front_ends compares the silence of all other built-in names with references, of which some are padded otherwise.
+PRESET_NAMES = ("speech-mel-80", "music-mel-128", "music-log-84", "whisper-80", "whisper-128", "kaldi-fbank-80")
+PRESETS = {name: registry.get(name) for name in PRESET_NAMES}
 
 
 @functools.cache

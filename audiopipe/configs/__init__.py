@@ -4,6 +4,7 @@ To add a feature, write a composed function and a subclass of `Config` whose fie
 """
 
 from audiopipe.configs.base import MAX_CHANNELS, Config
+from audiopipe.configs.extractors import from_extractor
 from audiopipe.configs.fields import later_field
 from audiopipe.configs.keras_mel import KerasMelSpectrogram
 from audiopipe.configs.log_frequency import LogFrequencySpectrogram
@@ -27,6 +28,7 @@ __all__ = [
     "StftMagnitude",
     "WhisperLogMel",
     "from_dict",
+    "from_extractor",
     "from_json",
     "later_field",
 ]
