@@ -37,9 +37,14 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
 
 
 def real(
-    name: str, value: Any, minimum: float | None = None, above: float | None = None, maximum: float | None = None
+    name: str,
+    value: Any,
+    minimum: float | None = None,
+    above: float | None = None,
+    maximum: float | None = None,
+    below: float | None = None,
 ) -> float:
-    """Returns `value` as a finite float, at least `minimum`, greater than `above` and at most `maximum`."""
+    """Returns `value` as a finite float of at least `minimum` and at most `maximum`, within `above` and `below`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise fail(name, "a number", value)
     try:
@@ -54,6 +59,8 @@ def real(
         raise fail(name, f"greater than {above:g}", value)
     if maximum is not None and number > maximum:
         raise fail(name, f"at most {maximum:g}", value)
+    if below is not None and number >= below:
+        raise fail(name, f"less than {below:g}", value)
     return number
 
 

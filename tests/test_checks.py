@@ -47,12 +47,15 @@ def test_anything_but_a_real_number_is_refused(value):
         checks.real("amin", value)
 
 
-def test_bounds_of_real_numbers_include_the_minimum_and_exclude_above():
+def test_bounds_of_real_numbers_include_the_minimum_and_exclude_above_and_below():
     assert checks.real("f_min", 0, minimum=0) == 0.0
     with pytest.raises(ArgumentError, match=r"f_min must be at least 0\. Received: f_min=-0.5"):
         checks.real("f_min", -0.5, minimum=0)
     with pytest.raises(ArgumentError, match=r"amin must be greater than 0\. Received: amin=0.0"):
         checks.real("amin", 0.0, above=0)
+    assert checks.real("share", 0.5, below=1) == 0.5
+    with pytest.raises(ArgumentError, match=r"share must be less than 1\. Received: share=1"):
+        checks.real("share", 1, below=1)
 
 
 @pytest.mark.parametrize("value", [1, 0, None, "True"])

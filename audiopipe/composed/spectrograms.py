@@ -30,7 +30,8 @@ def get_stft_magnitude_layer(
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
         pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         return_decibel: Whether to convert the result to decibels, see `MagnitudeToDecibel`.
@@ -103,7 +104,8 @@ def get_melspectrogram_layer(
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
         pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         sample_rate: Samples per second of the waveform, in hertz.
@@ -190,7 +192,8 @@ def get_log_frequency_spectrogram_layer(
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
         pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         sample_rate: Samples per second of the waveform, in hertz.

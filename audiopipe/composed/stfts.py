@@ -27,7 +27,8 @@ def get_stft_layer(
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
         pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
@@ -87,7 +88,8 @@ def get_stft_mag_phase(
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         pad_begin: Whether to put `n_fft - hop_length` zeros before the waveform.
         pad_end: Whether to put zeros after the waveform, so that no sample is dropped.
         return_decibel: Whether to convert the magnitudes to decibels, see `MagnitudeToDecibel`.
@@ -162,7 +164,8 @@ def get_perfectly_reconstructing_stft_istft(
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         forward_window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         waveform_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         stft_data_format: The same for the spectrogram.
         stft_name: Name of the transform. None means a unique name such as `stft`.

@@ -6,8 +6,10 @@ from audiopipe.layers.chunk import Chunk
 from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
 from audiopipe.layers.delta import Delta
+from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
+from audiopipe.layers.gain import Gain
 from audiopipe.layers.inverse_stft import InverseSTFT
 from audiopipe.layers.logmel_to_mfcc import LogmelToMFCC
 from audiopipe.layers.magnitude import Magnitude
@@ -19,6 +21,8 @@ from audiopipe.layers.mu_law_encoding import MuLawEncoding
 from audiopipe.layers.pad_begin import PadBegin
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
+from audiopipe.layers.power_spectrum import PowerSpectrum
+from audiopipe.layers.pre_emphasis import PreEmphasis
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
@@ -33,8 +37,10 @@ __all__ = [
     "ComposedLayer",
     "ConcatenateFrequencyMap",
     "Delta",
+    "EdgePadding",
     "Energy",
     "Frame",
+    "Gain",
     "InverseSTFT",
     "LogmelToMFCC",
     "Magnitude",
@@ -46,6 +52,8 @@ __all__ = [
     "PadBegin",
     "Phase",
     "Power",
+    "PowerSpectrum",
+    "PreEmphasis",
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",

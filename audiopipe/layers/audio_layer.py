@@ -71,6 +71,20 @@ class AudioLayer(keras.layers.Layer):
     Such a layer can compute a long clip in blocks of frames. All other layers need the whole clip.
     """
 
+    sample_context: int | None = None
+    """Number of earlier samples that a sample of the output depends on, for layers from a waveform to a waveform.
+
+    Output sample `n` depends only on the input samples `n - sample_context` to `n`. Such a layer can compute a long
+    clip in blocks of samples. None stands for all other layers.
+    """
+
+    extends_clip: bool = False
+    """True if the layer extends a clip at its ends, so that every frame of an `audiopipe.signal.edges.EdgeFraming` is
+    complete.
+
+    A computation in blocks extends the first and the last block, and no other.
+    """
+
     takes_waveform: ClassVar[bool] = False
     """True if the input is a waveform. The layer then refuses integers and half precision."""
 
@@ -109,6 +123,17 @@ class AudioLayer(keras.layers.Layer):
         """Returns the shape of the output, or raises an error if the layer does not accept the input."""
         self.compute_output_dtype(keras.backend.standardize_dtype(inputs.dtype))
         return self.compute_output_shape(inputs.shape)
+
+    def changed_arguments(self, **defaults: Any) -> dict[str, Any]:
+        """Returns the arguments that differ from their default, for `get_config`.
+
+        Arguments that a layer got in a later version are saved only if they are used. Otherwise a model would be saved
+        differently than before, although it computes the same.
+
+        Args:
+            **defaults: Default of each argument. The layer has an attribute of the same name.
+        """
+        return {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
 
     def check_floating(self, dtype: str) -> None:
         """Raises an error unless `dtype` is a real floating-point type.

@@ -25,12 +25,20 @@ class STFT(AudioLayer):
         win_length: Length of the window, in samples, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between neighbouring frames. None means `win_length // 4`.
         window_name: `"hann_window"`, `"hamming_window"`, `"kaiser_window"`, `"kaiser_bessel_derived_window"`,
-            `"vorbis_window"`, or None for `"hann_window"`.
+            `"vorbis_window"`, `"blackman_window"`, `"povey_window"`, `"rectangular_window"`, or None for
+            `"hann_window"`.
         pad_begin: Whether to add `n_fft - hop_length` zeros before the waveform.
         pad_end: Whether to add zeros after the waveform, so that no sample is dropped.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: Data format of the output, with the same choices.
         window: The `win_length` values of a custom window, in place of `window_name`.
+        periodic: Whether a Hann, Hamming or Blackman window is periodic or symmetric. None means periodic if
+            `win_length` is even and symmetric if it is odd. All other windows are symmetric.
+        remove_dc_offset: Whether to subtract the mean of each frame before the window, as Kaldi does.
+        preemphasis: Coefficient `c` of a pre-emphasis within each frame, in 0 .. 1 without 1: sample `x[i]` becomes
+            `x[i] - c * x[i - 1]`, and the first one becomes `x[0] - c * x[0]`, as in
+            [Kaldi](https://github.com/kaldi-asr/kaldi/blob/master/src/feat/feature-window.cc) and HTK. It comes after
+            the removal of the mean. For a pre-emphasis of the whole waveform, use `PreEmphasis`.
 
     Input shape:
         `(batch, time, channels)`, or `(batch, channels, time)` for `channels_first`. float32, full scale 1.0.
@@ -61,6 +69,9 @@ class STFT(AudioLayer):
         input_data_format: str = "default",
         output_data_format: str = "default",
         window: Sequence[float] | None = None,
+        periodic: bool | None = None,
+        remove_dc_offset: bool = False,
+        preemphasis: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -70,11 +81,16 @@ class STFT(AudioLayer):
         self.frame_local = not (self.framing.begin_padding or self.framing.pad_end)
         if window is not None and window_name is not None:
             raise checks.fail("window_name", "None if window is given", window_name)
+        if window is not None and periodic is not None:
+            raise checks.fail("periodic", "None if window is given", periodic)
         win_length = self.framing.win_length
         self.own_window = None if window is None else windows.custom_window("window", window, win_length)
         self.window_name = None if window is not None else windows.canonical_window_name(window_name)
-        values = windows.window(window_name, win_length) if window is None else np.array(self.own_window)
+        self.periodic = None if periodic is None else checks.boolean("periodic", periodic)
+        values = windows.window(window_name, win_length, periodic) if window is None else np.array(self.own_window)
         self.window = values.astype(self.compute_dtype)
+        self.remove_dc_offset = checks.boolean("remove_dc_offset", remove_dc_offset)
+        self.preemphasis = checks.real("preemphasis", preemphasis, minimum=0, below=1)
         self.input_data_format = resolve_data_format("input_data_format", input_data_format)
         self.output_data_format = resolve_data_format("output_data_format", output_data_format)
 
@@ -98,7 +114,12 @@ class STFT(AudioLayer):
             waveform = tf.transpose(waveform, [0, 2, 1])
         if framing.begin_padding:
             waveform = tf.pad(waveform, [[0, 0], [0, 0], [framing.begin_padding, 0]])
-        return ops.frame(waveform, framing.win_length, framing.hop_length, framing.pad_end) * self.window
+        frames = ops.frame(waveform, framing.win_length, framing.hop_length, framing.pad_end)
+        if self.remove_dc_offset:
+            frames = _without_mean(frames)
+        if self.preemphasis:
+            frames = _preemphasized(frames, self.preemphasis)
+        return frames * self.window
 
     def _in_output_format(self, spectrogram: tf.Tensor) -> tf.Tensor:
         return tf.transpose(spectrogram, [0, 2, 3, 1]) if self.output_data_format == "channels_last" else spectrogram
@@ -128,7 +149,24 @@ class STFT(AudioLayer):
             "input_data_format": self.input_data_format,
             "output_data_format": self.output_data_format,
             "window": None if self.own_window is None else list(self.own_window),
+            **self.changed_arguments(periodic=None, remove_dc_offset=False, preemphasis=0.0),
         }
 
     def _input_layout(self) -> str:
         return "(batch, time, channels)" if self.input_data_format == "channels_last" else "(batch, channels, time)"
+
+
+def _without_mean(frames: tf.Tensor) -> tf.Tensor:
+    """Subtracts the mean of each frame, `[..., win_length]`."""
+    win_length = frames.shape[-1]
+    averaging = tf.constant(np.full([win_length, 1], 1 / win_length), frames.dtype)
+    # The mean of a large offset is rounded. The second pass removes what remains of the offset.
+    for _ in range(2):
+        frames = frames - ops.apply_filterbank(frames, averaging)
+    return frames
+
+
+def _preemphasized(frames: tf.Tensor, coefficient: float) -> tf.Tensor:
+    """Subtracts from each sample of a frame the previous one times the coefficient, and from the first one itself."""
+    previous = tf.concat([frames[..., :1], frames[..., :-1]], axis=-1)
+    return frames - previous * tf.constant(coefficient, frames.dtype)

@@ -191,4 +191,4 @@ class CentredFraming:
 
 def any_samples(n_samples: Any) -> Any:
     """Returns 1 if there are samples, else 0, with operators that ints, arrays and tensors share."""
-    return -(-n_samples // (n_samples + 1))
+    return 1 - 1 // (n_samples + 1)

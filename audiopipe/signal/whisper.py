@@ -66,8 +66,7 @@ def n_frames(n_samples: Any, chunk_seconds: float | None) -> Any:
         The number of frames, of the same kind as `n_samples`: the frames of one chunk for every clip, or
         `n_samples // HOP_LENGTH` if `chunk_seconds` is None.
     """
-    if isinstance(n_samples, (np.ndarray, np.generic)):
-        n_samples = n_samples.astype(np.int64)  # a small integer type may overflow at the frames of a chunk
+    n_samples = _wide(n_samples)
     if chunk_seconds is None:
         return n_samples // HOP_LENGTH
     return 0 * n_samples + chunk_samples(chunk_seconds) // HOP_LENGTH
@@ -85,7 +84,7 @@ def valid_frames(n_samples: Any, chunk_seconds: float | None) -> Any:
     """
     if chunk_seconds is None:
         return n_frames(n_samples, None)
-    return _smaller(-(-_wide(n_samples) // HOP_LENGTH), chunk_samples(chunk_seconds) // HOP_LENGTH)
+    return -(-kept_samples(n_samples, chunk_seconds) // HOP_LENGTH)
 
 
 def kept_samples(n_samples: Any, chunk_seconds: float | None) -> Any:
@@ -100,14 +99,10 @@ def kept_samples(n_samples: Any, chunk_seconds: float | None) -> Any:
     """
     if chunk_seconds is None:
         return n_samples
-    return _smaller(_wide(n_samples), chunk_samples(chunk_seconds))
+    n_samples, most = _wide(n_samples), chunk_samples(chunk_seconds)
+    return (n_samples + most - abs(n_samples - most)) // 2  # the smaller one, with operators that tensors share
 
 
 def _wide(numbers: Any) -> Any:
     """Returns NumPy integers as int64, because small types overflow and unsigned ones wrap around below 0."""
     return numbers.astype(np.int64) if isinstance(numbers, (np.ndarray, np.generic)) else numbers
-
-
-def _smaller(numbers: Any, limit: int) -> Any:
-    """Returns each number, or the limit if that is smaller, with operators that tensors share."""
-    return (numbers + limit - abs(numbers - limit)) // 2

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audiopipe import composed, configs
+from audiopipe import composed, configs, layers
 from audiopipe.errors import ArgumentError
 from audiopipe.export import to_tflite
 from audiopipe.signal import real_arithmetic
@@ -73,6 +73,31 @@ def test_a_converted_whisper_feature_agrees_with_the_layer(arguments):
     layer, values = composed.get_whisper_log_mel_layer(**arguments), waveforms(2, 1)
     (converted,) = run(to_tflite(layer, values.shape[1:], 2), values)
     np.testing.assert_allclose(converted, layer(values), rtol=0, atol=1e-4)
+
+
+FRONT_ENDS = {
+    "as NeMo": lambda: [
+        layers.Chunk(4000, fill="repeat", longer="error"),
+        layers.PreEmphasis(0.97),
+        layers.EdgePadding(400, 200, 100, edges="center", pad_mode="reflect"),
+        layers.STFT(400, 200, 100, periodic=False),
+        layers.Magnitude(1e-9),
+    ],
+    "as Kaldi": lambda: [
+        layers.Gain(4.0),
+        layers.EdgePadding(512, 401, 160, edges="midpoint"),
+        layers.STFT(512, 401, 160, "povey_window", remove_dc_offset=True, preemphasis=0.97),
+        layers.PowerSpectrum(),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_converted_layers_before_the_mel_bands_agree(name):
+    layer, values = layers.ComposedLayer(FRONT_ENDS[name]()), waveforms(2, 2)
+    (converted,) = run(to_tflite(layer, values.shape[1:], 2), values)
+    expected = layer(values).numpy()
+    np.testing.assert_allclose(converted, expected, rtol=0, atol=2e-6 * expected.max())
 
 
 @pytest.mark.parametrize(("batch_size", "channels"), SHAPES)

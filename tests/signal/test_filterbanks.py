@@ -1,4 +1,4 @@
-"""Windows and filterbanks against tf.signal, SciPy, librosa and formulas."""
+"""Filterbanks against tf.signal, librosa and formulas."""
 
 import warnings
 
@@ -6,49 +6,10 @@ import librosa
 import numpy as np
 import pytest
 import references
-import scipy.signal
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
-from audiopipe.signal import filterbanks, windows
-
-ANY_LENGTH = ("hann_window", "hamming_window", "kaiser_window")
-EVEN_LENGTH = ("kaiser_bessel_derived_window", "vorbis_window")
-
-
-@pytest.mark.parametrize(
-    ("name", "length"),
-    [(name, length) for name in ANY_LENGTH for length in (1, 2, 3, 400, 401, 2048)]
-    + [(name, length) for name in EVEN_LENGTH for length in (2, 16, 400, 2048)],
-)
-def test_windows_equal_those_of_tf_signal(name, length):
-    expected = getattr(tf.signal, name)(length, dtype=tf.float64)
-    actual = windows.window(name, length)
-    assert actual.dtype == np.float64
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("length", [2, 400, 512])
-@pytest.mark.parametrize("name", ["hann", "hamming"])
-def test_windows_of_even_length_equal_those_of_scipy(name, length):
-    expected = scipy.signal.get_window(name, length)
-    np.testing.assert_allclose(windows.window(f"{name}_window", length), expected, rtol=0, atol=1e-12)
-
-
-def test_the_default_window_is_hann():
-    np.testing.assert_allclose(windows.window(None, 4), [0, 0.5, 1, 0.5], atol=1e-15)
-
-
-@pytest.mark.parametrize("name", ["hann", "boxcar", "", 3])
-def test_an_unknown_window_is_refused_and_known_ones_are_listed(name):
-    with pytest.raises(ArgumentError, match=f"window_name must be one of 'hann_window', .*window_name={name!r}"):
-        windows.window(name, 4)
-
-
-@pytest.mark.parametrize("name", EVEN_LENGTH)
-def test_kaiser_bessel_derived_and_vorbis_windows_refuse_an_odd_length(name):
-    with pytest.raises(ArgumentError, match=f"{name} needs an even win_length. Received: win_length=401. Use 402"):
-        windows.window(name, 401)
+from audiopipe.signal import filterbanks
 
 
 @pytest.mark.parametrize("norm", ["slaney", None, 1, 2, np.inf, "inf", 0.5])
@@ -233,16 +194,3 @@ def test_the_mel_filterbank_of_keras_warns_of_empty_filters_and_refuses_wrong_ed
         filterbanks.linear_to_mel(8000, 65, 60)
     with pytest.raises(ArgumentError, match=r"upper_edge_hertz must be .*4000 Hz. Received: upper_edge_hertz=4001"):
         filterbanks.linear_to_mel(8000, 129, upper_edge_hertz=4001)
-
-
-@pytest.mark.parametrize("values", [[1, 2.5], (1.0, 2.5), np.float32([1, 2.5]), tf.constant([1.0, 2.5])])
-def test_the_values_of_a_custom_window_become_python_floats(values):
-    window = windows.custom_window("window", values, 2)
-    assert window == (1.0, 2.5)
-    assert {type(value) for value in window} == {float}
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]], "hann", [1.0, "a"], [1.0, float("inf")], 3.0])
-def test_invalid_values_of_a_custom_window_are_refused(values):
-    with pytest.raises(ArgumentError, match=r"window must be .*Received: window"):
-        windows.custom_window("window", values, 2)

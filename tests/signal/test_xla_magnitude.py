@@ -1,4 +1,4 @@
-"""Magnitudes compiled by XLA: only for large tensors, and only with the bits of TensorFlow's operations."""
+"""Magnitudes and powers compiled by XLA: only for large tensors, and only with the bits of TensorFlow's operations."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ def is_compiled(graph):
     return any("_XlaMustCompile" in function.attr for function in graph.graph.as_graph_def().library.function)
 
 
-def magnitudes(shape, dtype=tf.complex64):
-    return tf.function(ops.magnitude).get_concrete_function(tf.TensorSpec(shape, dtype))
+def magnitudes(shape, dtype=tf.complex64, function=ops.magnitude):
+    return tf.function(function).get_concrete_function(tf.TensorSpec(shape, dtype))
 
 
 @pytest.fixture
@@ -44,6 +44,14 @@ def test_compiled_magnitudes_have_the_bits_of_operations(shape):
     graph, values = magnitudes(shape), spectrogram(shape)
     assert is_compiled(graph)
     np.testing.assert_array_equal(graph(tf.constant(values)), ops.magnitude(values))
+
+
+@pytest.mark.usefixtures("equal_bits")
+def test_compiled_powers_have_the_bits_of_operations():
+    values = spectrogram((1, 1000, 201, 1))
+    graph = magnitudes(values.shape, function=ops.power_spectrum)
+    assert is_compiled(graph)
+    np.testing.assert_array_equal(graph(tf.constant(values)), ops.power_spectrum(values))
 
 
 def test_compiled_magnitudes_equal_float64():

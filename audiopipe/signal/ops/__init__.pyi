@@ -13,6 +13,7 @@ from .fourier import rfft as rfft
 from .magnitude_phase import magnitude as magnitude
 from .magnitude_phase import phase as phase
 from .magnitude_phase import phase_of_parts as phase_of_parts
+from .magnitude_phase import power_spectrum as power_spectrum
 from .sums import mix_down as mix_down
 from .sums import pairwise_sum as pairwise_sum
 from .sums import without_inaudible as without_inaudible
@@ -34,6 +35,7 @@ __all__ = [
     "phase_of_parts",
     "pick_channel",
     "power",
+    "power_spectrum",
     "rfft",
     "without_inaudible",
 ]

@@ -1,4 +1,4 @@
-"""Magnitude and phase of complex values, with finite gradients."""
+"""Magnitude, power and phase of complex values, with finite gradients."""
 
 import math
 
@@ -34,6 +34,26 @@ def magnitude(spectrogram: tf.Tensor):
         return tf.cast(upstream, spectrogram.dtype) * directions
 
     return magnitudes, gradient
+
+
+@tf.custom_gradient
+def power_spectrum(spectrogram: tf.Tensor):
+    """Computes the squared magnitude of complex values, without a root. Powers up to 2**-100 become zero.
+
+    2**-100 is subtracted, as `magnitude` does: the result does not depend on subnormal numbers.
+
+    Args:
+        spectrogram: Complex tensor of any shape.
+
+    Returns:
+        Real tensor of the same shape.
+    """
+    compute = xla_magnitude.power if xla_magnitude.is_worth_it(spectrogram) else xla_magnitude.power_operations
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.cast(2 * upstream, spectrogram.dtype) * spectrogram
+
+    return compute(spectrogram), gradient
 
 
 def phase(spectrogram: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Magnitude that XLA fuses into one pass over memory, for machines where the bits are those of single operations.
+"""Magnitude and power that XLA fuses into one pass over memory, where the bits are those of single operations.
 
 XLA compiles again for each shape, which takes about 50 milliseconds. It is therefore used only for large tensors whose
 shape the graph knows.
@@ -13,7 +13,7 @@ MIN_VALUES = 1 << 17  # smallest tensor worth compiling: about 6 seconds of audi
 
 
 def is_worth_it(values: tf.Tensor) -> bool:
-    """Returns whether to compile the magnitude of `values`: a large complex64 tensor of static shape, in a graph."""
+    """Returns whether to compile an operation on `values`: a large complex64 tensor of static shape, in a graph."""
     return (
         not tf.executing_eagerly()
         and values.dtype == tf.complex64
@@ -27,24 +27,41 @@ def is_worth_it(values: tf.Tensor) -> bool:
 def magnitude(spectrogram: tf.Tensor) -> tf.Tensor:
     """Computes the magnitude of complex64 values in one pass, in half the time of `operations`.
 
-    `relu` does not change a square. It keeps XLA from fusing a square and a sum into one instruction that rounds once
-    instead of twice.
-
     Args:
         spectrogram: complex64 tensor of static shape.
 
     Returns:
         float32 tensor of the same shape.
     """
+    return tf.sqrt(_fused_power(spectrogram))
+
+
+@functools.partial(tf.function, jit_compile=True, autograph=False)
+def power(spectrogram: tf.Tensor) -> tf.Tensor:
+    """Computes the power of complex64 values in one pass, see `magnitude`."""
+    return _fused_power(spectrogram)
+
+
+def _fused_power(spectrogram: tf.Tensor) -> tf.Tensor:
+    """Computes the power in XLA.
+
+    `relu` does not change a square. It keeps XLA from fusing a square and a sum into one instruction that rounds once
+    instead of twice.
+    """
     real, imaginary = tf.math.real(spectrogram), tf.math.imag(spectrogram)
     squares = tf.nn.relu(real * real) + tf.nn.relu(imaginary * imaginary)
-    return tf.sqrt(tf.nn.relu(squares - tf.constant(smallest_square(tf.float32))))
+    return tf.nn.relu(squares - tf.constant(smallest_square(tf.float32)))
 
 
 def operations(spectrogram: tf.Tensor) -> tf.Tensor:
     """Computes the magnitude of complex values of any precision and shape. `magnitude` must return the same bits."""
+    return tf.sqrt(power_operations(spectrogram))
+
+
+def power_operations(spectrogram: tf.Tensor) -> tf.Tensor:
+    """Computes the power of complex values of any precision and shape. `power` must return the same bits."""
     squares = tf.math.real(tf.math.squared_difference(spectrogram, tf.zeros([], spectrogram.dtype)))
-    return tf.sqrt(tf.nn.relu(squares - tf.constant(smallest_square(squares.dtype))))
+    return tf.nn.relu(squares - tf.constant(smallest_square(squares.dtype)))
 
 
 def smallest_square(dtype: tf.DType) -> np.floating:
@@ -58,17 +75,17 @@ def smallest_square(dtype: tf.DType) -> np.floating:
 
 @functools.cache
 def agrees() -> bool:
-    """Returns whether XLA is available and reproduces the bits of `operations` on this machine.
+    """Returns whether XLA is available and reproduces the bits of the operations on this machine.
 
     Another version of XLA or another processor may round differently, and features must not depend on that. The check
     runs once per process.
     """
     with tf.init_scope():
         try:
-            compiled = magnitude(_trials()).numpy()
+            compiled = [magnitude(_trials()), power(_trials())]
         except tf.errors.OpError:  # TensorFlow may be built without XLA
             return False
-        return np.array_equal(compiled, operations(_trials()).numpy(), equal_nan=True)
+        return np.array_equal(compiled, [operations(_trials()), power_operations(_trials())], equal_nan=True)
 
 
 def _trials() -> tf.Tensor:
