@@ -20,6 +20,7 @@ from audiopipe.configs.fields import later_field, typed
 from audiopipe.configs.identified import Identified
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
+from audiopipe.signal.edges import EdgeFraming
 from audiopipe.signal.framing import Framing
 
 MAX_CHANNELS = 64
@@ -117,11 +118,11 @@ class Config(Identified):
         return "channels_last"
 
     @property
-    def framing(self) -> Framing | None:
+    def framing(self) -> Framing | EdgeFraming | None:
         """Framing of the waveform if each frame depends on its own samples only, else None.
 
-        Long clips are computed in blocks if it is not None. The config must then have the fields `pad_begin` and
-        `pad_end`.
+        Long clips are computed in blocks if it is not None. With a `Framing`, the config must have the fields
+        `pad_begin` and `pad_end`.
         """
         return None
 
@@ -129,8 +130,9 @@ class Config(Identified):
     def quantities(self) -> tuple[str, ...]:
         """Quantities that the feature contains for each channel of the clip, each in a separate channel.
 
-        They are among `"magnitude"`, `"power"`, `"decibel"`, `"scaled log power"` (Whisper), `"phase"`, `"real part"`
-        and `"imaginary part"`. The first quantity of all channels comes before the second quantity of all channels.
+        They are among `"magnitude"`, `"power"`, `"decibel"`, `"log magnitude"`, `"log power"`, `"cepstrum"`, the same
+        names after `"normalized "`, `"scaled log power"` (Whisper), `"phase"`, `"real part"` and `"imaginary part"`.
+        The first quantity of all channels comes before the second quantity of all channels.
         """
         return ("magnitude",)
 
@@ -188,6 +190,14 @@ class Config(Identified):
             The number of samples, of the same kind as `n_samples`: all samples, unless the feature cuts long clips.
         """
         return n_samples
+
+    @property
+    def max_samples(self) -> int | None:
+        """Number of samples of the longest clip that has a feature, or None if there is no limit.
+
+        Doors refuse longer clips with an `AudioError`.
+        """
+        return None
 
     def feature_shape(self, n_frames: int | None, channels: int | None) -> tuple[int | None, int | None, int | None]:
         """Returns the shape of the feature of one clip.
@@ -293,12 +303,17 @@ class Config(Identified):
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy("float32")
         try:
-            fields = {field: value for field, value in self.to_dict().items() if field in parameters}
+            arguments = self.to_dict() | self._layer_options()
+            fields = {field: value for field, value in arguments.items() if field in parameters}
             layer = function(input_shape=None, name=name, **fields)
         finally:
             keras.config.set_dtype_policy(policy)
         layer.config_json = self.to_json()
         return layer
+
+    def _layer_options(self) -> dict[str, Any]:
+        """Arguments of the composed function that are no fields, because they do not change the feature."""
+        return {}
 
     def __reduce__(self):
         # Only the fields: with a cached fingerprint in them, pickles of equal configs would differ.

@@ -63,16 +63,17 @@ def of_one_channel(padding: np.ndarray, config: Config) -> np.ndarray:
 
 
 def _shortest_clip(config: Config) -> int:
-    """Returns the smallest number of samples, at least 1, that has a frame.
+    """Returns the smallest number of samples, at least 1, that has a valid frame.
 
     Raises:
         ConfigError: If no clip of a reasonable length has one.
     """
-    samples = max(1, clip_lengths.fewest_samples(config, 1))
+    samples = max(1, clip_lengths.fewest_samples(config, 1, valid=True))
     if samples > MAX_SAMPLES:
         raise ConfigError(
-            f"A clip must have a frame if it is long enough. Received: {type(config).__name__}.n_frames({MAX_SAMPLES}) "
-            f"is {config.n_frames(MAX_SAMPLES)}. Correct `n_frames` of this class."
+            "A clip must have a valid frame if it is long enough. Received: "
+            f"{type(config).__name__}.valid_frames({MAX_SAMPLES}) is {config.valid_frames(MAX_SAMPLES)}. Correct "
+            "`n_frames` or `valid_frames` of this class."
         )
     return samples
 

@@ -7,7 +7,9 @@ even if only the layers are imported. Config classes of other packages add their
 VERSIONS = {
     "KerasMelSpectrogram": 3,
     "LogFrequencySpectrogram": 3,
+    "LogMel": 1,
     "MelSpectrogram": 3,
+    "Mfcc": 1,
     "Stft": 1,
     "StftMagPhase": 2,
     "StftMagnitude": 2,

@@ -3,14 +3,18 @@
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
 from audiopipe.layers.channel_swap import ChannelSwap
 from audiopipe.layers.chunk import Chunk
+from audiopipe.layers.clip_normalization import ClipNormalization
 from audiopipe.layers.composed_layer import ComposedLayer
 from audiopipe.layers.concatenate_frequency_map import ConcatenateFrequencyMap
+from audiopipe.layers.cut_frames import CutFrames
 from audiopipe.layers.delta import Delta
+from audiopipe.layers.deltas import Deltas
 from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
 from audiopipe.layers.frame import Frame
 from audiopipe.layers.gain import Gain
 from audiopipe.layers.inverse_stft import InverseSTFT
+from audiopipe.layers.logarithm import Logarithm
 from audiopipe.layers.logmel_to_mfcc import LogmelToMFCC
 from audiopipe.layers.magnitude import Magnitude
 from audiopipe.layers.magnitude_phase import MagnitudePhase
@@ -19,6 +23,7 @@ from audiopipe.layers.mel_spectrogram import MelSpectrogram
 from audiopipe.layers.mu_law_decoding import MuLawDecoding
 from audiopipe.layers.mu_law_encoding import MuLawEncoding
 from audiopipe.layers.pad_begin import PadBegin
+from audiopipe.layers.pad_frames import PadFrames
 from audiopipe.layers.phase import Phase
 from audiopipe.layers.power import Power
 from audiopipe.layers.power_spectrum import PowerSpectrum
@@ -26,6 +31,8 @@ from audiopipe.layers.pre_emphasis import PreEmphasis
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
+from audiopipe.layers.stack_frames import StackFrames
+from audiopipe.layers.standardize import Standardize
 from audiopipe.layers.stft import STFT
 from audiopipe.layers.whisper_scale import WhisperScale
 
@@ -34,14 +41,18 @@ __all__ = [
     "ApplyFilterbank",
     "ChannelSwap",
     "Chunk",
+    "ClipNormalization",
     "ComposedLayer",
     "ConcatenateFrequencyMap",
+    "CutFrames",
     "Delta",
+    "Deltas",
     "EdgePadding",
     "Energy",
     "Frame",
     "Gain",
     "InverseSTFT",
+    "Logarithm",
     "LogmelToMFCC",
     "Magnitude",
     "MagnitudePhase",
@@ -50,6 +61,7 @@ __all__ = [
     "MuLawDecoding",
     "MuLawEncoding",
     "PadBegin",
+    "PadFrames",
     "Phase",
     "Power",
     "PowerSpectrum",
@@ -57,5 +69,7 @@ __all__ = [
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",
+    "StackFrames",
+    "Standardize",
     "WhisperScale",
 ]

@@ -27,9 +27,9 @@ class ApplyFilterbank(AudioLayer):
     Args:
         type: `"mel"`, `"log"` or `"linear_to_mel"`. The last one is the mel filterbank of Keras.
         filterbank_kwargs: Arguments of the filterbank. `"mel"` takes `sample_rate, n_freq, n_mels, f_min, f_max, htk,
-            norm`. `"log"` takes `sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread`. Both also take `n_fft`,
-            which is required if it is odd. `"linear_to_mel"` takes `sampling_rate, num_spectrogram_bins, num_mel_bins,
-            lower_edge_hertz, upper_edge_hertz`.
+            norm, triangles, warn_of_empty`. `"log"` takes `sample_rate, n_freq, n_bins, bins_per_octave, f_min,
+            spread`. Both also take `n_fft`, which is required if it is odd. `"linear_to_mel"` takes `sampling_rate,
+            num_spectrogram_bins, num_mel_bins, lower_edge_hertz, upper_edge_hertz`.
         data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
 
     Input shape:

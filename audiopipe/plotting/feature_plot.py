@@ -10,7 +10,8 @@ from audiopipe.errors import ArgumentError, MissingDependencyError
 
 MAX_FREQUENCY_TICKS = 8
 SILENCE = 1e-10
-SCALED = {"decibel": "dB", "scaled log power": "(log10 of the power + 4) / 4"}  # already logarithmic
+LINEAR = ("magnitude", "power", "real part", "imaginary part")  # drawn in decibels, other quantities as they are
+LABELS = {"decibel": "dB", "scaled log power": "(log10 of the power + 4) / 4"}
 
 
 def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[str], title: str = "") -> None:
@@ -43,7 +44,7 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
     times = config.frame_times(n_frames)
     step = config.frame_times(2)[1] - config.frame_times(2)[0]
     levels, unit = _levels(feature[:, :, ~is_phase], config.quantities[0])
-    low = levels.max() - 80 if config.quantities[0] not in SCALED else levels.min()
+    low = levels.max() - 80 if config.quantities[0] in LINEAR else levels.min()
     pictures = [(levels, panels[~is_phase], unit, {"cmap": "magma", "vmin": low, "vmax": levels.max()})]
     if is_phase.any():
         circle = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # cyclic: both ends are the same angle
@@ -61,7 +62,8 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
         figure.colorbar(image, ax=list(group), label=label)
     for index, axes in enumerate(panels):
         _frequency_ticks(axes, config.frequencies())
-        axes.set_ylabel("\n".join([*_panel_name(index, channels, config.quantities), "frequency (Hz)"]))
+        bins = "coefficient" if config.quantities[0].endswith("cepstrum") else "frequency (Hz)"
+        axes.set_ylabel("\n".join([*_panel_name(index, channels, config.quantities), bins]))
     panels[-1].set_xlabel("start of the frame (s)")
     figure.suptitle(title)
     try:
@@ -71,9 +73,9 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
 
 
 def _levels(values: np.ndarray, quantity: str) -> tuple[np.ndarray, str]:
-    """Returns the values of a quantity on a logarithmic scale, and the label of the scale."""
-    if quantity in SCALED:
-        return values, SCALED[quantity]
+    """Returns the values of a quantity as they are drawn, and the label of the scale."""
+    if quantity not in LINEAR:
+        return values, LABELS.get(quantity, quantity)
     factor = 10 if quantity == "power" else 20
     levels = factor * np.log10(np.maximum(np.abs(values), SILENCE))
     return levels, f"dB ({factor} log10 of the {'power' if quantity == 'power' else 'magnitude'})"

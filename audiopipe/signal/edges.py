@@ -7,7 +7,7 @@ import numpy as np
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.signal.framing import any_samples
+from audiopipe.signal.framing import any_samples, wide
 
 SNIP, CENTER, SAME, MIDPOINT = EDGES = ("snip", "center", "same", "midpoint")
 CONSTANT, REFLECT, SYMMETRIC = PAD_MODES = ("constant", "reflect", "symmetric")
@@ -117,6 +117,11 @@ class EdgeFraming:
         )
 
     @property
+    def is_plain(self) -> bool:
+        """Whether an `STFT` of the clip itself has the same windows, with nothing to extend or leave out."""
+        return self.edges == SNIP and self.before == 0 and self.frame_length == self.win_length
+
+    @property
     def before(self) -> int:
         """Number of samples by which the window of the first frame starts before the clip. Negative if it starts later.
 
@@ -145,8 +150,7 @@ class EdgeFraming:
         Returns:
             The number of frames, of the same kind as `n_samples`: 0 for an empty clip, and for one that is too short.
         """
-        if isinstance(n_samples, (np.ndarray, np.generic)):
-            n_samples = n_samples.astype(np.int64)  # differences of unsigned integers wrap around
+        n_samples = wide(n_samples)
         if self.edges == MIDPOINT:
             count = (n_samples + self.hop_length // 2) // self.hop_length
         else:
@@ -171,6 +175,18 @@ class EdgeFraming:
         missing = (frames - 1) * self.hop_length - self.before + self.win_length - n_samples
         missing = missing * any_samples(frames)
         return (missing + abs(missing)) // 2
+
+    def most_samples(self, n_frames: int) -> int:
+        """Returns the number of samples of the longest clip that has at most `n_frames` frames.
+
+        Example:
+            >>> EdgeFraming.resolve(n_fft=512, win_length=400, hop_length=160, edges="snip").most_samples(98)
+            16079
+        """
+        most = n_frames * self.hop_length - 1
+        if self.edges == MIDPOINT:
+            return most + self.hop_length - self.hop_length // 2
+        return most + self.frame_length - 2 * self._frame_before
 
     def n_samples(self, n_frames: Any) -> Any:
         """Returns the number of samples that the windows of `n_frames` neighbouring frames span.

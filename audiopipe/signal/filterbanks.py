@@ -37,6 +37,7 @@ def canonical_mel_norm(name: str, norm: object) -> str | float | None:
     return checks.real(name, norm, minimum=0)
 
 
+MEL_TRIANGLES = ("hertz", "mel")
 NAMED_FILTERS = 5
 MEL_ADVICE = "Use fewer mels, a longer Fourier transform or a higher lowest frequency."
 
@@ -81,10 +82,13 @@ def mel(
     htk: bool = False,
     norm: str | float | None = "slaney",
     n_fft: int | None = None,
+    triangles: str = "hertz",
+    warn_of_empty: bool = True,
 ) -> np.ndarray:
     """Computes a mel filterbank: triangles that are evenly spaced on the mel scale.
 
-    The result equals `librosa.filters.mel(...).T` within float32.
+    The result equals `librosa.filters.mel(...).T` within float32. With `htk=True, norm=None, triangles="mel"`, it
+    equals the filterbank of Kaldi: https://github.com/kaldi-asr/kaldi/blob/master/src/feat/mel-computations.cc
 
     Args:
         sample_rate: Samples per second, in hertz.
@@ -93,9 +97,13 @@ def mel(
         f_min: Lower corner of the first filter, in hertz.
         f_max: Upper corner of the last filter, in hertz. None means half the sample rate.
         htk: Whether to use HTK's mel scale instead of Slaney's.
-        norm: `"slaney"` divides each triangle by half its width (equal area), a number or `"inf"` divides each filter
-            by its p-norm, None leaves the peaks at 1.
+        norm: `"slaney"` divides each triangle by half its width in hertz (equal area), a number or `"inf"` divides
+            each filter by its p-norm, None leaves the peaks at 1.
         n_fft: Length of the Fourier transform that computes the bins. None means the even length, `2 * (n_freq - 1)`.
+        triangles: Scale over which the sides of the triangles are straight: `"hertz"` as in librosa and torchaudio, or
+            `"mel"` as in Kaldi and `tf.signal`.
+        warn_of_empty: Whether to warn of filters that lie between two frequency bins. Some published front ends have
+            such filters.
 
     Returns:
         float64 array of shape `[n_freq, n_mels]`, without negative values.
@@ -104,7 +112,8 @@ def mel(
         ArgumentError: If a value is out of range.
 
     Warns:
-        UserWarning: If a filter lies between two frequency bins, so that its output is always zero.
+        UserWarning: If a filter lies between two frequency bins, so that its output is always zero, unless
+            `warn_of_empty` is False.
 
     Example:
         >>> mel(sample_rate=16000, n_freq=257, n_mels=80).shape
@@ -116,6 +125,8 @@ def mel(
     f_max = sample_rate / 2 if f_max is None else checks.real("f_max", f_max)
     checks.boolean("htk", htk)
     norm = canonical_mel_norm("norm", norm)
+    checks.choice("triangles", triangles, MEL_TRIANGLES)
+    checks.boolean("warn_of_empty", warn_of_empty)
     if f_max <= f_min:
         raise ArgumentError(f"f_max must be greater than f_min. Received: f_min={f_min:g}, f_max={f_max:g}.")
     if f_max > sample_rate / 2:
@@ -124,9 +135,14 @@ def mel(
             f"Received: f_max={f_max:g}. Leave it out to use {sample_rate / 2:g}."
         )
 
-    edges = mel_edges(n_mels, f_min, f_max, htk)
-    filters = _triangles(edges, fft_frequencies(sample_rate, n_fft))
-    _warn_of_empty(filters, edges[1:-1], "mel", MEL_ADVICE)
+    edges, frequencies = mel_edges(n_mels, f_min, f_max, htk), fft_frequencies(sample_rate, n_fft)
+    if triangles == "mel":
+        low, high = hertz_to_mel(np.array([f_min, f_max]), htk)
+        filters = _triangles(np.linspace(low, high, n_mels + 2), hertz_to_mel(frequencies, htk))
+    else:
+        filters = _triangles(edges, frequencies)
+    if warn_of_empty:
+        _warn_of_empty(filters, edges[1:-1], "mel", MEL_ADVICE)
     if norm == "slaney":
         filters *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
     elif norm is not None:

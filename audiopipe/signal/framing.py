@@ -91,9 +91,7 @@ class Framing:
         Returns:
             The number of frames, of the same kind as `n_samples`; 0 if the samples do not fill one frame.
         """
-        if isinstance(n_samples, (np.ndarray, np.generic)):
-            n_samples = n_samples.astype(np.int64)  # differences of unsigned integers wrap around
-        padded = n_samples + self.begin_padding
+        padded = wide(n_samples) + self.begin_padding
         if self.pad_end:
             return -(-padded // self.hop_length)
         count = (padded - self.win_length + self.hop_length) // self.hop_length
@@ -192,3 +190,14 @@ class CentredFraming:
 def any_samples(n_samples: Any) -> Any:
     """Returns 1 if there are samples, else 0, with operators that ints, arrays and tensors share."""
     return 1 - 1 // (n_samples + 1)
+
+
+def at_most(numbers: Any, limit: int) -> Any:
+    """Returns each number, or the limit if that is smaller, with operators that ints, arrays and tensors share."""
+    excess = numbers - limit
+    return numbers - (excess + abs(excess)) // 2
+
+
+def wide(numbers: Any) -> Any:
+    """Returns NumPy integers as int64, because small types overflow and unsigned ones wrap around below 0."""
+    return numbers.astype(np.int64) if isinstance(numbers, (np.ndarray, np.generic)) else numbers

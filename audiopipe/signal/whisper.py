@@ -5,9 +5,8 @@ The constants are those of `transformers.WhisperFeatureExtractor`. Whisper model
 
 from typing import Any
 
-import numpy as np
-
 from audiopipe import checks
+from audiopipe.signal.framing import at_most, wide
 
 SAMPLE_RATE = 16000
 N_FFT = 400
@@ -66,7 +65,7 @@ def n_frames(n_samples: Any, chunk_seconds: float | None) -> Any:
         The number of frames, of the same kind as `n_samples`: the frames of one chunk for every clip, or
         `n_samples // HOP_LENGTH` if `chunk_seconds` is None.
     """
-    n_samples = _wide(n_samples)
+    n_samples = wide(n_samples)
     if chunk_seconds is None:
         return n_samples // HOP_LENGTH
     return 0 * n_samples + chunk_samples(chunk_seconds) // HOP_LENGTH
@@ -99,10 +98,4 @@ def kept_samples(n_samples: Any, chunk_seconds: float | None) -> Any:
     """
     if chunk_seconds is None:
         return n_samples
-    n_samples, most = _wide(n_samples), chunk_samples(chunk_seconds)
-    return (n_samples + most - abs(n_samples - most)) // 2  # the smaller one, with operators that tensors share
-
-
-def _wide(numbers: Any) -> Any:
-    """Returns NumPy integers as int64, because small types overflow and unsigned ones wrap around below 0."""
-    return numbers.astype(np.int64) if isinstance(numbers, (np.ndarray, np.generic)) else numbers
+    return at_most(wide(n_samples), chunk_samples(chunk_seconds))

@@ -1,6 +1,6 @@
-"""Remarks about the ends of clips and recordings: what a feature or segments leave out or pad.
+"""The ends of clips and recordings: what a feature or segments leave out or pad, and clips that are too long.
 
-Their facts say how many seconds these are. `dataset.json` has the sums, see `totals`.
+The facts of remarks say how many seconds these are. `dataset.json` has the sums, see `totals`.
 """
 
 import math
@@ -10,6 +10,7 @@ from typing import Any
 
 from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
+from audiopipe.errors import AudioError
 
 STAGE = "feature"
 FACTS = ("short", "dropped_seconds", "padded_seconds")
@@ -35,6 +36,29 @@ def cut(n_samples: int, config: Config) -> Remark | None:
     seconds, most, dropped = (size / config.sample_rate for size in (n_samples, kept, n_samples - kept))
     text = f"the clip has {seconds:g} s, and {dropped:g} s beyond {most:g} s were left out"
     return Remark(STAGE, text, {"dropped_seconds": dropped})
+
+
+def check_length(n_samples: int, config: Config) -> None:
+    """Raises an error if a clip is longer than the feature allows.
+
+    Args:
+        n_samples: Number of samples of the clip, or of its beginning.
+        config: Config of the feature.
+
+    Raises:
+        AudioError: If it is longer than `config.max_samples`.
+    """
+    if config.max_samples is not None and n_samples > config.max_samples:
+        raise AudioError(f"{too_long(config)} Received: {n_samples} samples or more.", stage=STAGE)
+
+
+def too_long(config: Config) -> str:
+    """Returns what to say about a clip with more samples than `config.max_samples`."""
+    most, rate = config.max_samples or 0, config.sample_rate
+    return (
+        f"The clip is longer than this feature allows: {most / rate:g} s, or {most} samples at {rate} Hz. Cut it into "
+        f"segments, for example with audiopipe.Segments(seconds={most / rate:g}), or choose a config that cuts clips."
+    )
 
 
 def short(what: str, seconds: float, least: float) -> Remark:

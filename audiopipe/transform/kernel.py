@@ -12,7 +12,8 @@ from audiopipe import audio
 from audiopipe.configs.base import MAX_CHANNELS, Config
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
-from audiopipe.transform import block_cutting, paddings, waveforms
+from audiopipe.signal.framing import Framing
+from audiopipe.transform import block_cutting, ends, paddings, waveforms
 
 GROUP = 8  # clips per call of a graph, as starting it takes as long as computing one second of audio
 AT_ONCE = 2  # clips of a group that are computed concurrently, as each keeps its intermediate results in memory
@@ -103,7 +104,7 @@ class Kernel:
             blocks: Consecutive blocks of a clip, float32 `[time, channels]`, which together have at least one frame.
         """
         framing, (head, tail) = self.config.framing, self._head_and_tail
-        if framing is None or not head:
+        if not isinstance(framing, Framing) or not head:
             return self.clip(audio.joined(blocks))
         pieces = block_cutting.whole_frames(blocks, framing, max(1, BLOCK_VALUES // framing.n_fft))
         frames = tf.constant(_gathered((self._head(piece).numpy() for piece in pieces), self.config.frame_axis))
@@ -112,7 +113,7 @@ class Kernel:
     @functools.cached_property
     def _head_and_tail(self) -> tuple[list[AudioLayer], list[AudioLayer]]:
         """The layers that can compute blocks of frames, and the layers after them, which need the whole clip."""
-        if self.config.framing is None:
+        if not isinstance(self.config.framing, Framing):
             return [], []
         # The blocks already contain the padding.
         layers = dataclasses.replace(self.config, pad_begin=False, pad_end=False).layer().layers  # type: ignore[call-arg]
@@ -154,6 +155,10 @@ class Kernel:
 
     def _clip(self, clip: tf.Tensor) -> tf.Tensor:
         """Computes the feature of one clip `[time, channels]`, in the shape of `Config.feature_shape`."""
+        if self.config.max_samples is not None:
+            most, message = self.config.max_samples, ends.too_long(self.config)
+            with tf.control_dependencies([tf.debugging.assert_less_equal(tf.shape(clip)[0], most, message)]):
+                clip = tf.identity(clip)
         feature = self.layer(self._waveform(clip)[None])[0]
         return tf.ensure_shape(feature, self.config.feature_shape(None, self.config.channels))
 

@@ -56,7 +56,7 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
         kernel: The kernel of the feature.
 
     Raises:
-        AudioError: If the clip is shorter than one frame.
+        AudioError: If the clip is shorter than one frame, or longer than the config allows.
     """
     config, blocks = kernel.config, iter(blocks)
     framing = config.framing
@@ -65,6 +65,7 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
     for block in blocks:
         held.append(block)
         n_samples += block.shape[0]
+        ends.check_length(n_samples, config)
         if n_samples > limit:
             waveforms.check(block, None, config)
             counted = _Counted(itertools.chain(held, blocks))

@@ -12,7 +12,7 @@ from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.runtime import forks
-from audiopipe.transform import audio_values, call_inputs, row_features, waveform_features, waveforms
+from audiopipe.transform import audio_values, call_inputs, layer_fit, row_features, waveform_features, waveforms
 from audiopipe.transform.call_inputs import Element, Row, RowBatch
 from audiopipe.transform.kernel import Kernel
 from audiopipe.transform.row_columns import RowColumns
@@ -37,6 +37,11 @@ class Transform:
         accept_truncated: Whether to read what is there of a damaged or truncated file, with a remark, instead of
             raising an error.
 
+    Raises:
+        RegistryError: If the name is unknown.
+        ConfigError: If the config's class belongs to another package, and its layer does not compute what the config
+            describes.
+
     Example:
         >>> mel = Transform("speech-mel-80")
         >>> mel(np.zeros(16000, "float32")).shape
@@ -56,6 +61,7 @@ class Transform:
         accept_truncated: bool = False,
     ):
         self.config = registry.resolve(config)
+        layer_fit.check(self.config)
         self.audio = audio
         self.feature = feature
         self.strict = strict
@@ -90,7 +96,8 @@ class Transform:
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
-            AudioError: If a row's audio cannot be read.
+            AudioError: If a row's audio cannot be read, or a clip is longer than `config.max_samples`. In `tf.data`,
+                an assertion with this message fails instead.
             ForkError: If this process was forked after TensorFlow had run.
         """
         forks.check()
@@ -171,7 +178,7 @@ class Transform:
             float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
 
         Raises:
-            AudioError: If the clip is shorter than one frame.
+            AudioError: If the clip is shorter than one frame, or longer than `config.max_samples`.
             ForkError: If this process was forked after TensorFlow had run.
         """
         forks.check()

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
-from audiopipe.transform import ragged_batches, waveforms
+from audiopipe.transform import ends, ragged_batches, waveforms
 from audiopipe.transform.call_inputs import Clip, PaddedBatch
 from audiopipe.transform.kernel import Kernel
 from audiopipe.transform.ragged_batches import RaggedBatch
@@ -22,11 +22,20 @@ def compute(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> Any:
 
     Raises:
         ArgumentError: If `waveform.lengths` are not valid for the batch.
+        AudioError: If a clip is longer than the config allows. In a graph, an assertion fails when it runs.
     """
+    if kernel.config.max_samples is not None:
+        _check_longest(waveform, kernel)
     if isinstance(waveform, RaggedBatch):
         return ragged_batches.compute(waveform, kernel)
     feature = _of_clip(waveform, kernel) if isinstance(waveform, Clip) else _of_batch(waveform, kernel)
     return feature.numpy() if waveform.as_numpy else feature
+
+
+def _check_longest(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> None:
+    lengths = _lengths(waveform)
+    if not waveforms.is_symbolic(lengths):
+        ends.check_length(int(np.max(lengths, initial=0)), kernel.config)
 
 
 def n_frames(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> Any:

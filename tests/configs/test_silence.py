@@ -28,7 +28,17 @@ def test_silence_is_a_float_if_one_value_fits_all_bins_and_channels():
         "KerasMelSpectrogram": -100.0,
         "WhisperLogMel": pytest.approx(-1.5, abs=1e-6),
         "whisper-without-chunk": pytest.approx(-1.5, abs=1e-6),
+        "LogMel": pytest.approx(np.log(1e-10), abs=1e-5),
+        "padding-unlike-silence": pytest.approx(np.log(1e-10) - 2, abs=1e-5),
     }
+    assert EXAMPLES["padding-unlike-silence"].padding == -2.0
+
+
+def test_silence_of_a_cepstrum_is_in_its_first_coefficient():
+    silence = EXAMPLES["Mfcc"].silence
+    assert silence.shape == (10, 1)
+    np.testing.assert_allclose(silence[:, 0], [np.sqrt(7) * np.log(1e-10), *[0] * 9], atol=1e-4)
+    assert EXAMPLES["Mfcc"].padding is silence
 
 
 def test_silence_of_two_quantities_broadcasts_to_bins_and_channels():
@@ -81,5 +91,5 @@ def test_silence_is_not_computed_in_a_process_that_was_forked_after_tensorflow_h
 def test_a_class_without_frames_is_an_error(monkeypatch):
     config = dataclasses.replace(EXAMPLES["StftMagnitude"])
     monkeypatch.setattr(type(config), "n_frames", lambda self, n_samples: 0)
-    with pytest.raises(ConfigError, match=r"must have a frame if it is long enough.*StftMagnitude\.n_frames"):
+    with pytest.raises(ConfigError, match=r"must have a valid frame if it is long enough.*StftMagnitude\.valid_"):
         _ = config.silence

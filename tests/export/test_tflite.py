@@ -68,6 +68,34 @@ def test_a_converted_feature_agrees_with_the_layer(name, n_fft, batch_size, chan
     np.testing.assert_allclose(converted, expected, rtol=0, atol=1e-3)
 
 
+BACK_HALVES = {
+    "normalized and stacked": lambda: [
+        layers.Logarithm(offset=1e-6),
+        layers.CutFrames(1),
+        layers.ClipNormalization(1, 1e-5),
+        layers.PadFrames(1),
+        layers.StackFrames(2),
+        layers.Standardize(0.5, 2.0),
+        layers.PadFrames(n_frames=12),
+    ],
+    "cepstra with deltas": lambda: [
+        layers.Logarithm("10", 10.0, floor=1e-10),
+        layers.LogmelToMFCC(13, norm="ortho", lifter=22.0),
+        layers.Deltas(2, 5, "interp"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BACK_HALVES)
+def test_layers_after_the_mel_spectrogram_convert(name):
+    layer = composed.get_melspectrogram_layer(n_fft=256, sample_rate=16000, n_mels=20)
+    for after in BACK_HALVES[name]():
+        layer.add(after)
+    values = waveforms(2, 1)
+    (converted,) = run(to_tflite(layer, values.shape[1:], 2), values)
+    np.testing.assert_allclose(converted, layer(values), rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("arguments", WHISPER.values(), ids=WHISPER)
 def test_a_converted_whisper_feature_agrees_with_the_layer(arguments):
     layer, values = composed.get_whisper_log_mel_layer(**arguments), waveforms(2, 1)

@@ -1,9 +1,12 @@
 """Tests of `ApplyFilterbank` against librosa and the formulas in float64."""
 
+import warnings
+
 import librosa
 import numpy as np
 import pytest
 import references
+import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
 from audiopipe.layers import ApplyFilterbank
@@ -26,6 +29,19 @@ def test_mel_bands_are_sums_weighted_by_librosas_filters():
     values = spectrograms(257)
     filterbank = librosa.filters.mel(sr=16000, n_fft=512, n_mels=40, dtype=np.float64).T
     assert_is_product(ApplyFilterbank("mel", MEL)(values).numpy(), values, filterbank)
+
+
+def test_mel_bands_of_kaldi_have_triangles_over_mels_and_may_be_empty_without_a_warning():
+    kaldi = {"n_freq": 257, "n_mels": 128, "f_min": 20.0, "htk": True, "norm": None, "triangles": "mel"}
+    values = spectrograms(257)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer = ApplyFilterbank("mel", {"sample_rate": 16000, **kaldi, "warn_of_empty": False})
+        again = ApplyFilterbank.from_config(layer.get_config())
+    filterbank = tf.signal.linear_to_mel_weight_matrix(128, 257, 16000, 20.0, 8000.0, tf.float64).numpy()
+    assert not filterbank.sum(axis=0).all()
+    assert_is_product(layer(values).numpy(), values, filterbank)
+    np.testing.assert_array_equal(again(values), layer(values))
 
 
 def test_log_frequency_bins_are_sums_weighted_by_the_formula():

@@ -1,5 +1,6 @@
 """Tests of `Delta` against a polynomial fit and a loop in float64."""
 
+import librosa
 import numpy as np
 import pytest
 import scipy.signal
@@ -25,7 +26,7 @@ def reference(batch, win_length, mode):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
-@pytest.mark.parametrize("mode", ["symmetric", "reflect", "constant"])
+@pytest.mark.parametrize("mode", ["symmetric", "reflect", "constant", "edge"])
 @pytest.mark.parametrize("win_length", [3, 5, 9])
 def test_delta_equals_a_loop_in_numpy_for_any_number_of_channels(win_length, mode, channels):
     batch = spectrograms(2, 20, 6, channels)
@@ -44,7 +45,7 @@ def test_delta_is_the_slope_of_a_line_through_the_frames(win_length):
     np.testing.assert_allclose(Delta(win_length)(batch)[:, inner], expected[:, inner], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["symmetric", "reflect", "constant"])
+@pytest.mark.parametrize("mode", ["symmetric", "reflect", "constant", "edge"])
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
 def test_a_clip_shorter_than_the_window_is_mirrored_as_often_as_needed(frames, mode):
     batch = spectrograms(2, frames, 3, 1)
@@ -52,7 +53,21 @@ def test_a_clip_shorter_than_the_window_is_mirrored_as_often_as_needed(frames, m
     np.testing.assert_allclose(Delta(9, mode)(batch), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["symmetric", "reflect", "constant"])
+@pytest.mark.parametrize("frames", [9, 10, 30])
+def test_slopes_inside_the_clip_equal_those_of_librosa(frames):
+    batch = spectrograms(2, frames, 6, 1)
+    expected = librosa.feature.delta(batch.astype(np.float64), width=9, axis=1)
+    np.testing.assert_allclose(Delta(9, "interp")(batch), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 4, 8])
+def test_a_clip_without_a_whole_window_has_no_slope_inside(frames):
+    batch = spectrograms(2, frames, 3, 1)
+    batch[:1] = np.nan  # of another clip
+    assert not Delta(9, "interp")(batch).numpy()[1:].any()
+
+
+@pytest.mark.parametrize("mode", ["symmetric", "reflect", "constant", "edge", "interp"])
 def test_a_clip_without_frames_stays_without_frames(mode):
     assert Delta(5, mode)(np.zeros((2, 0, 3, 1), np.float32)).shape == (2, 0, 3, 1)
 
@@ -82,7 +97,7 @@ def test_a_graph_of_known_shapes_does_not_reorder_the_sum(win_length):
         ({"win_length": 1}, "win_length must be at least 3. Received: win_length=1"),
         ({"win_length": 4}, "win_length must be odd.*win_length=4"),
         ({"win_length": 5.0}, "win_length=5.0"),
-        ({"mode": "wrap"}, "mode must be one of 'symmetric', 'reflect', 'constant'.*mode='wrap'"),
+        ({"mode": "wrap"}, "mode must be one of 'symmetric', 'reflect', 'constant', 'edge', 'interp'.*mode='wrap'"),
         ({"mode": None}, "mode=None"),
         ({"data_format": "NCHW"}, "data_format='NCHW'"),
     ],

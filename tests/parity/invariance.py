@@ -14,19 +14,25 @@ from audiopipe.configs import (
     Config,
     KerasMelSpectrogram,
     LogFrequencySpectrogram,
+    LogMel,
     MelSpectrogram,
+    Mfcc,
     Stft,
     StftMagnitude,
     StftMagPhase,
     WhisperLogMel,
 )
 from audiopipe.errors import ConfigError
+from audiopipe.signal.edges import EDGES, PAD_MODES
 from audiopipe.signal.windows import WINDOW_NAMES
 
 FIRST = {"input_data_format": "channels_first", "output_data_format": "channels_first"}
 RATE = {"sample_rate": 8000}
 MAX_SAMPLES = 3000
 MAX_CLIPS = 5
+
+KALDI = {"remove_dc_offset": True, "preemphasis": 0.97, "mel_triangles": "mel", "f_min": 20.0, "gain": 32768.0}
+NEMO = {"log_offset": 2.0**-24, "normalization": "clip", "std_epsilon": 1e-5, "masked_frames": 1, "padding_value": 0.0}
 
 # Awkward sizes on purpose: transforms of odd, prime and power-of-two lengths and of one and two samples, numbers of
 # bins that do not fill SIMD registers, single bins, hops that do not divide the frame, and hops that skip samples.
@@ -75,6 +81,40 @@ POOL: list[Config] = [
     StftMagPhase(**RATE, n_fft=127, win_length=101, hop_length=40, channels=None, return_decibel=True),
     StftMagPhase(**RATE, n_fft=400, hop_length=160, channels=2, pad_end=True, return_decibel=True, **FIRST),
     StftMagPhase(**RATE, n_fft=3, hop_length=2, pad_begin=True, window_name="hamming_window"),
+    LogMel(**RATE, n_fft=256, win_length=200, hop_length=80, edges="snip", window="povey", periodic=False, **KALDI),
+    LogMel(**RATE, n_fft=256, hop_length=80, pad_mode="reflect", n_mels=37, log="db", top_db=40.0, channels=None),
+    LogMel(**RATE, n_fft=301, win_length=250, hop_length=77, edges="midpoint", n_mels=11, channels=2, **KALDI, **FIRST),
+    LogMel(
+        **RATE, n_fft=512, hop_length=128, edges="same", power=1.0, magnitude_offset=1e-9, n_mels=41, fixed_frames=9
+    ),
+    LogMel(**RATE, n_fft=256, hop_length=80, preemphasis=0.97, preemphasis_of="waveform", n_mels=40, **NEMO),
+    LogMel(
+        **RATE,
+        n_fft=200,
+        hop_length=80,
+        edges="snip",
+        n_mels=23,
+        normalization="clip",
+        ddof=1,
+        stack_frames=2,
+        padding_value=0.0,
+        center_value=-4.0,
+        scale_value=9.0,
+        channels=None,
+    ),
+    LogMel(
+        **RATE,
+        n_fft=128,
+        hop_length=60,
+        n_mels=19,
+        clip_seconds=0.2,
+        short_clips="repeat",
+        log_factor=1e4,
+        log_offset=1.0,
+        log="log10",
+    ),
+    Mfcc(**RATE, n_fft=256, hop_length=80, n_mels=40, n_mfcc=13, lifter=22.0, deltas=2, channels=None),
+    Mfcc(**RATE, n_fft=255, hop_length=90, n_mels=29, log="db", top_db=60.0, normalization="clip", fixed_frames=12),
 ]
 
 
@@ -194,6 +234,10 @@ def _free_configs(draw) -> Config:
             "top_db": draw(st.floats(1.0, 200.0)),
         }
         fields["sequence_length"] = draw(st.none() | st.integers(1, fields["fft_length"]))
+    elif issubclass(cls, LogMel):
+        fields |= _free_log_mel_fields(draw) | {"n_mfcc": draw(st.integers(1, 20)), "deltas": draw(st.integers(0, 2))}
+        for name in () if cls is Mfcc else ("n_mfcc", "deltas"):
+            del fields[name]
     else:
         fields["n_fft"] = draw(st.integers(1, 700) | st.sampled_from([256, 400, 512, 1024, 2048]))
         fields |= {
@@ -205,7 +249,7 @@ def _free_configs(draw) -> Config:
         }
         # A long transform with a hop of a few samples gives features of several megabytes and tests nothing new.
         fields["hop_length"] = fields["hop_length"] and max(fields["hop_length"], fields["n_fft"] // 20)
-    if cls not in (Stft, KerasMelSpectrogram, WhisperLogMel):
+    if cls not in (Stft, KerasMelSpectrogram, WhisperLogMel, LogMel, Mfcc):
         fields |= {"return_decibel": draw(st.booleans()), "db_dynamic_range": draw(st.floats(1.0, 200.0))}
     if cls is MelSpectrogram:
         fields |= {
@@ -224,6 +268,33 @@ def _free_configs(draw) -> Config:
         return cls(**fields)
     except ConfigError:  # for example a window that needs an even length, or filters above half the sample rate
         return reject()
+
+
+def _free_log_mel_fields(draw) -> dict:
+    edges = draw(st.sampled_from(EDGES))
+    log = draw(st.sampled_from(["ln", "log10", "db"]))
+    return {
+        "n_fft": draw(st.integers(3, 700) | st.sampled_from([256, 400, 512])),
+        "hop_length": draw(st.integers(30, 300)),
+        "window": draw(st.sampled_from(["hann", "hamming", "povey", "blackman", "rectangular"])),
+        "edges": edges,
+        "pad_mode": None if edges == "snip" else draw(st.sampled_from(PAD_MODES)),
+        "gain": draw(st.sampled_from([1.0, 32768.0])),
+        "preemphasis": (preemphasis := draw(st.sampled_from([0.0, 0.97]))),
+        "preemphasis_of": draw(st.sampled_from(["frame", "waveform"])) if preemphasis else None,
+        "remove_dc_offset": draw(st.booleans()),
+        "n_mels": draw(st.integers(20, 140)),
+        "mel_scale": draw(st.sampled_from(["htk", "slaney"])),
+        "mel_triangles": draw(st.sampled_from(["hertz", "mel"])),
+        "log": log,
+        "top_db": draw(st.none() | st.floats(1.0, 100.0)) if log == "db" else None,
+        "normalization": draw(st.sampled_from([None, "clip"])),
+        "center_value": draw(st.sampled_from([0.0, 3.0])),
+        "stack_frames": draw(st.integers(1, 3)),
+        "fixed_frames": draw(st.none() | st.integers(1, 30)),
+        "masked_frames": draw(st.integers(0, 2)),
+        "padding_value": draw(st.none() | st.floats(-1.0, 1.0)),
+    }
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,25 @@ def test_powers_have_ten_decibels_per_decade(drawn, tmp_path):
     np.testing.assert_allclose(drawn[0][1], 10 * np.log10(FEATURE[:, :, 0].T), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("config", "label", "bins"),
+    [
+        (configs.LogMel(n_mels=4), "log power", "frequency (Hz)"),
+        (configs.LogMel(n_mels=4, normalization="clip"), "normalized log power", "frequency (Hz)"),
+        (configs.Mfcc(n_mfcc=4), "cepstrum", "coefficient"),
+        (configs.Mfcc(n_mfcc=4, normalization="clip"), "normalized cepstrum", "coefficient"),
+    ],
+)
+def test_other_quantities_are_drawn_as_they_are_with_their_names(drawn, tmp_path, config, label, bins):
+    feature = FEATURE[:, :4, :1] - 3
+    plot_feature(feature, config, tmp_path / "feature.png")
+    axes, values, arguments = drawn[0]
+    np.testing.assert_array_equal(values, feature[:, :, 0].T)
+    assert (arguments["vmin"], arguments["vmax"]) == (feature.min(), feature.max())
+    assert axes.get_ylabel() == bins
+    assert label in [other.get_ylabel() for other in axes.figure.axes]  # that of the colour bar
+
+
 def test_ticks_show_the_frequencies_of_their_bins(drawn, tmp_path):
     plot_feature(FEATURE, configs.StftMagnitude(**FIELDS, channels=3), tmp_path / "feature.png")
     axes = drawn[0][0]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import references
 import tensorflow as tf
+import transformers
 
 from audiopipe.errors import ArgumentError
 from audiopipe.signal import filterbanks
@@ -40,6 +41,45 @@ def test_mel_filterbank_equals_librosa(sample_rate, n_fft, n_mels, f_min, f_max,
     np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:At least one mel filter has all zero values")
+@pytest.mark.parametrize(("htk", "mel_scale"), [(True, "kaldi"), (True, "htk"), (False, "slaney")])
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_mels", "f_min", "f_max"),
+    [(16000, 512, 80, 20.0, 8000.0), (16000, 512, 128, 125.0, 7500.0), (22050, 1024, 40, 0.0, 11025.0)],
+)
+def test_triangles_over_mels_equal_those_of_transformers(sample_rate, n_fft, n_mels, f_min, f_max, mel_scale, htk):
+    sizes = (n_fft // 2 + 1, n_mels, f_min, f_max)
+    expected = transformers.audio_utils.mel_filter_bank(
+        *sizes, sample_rate, None, mel_scale, triangularize_in_mel_space=True
+    )
+    options = {"triangles": "mel", "warn_of_empty": False}
+    actual = filterbanks.mel(sample_rate, *sizes, htk, None, **options)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-9)
+    edges = librosa.mel_frequencies(n_mels=n_mels + 2, fmin=f_min, fmax=f_max, htk=htk)
+    normed = filterbanks.mel(sample_rate, *sizes, htk, "slaney", **options)
+    np.testing.assert_allclose(normed, expected * 2 / (edges[2:] - edges[:-2]), rtol=1e-6, atol=1e-11)
+
+
+@pytest.mark.parametrize("n_mels", [20, 64])
+def test_triangles_over_mels_equal_those_of_tf_signal(n_mels):
+    expected = tf.signal.linear_to_mel_weight_matrix(n_mels, 257, 16000, 125.0, 7500.0, tf.float64)
+    actual = filterbanks.mel(16000, 257, n_mels, 125.0, 7500.0, htk=True, norm=None, triangles="mel")
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("htk", [False, True], ids=["slaney", "htk"])
+def test_triangles_over_mels_give_no_weight_to_the_bin_at_zero_hertz(htk):
+    filters = filterbanks.mel(16000, 257, 40, htk=htk, triangles="mel")
+    assert not filters[0].any()
+    assert filters[1].any()
+
+
+def test_triangles_over_mels_use_the_true_frequencies_of_an_odd_transform():
+    filters = filterbanks.mel(16000, 256, 10, htk=True, norm=None, n_fft=511, triangles="mel")
+    centre, edge, step = 2595 * np.log10(1 + 40 * 16000 / 511 / 700), filters[40], 2595 * np.log10(1 + 8000 / 700) / 11
+    np.testing.assert_allclose(edge, np.maximum(0, 1 - np.abs(centre - step * np.arange(1, 11)) / step), atol=1e-12)
+
+
 def test_the_default_transform_length_is_even():
     expected = librosa.filters.mel(sr=16000, n_fft=512, n_mels=40, dtype=np.float64).T
     np.testing.assert_allclose(filterbanks.mel(16000, 257, 40), expected, rtol=1e-6, atol=1e-9)
@@ -53,6 +93,15 @@ def test_mel_filters_between_two_bins_are_zero_with_a_warning(norm):
     assert str(caught[0].message).startswith(f"{len(empty)} of 128")
     assert f"always be zero: {empty[0]} (" in str(caught[0].message)
     assert np.isfinite(filters).all()
+
+
+@pytest.mark.parametrize("triangles", ["hertz", "mel"])
+def test_the_warning_of_empty_mel_filters_can_be_switched_off(triangles):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        silent = filterbanks.mel(16000, 129, 128, triangles=triangles, warn_of_empty=False)
+    with pytest.warns(UserWarning, match="of 128 mel filters reach no frequency bin"):
+        np.testing.assert_array_equal(filterbanks.mel(16000, 129, 128, triangles=triangles), silent)
 
 
 def test_mel_filters_that_all_reach_a_bin_give_no_warning():
@@ -157,6 +206,8 @@ def test_invalid_arguments_of_both_filterbanks_are_refused(filterbank, arguments
         ({"norm": "slany"}, "norm='slany'"),
         ({"norm": -1}, "norm=-1"),
         ({"norm": float("nan")}, "norm=nan"),
+        ({"triangles": "slaney"}, "triangles must be one of 'hertz', 'mel'"),
+        ({"warn_of_empty": 0}, "warn_of_empty=0"),
     ],
 )
 def test_invalid_mel_arguments_are_refused(arguments, message):

@@ -26,6 +26,15 @@ def test_log10_equals_numpy(dtype, tolerance):
     np.testing.assert_allclose(logarithms, 10 * np.log10(values.astype(np.float64)), rtol=tolerance, atol=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 2e-7), (np.float64, 1e-15)])
+@pytest.mark.parametrize("factor", [1.0, 0.3])
+def test_log_equals_numpy(dtype, tolerance, factor):
+    values = np.geomspace(1e-30, 1e30, 1001).astype(dtype)
+    logarithms = ops.log(values, factor).numpy()
+    assert logarithms.dtype == dtype
+    np.testing.assert_allclose(logarithms, factor * np.log(values.astype(np.float64)), rtol=tolerance, atol=1e-9)
+
+
 @given(st.floats(2**-100, 2**100, width=32), st.integers(1, 70), st.integers(0, 69), st.sampled_from([1.0, 10.0]))
 @settings(max_examples=60, deadline=None)
 def test_log10_has_the_same_bits_at_every_position(value, size, place, factor):
@@ -92,6 +101,25 @@ def test_pairwise_sum_has_the_same_bits_for_every_rank_axis_and_in_graphs(size):
     assert np.array_equal(ops.pairwise_sum(values[2]), sums[2])
     assert np.array_equal(ops.pairwise_sum(values.T.copy(), axis=0), sums)
     assert np.array_equal(tf.function(ops.pairwise_sum)(tf.constant(values)), sums)
+
+
+graph_of_ordered_sum = tf.function(
+    lambda values: ops.ordered_sum(values, 1), input_signature=[tf.TensorSpec([None, None, None])]
+)
+
+
+@given(st.integers(0, 300) | st.sampled_from([4095, 4096, 4097, 9000]), st.integers(1, 4), st.integers(0, 5000))
+@settings(max_examples=15, deadline=None)
+def test_ordered_sum_has_the_same_bits_with_zeros_at_the_end_alone_and_in_graphs(size, bins, zeros):
+    values = random_values([2, size, bins])
+    sums = ops.ordered_sum(values, 1).numpy()
+    wide = values.astype(np.float64)
+    np.testing.assert_allclose(sums, wide.sum(axis=1, keepdims=True), rtol=0, atol=1e-6 * max(1, size) ** 0.5)
+    longer = np.concatenate([values, np.zeros([2, zeros, bins], np.float32)], axis=1)
+    assert np.array_equal(ops.ordered_sum(longer, 1), sums)
+    assert np.array_equal(ops.ordered_sum(values[1:], 1), sums[1:])
+    assert np.array_equal(ops.ordered_sum(values.transpose(0, 2, 1), 2), sums.transpose(0, 2, 1))
+    assert np.array_equal(graph_of_ordered_sum(values), sums)
 
 
 @pytest.mark.parametrize(("n_freq", "n_bins"), [(1025, 84), (257, 80), (201, 33), (5, 1)])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from silent_configs import EXAMPLES, PRESETS, channels_of, noise, padding_of, transform_of
+from silent_configs import EXAMPLES, PRESETS, channels_of, frames_of, noise, padding_of, transform_of
 from transform_examples import pad
 
 
@@ -26,11 +26,19 @@ def test_silence_is_the_feature_of_an_all_zero_clip(name):
     for channels in channels_of(config):
         for n_samples in (config.sample_rate // 10 + 1, config.sample_rate // 4):
             feature = transform(np.zeros((n_samples, channels), np.float32))
-            frames = feature.shape[config.frame_axis]
-            assert frames > 0
-            np.testing.assert_array_equal(padding_of(config, frames, channels), feature)
-            expected = np.take(feature, [0], config.frame_axis)
-            np.testing.assert_array_equal(config.padding_frame(channels), expected, strict=True)
+            valid, rest = np.split(feature, [config.valid_frames(n_samples)], config.frame_axis)
+            silent, padding = (
+                frames_of(value, config, part.shape[config.frame_axis], channels)
+                for value, part in ((config.silence, valid), (config.padding, rest))
+            )
+            assert valid.size > 0
+            np.testing.assert_array_equal(silent, valid, strict=True)
+            if config.padding is config.silence or rest.shape[config.frame_axis] == 0:
+                np.testing.assert_array_equal(padding, rest, strict=True)
+            else:  # the first row may be stacked from audio and padding
+                whole = np.s_[1:] if config.frame_axis == 0 else np.s_[:, 1:]
+                np.testing.assert_array_equal(padding[whole], rest[whole], strict=True)
+            np.testing.assert_array_equal(config.padding_frame(channels), padding_of(config, 1, channels), strict=True)
 
 
 @given(

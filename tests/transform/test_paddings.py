@@ -47,6 +47,7 @@ def test_a_constant_is_there_if_one_value_fits_all():
         "StftMagPhase",
         "phase-kept-channels",
         "phase-channels-first",
+        "Mfcc",
     ]
     assert all(value == EXAMPLES[name].padding for name, value in constants.items() if value is not None)
 

@@ -2,6 +2,7 @@ from .channels import pick_channel as pick_channel
 from .elementwise import emphasize as emphasize
 from .elementwise import expm1 as expm1
 from .elementwise import in_whole_registers as in_whole_registers
+from .elementwise import log as log
 from .elementwise import log1p as log1p
 from .elementwise import log10 as log10
 from .elementwise import power as power
@@ -16,6 +17,7 @@ from .magnitude_phase import phase as phase
 from .magnitude_phase import phase_of_parts as phase_of_parts
 from .magnitude_phase import power_spectrum as power_spectrum
 from .sums import mix_down as mix_down
+from .sums import ordered_sum as ordered_sum
 from .sums import pairwise_sum as pairwise_sum
 from .sums import without_inaudible as without_inaudible
 
@@ -27,10 +29,12 @@ __all__ = [
     "expm1",
     "frame",
     "in_whole_registers",
+    "log",
     "log1p",
     "log10",
     "magnitude",
     "mix_down",
+    "ordered_sum",
     "overlap_add",
     "pairwise_sum",
     "phase",

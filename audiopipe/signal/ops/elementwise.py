@@ -11,13 +11,20 @@ import tensorflow as tf
 SIMD_WIDTH = 16
 
 
-def log10(values: tf.Tensor, factor: float = 1.0) -> tf.Tensor:
-    """Computes `factor * log10(values)` of positive values, with the same bits at every position in memory.
+def log(values: tf.Tensor, factor: float = 1.0) -> tf.Tensor:
+    """Computes `factor * ln(values)` of positive values, with the same bits at every position in memory.
 
     The factor is an argument because a graph folds two constant factors into one, which rounds differently from two
     eager products.
     """
-    return in_whole_registers(lambda x: tf.math.log(x) * tf.constant(factor / math.log(10), x.dtype), values)
+    if factor == 1:
+        return in_whole_registers(tf.math.log, values)
+    return in_whole_registers(lambda x: tf.math.log(x) * tf.constant(factor, x.dtype), values)
+
+
+def log10(values: tf.Tensor, factor: float = 1.0) -> tf.Tensor:
+    """Computes `factor * log10(values)` of positive values, as `log` does."""
+    return log(values, factor / math.log(10))
 
 
 def power(values: tf.Tensor, exponent: float) -> tf.Tensor:

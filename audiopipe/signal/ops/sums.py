@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from audiopipe import checks
 
+NEIGHBOURS = 64  # values that `ordered_sum` adds in pairs
+
 
 def pairwise_sum(values: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Sums over an axis by adding one half to the other until one value is left.
@@ -23,6 +25,56 @@ def pairwise_sum(values: tf.Tensor, axis: int = -1) -> tf.Tensor:
         values = tf.concat([first + second, *rest], axis=axis) if odd else first + second
         size = half + odd
     return tf.squeeze(values, axis)
+
+
+def ordered_sum(values: tf.Tensor, axis: int) -> tf.Tensor:
+    """Sums over an axis of any size, which may be unknown, for example over the frames of a clip.
+
+    The place of a value alone determines how it is added: 64 neighbours in pairs, 64 of these sums in pairs, and the
+    sums of 4096 values from first to last. Zeros at the end do not change the result, nor do other clips of a batch.
+
+    Args:
+        values: Tensor with a known rank.
+        axis: The axis to sum over, counted from the front.
+
+    Returns:
+        Tensor of the same shape, but with size 1 along `axis`. A sum of no values is 0.
+    """
+
+    @tf.custom_gradient
+    def total(values: tf.Tensor):
+        shape = tf.shape(values)
+        before, after = tf.reduce_prod(shape[:axis]), tf.reduce_prod(shape[axis + 1 :])
+        size = values.shape[axis]
+        sums = tf.reshape(values, [before, shape[axis] if size is None else size, after])
+        sums = _first_to_last(_sums_of_neighbours(_sums_of_neighbours(sums)))
+        sums = tf.reshape(sums, tf.concat([shape[:axis], [1], shape[axis + 1 :]], axis=0))
+        # A gradient of this form needs no memory for each step, and XLA compiles it for clips of any length.
+        return sums, lambda upstream: tf.broadcast_to(upstream, shape)
+
+    return total(values)
+
+
+def _sums_of_neighbours(values: tf.Tensor) -> tf.Tensor:
+    """Sums `[before, size, after]` in groups of 64, of which there is at least one: `[before, groups, after]`."""
+    size = tf.shape(values)[1] if values.shape[1] is None else values.shape[1]
+    smallest = max(size, 1) if isinstance(size, int) else tf.maximum(size, 1)
+    groups = -(-smallest // NEIGHBOURS)
+    before, after = tf.shape(values)[0], tf.shape(values)[2]
+    zeros = tf.zeros([before, groups * NEIGHBOURS - size, after], values.dtype)
+    filled = tf.concat([values, zeros], axis=1)
+    return pairwise_sum(tf.reshape(filled, [before, groups, NEIGHBOURS, after]), axis=2)
+
+
+def _first_to_last(values: tf.Tensor) -> tf.Tensor:
+    """Sums `[before, size, after]` from first to last, which gives `[before, after]`."""
+    if values.shape[1] == 1:
+        return values[:, 0]
+    return tf.while_loop(
+        lambda index, _: index < tf.shape(values)[1],
+        lambda index, total: (index + 1, total + values[:, index]),
+        (tf.constant(1), values[:, 0]),
+    )[1]
 
 
 def mix_down(waveform: tf.Tensor) -> tf.Tensor:
