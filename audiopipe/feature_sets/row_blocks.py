@@ -188,13 +188,16 @@ class RowBlocks:
 
     def _find_values(self, record: _Record, start: np.ndarray) -> None:
         """Finds the head of a record and its values, given at least the bytes of its frame before the values."""
-        place, where = record.place, record.stored.where(record.place)
-        end, offset, size = _offsets(start[_HEADER:], where)
+        place = record.place
+        try:
+            end, offset, size = record_layout.offsets(start[_HEADER:], place.size - _HEADER - _FOOTER)
+        except CorruptFeatureSetError as error:
+            raise CorruptFeatureSetError(f"{record.stored.where(place)}: {error}") from error
         record.head = start[_HEADER : _HEADER + end].tobytes()
         record.shape = self._shape(place.n_frames, record)
         record.values_offset = place.offset + _HEADER + offset
         expected = math.prod(record.shape) * self._dtype.itemsize
-        if size != expected or _HEADER + offset + size + _FOOTER != place.size:
+        if size != expected:
             raise record.stored.misfit(place, f"its {size} bytes of values are not {place.n_frames} frames")
 
     def _shape(self, n_frames: int, record: _Record) -> tuple[int, int, int]:
@@ -236,13 +239,6 @@ def _stored_shape(record: _Record) -> list[int]:
     if len(shape) != 3:
         raise tfrecords.damaged(record.stored.where(record.place), "it does not say the shape of its feature")
     return shape
-
-
-def _offsets(record: np.ndarray, where: str) -> tuple[int, int, int]:
-    try:
-        return record_layout.offsets(record)
-    except CorruptFeatureSetError as error:
-        raise CorruptFeatureSetError(f"{where}: {error}") from error
 
 
 def _completed(record: _Record, start: np.ndarray) -> np.ndarray:
