@@ -83,15 +83,17 @@ def test_a_forged_dataset_json_is_refused_by_every_command(folder):
 
 
 # With -c the working directory is on `sys.path`, so `import lurking` would work.
+# Those of the .keras file come first: it may be refused for another reason, which would hide that an earlier statement
+# had imported the module.
 STATEMENTS = {
+    "keras": "from audiopipe import fingerprint_of; fingerprint_of('model.keras')",
+    "load with keras": "from audiopipe import load; load('.', config='model.keras')",
     "load": "from audiopipe import load; load('forged')",
     "dataset.json": "from audiopipe import fingerprint_of; fingerprint_of('forged')",
     "registry": "from audiopipe import registry; registry.load('names.json')",
     "parquet": "import datasets; from audiopipe import fingerprint_of\n"
     "fingerprint_of(datasets.Dataset.from_parquet('rows.parquet', cache_dir='cache'))",
     "saved model": "from audiopipe import fingerprint_of; fingerprint_of('model')",
-    "keras": "from audiopipe import fingerprint_of; fingerprint_of('model.keras')",
-    "load with keras": "from audiopipe import load; load('.', config='model.keras')",
 }
 ASK = """
 import json, pathlib, sys
