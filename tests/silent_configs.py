@@ -32,9 +32,12 @@ EXAMPLES = {
     "padding-unlike-silence": configs.LogMel(
         **SMALL, **FIRST, channels=None, n_mels=7, masked_frames=1, stack_frames=2, padding_value=0.0, center_value=2.0
     ),
+    "NormalizedWaveform": configs.NormalizedWaveform(sample_rate=8000, channels=None),
     "Mfcc": configs.Mfcc(**SMALL, **LAST, n_mels=7, n_mfcc=5, deltas=1, fixed_frames=9),
 }
-PRESETS = {name: registry.get(name) for name in registry.names()}
+# tests/front_ends compares the silence of all other built-in names with references, of which some are padded otherwise.
+PRESET_NAMES = ("speech-mel-80", "music-mel-128", "music-log-84", "whisper-80", "whisper-128", "kaldi-fbank-80")
+PRESETS = {name: registry.get(name) for name in PRESET_NAMES}
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from audiopipe import configs, registry
+from audiopipe.configs.presets import presets
 from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
 from audiopipe.registry import Registry
 from audiopipe.runtime import installed
@@ -14,7 +15,7 @@ from audiopipe.storage import files
 
 MEL = configs.MelSpectrogram(sample_rate=16000, n_mels=64)
 OTHER = configs.MelSpectrogram(sample_rate=16000, n_mels=40)
-BUILT_IN = ["music-log-84", "music-mel-128", "speech-mel-80", "whisper-128", "whisper-80"]
+BUILT_IN = sorted(presets())
 
 
 @pytest.fixture

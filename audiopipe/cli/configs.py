@@ -4,15 +4,16 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
-from audiopipe.cli.terminal import console, print_fact
+from audiopipe.cli.terminal import VerbatimTable, console, print_fact
 
 SOURCE_HELP = (
     f"{CONFIG_HELP[:-1]}; or something that carries a config: the folder of a feature set, a .keras file, a "
     "SavedModel, or a Parquet file of features."
 )
+
+OTHERS = "registered by you"
 
 app = typer.Typer(no_args_is_help=True, help="List registered configs, show one, or compare two.")
 
@@ -21,14 +22,23 @@ app = typer.Typer(no_args_is_help=True, help="List registered configs, show one,
 def list_configs(
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """List all registered names with their configs and fingerprints."""
+    """List all registered names by family, with their fingerprints and what each is for."""
     from audiopipe import registry
+    from audiopipe.configs.presets import families
 
-    table = Table("name", "feature", "sample rate", "bins", "fingerprint")
-    for name in registry.names():
-        config = registry.get(name)
-        row = (name, type(config).__name__, f"{config.sample_rate} Hz", str(config.n_bins), config.fingerprint[:12])
-        table.add_row(*row)
+    purposes = families()
+    others = sorted(set(registry.names()) - {name for family in purposes.values() for name in family})
+    table = VerbatimTable(show_header=False, box=None)
+    for _ in range(4):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for family, names in (purposes | {OTHERS: {name: "" for name in others}}).items():
+        if names:
+            table.add_row(family)
+        for name, purpose in names.items():
+            config = registry.get(name)
+            row = (f"{config.sample_rate} Hz", f"{config.n_bins} bins", config.fingerprint[:12])
+            table.add_row(f"  {name}", *row, purpose or type(config).__name__)
     console.print(table)
 
 

@@ -303,12 +303,17 @@ class Config(Identified):
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy("float32")
         try:
-            fields = {field: value for field, value in self.to_dict().items() if field in parameters}
+            arguments = self.to_dict() | self._layer_options()
+            fields = {field: value for field, value in arguments.items() if field in parameters}
             layer = function(input_shape=None, name=name, **fields)
         finally:
             keras.config.set_dtype_policy(policy)
         layer.config_json = self.to_json()
         return layer
+
+    def _layer_options(self) -> dict[str, Any]:
+        """Arguments of the composed function that are no fields, because they do not change the feature."""
+        return {}
 
     def __reduce__(self):
         # Only the fields: with a cached fingerprint in them, pickles of equal configs would differ.

@@ -177,6 +177,11 @@ class LogMel(Config):
         """Checks the arguments of the layer, and returns them with values for those that are None."""
         return log_mel.resolve(fields)
 
+    def _layer_options(self) -> dict[str, Any]:
+        from audiopipe.configs import presets  # they are configs of this class
+
+        return {"warn_of_empty_bands": not presets.has_published_bands(self)}
+
     @property
     def quantities(self) -> tuple[str, ...]:
         name = "power" if self.power == 2 else "magnitude"

@@ -161,10 +161,23 @@ def test_configs_list_shows_every_name_with_its_fingerprint():
     result = run("configs", "list")
     assert result.exit_code == 0
     for name in CONFIGS:
-        [line] = [line for line in result.stdout.splitlines() if name in line]
+        [line] = [line for line in result.stdout.splitlines() if line.split()[:1] == [name]]
         config = registry.get(name)
         assert config.fingerprint[:12] in line
         assert f"{config.sample_rate} Hz" in line
+
+
+def test_configs_list_groups_names_by_family_and_says_what_each_is_for(monkeypatch):
+    names = registry.Registry(environment=False)
+    names.register("team-mel", configs.MelSpectrogram(sample_rate=16000))
+    monkeypatch.setattr(registry, "names", names.names)
+    monkeypatch.setattr(registry, "get", names.get)
+    lines = [line.strip() for line in run("configs", "list").stdout.splitlines()]
+    kaldi, own = lines.index("Kaldi"), lines.index("registered by you")
+    assert lines[kaldi + 1].startswith("kaldi-fbank-80 ")
+    assert lines[kaldi + 1].endswith("Kaldi's filterbank features with 80 bands, of samples in -1 .. 1.")
+    assert own == len(lines) - 2
+    assert (lines[own + 1].startswith("team-mel "), lines[own + 1].endswith("MelSpectrogram")) == (True, True)
 
 
 def test_configs_show_prints_json_that_can_be_resolved(tmp_path):
