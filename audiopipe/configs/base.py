@@ -58,8 +58,8 @@ class Config(Identified):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "composed"):
-            return
+        if not hasattr(cls, "composed") and cls.layer is Config.layer:
+            return  # a base class of other configs
         config_classes.add(cls)
         name = cls.feature_name()
         if "kernel_version" in vars(cls) or name not in kernel_versions.VERSIONS:
