@@ -34,7 +34,7 @@ def reference(batch, ddof=0, std_epsilon=0.0, variance_epsilon=0.0):
 
 
 @front_ends
-@pytest.mark.parametrize("frames", [2, 3, 63, 64, 65, 1000, 4096, 9000])
+@pytest.mark.parametrize("frames", [2, 3, 64, 65, 9000])
 def test_values_equal_numpy(frames, arguments):
     batch = log_mels(2, frames, 5, 2)
     actual = ClipNormalization(**arguments, data_format=LAST)(batch).numpy()
@@ -60,7 +60,7 @@ def test_a_single_frame_becomes_zero_and_no_frame_stays_no_frame(frames, argumen
 
 @front_ends
 @pytest.mark.parametrize("value", [0.0, 0.1, -15.942385, 1e30, 2.0**-130])
-@pytest.mark.parametrize("frames", [2, 3, 101, 5001])
+@pytest.mark.parametrize("frames", [3, 5001])
 def test_a_constant_bin_becomes_exactly_zero(frames, value, arguments):
     batch = log_mels(1, frames, 3, 1)
     batch[:, :, 1] = value
@@ -100,7 +100,7 @@ def test_deviations_whose_squares_are_subnormal_count_as_zero():
 @given(
     st.integers(1, 200), st.integers(1, 3), st.sampled_from([1, 5, 16, 80]), st.sampled_from([1, 2]), st.integers(0, 99)
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_a_clip_has_the_same_bits_alone_and_in_a_batch(frames, clips, bins, channels, seed):
     batch = log_mels(clips, frames, bins, channels, seed=seed)
     layer = ClipNormalization(1, 1e-5)
@@ -111,7 +111,7 @@ def test_a_clip_has_the_same_bits_alone_and_in_a_batch(frames, clips, bins, chan
         np.testing.assert_array_equal(layer(batch[:, :, bin_ : bin_ + 1])[:, :, 0], together[:, :, bin_])
 
 
-@pytest.mark.parametrize("frames", [0, 1, 65, 5000])
+@pytest.mark.parametrize("frames", [0, 5000])
 def test_bits_are_equal_in_graphs_of_known_and_of_unknown_size(frames):
     batch = log_mels(1, frames, 3, 1)
     layer = ClipNormalization()
