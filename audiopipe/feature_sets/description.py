@@ -21,7 +21,7 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets import dataset_json, dtypes, record_schema, set_files
 from audiopipe.feature_sets.file_names import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, description_name
-from audiopipe.feature_sets.records import old_shard_id
+from audiopipe.feature_sets.record_heads import old_shard_id
 from audiopipe.feature_sets.set_files import sha256
 from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
 from audiopipe.inputs import InputOptions

@@ -1,7 +1,6 @@
 """`FeatureSet`: a feature set as a sequence of NumPy arrays, and views of it."""
 
 import functools
-import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,6 +10,7 @@ import numpy as np
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, ClipNotFoundError, CorruptFeatureSetError
 from audiopipe.feature_sets import generations
+from audiopipe.feature_sets.clip_numbers import ClipNumbers
 from audiopipe.feature_sets.described_sets import DescribedSets
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.set_members import concatenated, picked, prefixes_of, shifted
@@ -143,7 +143,7 @@ class FeatureSet(DescribedSets):
         return self._sets.elements(self._rows)
 
     def __contains__(self, clip_id: object) -> bool:
-        return isinstance(clip_id, str) and self._position(clip_id) is not None
+        return isinstance(clip_id, str) and self._numbers.position(clip_id) is not None
 
     def find(self, clip_id: str) -> int:
         """Returns the number of the clip with an id. The first call reads the ids of the whole set.
@@ -155,7 +155,7 @@ class FeatureSet(DescribedSets):
             >>> FeatureSet("tests/data/v0.1/features").find("resampled")
             2
         """
-        position = self._position(clip_id)
+        position = self._numbers.position(clip_id)
         if position is None:
             raise ClipNotFoundError(f"There is no clip with the id {clip_id!r} in {self!r}.")
         return position
@@ -343,40 +343,13 @@ class FeatureSet(DescribedSets):
         view._sets, view._rows = self._sets, rows
         return view
 
+    @functools.cached_property
+    def _numbers(self) -> ClipNumbers:
+        return ClipNumbers(self._sets, self._rows)
+
     def _row(self, clip: Any) -> int:
         """Returns the number of a clip in the joined sets."""
-        if isinstance(clip, str):
-            return int(self._rows[self.find(clip)])
-        if isinstance(clip, (bool, np.bool_)):
-            raise checks.fail(
-                "clip", "the number or the id of a clip", clip, "Pass numpy.flatnonzero(mask) for a mask."
-            )
-        try:
-            number = operator.index(clip)
-        except TypeError:
-            raise checks.fail("clip", "the number or the id of a clip", clip) from None
-        if not -len(self) <= number < len(self):
-            raise ClipNotFoundError(f"The number of a clip must be less than {len(self)}. Received: {number}.")
-        return int(self._rows[number])
-
-    def _position(self, clip_id: str) -> int | None:
-        """Returns the number of the first clip of this view with an id, or None."""
-        for row in self._sets.find(clip_id):
-            if isinstance(self._rows, range):
-                if row in self._rows:
-                    return self._rows.index(row)
-                continue
-            ordered, order = self._ordered
-            place = int(np.searchsorted(ordered, row))
-            if place < len(ordered) and ordered[place] == row:
-                return int(order[place])
-        return None
-
-    @functools.cached_property
-    def _ordered(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of this view in ascending order, and the position of each."""
-        order = np.argsort(self._rows, kind="stable")
-        return np.asarray(self._rows)[order], order
+        return self._numbers.row(self.find(clip) if isinstance(clip, str) else clip)
 
 
 def clips_of(feature_set: FeatureSet) -> "tuple[JoinedSets, Rows]":

@@ -7,7 +7,6 @@ Records of format 1, which release 0.1 wrote, are read as well. They have the en
 the number of the shard and that of the record in `record`, and fill values instead of missing ones.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,26 +15,23 @@ import numpy as np
 
 from audiopipe.configs import Config
 from audiopipe.errors import AudioError
-from audiopipe.feature_sets import dtypes, examples, record_layout, record_metadata, record_schema
-from audiopipe.feature_sets.record_layout import invalid, size_of_head
+from audiopipe.feature_sets import dtypes, examples, record_heads, record_layout, record_metadata, record_schema
+from audiopipe.feature_sets.record_heads import Head
+from audiopipe.feature_sets.record_layout import invalid
 from audiopipe.feature_sets.tfrecords import MAX_RECORD_BYTES
 from audiopipe.inputs.columns import Columns
 
 __all__ = [
     "UNKNOWN",
-    "Head",
     "Place",
     "Record",
     "clip_id",
     "decode",
     "described",
     "encode",
-    "head",
     "moved",
-    "old_shard_id",
     "rewritten",
     "short_fingerprint",
-    "size_of_head",
 ]
 FINGERPRINT_BYTES = 8
 UNKNOWN = -1
@@ -52,33 +48,6 @@ class Place:
 
     shard_id: str
     number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """What a record contains besides its id, its metadata and the values of its feature.
-
-    Args:
-        shape: Shape of the feature.
-        n_frames: Number of frames.
-        valid_frames: Number of frames that hold audio. Format 1 did not store it: `n_frames`. None if it is not known.
-        dtype: Storage dtype of the values.
-        fingerprint: The first 16 hexadecimal digits of the fingerprint.
-        shard_id: Id of the shard, see `old_shard_id` for format 1.
-        number: Number of the record in the shard.
-        feature_start: Offset of the values in the record. They end with the record.
-        feature_bytes: Size of the values.
-    """
-
-    shape: tuple[int, int, int]
-    n_frames: int
-    valid_frames: int | None
-    dtype: str
-    fingerprint: str
-    shard_id: str
-    number: int
-    feature_start: int
-    feature_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +156,7 @@ def moved(record: bytes, place: Place) -> tuple[bytes, int]:
     texts, integers, end, _ = record_layout.split(record)
     if "set_id" in texts:
         raise invalid("must not have format 1 to get another place")
-    texts[_found_names(texts, integers)["shard_id"]] = [bytes.fromhex(place.shard_id)]
+    texts[record_heads.found_names(texts, integers)["shard_id"]] = [bytes.fromhex(place.shard_id)]
     integers["record"] = [place.number]
     content = b"".join([examples.serialize(texts, integers), memoryview(record)[end:]])
     return content, record_layout.one(integers, "n_frames")
@@ -221,7 +190,7 @@ def rewritten(
         CorruptFeatureSetError: If the record is damaged.
     """
     texts, integers, end, _ = record_layout.split(record)
-    facts = _facts(texts, integers, _found_names(texts, integers))
+    facts = record_heads.facts(texts, integers, record_heads.found_names(texts, integers))
     valid_frames = None if "set_id" in texts and padded else facts["valid_frames"]
     texts = {name: texts[name] for name in ("id", "fingerprint", "dtype") if name in texts}
     if clip_id is not None:
@@ -249,7 +218,7 @@ def decode(record: bytes, columns: Columns, config: Config, dtype: str) -> Recor
             config.
     """
     texts, integers, end, n_bytes = record_layout.split(record)
-    head = _checked_head(texts, integers, record_schema.entry_names(columns), end, n_bytes)
+    head = record_heads.checked(texts, integers, record_schema.entry_names(columns), end, n_bytes)
     if head.dtype != dtype:
         raise invalid(f"must be stored as {dtype}. Received: {head.dtype}")
     for expected, size in zip(config.feature_shape(head.n_frames, config.channels), head.shape, strict=True):
@@ -273,28 +242,6 @@ def decode(record: bytes, columns: Columns, config: Config, dtype: str) -> Recor
     )
 
 
-def head(start: bytes) -> Head:
-    """Reads what a record says about its feature.
-
-    Args:
-        start: The first bytes of a record, at least `size_of_head` of its first 11 bytes.
-
-    Raises:
-        CorruptFeatureSetError: If the record is damaged.
-
-    Example:
-        >>> from audiopipe import registry
-        >>> feature = np.zeros((3, 80, 1), np.float32)
-        >>> place = Place("00000000000000ab", 0)
-        >>> record, _ = encode("a.wav", feature, registry.get("speech-mel-80"), {}, Columns(types={}), place)
-        >>> found = head(record[: size_of_head(record[:100])])
-        >>> found.shape, found.feature_start + found.feature_bytes == len(record)
-        ((3, 80, 1), True)
-    """
-    texts, integers, end, n_bytes = record_layout.split(start)
-    return _checked_head(texts, integers, _found_names(texts, integers), end, n_bytes)
-
-
 def described(start: bytes, columns: Columns) -> tuple[str, Head, dict[str, Any]]:
     """Reads everything of a record but its feature.
 
@@ -311,7 +258,7 @@ def described(start: bytes, columns: Columns) -> tuple[str, Head, dict[str, Any]
     texts, integers, end, n_bytes = record_layout.split(start)
     return (
         record_metadata.to_text(record_layout.one(texts, "id")),
-        _checked_head(texts, integers, record_schema.entry_names(columns), end, n_bytes),
+        record_heads.checked(texts, integers, record_schema.entry_names(columns), end, n_bytes),
         record_metadata.of_entries(texts, integers, columns),
     )
 
@@ -330,11 +277,6 @@ def short_fingerprint(fingerprint: str) -> bytes:
     return bytes.fromhex(fingerprint)[:FINGERPRINT_BYTES]
 
 
-def old_shard_id(set_id: str, shard: int) -> str:
-    """Returns what stands for the id of a shard of format 1, which had no ids of shards."""
-    return f"{set_id}:{shard}"
-
-
 def _head(
     texts: dict[str, list[bytes]],
     integers: dict[str, Sequence[int]],
@@ -350,51 +292,3 @@ def _head(
         integers[own["valid_frames"]] = [valid_frames]
     record_metadata.add(metadata, columns, texts, integers)
     return examples.serialize(texts, integers)
-
-
-def _found_names(texts: Mapping[str, Any], integers: Mapping[str, Any]) -> dict[str, str]:
-    return record_schema.names_among([*texts, *integers])
-
-
-def _checked_head(
-    texts: Mapping[str, list[bytes]],
-    integers: Mapping[str, list[int]],
-    own: Mapping[str, str],
-    end: int,
-    n_bytes: int,
-) -> Head:
-    shape = integers.get("shape", [])
-    if len(shape) != 3 or min(shape) < 0:
-        raise invalid(f"must have a shape of 3 numbers. Received: {shape[:4]}")
-    dtype = record_metadata.to_text(record_layout.one(texts, "dtype")) if "dtype" in texts else "float32"
-    if dtype not in dtypes.DTYPES:
-        raise invalid(f"must be stored as one of {', '.join(dtypes.DTYPES)}. Received: {dtype!r}")
-    if n_bytes != math.prod(shape) * dtypes.DTYPES[dtype].itemsize:
-        raise invalid(f"must have the values of a feature of shape {tuple(shape)}. Received: {n_bytes} bytes")
-    return Head(
-        shape=(shape[0], shape[1], shape[2]),
-        dtype=dtype,
-        fingerprint=record_layout.one(texts, "fingerprint").hex(),
-        **_facts(texts, integers, own),
-        feature_start=end + len(record_layout.tags_of_feature(n_bytes)),
-        feature_bytes=n_bytes,
-    )
-
-
-def _facts(
-    texts: Mapping[str, list[bytes]], integers: Mapping[str, list[int]], own: Mapping[str, str]
-) -> dict[str, Any]:
-    """Returns the numbers of frames and the place of a record of any format."""
-    n_frames = record_layout.one(integers, "n_frames")
-    if "set_id" in texts:
-        place = integers.get("record", [])
-        if len(place) != 2:
-            raise invalid(f"must have the numbers of its shard and of itself. Received: {place[:3]}")
-        shard_id, number = old_shard_id(record_layout.one(texts, "set_id").hex(), place[0]), place[1]
-        valid_frames = n_frames
-    else:
-        shard_id, number = record_layout.one(texts, own["shard_id"]).hex(), record_layout.one(integers, "record")
-        valid_frames = record_layout.one(integers, own["valid_frames"]) if own["valid_frames"] in integers else None
-    if valid_frames is not None and not 0 <= valid_frames <= n_frames:
-        raise invalid(f"must have 0 .. {n_frames} valid frames. Received: {valid_frames}")
-    return {"n_frames": n_frames, "valid_frames": valid_frames, "shard_id": shard_id, "number": number}

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets import dtypes, index, records, tfrecords, valid_frames
+from audiopipe.feature_sets import dtypes, index, record_heads, record_layout, records, tfrecords, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Rows
 from audiopipe.storage import files
@@ -177,7 +177,7 @@ class StoredSet:
             raise self.misfit(place, f"the record has {found.n_frames} frames instead of {place.n_frames}")
         return found
 
-    def _check(self, found: records.Record | records.Head, place: Place) -> None:
+    def _check(self, found: records.Record | record_heads.Head, place: Place) -> None:
         if found.fingerprint != self._fingerprint:
             fault = "belongs to another config"
         elif found.shard_id != self.description.shards[place.shard]["id"]:
@@ -202,16 +202,16 @@ class StoredSet:
             self._checked.add(place.shard)
         return frames, bins, channels
 
-    def _head(self, place: Place) -> records.Head:
+    def _head(self, place: Place) -> record_heads.Head:
         """Reads what a record says about its feature, and checks that the record belongs to its place."""
         start = place.offset + tfrecords.HEADER_BYTES
         most = place.size - tfrecords.FRAME_BYTES
         [data] = self._read(place, (start, min(most, _FIRST_BYTES)))
         try:
-            needed = min(most, records.size_of_head(data))
+            needed = min(most, record_layout.size_of_head(data))
             if needed > len(data):
                 [data] = self._read(place, (start, needed))
-            head = records.head(data)
+            head = record_heads.head(data)
         except CorruptFeatureSetError as error:
             raise CorruptFeatureSetError(f"{self.where(place)}: {error}") from error
         self._check(head, place)

@@ -6,10 +6,10 @@ from audiopipe.configs.base import Config
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index.layout import Layout
 from audiopipe.inputs.columns import Columns
+from audiopipe.transform.entry_names import VALID_FRAMES
 from audiopipe.transform.segments import Segments
 
-VALID_FRAMES = "valid_frames"
-UNKNOWN = "unknown_valid_frames"  # count of the clips whose valid frames are not known, in `dataset.json`
+COUNT_OF_UNKNOWN = "unknown_valid_frames"  # in `dataset.json`: the number of clips whose valid frames are not known
 
 
 def may_pad(config: Config, segments: Segments | None) -> bool:
@@ -19,7 +19,7 @@ def may_pad(config: Config, segments: Segments | None) -> bool:
 
 def are_padded(description: Description) -> bool:
     """Returns whether some frames of a feature set may be padding."""
-    noted = "padded_seconds" in description.counts or UNKNOWN in description.counts
+    noted = "padded_seconds" in description.counts or COUNT_OF_UNKNOWN in description.counts
     return noted or may_pad(description.config, description.segments)
 
 
@@ -31,14 +31,14 @@ def are_known(description: Description) -> bool:
     """
     if description.format_version == 1:
         return not are_padded(description)
-    return UNKNOWN not in description.counts
+    return COUNT_OF_UNKNOWN not in description.counts
 
 
 def of_record(stored: int | None, description: Description) -> int | None:
     """Returns the number of valid frames of a record, or None if it is not known.
 
     Args:
-        stored: What `records.head` says.
+        stored: What `record_heads.head` says.
         description: The feature set of the record.
     """
     return None if description.format_version == 1 and are_padded(description) else stored

@@ -63,5 +63,5 @@ class Lengths:
             "frames": sum(n_frames * clips for (n_frames, _), clips in self._clips.items()),
             "hours": samples / rate / 3600,
             **({"padded_seconds": padding / rate} if padding else {}),
-            **({valid_frames.UNKNOWN: unknown} if unknown else {}),
+            **({valid_frames.COUNT_OF_UNKNOWN: unknown} if unknown else {}),
         }

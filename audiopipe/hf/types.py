@@ -9,7 +9,7 @@ from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError
 from audiopipe.feature_sets import fingerprints
 from audiopipe.feature_sets.fingerprints import Identity
-from audiopipe.transform import row_columns
+from audiopipe.transform import entry_names, row_columns
 
 VALID_FRAMES_ID = "audiopipe valid frames"
 
@@ -40,7 +40,7 @@ def feature_type(config: Config, kernel_version: int | None = None) -> Any:
 
 def count_types(config: Config) -> dict[str, Any]:
     """Returns the types of the columns with numbers of frames: `n_frames`, and `valid_frames` if clips are padded."""
-    types = {row_columns.N_FRAMES: datasets.Value("int64"), row_columns.VALID_FRAMES: valid_frames_type()}
+    types = {entry_names.N_FRAMES: datasets.Value("int64"), entry_names.VALID_FRAMES: valid_frames_type()}
     return {name: types[name] for name in row_columns.count_columns(config)}
 
 
@@ -62,9 +62,9 @@ def valid_frames_column(features: Mapping[str, Any], config: Config) -> str | No
     for name, kind in features.items():
         if isinstance(kind, datasets.Value) and kind.id == VALID_FRAMES_ID:
             return name
-    plain = features.get(row_columns.VALID_FRAMES)
+    plain = features.get(entry_names.VALID_FRAMES)
     is_plain = config.pads_clips and isinstance(plain, datasets.Value) and plain.dtype == "int64"
-    return row_columns.VALID_FRAMES if is_plain else None
+    return entry_names.VALID_FRAMES if is_plain else None
 
 
 def feature_shape(config: Config) -> tuple[int | None, ...]:

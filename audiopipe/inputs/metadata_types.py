@@ -12,6 +12,7 @@ from audiopipe.errors import InputError
 
 RESERVED_NAMES = (
     "audio",
+    "clip_frames",
     "dtype",
     "feature",
     "fingerprint",

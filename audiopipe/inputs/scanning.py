@@ -44,16 +44,15 @@ def scan(
         relative to its folder.
 
     Raises:
-        InputError: If the input does not exist, has no clips or is malformed, or if two clips have the same id.
-            Duplicate ids are reported only after the last clip, because the ids are not kept in memory.
+        InputError: If the input is no path, does not exist, has no clips or is malformed, or if two clips have the same
+            id. Duplicate ids are reported only after the last clip, because the ids are not kept in memory.
         MissingDependencyError: If a package that the input needs is not installed.
     """
     given: str | SeveralInputs | list[str]
     if isinstance(source, SeveralInputs):
         given = source if len(source.paths) != 1 else os.fspath(source.paths[0])
     else:
-        # A list, because the search for duplicate ids may repeat the scan.
-        given = os.fspath(source) if isinstance(source, (str, os.PathLike)) else [os.fspath(path) for path in source]
+        given = _paths(source)
     options, report = options or InputOptions(), ScanReport() if report is None else report
     ids = duplicate_ids.Names()
     for clip in _found(given, options, report):
@@ -67,6 +66,20 @@ def scan(
         )
     if not len(ids):
         raise _no_clips(given, report)
+
+
+def _paths(source: Any) -> str | list[str]:
+    """Returns the path, or a list of the paths, because the search for duplicate ids may repeat the scan."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    paths = list(source) if isinstance(source, Iterable) else [source]
+    wrong = [path for path in paths if not isinstance(path, (str, os.PathLike))]
+    if wrong:
+        raise InputError(
+            "The input must be a folder, a glob, a manifest, a table, an audio file or a list of paths. Received: "
+            f"{wrong[0]!r}. To give clips metadata, write a manifest, such as a JSON Lines file."
+        )
+    return [os.fspath(path) for path in paths]
 
 
 def _name(given: Any) -> str:

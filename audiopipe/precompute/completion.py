@@ -1,5 +1,6 @@
 """Completion of a feature set from its finished shards."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,12 +15,12 @@ from audiopipe.errors import FeatureSetError
 from audiopipe.feature_sets import file_names, index, publication, retention, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.precompute import output_folder, plan
+from audiopipe.precompute.collected_sidecars import Collected
 from audiopipe.precompute.finished_shards import Finished
-from audiopipe.precompute.holdings import SHARD_FACTS, input_clip, unique
+from audiopipe.precompute.holdings import SHARD_FACTS, unique
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
-from audiopipe.transform import ends
 
 
 def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) -> Description:
@@ -43,30 +44,27 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
             f"{len(missing)} of {work.n_shards} shards were not written, starting with "
             f"{file_names.shard_name(missing[0])}. Find the cause in the runner's log, then run the same command again."
         )
-    sidecars = list(finished.sidecars())
-    failures = [failure for sidecar in sidecars for failure in sidecar["failures"]]
-    remarks = [remark for sidecar in sidecars for remark in sidecar["remarks"]]
-    computed = set(map(input_clip, (*failures, *remarks)))  # even if it should have been copied, but was damaged
-    remarks = [*(remark for remark in work.remarks() if input_clip(remark) not in computed), *remarks]
+    found = Collected(work, finished)
+    sidecars = found.sidecars
     shards = work.kept() + [{name: sidecar[name] for name in SHARD_FACTS} for sidecar in sidecars if sidecar["records"]]
     previous = output_folder.replaceable(work.output)
     if not shards:
         if previous is not None:
-            raise FeatureSetError(f"{_nothing(work, failures, remarks)} The old feature set in {work.output!r} stays.")
-        _write_lists(work.output, failures, remarks)
-        raise FeatureSetError(_nothing(work, failures, remarks))
+            raise FeatureSetError(f"{_nothing(work, found)} The old feature set in {work.output!r} stays.")
+        _write_lists(work.output, found)
+        raise FeatureSetError(_nothing(work, found))
     rows = _Rows(work, previous, shards)
     totals = rows.totals()
     counts = {
         "clips": sum(shard["records"] for shard in shards),
-        "failures": len(failures),
-        "remarks": len(remarks),
+        "failures": len(found.failures),
+        "remarks": found.n_remarks,
         "left_out": work.left_out,
-        **({} if work.segments is None else {"short_recordings": sum(bool(remark.get("short")) for remark in remarks)}),
+        **({} if work.segments is None else {"short_recordings": found.n_short}),
         "frames": totals["frames"],
         "hours": totals["samples"] / work.config.sample_rate / 3600,
-        **ends.totals(remarks),
-        **({valid_frames.UNKNOWN: totals["unknown"]} if totals["unknown"] else {}),
+        **found.ends,
+        **({valid_frames.COUNT_OF_UNKNOWN: totals["unknown"]} if totals["unknown"] else {}),
     }
     description = Description(
         path=work.output,
@@ -87,49 +85,48 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         generation=work.generation,
         next_shard=work.next_shard,
     )
-    if previous is not None and _is_same(work, previous, description, failures, remarks):
+    if previous is not None and _is_same(work, previous, description, found):
         plan.remove(work.output)
         retention.sweep(previous, keep_old_seconds=keep_old_seconds)
         return previous
     complete = publication.publish(
-        description, rows.tables(), failures, remarks, previous=previous, keep_old_seconds=keep_old_seconds
+        description,
+        rows.tables(),
+        found.failures,
+        found.remarks(),
+        previous=previous,
+        keep_old_seconds=keep_old_seconds,
     )
     plan.remove(work.output)
     return complete
 
 
-def _is_same(
-    work: Plan,
-    previous: Description,
-    description: Description,
-    failures: list[dict[str, Any]],
-    remarks: list[dict[str, Any]],
-) -> bool:
+def _is_same(work: Plan, previous: Description, description: Description, found: Collected) -> bool:
     """Returns whether a plan led to the feature set that the folder has: the clips that it tried again failed again."""
     if files.exists(work.file(plan.SOURCES)):  # the index changes
         return False
     names = ("generation", "next_shard", "index", "failures_file", "remarks_file", "obsolete")
     now = replace(description, **{name: getattr(previous, name) for name in names})
-    return now == previous and failures == previous.failures() and remarks == previous.remarks()
+    same = now == previous and found.failures == previous.failures()
+    return same and all(one == two for one, two in itertools.zip_longest(found.remarks(), previous.remarks()))
 
 
-def _write_lists(output: str, failures: list[dict[str, Any]], remarks: list[dict[str, Any]]) -> None:
+def _write_lists(output: str, found: Collected) -> None:
     """Writes failures and remarks for people, without a feature set."""
-    for name, facts in ((file_names.FAILURES_FILE, failures), (file_names.REMARKS_FILE, remarks)):
+    for name, facts in ((file_names.FAILURES_FILE, found.failures), (file_names.REMARKS_FILE, found.remarks())):
         files.write_bytes(files.join(output, name), b"".join(map(plan.to_line, facts)))
 
 
-def _nothing(work: Plan, failures: list[dict[str, Any]], remarks: list[dict[str, Any]]) -> str:
+def _nothing(work: Plan, found: Collected) -> str:
     """Returns why a plan leads to no record."""
-    if not failures:
-        short = sum(bool(remark.get("short")) for remark in remarks)
+    if not found.failures:
         return (
-            f"All {short} recordings are too short for a segment, so there is no feature set. Use shorter segments, or "
-            "--segment-last pad."
+            f"All {found.n_short} recordings are too short for a segment, so there is no feature set. Use shorter "
+            "segments, or --segment-last pad."
         )
     return (
-        f"All {work.n_clips} clips failed, so there is no feature set. First failure: {failures[0]['path']!r}, "
-        f"{failures[0]['stage']}: {failures[0]['error']}"
+        f"All {work.n_clips} clips failed, so there is no feature set. First failure: {found.failures[0]['path']!r}, "
+        f"{found.failures[0]['stage']}: {found.failures[0]['error']}"
     )
 
 

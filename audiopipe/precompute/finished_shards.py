@@ -6,6 +6,7 @@ the job merges many sidecars into one batch file, `plan/finished-1f3a9c82.jsonl`
 never changes, and its name is never reused.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -13,7 +14,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from audiopipe.feature_sets.message_kinds import kind
 from audiopipe.precompute.plan import FOLDER, to_line
@@ -171,18 +172,25 @@ class Finished:
         return errors.most_common(count)
 
     def sidecars(self) -> Iterator[dict[str, Any]]:
-        """Yields the sidecars of the finished shards, in the order of the shards."""
-        for _, sidecar in sorted(self._all(), key=lambda item: item[0]):
-            yield sidecar
-
-    def _all(self) -> Iterable[tuple[int, dict[str, Any]]]:
-        """Returns the number and the whole sidecar of each finished shard, in any order."""
-        found: dict[int, dict[str, Any]] = {}
-        for name in self._batches:
-            found.update(_whole_batch(self._plan.path(name)))
-        for number in self._singles:
-            found[number] = json.loads(files.read_bytes(_single(self._plan, number)))
-        return [(number, sidecar) for number, sidecar in found.items() if number in self._sidecars]
+        """Yields the sidecars of the finished shards, in the order of the shards. Memory holds one at a time."""
+        with contextlib.ExitStack() as opened:
+            places: dict[int, tuple[BinaryIO, int]] = {}
+            for name in self._batches:
+                path = opened.enter_context(files.local_copy(self._plan.path(name)))
+                file: BinaryIO = opened.enter_context(open(path, "rb"))
+                start = 0
+                for line in file:
+                    sidecar = _parse(line)
+                    if sidecar is not None:
+                        places[sidecar["shard"]] = file, start
+                    start += len(line)
+            for number in sorted(self._sidecars):
+                if number in self._singles:
+                    yield json.loads(files.read_bytes(_single(self._plan, number)))
+                elif number in places:
+                    file, start = places[number]
+                    file.seek(start)
+                    yield json.loads(file.readline())
 
     def _add(self, line: bytes) -> bool:
         """Adds a sidecar unless it is damaged or belongs to another plan. Returns whether it was added."""

@@ -10,7 +10,8 @@ from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, OutputErro
 from audiopipe.feature_sets import file_names, index, records, set_files, tfrecords, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import SourceFacts
-from audiopipe.feature_sets.records import Head, Place
+from audiopipe.feature_sets.record_heads import Head
+from audiopipe.feature_sets.records import Place
 from audiopipe.precompute import finished_shards
 from audiopipe.precompute.merge_plan import MergedShard, MergePlan
 from audiopipe.storage import files

@@ -216,8 +216,8 @@ class _Merge:
     def _unknown(self) -> dict[str, int]:
         """Returns the count of clips whose valid frames are not known, which sets of format 1 do not have."""
         old = [item for item in self.sets.descriptions if item.format_version == 1 and valid_frames.are_padded(item)]
-        count = self.sets.counts.get(valid_frames.UNKNOWN, 0) + sum(item.counts["clips"] for item in old)
-        return {valid_frames.UNKNOWN: count} if count else {}
+        count = self.sets.counts.get(valid_frames.COUNT_OF_UNKNOWN, 0) + sum(item.counts["clips"] for item in old)
+        return {valid_frames.COUNT_OF_UNKNOWN: count} if count else {}
 
 
 def _rows(work: MergePlan) -> Iterator[pa.Table]:

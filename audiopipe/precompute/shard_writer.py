@@ -16,7 +16,7 @@ import tensorflow as tf
 from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import AudioError, OutputError, StoppedError
-from audiopipe.feature_sets import file_names, index, records, tfrecords, valid_frames
+from audiopipe.feature_sets import file_names, index, record_heads, records, tfrecords, valid_frames
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
@@ -221,7 +221,7 @@ class _Writer:
             copied = records.rewritten(
                 content, clip.metadata, plan.columns, records.Place(self._part.id, place), padded=padded
             )
-            head = records.head(copied)
+            head = record_heads.head(copied)
             ordered.add(number, Record(copied, place, clip, head.n_frames, head.valid_frames, seconds))
         ordered.finish(number)
         self._digests[number] = bytes.fromhex(stored.digest) if stored.digest else None

@@ -83,7 +83,7 @@ def valid_frames(n_samples: Any, chunk_seconds: float | None) -> Any:
     """
     if chunk_seconds is None:
         return n_frames(n_samples, None)
-    return at_most(-(-wide(n_samples) // HOP_LENGTH), chunk_samples(chunk_seconds) // HOP_LENGTH)
+    return -(-kept_samples(n_samples, chunk_seconds) // HOP_LENGTH)
 
 
 def kept_samples(n_samples: Any, chunk_seconds: float | None) -> Any:

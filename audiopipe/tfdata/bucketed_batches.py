@@ -47,8 +47,10 @@ def bucketed_batch(
     Returns:
         A dataset of dicts, like that of `padded_batch`. With `lengths`, entries with an axis of frames, such as
         `targets`, are padded to these lengths too. The number of batches is unknown. It is the same in all epochs with
-        the same clips. If `audiopipe.load` draws clips by `weights` or `balance`, it differs, and `fit` ends each epoch
-        after as many batches as the first one had: use `padded_batch` there.
+        the same clips. If `audiopipe.load` draws clips by `weights` or `balance`, it differs, and `fit` drops the last
+        batches of an epoch that has at least two more than the first one. Use `padded_batch` there, or let `fit` count
+        the batches of an endless dataset: `load(...).repeat()` with `steps_per_epoch`. Clips of a rare length then come
+        late, when their batch is full.
 
     Raises:
         ArgumentError: As in `padded_batch`, or if a length is greater than `max_frames`.

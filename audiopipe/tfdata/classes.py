@@ -9,10 +9,14 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
+from audiopipe.feature_sets import file_names
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.inputs.columns import MISSING_CLASS
+from audiopipe.storage import files
 
-ClassesLike: TypeAlias = "Sequence[str] | FeatureSet | str | os.PathLike[str]"
+ClassesLike: TypeAlias = (
+    "Sequence[str] | FeatureSet | str | os.PathLike[str] | Sequence[FeatureSet | str | os.PathLike[str]]"
+)
 UNKNOWN = -2
 _SHOWN = 10  # names in an error message
 
@@ -34,13 +38,15 @@ class Classes:
         """Returns the classes of a column.
 
         Args:
-            classes: Names of the classes, or a feature set or its path, which has the classes of the column.
+            classes: Names of the classes, or feature sets, which have the classes of the column: a `FeatureSet` or a
+                path, or a list with a `FeatureSet` or a `pathlib.Path`, whose other items are feature sets too.
             column: Name of the column.
 
         Raises:
-            ArgumentError: If the column has no classes, or the names are not different texts.
+            ArgumentError: If the column has no classes, the names are not different texts, or all of them are paths of
+                feature sets.
         """
-        if isinstance(classes, (str, os.PathLike)):
+        if _are_sets(classes):
             classes = FeatureSet(classes)
         if isinstance(classes, FeatureSet):
             if column not in classes.classes:
@@ -51,11 +57,17 @@ class Classes:
                     f"class_columns=[{column!r}]."
                 )
             classes = classes.classes[column]
-        names = tuple(classes) if isinstance(classes, Sequence) else ()
+        names: tuple[Any, ...] = tuple(classes) if isinstance(classes, Sequence) else ()
         if not names or not all(isinstance(name, str) for name in names):
             raise ArgumentError(
                 "classes must be a list of names with at least one name, a FeatureSet, or the path of one. Received: "
                 f"classes={classes!r}."
+            )
+        if all(map(_is_path, names)):
+            raise ArgumentError(
+                "Texts in a list of classes are names of classes. Received: paths of feature sets, "
+                f"classes={classes!r}. To use the classes of these sets, pass FeatureSet({list(names)!r}). If they are "
+                "names of classes, run the program in another folder."
             )
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
@@ -110,6 +122,19 @@ class Classes:
             return tf.where(tf.reduce_any(same, -1), tf.argmax(tf.cast(same, tf.int8), -1), missing)
         values = tf.cast(values, tf.int64)
         return tf.where((values >= MISSING_CLASS) & (values < len(self)), values, UNKNOWN)
+
+
+def _are_sets(classes: Any) -> bool:
+    """Returns whether classes are given by feature sets."""
+    kinds = (FeatureSet, os.PathLike)
+    return isinstance(classes, (str, *kinds)) or (
+        isinstance(classes, (list, tuple)) and any(isinstance(item, kinds) for item in classes)
+    )
+
+
+def _is_path(name: str) -> bool:
+    """Returns whether text is the path of a feature set. Remote storage is not asked."""
+    return files.is_remote(name) or (bool(name) and os.path.isfile(os.path.join(name, file_names.DATASET_FILE)))
 
 
 def shown(value: tf.Tensor) -> tf.Tensor:

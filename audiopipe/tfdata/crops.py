@@ -4,10 +4,12 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
+from audiopipe.inputs.columns import free_name
 from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.elements import Elements
-from audiopipe.tfdata.entries import N_FRAMES, START_FRAME
+from audiopipe.tfdata.entries import CLIP_FRAMES, START_FRAME
 from audiopipe.transform import paddings
+from audiopipe.transform.entry_names import N_FRAMES
 
 
 class Crops:
@@ -35,6 +37,8 @@ class Crops:
                 f"{spec!r}. If it is a column of metadata, rename the column, or leave it out: "
                 "load(..., columns=[...])."
             )
+        self._clip_frames = free_name(CLIP_FRAMES, elements.spec)
+        self._is_of_crops = self._start_frame in elements.spec
         for name in elements.lists:
             length = entries.own(elements.spec, f"{name}_length")
             if elements.spec.get(length) != tf.TensorSpec([], tf.int64):
@@ -51,6 +55,8 @@ class Crops:
         elements.check_n_frames(element, size)
         stop = tf.minimum(start + self.n_frames, size)
         element = dict(element)
+        if not self._is_of_crops:  # a crop has this entry already, or it is not known how long its clip is
+            element[self._clip_frames] = tf.cast(element[elements.valid_frames or N_FRAMES], tf.int64)
         feature = element[elements.feature]
         feature = feature[:, start:stop] if config.frame_axis else feature[start:stop]
         shape = list(elements.shape)

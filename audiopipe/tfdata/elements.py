@@ -9,7 +9,7 @@ import tensorflow as tf
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.tfdata import entries, graph_errors
-from audiopipe.tfdata.entries import N_FRAMES, VALID_FRAMES
+from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 
 
 @dataclass(frozen=True)

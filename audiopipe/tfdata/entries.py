@@ -10,9 +10,8 @@ from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import fingerprints
 from audiopipe.transform.transform import Transform
 
-N_FRAMES = "n_frames"
-VALID_FRAMES = "valid_frames"
 START_FRAME = "start_frame"
+CLIP_FRAMES = "clip_frames"  # of a crop: number of valid frames of its whole clip
 
 
 def of_dataset(dataset: tf.data.Dataset) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import MISSING_LIST
 from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.classes import Classes, ClassesLike, shown
-from audiopipe.tfdata.entries import N_FRAMES, START_FRAME, VALID_FRAMES
+from audiopipe.tfdata.entries import CLIP_FRAMES, START_FRAME
 from audiopipe.tfdata.frame_grid import LATEST, FrameGrid
+from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 
 TARGETS = "targets"
 
@@ -37,13 +38,16 @@ def frame_targets(
     these samples belongs to the next segment, and otherwise to the clip.
 
     Parts of events outside of a clip are cut off. An event that lies wholly outside of a clip raises an error, because
-    its label would be lost. The times probably have another unit or start elsewhere. If clips are segments, with
-    `origin`, or crops, such events are left out.
+    its label would be lost. The times probably have another unit or start elsewhere. Such events are left out in two
+    cases. Segments, with `origin`, share the events of their recording. A feature of a fixed length, such as Whisper's
+    30 seconds, leaves out the end of a longer clip, and the events that begin there with it. Precompute names these
+    clips in `remarks.jsonl`.
 
     Args:
         dataset: Dataset of dicts before batching, as `audiopipe.load` or `from_audio(...).map(transform)` return it.
-            Crops are fine: the frames of a crop have the targets that they have in the whole clip, except that in a
-            crop without padding, the last frame gets no events after its own samples.
+            The frames of a crop have the targets that they have in the whole clip. The crops of
+            `load(crop_frames=...)` do not say how long their clips are. If they have no padding, events after the
+            samples of their last frame are left out, and so are events outside of the clip, without an error.
         classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column
             `label`. The positions in the column are those in this list, so pass the feature set unless the column has
             names.
@@ -109,7 +113,8 @@ def _check_types(spec: dict[str, Any], feature: str, columns: dict[str, str], or
     for name in times:
         if not (spec[name].dtype.is_floating or spec[name].dtype.is_integer):
             raise ArgumentError(f"The column {name!r} must have times in seconds. Received: {spec[name]}.")
-    for name in (N_FRAMES, VALID_FRAMES, START_FRAME):
+    is_crop = entries.own(spec, START_FRAME) in spec
+    for name in (N_FRAMES, VALID_FRAMES, START_FRAME, *([CLIP_FRAMES] if is_crop else [])):
         entries.check_number(spec, entries.own(spec, name))
     if origin is not None and spec[origin].shape.rank != 0:
         raise ArgumentError(
@@ -161,8 +166,10 @@ class _AddTargets:
         start = _own(element, START_FRAME)
         skipped = tf.zeros([], tf.int64) if start is None else start
         stop = skipped + valid
-        # Only padding shows that a crop reaches the end of its clip, whose last frame has all samples to the end.
-        n_frames = stop if start is None else tf.where(valid < size, stop, LATEST)
+        whole = stop if start is None else _own(element, CLIP_FRAMES)
+        # Without the length of its clip, only padding shows that a crop reaches the end of the clip, whose last frame
+        # has all samples to the end.
+        n_frames = tf.where(valid < size, stop, LATEST) if whole is None else whole
 
         is_instant = begin == end
         is_before = tf.where(is_instant, end < 0, end <= 0)
@@ -170,8 +177,9 @@ class _AddTargets:
         if self._origin is not None:  # an event after the last frame is likely to be that of the next segment
             is_after |= self._grid.may_be_beyond(begin, n_frames)
         is_inside = ~(is_before | is_after)
-        is_part = self._origin is not None or start is not None
-        required = [] if is_part else [self._require_inside(element, is_inside)]
+        is_part = self._origin is not None or whole is None
+        is_fine = is_inside | self._grid.is_cut_off(begin, n_frames)
+        required = [] if is_part else [self._require_inside(element, is_fine)]
         first_active = tf.minimum(self._grid.frames(begin), n_frames - 1)
         last_active = tf.minimum(self._grid.frames(tf.where(is_instant, begin, end - 1)), n_frames - 1)
         with tf.control_dependencies(required):
@@ -203,8 +211,8 @@ class _AddTargets:
                 graph_errors.clip_name(element),
                 f" must have lists of one length in {', '.join(map(repr, names))}. Received: ",
                 *found,
-                ". An empty list says that there are no events, but a missing one does not: leave the clip out with "
-                "load(sets.where(...)), or give it empty lists.",
+                ". If the clip has no events, give it empty lists. If its events are unknown, leave it out: "
+                "load(sets.where(...)).",
             ]
 
         is_equal = (sizes[0] == sizes[1]) & (sizes[1] == sizes[2])
@@ -238,8 +246,8 @@ class _AddTargets:
     def _require_inside(self, element: dict[str, tf.Tensor], is_inside: tf.Tensor) -> tf.Operation:
         """Returns an operation that fails if an event lies wholly outside of the clip."""
         advice = (
-            "Times are seconds from the start of the clip. If the clip is a part of what the events describe, name the "
-            "column with the time of its start: origin=..., such as 'start' for segments."
+            "Give times in seconds from the start of the clip. If the clip is a segment and the times count from the "
+            "start of the recording, pass origin='start', the column with the start of the segment."
         )
         return self._require_each(element, is_inside, "must overlap the clip", advice)
 

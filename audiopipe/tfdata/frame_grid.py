@@ -56,6 +56,17 @@ class FrameGrid:
         with_it = self._config.valid_frames(tf.maximum(samples, 0) + 1)  # of a clip that the sample ends
         return (with_it > n_frames) | (samples >= self._longest)
 
+    def is_cut_off(self, samples: tf.Tensor, n_frames: tf.Tensor) -> tf.Tensor:
+        """Returns whether samples are in the part that the feature leaves out of a long clip.
+
+        A clip that fills the fixed length of a feature may be longer, and how much is not known.
+
+        Args:
+            samples: int64 of any shape.
+            n_frames: Number of valid frames.
+        """
+        return (samples >= self._longest) & (n_frames >= self._config.valid_frames(self._longest))
+
     def may_be_beyond(self, samples: tf.Tensor, n_frames: tf.Tensor) -> tf.Tensor:
         """Returns whether samples belong to no frame themselves, and are beyond the end of some clip of `is_beyond`."""
         without_it = self._config.valid_frames(tf.maximum(samples, 0))

@@ -7,7 +7,7 @@ import tensorflow as tf
 from audiopipe.feature_sets.epoch_seeds import random_numbers, restorable
 from audiopipe.tfdata import elements
 from audiopipe.tfdata.crops import Crops
-from audiopipe.tfdata.entries import N_FRAMES
+from audiopipe.transform.entry_names import N_FRAMES
 
 
 def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: int | None = None) -> tf.data.Dataset:
@@ -16,6 +16,9 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
     All places are equally probable. Shorter clips are padded at the end. Clips with `valid_frames` are cropped within
     these frames, because the others hold no audio. `audiopipe.load(crop_frames=...)` reads only the frames of the crop,
     which is faster.
+
+    A restored iterator over crops of a whole local set in its order, `random_crop(load(path))`, is exact only to the
+    end of its epoch. For later epochs, call `load(path).repeat()` before cropping, or use `ResumeEpochs`.
 
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
@@ -28,9 +31,10 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
         The dataset with crops. `feature` has `n_frames` frames, and those beyond the clip's end hold
         `config.padding`. `n_frames` is the number of frames of the clip in the crop, and `valid_frames`, if it is
         there, the number of those that hold audio. `start_frame` (int64) is the first frame of the crop. If the clip is
-        a crop itself and has this entry, it counts from the start of the whole clip. Entries of rank 2 or more whose
-        first axis is that of the frames, such as `targets`, are cut too and padded with zeros. All other entries stay.
-        The number of elements does not change.
+        a crop itself and has this entry, it counts from the start of the whole clip. `clip_frames` (int64) is the
+        number of frames of the whole clip that hold audio. It is there unless the clip is a crop without it, as those
+        of `audiopipe.load` are. Entries of rank 2 or more whose first axis is that of the frames, such as `targets`,
+        are cut too and padded with zeros. All other entries stay. The number of elements does not change.
 
     Raises:
         ArgumentError: If the dataset does not fit the config, an argument is out of range, or an entry of rank 1 may or

@@ -18,7 +18,8 @@ def one_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf.d
         dataset: Dataset of dicts, as `audiopipe.load` returns it, or batches of them.
         column: Column with one class per clip: its position, or its name.
         classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. The
-            positions in the column are those in this list, so pass the feature set unless the column has names.
+            positions in the column are those in this list, so pass the feature set unless the column has names. For
+            clips of several sets, pass `FeatureSet([a, b])`. Texts in a list are names, not paths.
 
     Returns:
         The dataset with float32 `[classes]` in the column, or `[batch, classes]`. A missing or unknown class raises

@@ -7,7 +7,7 @@ import tensorflow as tf
 from audiopipe import checks
 from audiopipe.tfdata import elements
 from audiopipe.tfdata.crops import Crops
-from audiopipe.tfdata.entries import N_FRAMES
+from audiopipe.transform.entry_names import N_FRAMES
 
 
 def sliding_windows(dataset: tf.data.Dataset, n_frames: int, config: Any, *, hop: int | None = None) -> tf.data.Dataset:

@@ -16,11 +16,8 @@ from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import free_name
 from audiopipe.transform import audio_values, ragged_batches, waveforms
+from audiopipe.transform.entry_names import VALID_FRAMES, VALID_SAMPLES
 from audiopipe.transform.ragged_batches import RaggedBatch
-
-VALID_SAMPLES = "valid_samples"
-"""Entry of elements whose clips are padded segments: the number of samples before the padding."""
-VALID_FRAMES = "valid_frames"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The facts of remarks say how many seconds these are. `dataset.json` has the sums
 """
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -106,10 +107,10 @@ def totals(remarks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         >>> totals([{"dropped_seconds": 12.0}, {"short": True, "dropped_seconds": 0.5}, {"remark": "truncated"}])
         {'cut_clips': 1, 'dropped_seconds': 12.5}
     """
-    remarks = list(remarks)
-    found = {
-        "cut_clips": sum("dropped_seconds" in remark and not remark.get("short") for remark in remarks),
-        "dropped_seconds": math.fsum(remark.get("dropped_seconds", 0.0) for remark in remarks),
-        "padded_seconds": math.fsum(remark.get("padded_seconds", 0.0) for remark in remarks),
-    }
+    cut_clips, seconds = 0, {"dropped_seconds": array("d"), "padded_seconds": array("d")}
+    for remark in remarks:
+        cut_clips += "dropped_seconds" in remark and not remark.get("short")
+        for name, values in seconds.items():
+            values.append(remark.get(name, 0.0))
+    found = {"cut_clips": cut_clips, **{name: math.fsum(values) for name, values in seconds.items()}}
     return {name: total for name, total in found.items() if total}

@@ -3,10 +3,8 @@
 from typing import Any
 
 from audiopipe.configs.base import Config
+from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 from audiopipe.transform.row_features import Made
-
-N_FRAMES = "n_frames"
-VALID_FRAMES = "valid_frames"
 
 
 def count_columns(config: Config) -> list[str]:

@@ -186,6 +186,21 @@ def test_a_transform_is_an_expected_config_and_names_the_feature(folder):
         ({"balance": "tags"}, "That column has lists"),
         ({"balance": "start_frame"}, "23 of 23 clips without one, such as '00', '01', '02'"),
     ],
+    ids=[
+        "no-column",
+        "text-as-columns",
+        "empty-crop",
+        "number-as-shuffle",
+        "fractional-seed",
+        "too-many-weights",
+        "negative-weight",
+        "zero-weights",
+        "weights-and-balance",
+        "balance-no-column",
+        "balance-list",
+        "balance-column-of-lists",
+        "balance-missing-values",
+    ],
 )
 def test_wrong_arguments_name_what_there_is(folder, arguments, message):
     with pytest.raises(ArgumentError, match=message):

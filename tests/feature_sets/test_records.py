@@ -23,7 +23,7 @@ from audiopipe.errors import (
     CorruptFeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets import dtypes, records, tfrecords
+from audiopipe.feature_sets import dtypes, record_heads, record_layout, records, tfrecords
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.records import Place
 from audiopipe.inputs.columns import Columns
@@ -213,7 +213,7 @@ def test_a_column_with_the_name_of_an_entry_keeps_it(config):
     record, _ = records.encode("clip", feature, config, given, columns, Place(SHARD, 1), valid_frames=2)
     found = records.decode(record, columns, config, "float32")
     assert (found.metadata, found.shard_id, found.valid_frames) == (given, SHARD, 2)
-    head = records.head(record)
+    head = record_heads.head(record)
     assert (head.shard_id, head.valid_frames) == (SHARD, 2)
     entries = tf.train.Example.FromString(record).features.feature
     assert entries["shard_id__"].bytes_list.value[0].hex() == SHARD
@@ -224,7 +224,7 @@ def test_a_column_with_the_name_of_an_entry_keeps_it(config):
 def test_the_head_of_a_record_says_where_its_values_are(config, frames):
     feature = np.arange(frames * 129, dtype=np.float32).reshape(frames, 129, 1)
     record, _ = records.encode("clip", feature, config, {}, NO_COLUMNS, Place(SHARD, 3))
-    head = records.head(record[: records.size_of_head(record[:11])])
+    head = record_heads.head(record[: record_layout.size_of_head(record[:11])])
     assert (head.shape, head.n_frames, head.number, head.dtype) == ((frames, 129, 1), frames, 3, "float32")
     assert record[head.feature_start :] == feature.tobytes()
     assert len(record) == head.feature_start + head.feature_bytes
@@ -239,7 +239,7 @@ def test_records_of_format_1_are_decoded_and_rewritten():
                 for number, (_, record) in enumerate(tfrecords.read(file)):
                     element, found = next(elements), records.decode(record, opened.columns, opened.config, values)
                     assert (found.id, found.number) == (element["id"].decode(), number)
-                    assert found.shard_id == records.old_shard_id(opened.set_id, position)
+                    assert found.shard_id == record_heads.old_shard_id(opened.set_id, position)
                     assert found.valid_frames == found.n_frames == element["n_frames"]
                     np.testing.assert_array_equal(found.feature, element["feature"])
                     assert found.metadata["speaker"] == element["speaker"].decode()
@@ -267,7 +267,7 @@ def test_a_damaged_record_is_refused_or_decoded(data):
     forged = bytes(forged[: data.draw(st.sampled_from([len(record), head, 20]))])
     for read in (
         lambda: records.decode(forged, columns, config, "float32"),
-        lambda: records.head(forged),
+        lambda: record_heads.head(forged),
         lambda: records.moved(forged, Place(SHARD, 1)),
         lambda: records.rewritten(forged, given_metadata, columns, Place(SHARD, 1)),
         lambda: records.clip_id(forged),

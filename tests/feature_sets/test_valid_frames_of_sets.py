@@ -12,7 +12,7 @@ from synthetic_sets import CHANNELS_FIRST, CONFIG, feature, write
 
 from audiopipe import FeatureSet, Segments, Transform, load, merge, tfdata
 from audiopipe.errors import ArgumentError
-from audiopipe.feature_sets import records
+from audiopipe.feature_sets import record_heads, records
 from audiopipe.inputs.columns import Columns
 from audiopipe.verification import verify
 
@@ -122,4 +122,4 @@ def test_a_record_can_lack_its_valid_frames():
     assert records.decode(record, Columns(types={}), config, "float32").valid_frames is None
     moved, _ = records.moved(record, records.Place("00000000000000cd", 7))
     renamed = records.rewritten(moved, {}, Columns(types={}), place, clip_id="b")
-    assert records.head(renamed).valid_frames is None
+    assert record_heads.head(renamed).valid_frames is None

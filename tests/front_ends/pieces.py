@@ -109,6 +109,15 @@ def mel_filters(sample_rate, n_fft, n_mels, f_min, f_max, scale="htk", sides="he
     return filters
 
 
+def bands(spectrum, filters):
+    """Returns the mel spectrum `[frames, bins]`, and the maximum of each frame's spectrum on its scale, `[frames]`.
+
+    That maximum may be where no filter is, as an offset of the samples often is.
+    """
+    mel = spectrum @ filters
+    return mel, np.maximum(mel.max(axis=1, initial=0), spectrum.max(axis=1, initial=0) * filters.max())
+
+
 def normalization(log, ddof, std_epsilon=0.0, variance_epsilon=0.0):
     """Returns the mean of every bin over the frames, and what `log - mean` is divided by.
 

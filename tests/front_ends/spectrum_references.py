@@ -18,7 +18,7 @@ Where the numbers come from, named in brackets below:
 import numpy as np
 
 from front_ends import pieces
-from front_ends.reference import Reference
+from front_ends.reference import DECIBELS, LOG10, Reference
 
 
 def nemo(samples, n_mels):
@@ -33,7 +33,7 @@ def nemo(samples, n_mels):
     emphasized = pieces.emphasized_clip(samples, 0.97)
     frames = pieces.cut(emphasized, 512, pieces.centred_starts(len(samples), 512, 160))
     filters = pieces.mel_filters(16000, 512, n_mels, 0, 8000, scale="slaney", area=True)
-    mel = pieces.magnitudes(window * frames, 512) ** 2 @ filters
+    mel, peak = pieces.bands(pieces.magnitudes(window * frames, 512) ** 2, filters)
     log = np.log(mel + 2.0**-24)
     count = len(samples) // 160
     mean, divisor = pieces.normalization(log[:count], ddof=1, std_epsilon=1e-5)
@@ -41,6 +41,7 @@ def nemo(samples, n_mels):
     feature[:count] = (log[:count] - mean) / divisor
     return Reference(
         mel=mel,
+        peak=peak,
         log=log,
         feature=feature,
         power=2,
@@ -58,18 +59,18 @@ def gemma3n(samples):
     """
     frames = pieces.cut(samples, 513, pieces.inner_starts(len(samples), 513, 160))[:, :512]
     spectrum = pieces.magnitudes(pieces.hann(512, periodic=True) * pieces.emphasized_frames(frames, 0.97), 1024)
-    mel = spectrum @ pieces.mel_filters(16000, 1024, 128, 125, 7600)
+    mel, peak = pieces.bands(spectrum, pieces.mel_filters(16000, 1024, 128, 125, 7600))
     log = np.log(np.maximum(mel, 1e-5))
-    return Reference(mel=mel, log=log, feature=log, power=1, floor=1e-5)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=1, floor=1e-5)
 
 
 def lasr(samples):
     """lasr-128: [hf] lasr/feature_extraction_lasr.py#L44-L66 and #L98-L140."""
     frames = pieces.cut(samples, 400, pieces.inner_starts(len(samples), 400, 160))
     spectrum = pieces.magnitudes(pieces.hann(400, periodic=False) * frames, 512) ** 2
-    mel = spectrum @ pieces.mel_filters(16000, 512, 128, 125, 7500, sides="mel")
+    mel, peak = pieces.bands(spectrum, pieces.mel_filters(16000, 512, 128, 125, 7500, sides="mel"))
     log = np.log(np.maximum(mel, 1e-5))
-    return Reference(mel=mel, log=log, feature=log, power=2, floor=1e-5)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=2, floor=1e-5)
 
 
 def centred_spectrum(samples, n_fft, hop_length, mode):
@@ -88,9 +89,10 @@ def clap(samples, fused):
         samples = np.tile(samples, length // len(samples))
     samples = np.pad(samples, (0, length - len(samples)))
     kind = {} if fused else {"scale": "slaney", "area": True}
-    mel = centred_spectrum(samples, 1024, 480, "reflect") ** 2 @ pieces.mel_filters(48000, 1024, 64, 50, 14000, **kind)
+    filters = pieces.mel_filters(48000, 1024, 64, 50, 14000, **kind)
+    mel, peak = pieces.bands(centred_spectrum(samples, 1024, 480, "reflect") ** 2, filters)
     log = 10 * np.log10(np.maximum(mel, 1e-10))
-    return Reference(mel=mel, log=log, feature=log, power=2, floor=1e-10, decibels=True)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=2, floor=1e-10, log_unit=DECIBELS)
 
 
 def whisper(samples, n_mels):
@@ -100,20 +102,30 @@ def whisper(samples, n_mels):
     """
     clip = np.pad(samples[:480_000], (0, max(0, 480_000 - len(samples))))
     filters = pieces.mel_filters(16000, 400, n_mels, 0, 8000, scale="slaney", area=True)
-    mel = centred_spectrum(clip, 400, 160, "reflect")[:-1] ** 2 @ filters
+    mel, peak = pieces.bands(centred_spectrum(clip, 400, 160, "reflect")[:-1] ** 2, filters)
     log = np.log10(np.maximum(mel, 1e-10))
     log = np.maximum(log, log.max() - 8)
     valid_frames = min(3000, -(-len(samples) // 160))
     feature = (log + 4) / 4
-    return Reference(mel=mel, log=log, feature=feature, power=2, floor=1e-10, gain=1 / 4, valid_frames=valid_frames)
+    return Reference(
+        mel=mel,
+        peak=peak,
+        log=log,
+        feature=feature,
+        power=2,
+        floor=1e-10,
+        log_unit=LOG10,
+        gain=1 / 4,
+        valid_frames=valid_frames,
+    )
 
 
 def speecht5(samples):
     """speecht5: [hf] speecht5/feature_extraction_speecht5.py#L76-L115 and #L147-L157."""
     filters = pieces.mel_filters(16000, 1024, 80, 80, 7600, scale="slaney", area=True)
-    mel = centred_spectrum(samples, 1024, 256, "reflect") @ filters
+    mel, peak = pieces.bands(centred_spectrum(samples, 1024, 256, "reflect"), filters)
     log = np.log10(np.maximum(mel, 1e-10))
-    return Reference(mel=mel, log=log, feature=log, power=1, floor=1e-10)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=1, floor=1e-10, log_unit=LOG10)
 
 
 def hifigan_mel(samples, sample_rate, n_mels, f_max):
@@ -124,9 +136,10 @@ def hifigan_mel(samples, sample_rate, n_mels, f_max):
     """
     frames = pieces.cut(samples, 1024, pieces.vocoder_starts(len(samples), 1024, 256), "reflect")
     spectrum = np.sqrt(pieces.magnitudes(pieces.hann(1024, periodic=True) * frames, 1024) ** 2 + 1e-9)
-    mel = spectrum @ pieces.mel_filters(sample_rate, 1024, n_mels, 0, f_max, scale="slaney", area=True)
+    filters = pieces.mel_filters(sample_rate, 1024, n_mels, 0, f_max, scale="slaney", area=True)
+    mel, peak = pieces.bands(spectrum, filters)
     log = np.log(np.maximum(mel, 1e-5))
-    return Reference(mel=mel, log=log, feature=log, power=1, floor=1e-5)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=1, floor=1e-5)
 
 
 def univnet(samples):
@@ -147,9 +160,9 @@ def hifigan(samples):
 def tacotron2(samples):
     """tacotron2-80: [tacotron2] layers.py#L42-L80, stft.py#L82-L101, audio_processing.py#L78-L84."""
     filters = pieces.mel_filters(22050, 1024, 80, 0, 8000, scale="slaney", area=True)
-    mel = centred_spectrum(samples, 1024, 256, "reflect") @ filters
+    mel, peak = pieces.bands(centred_spectrum(samples, 1024, 256, "reflect"), filters)
     log = np.log(np.maximum(mel, 1e-5))
-    return Reference(mel=mel, log=log, feature=log, power=1, floor=1e-5)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=1, floor=1e-5)
 
 
 def audioset(samples, offset):
@@ -159,17 +172,17 @@ def audioset(samples, offset):
     """
     frames = pieces.cut(samples, 400, pieces.inner_starts(len(samples), 400, 160))
     spectrum = pieces.magnitudes(pieces.hann(400, periodic=True) * frames, 512)
-    mel = spectrum @ pieces.mel_filters(16000, 512, 64, 125, 7500, sides="mel")
+    mel, peak = pieces.bands(spectrum, pieces.mel_filters(16000, 512, 64, 125, 7500, sides="mel"))
     log = np.log(mel + offset)
-    return Reference(mel=mel, log=log, feature=log, power=1, floor=offset)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=1, floor=offset)
 
 
 def panns(samples):
     """panns-32k-64: [panns] pytorch/models.py#L145-L160 with the arguments of README.md#L217-L221."""
     filters = pieces.mel_filters(32000, 1024, 64, 50, 14000, scale="slaney", area=True)
-    mel = centred_spectrum(samples, 1024, 320, "reflect") ** 2 @ filters
+    mel, peak = pieces.bands(centred_spectrum(samples, 1024, 320, "reflect") ** 2, filters)
     log = 10 * np.log10(np.maximum(mel, 1e-10))
-    return Reference(mel=mel, log=log, feature=log, power=2, floor=1e-10, decibels=True)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=2, floor=1e-10, log_unit=DECIBELS)
 
 
 def musicnn(samples):
@@ -179,21 +192,22 @@ def musicnn(samples):
     logarithms to 16 bits, which this reference leaves out.
     """
     filters = pieces.mel_filters(16000, 512, 96, 0, 8000, scale="slaney", area=True)
-    mel = centred_spectrum(samples, 512, 256, "reflect") ** 2 @ filters
+    mel, peak = pieces.bands(centred_spectrum(samples, 512, 256, "reflect") ** 2, filters)
     log = np.log10(1e4 * mel + 1)
-    return Reference(mel=mel, log=log, feature=log, power=2, floor=1e-4)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=2, floor=1e-4, log_unit=LOG10)
 
 
 def librosa_mel(samples):
     """librosa-mel-128: [librosa] feature/spectral.py, melspectrogram, and core/spectrum.py, power_to_db, by default."""
     filters = pieces.mel_filters(22050, 2048, 128, 0, 11025, scale="slaney", area=True)
-    mel = centred_spectrum(samples, 2048, 512, "constant") ** 2 @ filters
+    mel, peak = pieces.bands(centred_spectrum(samples, 2048, 512, "constant") ** 2, filters)
     log = 10 * np.log10(np.maximum(mel, 1e-10))
     log = np.maximum(log, log.max(initial=-np.inf) - 80)
-    return Reference(mel=mel, log=log, feature=log, power=2, floor=1e-10, decibels=True)
+    return Reference(mel=mel, peak=peak, log=log, feature=log, power=2, floor=1e-10, log_unit=DECIBELS)
 
 
 def torchaudio_mel(samples):
     """torchaudio-mel-128: [torchaudio] transforms/_transforms.py, MelSpectrogram's defaults, without a logarithm."""
-    mel = centred_spectrum(samples, 400, 200, "reflect") ** 2 @ pieces.mel_filters(16000, 400, 128, 0, 8000)
-    return Reference(mel=mel, log=mel, feature=mel, power=2, floor=0.0, logarithmic=False)
+    filters = pieces.mel_filters(16000, 400, 128, 0, 8000)
+    mel, peak = pieces.bands(centred_spectrum(samples, 400, 200, "reflect") ** 2, filters)
+    return Reference(mel=mel, peak=peak, log=mel, feature=mel, power=2, floor=0.0, logarithmic=False)

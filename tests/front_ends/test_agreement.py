@@ -86,7 +86,7 @@ def test_a_wrong_floor_fails_on_silence():
 def test_a_wrong_divisor_fails_after_normalisation_alone(normalized):
     assert judge(normalized.feature, normalized, log=normalized.log) == []
     failures = judge(normalized.feature * 1.01, normalized, log=normalized.log)
-    assert [failure.partition(",")[0] for failure in failures] == ["normalised feature"]
+    assert [failure.partition(":")[0] for failure in failures] == ["normalised feature"]
 
 
 def test_a_normalised_feature_is_judged_before_normalisation(normalized):

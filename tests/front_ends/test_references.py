@@ -142,9 +142,8 @@ UPSTREAM = {
     "torchaudio-mel-128": _torchaudio_mel,
 }
 
-# Gemma3n's window is rounded to float32, which shows where the rest of the spectrum is outside of the mel range.
 # librosa reflects the end of a clip without the sample before that end, which shows where hops fill half a frame.
-INEXACT_UPSTREAM = {("gemma3n-128", "offset"), *(("torchaudio-mel-128", 200 * count) for count in range(1, 10))}
+INEXACT_UPSTREAM = {("torchaudio-mel-128", 200 * count) for count in range(1, 10)}
 
 
 def _stored():
@@ -183,8 +182,7 @@ def test_every_preset_without_code_here_has_stored_values():
 def test_reference_agrees_with_upstream_code(preset):
     sample_rate = references.sample_rate(preset)
     for name, clip in clips.signals(sample_rate, sample_rate // 4 + 37).items():
-        if (preset, name) not in INEXACT_UPSTREAM:
-            assert _disagreement(preset, clip) == [], name
+        assert _disagreement(preset, clip) == [], name
 
 
 @pytest.mark.parametrize("preset", [preset for preset in UPSTREAM if not preset.startswith("whisper")])

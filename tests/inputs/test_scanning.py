@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 
 import fsspec
@@ -393,3 +394,10 @@ def test_a_duplicate_column_is_refused(manifest):
         _scan(manifest("clips.csv", "path,speaker,speaker\na.wav,b,c\n"))
     with pytest.raises(InputError, match=r"line 1.*each key once. Received twice: speaker"):
         _scan(manifest("clips.jsonl", '{"path": "a.wav", "speaker": "b", "speaker": "c"}\n'))
+
+
+@pytest.mark.parametrize("source", [[{"path": "a.wav"}], 3, [b"a.wav"]], ids=["rows", "number", "bytes"])
+def test_an_input_that_is_no_path_is_named(source):
+    wrong = source[0] if isinstance(source, list) else source
+    with pytest.raises(InputError, match=re.escape(f"Received: {wrong!r}. To give clips metadata, write a manifest")):
+        list(inputs.scan(source))

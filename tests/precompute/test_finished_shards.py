@@ -1,6 +1,7 @@
 """Tests of finished shards: single sidecars, batches of sidecars, and which of them count."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from audiopipe import configs
 from audiopipe.feature_sets.file_names import shard_name
 from audiopipe.inputs import Source
 from audiopipe.precompute import finished_shards, plan
+from audiopipe.precompute.collected_sidecars import Collected
 from audiopipe.precompute.progress import Done
 
 CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
@@ -144,3 +146,26 @@ def test_frequent_errors_are_counted_without_paths_and_numbers(work):
         ("decode: Could not read ...: gone.", 2),
         ("decode: shorter than one frame: ... samples", 1),
     ]
+
+
+def test_remarks_of_all_shards_are_counted_and_read_again_but_not_held(work, monkeypatch):
+    monkeypatch.setattr(finished_shards, "SIDECARS_PER_BATCH", 4)
+    made = {}
+    for shard in (9, 3, 5, 7, 1, 2, 4, 6, 0):
+        facts = [{"short": True}, {"dropped_seconds": 0.5}, {"padded_seconds": 2.0}] * 500
+        made[shard] = [{"id": f"{shard}-{number}", "remark": "x" * 200, **fact} for number, fact in enumerate(facts)]
+        publish(work, shard, remarks=made[shard])
+    found = look(work)
+    publish(work, 8, remarks=[])
+    found.refresh()
+    tracemalloc.start()
+    try:
+        collected = Collected(work, found)
+        count = sum(1 for _ in collected.remarks())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert list(collected.remarks()) == [remark for shard in sorted(made) for remark in made[shard]]
+    assert (count, collected.n_remarks, collected.n_short) == (13500, 13500, 4500)
+    assert collected.ends == {"cut_clips": 4500, "dropped_seconds": 2250.0, "padded_seconds": 9000.0}
+    assert peak < 5e6  # those of a shard take 0.8 MB, and all of them 6.9 MB

@@ -94,6 +94,7 @@ def test_a_clip_that_is_too_long_is_named(lengths):
         ({"max_frames": 9, "lengths": [0, 1]}, "lengths must be at least 1"),
         ({"max_frames": 9, "drop_remainder": 1}, "drop_remainder must be True or False"),
     ],
+    ids=["no-frames", "long-length", "equal-lengths", "no-lengths", "zero-length", "number-as-drop"],
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):

@@ -35,7 +35,8 @@ def check_crop(name, crop, one, n_frames=N_FRAMES):
     np.testing.assert_array_equal(crop["targets"], targets, strict=True)
     for count in ("n_frames", "valid_frames"):
         np.testing.assert_array_equal(crop[count], np.int64(np.clip(one[count] - start, 0, n_frames)), strict=True)
-    assert set(crop) == {*one, "start_frame"}
+    assert set(crop) == {*one, "start_frame", "clip_frames"}
+    assert crop["clip_frames"] == min(one["n_frames"], one["valid_frames"])
     for entry in set(one) - {"feature", "targets", "n_frames", "valid_frames"}:
         np.testing.assert_array_equal(crop[entry], one[entry])
     return start

@@ -144,8 +144,8 @@ WRONG = [
     (
         {"offset": [0.1, 0.2]},
         "The clip 'clip-0' must have lists of one length in 'onset', 'offset', 'label'. Received: onset: 1, offset: 2, "
-        "label: 1. An empty list says that there are no events, but a missing one does not: leave the clip out with "
-        "load(sets.where(...)), or give it empty lists.",
+        "label: 1. If the clip has no events, give it empty lists. If its events are unknown, leave it out: "
+        "load(sets.where(...)).",
     ),
     (
         {"onset": [float("nan")]},
@@ -154,9 +154,9 @@ WRONG = [
     ),
     (
         {"onset": [0.1, 50.0], "offset": [0.2, 60.0], "label": ["cat", "cat"]},
-        "The clip 'clip-2': event 1 must overlap the clip. Received: onset=50, offset=60, label='cat'. Times are "
-        "seconds from the start of the clip. If the clip is a part of what the events describe, name the column "
-        "with the time of its start: origin=..., such as 'start' for segments.",
+        "The clip 'clip-2': event 1 must overlap the clip. Received: onset=50, offset=60, label='cat'. Give times "
+        "in seconds from the start of the clip. If the clip is a segment and the times count from the start of the "
+        "recording, pass origin='start', the column with the start of the segment.",
     ),
     ({"label": ["cow"]}, "event 0 must have one of the 3 classes in 'label': 'cat', 'dog', 'rain'. Received: "),
     ({"label": [""]}, "offset=0.1, label=''. Check the names"),
@@ -175,6 +175,17 @@ def test_events_that_cannot_be_placed_are_errors_that_name_the_clip():
         with pytest.raises(tf.errors.InvalidArgumentError) as caught:
             next(iterator)
         assert message in caught.value.message.replace("\\'", "'")
+
+
+WHISPER = configs.WhisperLogMel(n_mels=4, chunk_seconds=0.25, **FIXED)
+LATER = {"onset": [0.1, 0.2, 0.25, 7.0], "offset": [0.104, 0.3, 0.3, 8.0], "label": [0, 1, 2, 2]}
+
+
+def test_events_beyond_the_fixed_length_of_a_feature_are_cut_off_as_the_audio_is():
+    dataset = elements(WHISPER, [LATER | {"n_frames": 25}])
+    assert WHISPER.n_frames(4001) == WHISPER.valid_frames(4000) == 25
+    [element] = tfdata.frame_targets(dataset, NAMES, WHISPER).as_numpy_iterator()
+    np.testing.assert_array_equal(np.argwhere(element["targets"]), [[10, 0], *([frame, 1] for frame in range(20, 25))])
 
 
 def test_an_unknown_position_is_an_error():
@@ -216,6 +227,16 @@ def test_an_event_that_does_not_end_lasts_to_the_end_and_onsets_alone_mark_one_f
         ({"label": "onset"}, "The column 'onset' must have positions of classes"),
         ({"config": Transform(STFT, feature="stft")}, "must have an entry 'stft'.* Received: the entries feature, id"),
         ({"classes": []}, "classes must be a list of names"),
+    ],
+    ids=[
+        "no-onset",
+        "no-origin",
+        "one-onset",
+        "many-origins",
+        "text-origin",
+        "label-of-times",
+        "no-feature",
+        "no-classes",
     ],
 )
 def test_wrong_arguments_name_what_there_is(arguments, message):

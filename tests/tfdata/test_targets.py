@@ -192,6 +192,21 @@ def test_missing_classes_and_lists_of_a_feature_set_are_errors(loaded):
     assert "'clip-2' must have a list" in with_error(tfdata.multi_hot(padded(loaded, 3), "tags", NAMES))
 
 
+def test_the_classes_of_several_sets_are_those_of_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, classes in (("cat", ["dog", "cat"]), ("dog", ["cow", "cat"])):
+        columns = Columns(types={"label": "int"}, classes={"label": classes}, fill_values={"label": -1})
+        synthetic_sets.write(tmp_path / name, {name: (feature(2), {"label": 0})}, columns=columns)
+    joined = FeatureSet(["cat", "dog"])
+    for classes in (joined, [FeatureSet("cat"), "dog"], ["cat", tmp_path / "dog"]):
+        made = tfdata.one_hot(load(["cat", "dog"]), "label", classes)
+        assert np.array(rows(made, "label")).tolist() == [[1, 0, 0], [0, 0, 1]]
+    with pytest.raises(ArgumentError, match=r"Received: paths of feature sets.*pass FeatureSet\(\['cat', 'dog'\]\)"):
+        tfdata.one_hot(load(joined), "label", ["cat", "dog"])
+    made = tfdata.one_hot(load(joined), "label", ["dog", "cat", "cow"])
+    assert np.array(rows(made, "label")).tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
 @pytest.mark.parametrize(
     ("function", "column", "classes", "message"),
     [
@@ -204,6 +219,17 @@ def test_missing_classes_and_lists_of_a_feature_set_are_errors(loaded):
         (tfdata.one_hot, "label", [0, 1], "classes must be a list of names"),
         (tfdata.one_hot, "label", 3, "classes must be a list of names"),
         (tfdata.one_hot, "label", ["cat", "cat"], "must differ. Received twice: 'cat'"),
+    ],
+    ids=[
+        "no-column",
+        "column-of-numbers",
+        "column-of-lists",
+        "column-of-scalars",
+        "column-of-names",
+        "no-classes",
+        "numbers-as-classes",
+        "number-as-classes",
+        "equal-classes",
     ],
 )
 def test_wrong_arguments_name_what_there_is(function, column, classes, message):

@@ -87,9 +87,9 @@ def test_a_sequence_of_class_labels_keeps_its_classes(tmp_path):
     assert batch["label"].tolist() == [b"dog", b"cat", b"cat"]
 
 
-def test_events_after_the_part_that_a_feature_keeps_are_not_lost_in_silence():
+def test_events_after_the_audio_of_a_clip_that_was_not_cut_are_not_lost_in_silence():
     config = configs.WhisperLogMel(n_mels=4, chunk_seconds=0.25, output_data_format="channels_last")
-    clip = {"feature": tf.zeros([25, 4, 1]), "n_frames": 25, "valid_frames": 25, "label": ["dog"], "start": 0.0}
+    clip = {"feature": tf.zeros([25, 4, 1]), "n_frames": 25, "valid_frames": 24, "label": ["dog"], "start": 0.0}
     dataset = tf.data.Dataset.from_tensors({**clip, "onset": [0.26], "offset": [0.3]})
     with pytest.raises(tf.errors.InvalidArgumentError, match="must overlap the clip"):
         list(tfdata.frame_targets(dataset, ["dog"], config))

@@ -59,7 +59,7 @@ def _rows_of_shard(description: Description, position: int, file: BinaryIO, path
         length = tfrecords.length_of(start[: tfrecords.HEADER_BYTES], where)
         start = start[tfrecords.HEADER_BYTES : tfrecords.HEADER_BYTES + length]
         try:
-            missing = min(length, records.size_of_head(start)) - len(start)
+            missing = min(length, record_layout.size_of_head(start)) - len(start)
             if missing > 0:
                 start += file.read(missing)
             yield _row(description, position, number, offset, length, start)
