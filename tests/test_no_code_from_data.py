@@ -108,6 +108,16 @@ def test_a_forged_registry_file_is_refused(folder):
     assert_refused(run(folder, "-c", "from audiopipe import registry; registry.load('names.json')"), folder)
 
 
+def test_code_that_the_file_of_a_feature_extractor_names_is_not_run(folder):
+    known = {"feature_extractor_type": "WhisperFeatureExtractor", "auto_map": {"AutoFeatureExtractor": CLASS}}
+    for settings, words in (
+        ({"feature_extractor_type": CLASS}, "Received: lurking.Feature in './preprocessor_config.json'"),
+        (known, "must not name code of their own"),
+    ):
+        (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+        assert_refused(run(folder, "-c", "from audiopipe import configs; configs.from_extractor('.')"), folder, words)
+
+
 def test_a_forged_column_type_in_parquet_is_refused(folder):
     table = pq.read_table(DATA / "mapped.parquet")
     text = table.schema.metadata[b"huggingface"].decode()
