@@ -197,6 +197,16 @@ def test_a_forged_plan_is_refused(folder, tmp_path):
     assert_refused(run(folder, "-m", "audiopipe", *command), folder)
 
 
+def test_code_that_the_file_of_a_feature_extractor_names_is_not_run(folder):
+    known = {"feature_extractor_type": "WhisperFeatureExtractor", "auto_map": {"AutoFeatureExtractor": CLASS}}
+    for settings, words in (
+        ({"feature_extractor_type": CLASS}, "Received: lurking.Feature in './preprocessor_config.json'"),
+        (known, "must not name code of their own"),
+    ):
+        (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+        assert_refused(run(folder, "-c", "from audiopipe import configs; configs.from_extractor('.')"), folder, words)
+
+
 @pytest.mark.parametrize("in_path", [False, True], ids=["beside the data", "on PYTHONPATH"])
 def test_entry_points_of_a_distribution_beside_the_data_do_not_count(folder, in_path):
     forge_dataset_json(folder)
