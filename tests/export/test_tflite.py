@@ -36,6 +36,14 @@ FEATURES = {
     "real and imaginary": lambda n_fft: composed.get_stft_layer(n_fft=n_fft),
     "keras mel": lambda n_fft: composed.get_keras_melspectrogram_layer(fft_length=n_fft, num_mel_bins=20),
 }
+LOG_MEL = {"n_fft": 400, "win_length": 320, "hop_length": 100, "n_mels": 20}
+FRONT_ENDS_OF_CONFIGS = {
+    "kaldi": configs.LogMel(**LOG_MEL, edges="snip", window="povey", remove_dc_offset=True, preemphasis=0.97),
+    "normalized, stacked": configs.LogMel(**LOG_MEL, normalization="clip", ddof=1, stack_frames=2, padding_value=0.0),
+    "masked, fixed": configs.LogMel(**LOG_MEL, edges="same", log="db", top_db=30.0, masked_frames=1, fixed_frames=25),
+    "clips": configs.LogMel(**LOG_MEL, clip_seconds=0.2, short_clips="repeat", edges="midpoint", log="log10"),
+    "mfcc": configs.Mfcc(**LOG_MEL, lifter=22.0, deltas=2, center_value=1.0, fixed_frames=25),
+}
 WHISPER = {"chunk": {"chunk_seconds": 0.2}, "cut chunk": {"chunk_seconds": 0.05}, "whole clip": {"chunk_seconds": None}}
 
 
@@ -94,6 +102,13 @@ def test_layers_after_the_mel_spectrogram_convert(name):
     values = waveforms(2, 1)
     (converted,) = run(to_tflite(layer, values.shape[1:], 2), values)
     np.testing.assert_allclose(converted, layer(values), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS_OF_CONFIGS)
+def test_a_converted_front_end_agrees_with_the_layer(name):
+    layer, values = FRONT_ENDS_OF_CONFIGS[name].layer(), waveforms(2, 2)
+    (converted,) = run(to_tflite(layer, values.shape[1:], 2), values)
+    np.testing.assert_allclose(converted, layer(values), rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("arguments", WHISPER.values(), ids=WHISPER)

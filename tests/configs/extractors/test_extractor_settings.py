@@ -155,6 +155,9 @@ def test_gemma_4_has_a_last_row_of_padding():
         ("Gemma3nAudioFeatureExtractor", "per_bin_stddev", [1.0] * 128),
         ("Gemma3nAudioFeatureExtractor", "frame_length", 400),
         ("Gemma4AudioFeatureExtractor", "frame_length_ms", 25),
+        ("Wav2Vec2FeatureExtractor", "do_normalize", False),
+        ("Wav2Vec2FeatureExtractor", "padding_value", -1.0),
+        ("Wav2Vec2FeatureExtractor", "feature_size", 2),
     ],
 )
 def test_what_no_config_reproduces_is_an_error_that_names_setting_and_value(class_name, setting, value):

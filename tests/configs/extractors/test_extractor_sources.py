@@ -19,7 +19,7 @@ from audiopipe.errors import ConfigError
 WHISPER = {"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 128}
 
 
-@pytest.mark.parametrize("class_name", sorted(set(SUPPORTED) - {"ClapFeatureExtractor", "Gemma4AudioFeatureExtractor"}))
+@pytest.mark.parametrize("class_name", sorted(PRESETS))
 def test_defaults_are_the_preset(class_name):
     assert configs.from_extractor({"feature_extractor_type": class_name}) == registry.get(PRESETS[class_name])
 
@@ -39,6 +39,11 @@ def test_an_instance_its_dict_and_its_file_give_one_config(class_name, tmp_path)
 def test_saved_files_of_classes_that_need_torch_give_the_preset(class_name, tmp_path):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(SAVED[class_name]))
     assert configs.from_extractor(tmp_path) == registry.get(PRESETS[class_name])
+
+
+def test_wav2vec2_has_a_normalized_waveform():
+    config = configs.from_extractor(transformers.Wav2Vec2FeatureExtractor(sampling_rate=8000))
+    assert config == configs.NormalizedWaveform(sample_rate=8000)
 
 
 def test_padding_tells_wav2vec2_bert_from_seamless_m4t():

@@ -94,6 +94,11 @@ CASES = {
         GEMMA_4,
         lambda extractor, clip: extractor([clip])["input_features"][0],
     ),
+    "Wav2Vec2": (
+        "Wav2Vec2FeatureExtractor",
+        {},
+        lambda extractor, clip: extractor(clip, **RATE)["input_values"][0][:, None],
+    ),
 }
 
 
