@@ -11,6 +11,7 @@ from audiopipe.feature_sets.joined_columns import JoinedColumns
 from audiopipe.feature_sets.record_decoding import RecordDecoder
 from audiopipe.feature_sets.record_places import Places
 from audiopipe.inputs.columns import Columns, free_name, is_list
+from audiopipe.transform.entry_names import CLIP_FRAMES, N_FRAMES, START_FRAME
 
 NOTHING = -1  # number of frames of a record that is none
 
@@ -57,7 +58,8 @@ class Decoder:
             self._config.feature_shape(crop_frames, self._config.channels),
             descriptions[0].dtype if crop_frames is None else tf.float32,
         )
-        self._start_frame = free_name("start_frame", {feature, *columns.entries})
+        taken = {feature, *columns.entries}
+        self._start_frame, self._clip_frames = free_name(START_FRAME, taken), free_name(CLIP_FRAMES, taken)
         self._valid_frames = valid_frames.entry(descriptions, columns)
         self._lengths = columns.lengths
         wanted = columns.types if selected is None else selected
@@ -90,7 +92,8 @@ class Decoder:
 
         Returns:
             The entries, each with the records as its first axis. If the features are cropped, the first frame,
-            `start_frame`, is one of them. `complete` makes the elements that a user gets.
+            `start_frame`, and the valid frames of the whole clip, `clip_frames`, are among them. `complete` makes the
+            elements that a user gets.
         """
         places, shapes, starts, n_frames = numbers[:, 0], numbers[:, 1:4], numbers[:, 4], numbers[:, 5]
         arguments = (places, heads, shapes, n_frames == NOTHING)
@@ -108,7 +111,8 @@ class Decoder:
             if isinstance(value, tf.RaggedTensor):
                 entries[name] = value.to_tensor()
         if self._crop_frames is not None:
-            entries |= {"n_frames": n_frames, self._start_frame: starts}
+            entries[self._clip_frames] = entries[self._valid_frames or N_FRAMES]
+            entries |= {N_FRAMES: n_frames, self._start_frame: starts}
             if self._valid_frames is not None:
                 entries[self._valid_frames] = tf.clip_by_value(entries[self._valid_frames] - starts, 0, n_frames)
         return entries
