@@ -88,18 +88,14 @@ def of_blocks(
             tensor.set_shape(shape)
         return decoder.block(numbers, heads), tuple(tf.cast(feature, tf.float32) for feature in features)
 
-    def stacked(ordered: tf.Tensor) -> dict[str, tf.Tensor]:
-        entries, [features] = read_block(ordered)
-        return {**entries, decoder.feature: features}
-
     def each(entries: dict[str, tf.Tensor], features: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
+        if is_stacked:  # `unbatch` ends the process if all lists of a column are empty
+            return tf.data.Dataset.from_tensor_slices({**entries, decoder.feature: features[0]})
         return _with_entry(entries, decoder.feature, features)
 
     # A call of a function takes longer than decoding a clip, so no function is called for each clip, except for lists.
-    read_ahead = clips.batch(together).map(
-        stacked if is_stacked else read_block, num_parallel_calls=BLOCKS_AT_ONCE, deterministic=True
-    )
-    elements = read_ahead.unbatch() if is_stacked else read_ahead.flat_map(each)
+    read_ahead = clips.batch(together).map(read_block, num_parallel_calls=BLOCKS_AT_ONCE, deterministic=True)
+    elements = read_ahead.flat_map(each)
     if decoder.lists:
         elements = elements.map(decoder.complete, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return elements
