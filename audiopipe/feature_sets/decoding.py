@@ -118,7 +118,7 @@ class Decoder:
         return entries
 
     def complete(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Returns an element with its lists, which have the same length in all elements of a block before."""
+        """Returns an element with its lists as a user gets them. In a block, short ones are filled up."""
         lists = {}
         for name, kind in self.lists.items():
             if kind == "list<float>":

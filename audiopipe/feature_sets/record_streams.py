@@ -12,7 +12,7 @@ from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets.decoding import NOTHING, Decoder
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.orders import END
-from audiopipe.feature_sets.row_blocks import PLACES_OF_SHARD, Block, RowBlocks
+from audiopipe.feature_sets.row_blocks import PLACES_OF_SHARD, RowBlocks
 from audiopipe.feature_sets.splitmix64 import uniform
 from audiopipe.storage import files
 
@@ -54,28 +54,30 @@ def of_blocks(
     """
     spec = decoder.feature_spec
     is_stacked = spec.shape.is_fully_defined()
-    no_feature = np.zeros([size or 0 for size in spec.shape], spec.dtype.as_numpy_dtype)
+    no_heads = np.full(together, b"", object)
+    no_features = np.zeros((together, *(size or 0 for size in spec.shape)), spec.dtype.as_numpy_dtype)
 
     def read(ordered: np.ndarray) -> tuple[np.ndarray, ...]:
         # Blocks after the last clip are read ahead and never used.
         clips, positions, numbers = ordered[ordered[:, 0] != END].T
+        missing = together - len(clips)
+        no_numbers = _NOTHING.repeat(missing, 0)
+        if not len(clips):
+            return no_numbers, no_heads, *([no_features] if is_stacked else no_features)
         try:
-            if not len(clips):
-                block = Block([], np.zeros((0, len(_NOTHING[0])), np.int64), [])
-            elif crop_frames is None:
+            if crop_frames is None:
                 block = blocks.read(clips)
             else:
                 block = blocks.crop(clips, crop_frames, uniform(numbers, positions))
         except CorruptFeatureSetError as error:
             raise ValueError(str(error)) from None  # which TensorFlow turns into an InvalidArgumentError
-        missing = together - len(clips)
-        heads = np.array([*block.heads, *[b""] * missing], object)
         features = block.features
         if missing and is_stacked:
-            features = [np.concatenate([*features, no_feature[None].repeat(missing, 0)])]
+            features = [np.concatenate([*features, no_features[:missing]])]
         elif missing:
-            features = [*features, *[no_feature] * missing]
-        return np.concatenate([block.numbers, _NOTHING.repeat(missing, 0)]), heads, *features
+            features = [*features, *no_features[:missing]]
+        heads = np.array([*block.heads, *no_heads[:missing]], object)
+        return np.concatenate([block.numbers, no_numbers]), heads, *features
 
     def read_block(ordered: tf.Tensor) -> tuple[dict[str, tf.Tensor], tuple[tf.Tensor, ...]]:
         shapes = [[together, *spec.shape]] if is_stacked else [spec.shape] * together
@@ -86,18 +88,14 @@ def of_blocks(
             tensor.set_shape(shape)
         return decoder.block(numbers, heads), tuple(tf.cast(feature, tf.float32) for feature in features)
 
-    def stacked(ordered: tf.Tensor) -> dict[str, tf.Tensor]:
-        entries, [features] = read_block(ordered)
-        return {**entries, decoder.feature: features}
-
     def each(entries: dict[str, tf.Tensor], features: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
+        if is_stacked:  # `unbatch` ends the process if all lists of a column are empty
+            return tf.data.Dataset.from_tensor_slices({**entries, decoder.feature: features[0]})
         return _with_entry(entries, decoder.feature, features)
 
     # A call of a function takes longer than decoding a clip, so no function is called for each clip, except for lists.
-    read_ahead = clips.batch(together).map(
-        stacked if is_stacked else read_block, num_parallel_calls=BLOCKS_AT_ONCE, deterministic=True
-    )
-    elements = read_ahead.unbatch() if is_stacked else read_ahead.flat_map(each)
+    read_ahead = clips.batch(together).map(read_block, num_parallel_calls=BLOCKS_AT_ONCE, deterministic=True)
+    elements = read_ahead.flat_map(each)
     if decoder.lists:
         elements = elements.map(decoder.complete, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return elements

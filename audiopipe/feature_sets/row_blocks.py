@@ -198,7 +198,8 @@ class RowBlocks:
         record.values_offset = place.offset + _HEADER + offset
         expected = math.prod(record.shape) * self._dtype.itemsize
         if size != expected:
-            raise record.stored.misfit(place, f"its {size} bytes of values are not {place.n_frames} frames")
+            fault = f"its {size} bytes of values are not {place.n_frames} frames of {self._dtype.name}"
+            raise record.stored.misfit(place, fault)
 
     def _shape(self, n_frames: int, record: _Record) -> tuple[int, int, int]:
         """Returns the shape of the feature of a record, or of some of its frames."""
