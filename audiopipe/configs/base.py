@@ -131,7 +131,8 @@ class Config(Identified):
         """Quantities that the feature contains for each channel of the clip, each in a separate channel.
 
         They are among `"magnitude"`, `"power"`, `"decibel"`, `"log magnitude"`, `"log power"`, `"cepstrum"`, the same
-        names after `"normalized "`, `"scaled log power"` (Whisper), `"phase"`, `"real part"` and `"imaginary part"`.
+        names after `"normalized "`, `"scaled log power"` (Whisper), `"phase"`, `"real part"`, `"imaginary part"` and
+        `"normalized waveform"`.
         The first quantity of all channels comes before the second quantity of all channels.
         """
         return ("magnitude",)

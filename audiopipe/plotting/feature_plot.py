@@ -11,6 +11,7 @@ from audiopipe.errors import ArgumentError, MissingDependencyError
 MAX_FREQUENCY_TICKS = 8
 SILENCE = 1e-10
 LINEAR = ("magnitude", "power", "real part", "imaginary part")  # drawn in decibels, other quantities as they are
+WAVEFORM = "normalized waveform"  # drawn as a line
 LABELS = {"decibel": "dB", "phase": "phase (rad)", "scaled log power": "(log10 of the power + 4) / 4"}
 
 
@@ -36,11 +37,31 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
         ) from error
     if config.output_data_format == "channels_first":
         feature = np.moveaxis(feature, 0, -1)
-    n_frames, n_bins, channels = feature.shape
-    names = np.repeat(config.quantities, channels // len(config.quantities))
+    channels = feature.shape[-1]
     figure = Figure(figsize=(9, 1 + 3 * channels), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(channels, 1, squeeze=False)[:, 0]
+    draw = _draw_lines if config.quantities == (WAVEFORM,) else _draw_pictures
+    draw(feature, config, panels)
+    panels[-1].set_xlabel("start of the frame (s)")
+    figure.suptitle(title)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
+
+
+def _draw_lines(feature: np.ndarray, config: Config, panels: np.ndarray) -> None:
+    """Draws each channel `[frames, 1]` of a feature as a line over time."""
+    for index, axes in enumerate(panels):
+        axes.plot(config.frame_times(len(feature)), feature[:, 0, index], linewidth=0.5)
+        axes.set_ylabel("\n".join([*_panel_name(index, len(panels), config.quantities), WAVEFORM]))
+
+
+def _draw_pictures(feature: np.ndarray, config: Config, panels: np.ndarray) -> None:
+    """Draws each channel of a feature as a picture over time and frequency, with a colour bar for each quantity."""
+    n_frames, n_bins, channels = feature.shape
+    names = np.repeat(config.quantities, channels // len(config.quantities))
     times = config.frame_times(n_frames)
     step = config.frame_times(2)[1] - config.frame_times(2)[0]
     for label in dict.fromkeys(map(_label, config.quantities)):  # quantities with the same label share a scale
@@ -56,17 +77,11 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
                 extent=(times[0], times[-1] + step, -0.5, n_bins - 0.5),
                 **scale,
             )
-        figure.colorbar(image, ax=list(group), label=label)
+        panels[0].figure.colorbar(image, ax=list(group), label=label)
     for index, axes in enumerate(panels):
         _frequency_ticks(axes, config.frequencies())
         bins = "coefficient" if config.quantities[0].endswith("cepstrum") else "frequency (Hz)"
         axes.set_ylabel("\n".join([*_panel_name(index, channels, config.quantities), bins]))
-    panels[-1].set_xlabel("start of the frame (s)")
-    figure.suptitle(title)
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
 
 
 def _label(quantity: str) -> str:

@@ -217,6 +217,7 @@ def test_settings_that_the_class_does_not_use_are_named_in_a_warning():
     with pytest.warns(UserWarning, match=r"WhisperFeatureExtractor has settings .*: fmax, gain\. They are ignored"):
         config_of("WhisperFeatureExtractor", gain=2, fmax=4000)
     config_of("WhisperFeatureExtractor", processor_class="WhisperProcessor", _private=1)
+    config_of("Gemma3nAudioFeatureExtractor", image_processor_type="SiglipImageProcessor", do_resize=True)
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,8 @@ def test_padding_tells_wav2vec2_bert_from_seamless_m4t():
 
 
 def test_the_file_of_a_clap_checkpoint_gives_the_preset():
-    known = {key: CLAP[key] for key in set(CLAP) - {"chunk_length_s", "n_fft", "nb_max_frames"}}
-    assert configs.from_extractor(known) == registry.get("clap-fused")
-    assert configs.from_extractor(known | {"truncation": "rand_trunc"}) == registry.get("clap-unfused")
-    with pytest.warns(UserWarning, match="does not use: chunk_length_s, n_fft, nb_max_frames. They are ignored"):
-        assert configs.from_extractor(CLAP) == registry.get("clap-fused")
+    assert configs.from_extractor(CLAP) == registry.get("clap-fused")
+    assert configs.from_extractor(CLAP | {"truncation": "rand_trunc"}) == registry.get("clap-unfused")
 
 
 def test_a_processor_and_its_file_give_the_config_of_its_extractor(tmp_path):
