@@ -7,7 +7,7 @@ import soundfile
 import tensorflow as tf
 
 from audiopipe import Segments, Transform, beam, configs, hf, tfdata
-from audiopipe.errors import AudioError
+from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.feature_sets import FeatureSet
 
 CONFIG = configs.LogMel(
@@ -89,3 +89,8 @@ def test_a_job_lists_a_longer_clip_as_a_failure_and_computes_the_others(mel, fol
 def test_segments_of_a_longer_recording_have_features(mel, folder):
     clips = tfdata.from_audio(folder, CONFIG, segments=Segments(seconds=0.25, last="keep"))
     assert [feature.shape[0] for feature in clips.map(lambda clip: mel(clip)["feature"])] == [41] * 6
+
+
+def test_segments_that_are_too_long_are_refused_before_anything_is_read(folder):
+    with pytest.raises(ArgumentError, match=r"at most 0\.5 s, the longest clip that this feature allows.*0\.6 s"):
+        tfdata.from_audio(folder, CONFIG, segments=Segments(seconds=0.6))
