@@ -100,12 +100,12 @@ class ComposedLayer(keras.Sequential):
         self.config_json, self.padding = config_json, padding
 
     def add(self, layer, rebuild=True):
-        """Adds a layer at the end and removes the config and the padding, because the result is no longer its feature."""
+        """Adds a layer at the end. Removes the config and the padding, as the result is no longer that feature."""
         super().add(layer, rebuild)
         self.config_json = self.padding = None
 
     def pop(self, rebuild=True):
-        """Removes the last layer, the config and the padding, because the result is no longer its feature."""
+        """Removes the last layer, and the config and the padding, as the result is no longer that feature."""
         self.config_json = self.padding = None
         return super().pop(rebuild)
 

@@ -64,7 +64,7 @@ def test_bits_are_those_of_the_transform_eagerly_in_graphs_and_in_models(name):
 
 def test_lengths_make_a_clip_independent_of_what_follows_it_and_rows_are_clips_without_them():
     config = CONFIGS["normalized, masked, padded with 0"]
-    rows, expected = batch(config)
+    rows, _ = batch(config)
     layer = config.layer()
     alone = np.asarray(layer(rows[1:2, :123]))[0]
     assert_same_bits(np.asarray(layer(rows, lengths=LENGTHS))[1, : len(alone)], alone)
