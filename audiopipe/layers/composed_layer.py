@@ -153,9 +153,9 @@ class ComposedLayer(keras.Sequential):
             stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
             tf.constant(json.dumps(stamp, sort_keys=True), name=model_stamps.NODE)
         if lengths is not None:
-            return (
-                self._graph(inputs, lengths) if tf.executing_eagerly() else clips_of_rows.compute(self, inputs, lengths)
-            )
+            if tf.executing_eagerly():
+                return self._graph(inputs, lengths)
+            return clips_of_rows.compute(self, inputs, lengths)
         if real_arithmetic.active() or not self._is_fixed:
             return self.apply_layers(inputs)
         return self._graph(inputs) if tf.executing_eagerly() else self._in_pieces(inputs)
