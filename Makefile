@@ -76,7 +76,8 @@ test-deep: $(INSTALLED)
 		tests/parity/test_thread_invariance.py tests/audio/test_fuzzed_audio.py
 
 test-long: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow --timeout 0 -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py
+	$(BIN)/python -m pytest -m slow --timeout 0 -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py \
+		tests/transform/test_stream_memory.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

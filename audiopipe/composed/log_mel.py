@@ -59,7 +59,7 @@ def get_log_mel_layer(
     them is called in librosa, torchaudio and Kaldi, and what None means.
 
     `normalization`, `top_db` and the lengths depend on the clip as a whole, and the layer takes each row of a batch
-    for a whole clip.
+    for a whole clip, unless it gets the `lengths` of the clips, see `audiopipe.layers.ComposedLayer`.
 
     Args:
         input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
@@ -126,4 +126,4 @@ def get_log_mel_layer(
     chain = LogMelChain(
         values, input_data_format, output_data_format, resolve_name(name, "log_mel"), warn_of_empty_bands
     )
-    return compose(chain.layers(), input_shape, chain.name)
+    return compose(chain.layers(), input_shape, chain.name, chain.padding)

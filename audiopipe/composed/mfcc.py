@@ -66,7 +66,7 @@ def get_mfcc_layer(  # noqa: D417
     The arguments between `input_shape` and `name` are the fields of `audiopipe.configs.Mfcc`, which describes them.
 
     `normalization`, `top_db`, `deltas` and the lengths depend on the clip as a whole, and the layer takes each row of a
-    batch for a whole clip.
+    batch for a whole clip, unless it gets the `lengths` of the clips, see `audiopipe.layers.ComposedLayer`.
 
     Args:
         input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be
@@ -89,7 +89,7 @@ def get_mfcc_layer(  # noqa: D417
     """
     values = mfcc.resolve(locals())
     chain = _MfccChain(values, input_data_format, output_data_format, resolve_name(name, "mfcc"), warn_of_empty_bands)
-    return compose(chain.layers(), input_shape, chain.name)
+    return compose(chain.layers(), input_shape, chain.name, chain.padding)
 
 
 class _MfccChain(LogMelChain):

@@ -28,8 +28,15 @@ def decibel_layers(
     return [MagnitudeToDecibel(ref_value=ref_value, amin=amin, dynamic_range=dynamic_range, name=f"{name}_decibel")]
 
 
-def compose(layers: list[AudioLayer], input_shape: Any, name: str) -> ComposedLayer:
-    """Returns a composed layer. It is built at once if the shape of a clip is given."""
+def compose(layers: list[AudioLayer], input_shape: Any, name: str, padding: float | None = None) -> ComposedLayer:
+    """Returns a composed layer. It is built at once if the shape of a clip is given.
+
+    Args:
+        layers: The layers, first to last.
+        input_shape: Shape of a clip without the batch, or None.
+        name: Name of the layer.
+        padding: What frames beyond a clip's end hold. None means silence.
+    """
     if input_shape is not None:
         layers = [keras.Input(input_shape, dtype=layers[0].model_input_dtype), *layers]
-    return ComposedLayer(layers, name=name)
+    return ComposedLayer(layers, name=name, padding=padding)

@@ -121,8 +121,8 @@ class Config(Identified):
     def framing(self) -> Framing | EdgeFraming | None:
         """Framing of the waveform if each frame depends on its own samples only, else None.
 
-        Long clips are computed in blocks if it is not None. With a `Framing`, the config must have the fields
-        `pad_begin` and `pad_end`.
+        Long clips and streams are computed in blocks if it is not None. The layers of the config must then extend a
+        clip as the framing says, see `audiopipe.layers.audio_layer.AudioLayer.extends_clip`.
         """
         return None
 

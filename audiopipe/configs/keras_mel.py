@@ -11,6 +11,7 @@ from audiopipe import checks
 from audiopipe.configs.base import Config
 from audiopipe.configs.data_formats import fixed_data_formats
 from audiopipe.signal import filterbanks, windows
+from audiopipe.signal.edges import EdgeFraming
 from audiopipe.signal.framing import CentredFraming
 
 MAX_EXPONENT = 8.0  # magnitudes up to 50,000 stay within float32
@@ -74,6 +75,16 @@ class KerasMelSpectrogram(Config):
     @property
     def quantities(self) -> tuple[str, ...]:
         return ("decibel" if self.power_to_db else "power" if self.mag_exp == 2 else "magnitude",)
+
+    @property
+    def framing(self) -> EdgeFraming:
+        return EdgeFraming.resolve(
+            n_fft=self.fft_length,
+            win_length=self._framing(self.window).sequence_length,
+            hop_length=self.sequence_stride,
+            edges="center",
+            pad_mode="reflect",
+        )
 
     def n_frames(self, n_samples: Any) -> Any:
         return self._framing(self.window).n_frames(n_samples)

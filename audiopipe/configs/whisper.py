@@ -10,6 +10,7 @@ from audiopipe import checks
 from audiopipe.configs.base import Config
 from audiopipe.configs.data_formats import fixed_data_formats
 from audiopipe.signal import filterbanks, whisper
+from audiopipe.signal.edges import EdgeFraming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,10 @@ class WhisperLogMel(Config):
     @property
     def quantities(self) -> tuple[str, ...]:
         return ("scaled log power",)
+
+    @property
+    def framing(self) -> EdgeFraming | None:
+        return whisper.framing() if self.chunk_seconds is None else None
 
     def n_frames(self, n_samples: Any) -> Any:
         return whisper.n_frames(n_samples, self.chunk_seconds)

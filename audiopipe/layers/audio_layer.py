@@ -82,8 +82,23 @@ class AudioLayer(keras.layers.Layer):
     """True if the layer extends a clip at its ends, so that every frame of an `audiopipe.signal.edges.EdgeFraming` is
     complete.
 
-    A computation in blocks extends the first and the last block, and no other.
+    A computation in blocks extends the first and the last block, and no other. It uses `without_extension` in place of
+    the layer.
     """
+
+    frame_context: tuple[int, int] | None = None
+    """Numbers of earlier and later frames that a frame of the output depends on, for layers from frames to frames.
+
+    At the ends of a clip, the layer may mirror frames, cut as many of the last frames as it needs later ones, or append
+    frames. Such a layer can compute a clip while its frames come in. None stands for layers that need the whole clip,
+    and for those that are `frame_local`.
+    """
+
+    frames_per_row: int = 1
+    """Number of neighbouring frames that a frame of the output takes the place of, for layers with `frame_context`."""
+
+    whole_clip: str | None = None
+    """Why the layer needs the whole clip, as a sentence without a full stop. None if it does not."""
 
     takes_waveform: ClassVar[bool] = False
     """True if the input is a waveform. The layer then refuses integers and half precision."""
@@ -118,6 +133,10 @@ class AudioLayer(keras.layers.Layer):
         """
         self.check_floating(input_dtype)
         return self.compute_dtype
+
+    def without_extension(self) -> "AudioLayer | None":
+        """Returns the layer for blocks that hold the extension of a clip: None if the layer does nothing else."""
+        return None if self.extends_clip else self
 
     def check_input(self, inputs: Any) -> tuple[int | None, ...]:
         """Returns the shape of the output, or raises an error if the layer does not accept the input."""

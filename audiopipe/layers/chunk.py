@@ -48,6 +48,8 @@ class Chunk(WaveformLayer):
         array([1., 2., 1., 2., 0.], dtype=float32)
     """
 
+    whole_clip = "each clip gets a fixed length"
+
     def __init__(
         self,
         n_samples: int,

@@ -53,6 +53,8 @@ class ClipNormalization(SpectrogramLayer):
         `Standardize`: fixed numbers in place of those of the clip.
     """
 
+    whole_clip = "each bin is normalized over all frames of the clip"
+
     def __init__(
         self,
         ddof: int = 0,

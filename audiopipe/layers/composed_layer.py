@@ -1,5 +1,6 @@
 """Class of all composed layers."""
 
+import functools
 import json
 import math
 import threading
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from audiopipe.errors import FingerprintError
 from audiopipe.identity import kernel_versions, model_stamps
+from audiopipe.layers import clips_of_rows
 from audiopipe.layers.audio_layer import AudioLayer, check_waveform_dtype, compute_policy
 from audiopipe.signal import real_arithmetic
 
@@ -33,6 +35,10 @@ class _EagerGraph:
     last: tuple[Any, Any] = (None, None)
 
 
+class _SilentFrames(dict):
+    """Values of silence, which Keras would save if they were an attribute of the layer."""
+
+
 @keras.saving.register_keras_serializable(package="audiopipe")
 class ComposedLayer(keras.Sequential):
     """Keras layer that chains smaller layers, as returned by the functions of `audiopipe.composed`.
@@ -46,6 +52,16 @@ class ComposedLayer(keras.Sequential):
         name: Name of the layer.
         config_json: JSON of the config that the layer was made from, or None.
         output_dtype: Dtype of the result. None means the compute dtype of the global policy.
+        padding: Value of frames beyond the end of a clip, with `lengths`. None means the value of silence.
+
+    Call arguments:
+        inputs: The waveforms.
+        lengths: Optional. Number of samples of each clip, int `[batch]`. Each clip is then computed from its own
+            samples alone, and the frames beyond its end hold padding, as in `audiopipe.Transform`. Without it, the
+            whole row is the clip, also where a batch was padded. That makes a difference at the end of a shorter clip,
+            and in the whole clip if the result depends on all of it: decibels relative to the maximum, normalization,
+            fixed lengths. XLA cannot compile it: a model of your own class needs `compile(..., jit_compile=False)`, and
+            other models choose this by themselves.
 
     Input shape:
         Input shape of the first layer, usually `(batch, time, channels)`. Floating-point, or complex if the first layer
@@ -55,7 +71,15 @@ class ComposedLayer(keras.Sequential):
         Output shape of the last layer.
 
     Raises:
-        ArgumentError: If the input has an integer or half-precision dtype.
+        ArgumentError: If the input has an integer or half-precision dtype, or `lengths` are no integers `[batch]`.
+
+    Example:
+        >>> from audiopipe import composed
+        >>> layer = composed.get_log_mel_layer(n_fft=400, hop_length=160, normalization="clip")
+        >>> audio, lengths = keras.Input((None, 1)), keras.Input((), dtype="int32")
+        >>> model = keras.Model([audio, lengths], layer(audio, lengths=lengths))
+        >>> model([np.ones((2, 16000, 1), "float32"), np.array([16000, 8000])]).shape
+        TensorShape([2, 101, 80, 1])
     """
 
     def __init__(
@@ -64,33 +88,40 @@ class ComposedLayer(keras.Sequential):
         name: str | None = None,
         config_json: str | None = None,
         output_dtype: str | None = None,
+        padding: float | None = None,
     ):
         super().__init__(name=name)
         self._eager = _EagerGraph()
+        self.silent_frames: dict[Any, np.ndarray] = _SilentFrames()
         self.feature_dtype = output_dtype or keras.config.dtype_policy().compute_dtype
         self.dtype_policy = compute_policy(self.feature_dtype)
         for layer in layers or []:
             self.add(layer)
-        self.config_json = config_json
+        self.config_json, self.padding = config_json, padding
 
     def add(self, layer, rebuild=True):
-        """Adds a layer at the end and removes the config, because the result is no longer its feature."""
+        """Adds a layer at the end. Removes the config and the padding, as the result is no longer that feature."""
         super().add(layer, rebuild)
-        self.config_json = None
+        self.config_json = self.padding = None
 
     def pop(self, rebuild=True):
-        """Removes the last layer and the config, because the result is no longer its feature."""
-        self.config_json = None
+        """Removes the last layer, and the config and the padding, as the result is no longer that feature."""
+        self.config_json = self.padding = None
         return super().pop(rebuild)
 
-    def __call__(self, inputs, *args, **kwargs):
+    def __call__(self, inputs, lengths=None, **kwargs):
         inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         if "complex" in self._input_dtype:
             self.layers[0].compute_output_dtype(dtype)  # refuses real values, which Keras would cast to complex
         else:
             check_waveform_dtype(dtype, self)
-        return super().__call__(inputs, *args, **kwargs)
+        if lengths is not None:
+            lengths = lengths if hasattr(lengths, "dtype") else np.asarray(lengths)
+            clips_of_rows.check(lengths, self)
+            self.supports_jit = False  # clips of different lengths have no fixed shapes
+            kwargs["lengths"] = lengths
+        return super().__call__(inputs, **kwargs)
 
     @property
     def _input_dtype(self) -> str:
@@ -113,7 +144,7 @@ class ComposedLayer(keras.Sequential):
             self._layers.insert(0, keras.layers.InputLayer(batch_shape=input_shape, dtype=self._input_dtype))
         super().build(input_shape)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs, lengths=None, training=None, mask=None):
         """Computes the feature of a batch of clips."""
         if self.config_json is not None and not tf.executing_eagerly():
             # This constant in the graph of a SavedModel identifies the feature. The kernel version is the current one,
@@ -121,11 +152,15 @@ class ComposedLayer(keras.Sequential):
             config = json.loads(self.config_json)
             stamp = {"config": config, "kernel_version": kernel_versions.VERSIONS.get(config["feature"])}
             tf.constant(json.dumps(stamp, sort_keys=True), name=model_stamps.NODE)
+        if lengths is not None:
+            if tf.executing_eagerly():
+                return self._graph(inputs, lengths)
+            return clips_of_rows.compute(self, inputs, lengths)
         if real_arithmetic.active() or not self._is_fixed:
-            return self._apply_layers(inputs)
+            return self.apply_layers(inputs)
         return self._graph(inputs) if tf.executing_eagerly() else self._in_pieces(inputs)
 
-    def _apply_layers(self, inputs: Any) -> Any:
+    def apply_layers(self, inputs: Any) -> Any:
         """Applies the layers, first to last."""
         for layer in self.layers:
             # A layer of Keras may have been added at the end. It has no `call_real`, and it needs none.
@@ -144,9 +179,9 @@ class ComposedLayer(keras.Sequential):
         pieces = self._pieces(inputs)
         # tf.data does not inline functions, so in its maps a batch takes 50 % longer in pieces.
         if len(pieces) < 2 or tf.compat.v1.get_default_graph().name.startswith("Dataset_"):
-            return self._apply_layers(inputs)
+            return self.apply_layers(inputs)
         # A separate function is traced only once for all pieces of the same size.
-        piece = tf.function(self._apply_layers, autograph=False)
+        piece = tf.function(self.apply_layers, autograph=False)
         return tf.concat([piece(clips) for clips in tf.split(inputs, pieces)], axis=0)
 
     def _pieces(self, inputs: tf.Tensor) -> list[int]:
@@ -165,31 +200,36 @@ class ComposedLayer(keras.Sequential):
         whole, rest = divmod(shape[0], size)
         return [size] * whole + [rest] * (rest > 0)
 
-    def _graph(self, inputs: tf.Tensor) -> tf.Tensor:
+    def _graph(self, inputs: tf.Tensor, *lengths: tf.Tensor) -> tf.Tensor:
         """Applies the layers as a graph, because eager calls spend more time between operations than in them.
 
         Tracing a graph takes as long as about twenty eager calls, so the first call with a key runs without one.
         """
         shape = self._variable_shape(inputs.shape)
-        key = (tuple(self.layers), shape, inputs.dtype)
+        compute = functools.partial(clips_of_rows.compute, self) if lengths else self.apply_layers
+        key = (tuple(self.layers), shape, inputs.dtype, len(lengths))
         last_key, graph = self._eager.last
         if last_key != key:
             self._eager.last = key, None
-            return self._apply_layers(inputs)
+            return compute(inputs, *lengths)
         if graph is None:
-            signature = [tf.TensorSpec(shape, inputs.dtype)]
-            graph = tf.function(self._apply_layers, input_signature=signature, autograph=False)
+            signature = [tf.TensorSpec(shape, inputs.dtype), *[tf.TensorSpec([None], tf.int32)] * len(lengths)]
+            graph = tf.function(compute, input_signature=signature, autograph=False)
             self._eager.last = key, graph
-        return graph(inputs)
+        return graph(inputs, *[tf.cast(numbers, tf.int32) for numbers in lengths])
 
     def _variable_shape(self, shape: Any) -> tuple[int | None, ...]:
         """Returns `shape` with None for every size but that of the channels, for batches and clips of any length."""
-        first = self.layers[0]
-        data_format = getattr(first, "input_data_format", getattr(first, "data_format", None))
-        channels_axis = 1 if data_format == "channels_first" else len(shape) - 1
+        channels_axis = 1 if self.is_channels_first else len(shape) - 1
         return tuple(size if axis == channels_axis else None for axis, size in enumerate(shape))
 
-    def compute_output_spec(self, inputs, training=None, mask=None):
+    @property
+    def is_channels_first(self) -> bool:
+        """Whether the channels come first in the input."""
+        first = self.layers[0]
+        return getattr(first, "input_data_format", getattr(first, "data_format", None)) == "channels_first"
+
+    def compute_output_spec(self, inputs, lengths=None, training=None, mask=None):
         for layer in self.layers:
             inputs = layer.compute_output_spec(inputs)
         dtype = inputs.dtype if "complex" in inputs.dtype else self.feature_dtype
@@ -197,6 +237,8 @@ class ComposedLayer(keras.Sequential):
 
     def get_config(self):
         config = {**super().get_config(), "config_json": self.config_json, "output_dtype": self.feature_dtype}
+        if self.padding is not None:
+            config["padding"] = self.padding
         if self.config_json is not None:
             config[model_stamps.DIGEST] = model_stamps.digest(self.config_json, config["layers"])
         return config
@@ -211,8 +253,9 @@ class ComposedLayer(keras.Sequential):
             )
         config = {name: value for name, value in config.items() if name != model_stamps.DIGEST}
         config_json, output_dtype = config.pop("config_json"), config.pop("output_dtype")
+        padding = config.pop("padding", None)
         layer = super().from_config(config, custom_objects)
-        layer.config_json, layer.feature_dtype = config_json, output_dtype
+        layer.config_json, layer.feature_dtype, layer.padding = config_json, output_dtype, padding
         layer.dtype_policy = compute_policy(output_dtype)
         return layer
 

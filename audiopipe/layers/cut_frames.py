@@ -38,6 +38,7 @@ class CutFrames(SpectrogramLayer):
     def __init__(self, count: int, data_format: str = "default", **kwargs: Any):
         super().__init__(data_format, **kwargs)
         self.count = checks.integer("count", count, minimum=1)
+        self.frame_context = 0, self.count
 
     def call(self, spectrogram):
         """Cuts a batch of spectrograms."""

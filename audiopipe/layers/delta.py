@@ -54,11 +54,18 @@ class Delta(SpectrogramLayer):
         if self.win_length % 2 == 0:
             raise checks.fail("win_length", "odd, so that it has a middle frame", win_length)
         self.mode = checks.choice("mode", mode.lower() if isinstance(mode, str) else mode, MODES)
+        self.frame_context = self._reach(1)
 
     def call(self, spectrogram):
         """Computes the rate of change of a batch of spectrograms."""
         shape = self.check_input(spectrogram)
         return tf.ensure_shape(self._slopes(spectrogram), shape)
+
+    def _reach(self, order: int) -> tuple[int, int]:
+        """Returns how many frames before and after a frame its derivative of some order depends on."""
+        # With "interp", the outermost frames depend on a whole window, and the second order is that of the same window.
+        reach = self.win_length - 1 if self.mode == "interp" else order * (self.win_length // 2)
+        return reach, reach
 
     def _slopes(self, spectrogram: tf.Tensor) -> tf.Tensor:
         """Returns the slope at each frame."""

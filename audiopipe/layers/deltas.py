@@ -46,6 +46,7 @@ class Deltas(Delta):
     ):
         super().__init__(win_length, mode, data_format, **kwargs)
         self.order = checks.choice("order", order, (1, 2))
+        self.frame_context = self._reach(self.order)
 
     def call(self, spectrogram):
         """Appends the rates of change to a batch of spectrograms."""

@@ -52,6 +52,8 @@ class LogmelToMFCC(SpectrogramLayer):
         array([4., 0., 0.], dtype=float32)
     """
 
+    frame_local = True
+
     def __init__(
         self,
         n_mfccs: int = 20,

@@ -48,7 +48,8 @@ class MagnitudePhase(TwoPartLayer):
     ):
         super().__init__(data_format, **kwargs)
         self.return_decibel = checks.boolean("return_decibel", return_decibel)
-        self.frame_local = not return_decibel  # the dynamic range depends on the whole clip
+        self.frame_local = not return_decibel
+        self.whole_clip = MagnitudeToDecibel.whole_clip if return_decibel else None
         self.magnitude = Magnitude(dtype=self.dtype_policy)
         self.decibel = MagnitudeToDecibel(db_ref_value, db_amin, db_dynamic_range, dtype=self.dtype_policy)
         self.phase = Phase(dtype=self.dtype_policy)

@@ -39,6 +39,8 @@ class MagnitudeToDecibel(AudioLayer):
         array([[ 20.,   0., -10.]], dtype=float32)
     """
 
+    whole_clip = "decibels are relative to the maximum of the clip"
+
     def __init__(self, ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.ref_value = checks.real("ref_value", ref_value, minimum=checks.SMALLEST_FLOAT32)

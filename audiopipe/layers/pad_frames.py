@@ -58,6 +58,10 @@ class PadFrames(SpectrogramLayer):
         self.count = None if count is None else checks.integer("count", count, minimum=1)
         self.n_frames = None if n_frames is None else checks.integer("n_frames", n_frames, minimum=1)
         self.value = canonical_per_bin("value", value)
+        if self.count is not None:
+            self.frame_context = 0, 0
+        else:
+            self.whole_clip = "each clip gets a fixed number of frames"
 
     def call(self, spectrogram):
         """Pads a batch of spectrograms."""

@@ -37,6 +37,8 @@ class ReflectionPadding(WaveformLayer):
         array([[[3., 2., 1., 2., 3., 2., 1., 2.]]], dtype=float32)
     """
 
+    extends_clip = True
+
     def __init__(self, before: int, after: int, data_format: str = "default", **kwargs: Any):
         super().__init__(data_format, **kwargs)
         self.before = checks.integer("before", before, minimum=0)

@@ -41,6 +41,8 @@ class StackFrames(SpectrogramLayer):
         super().__init__(data_format, **kwargs)
         self.count = checks.integer("count", count, minimum=1)
         self.value = canonical_per_bin("value", value)
+        self.frame_context = 0, 0
+        self.frames_per_row = self.count
 
     def call(self, spectrogram):
         """Stacks the frames of a batch of spectrograms."""

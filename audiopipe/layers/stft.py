@@ -78,7 +78,8 @@ class STFT(AudioLayer):
         self.framing = Framing.resolve(
             n_fft=n_fft, win_length=win_length, hop_length=hop_length, pad_begin=pad_begin, pad_end=pad_end
         )
-        self.frame_local = not (self.framing.begin_padding or self.framing.pad_end)
+        self.extends_clip = bool(self.framing.begin_padding or self.framing.pad_end)
+        self.frame_local = not self.extends_clip
         if window is not None and window_name is not None:
             raise checks.fail("window_name", "None if window is given", window_name)
         if window is not None and periodic is not None:
@@ -120,6 +121,10 @@ class STFT(AudioLayer):
         if self.preemphasis:
             frames = _preemphasized(frames, self.preemphasis)
         return frames * self.window
+
+    def without_extension(self) -> "STFT":
+        """Returns the layer that transforms a waveform which holds the zeros of `pad_begin` and `pad_end`."""
+        return STFT.from_config({**self.get_config(), "pad_begin": False, "pad_end": False})
 
     def _in_output_format(self, spectrogram: tf.Tensor) -> tf.Tensor:
         return tf.transpose(spectrogram, [0, 2, 3, 1]) if self.output_data_format == "channels_last" else spectrogram

@@ -39,6 +39,8 @@ class WhisperScale(SpectrogramLayer):
                [-1., -1.]], dtype=float32)
     """
 
+    whole_clip = "values are relative to the maximum of the clip"
+
     def __init__(self, n_frames: int | None = None, data_format: str = "default", **kwargs: Any):
         super().__init__(data_format, **kwargs)
         self.n_frames = None if n_frames is None else checks.integer("n_frames", n_frames, minimum=1)

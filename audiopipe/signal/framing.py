@@ -82,6 +82,16 @@ class Framing:
         """Number of zeros before the waveform, by Kapre's rule."""
         return max(0, self.n_fft - self.hop_length) if self.pad_begin else 0
 
+    @property
+    def before(self) -> int:
+        """Number of samples by which the first frame starts before the clip, as in `EdgeFraming`."""
+        return self.begin_padding
+
+    @property
+    def pad_mode(self) -> str:
+        """What extends the clip: zeros, by the name that they have in `EdgeFraming`."""
+        return "constant"
+
     def n_frames(self, n_samples: Any) -> Any:
         """Returns the number of frames of `n_samples` samples.
 
@@ -100,6 +110,15 @@ class Framing:
     def n_samples(self, n_frames: int) -> int:
         """Returns the number of samples that `n_frames` overlapping frames span."""
         return (n_frames - 1) * self.hop_length + self.win_length if n_frames else 0
+
+    def after(self, n_samples: int) -> int:
+        """Returns the number of zeros that complete the last frame of a clip.
+
+        Example:
+            >>> Framing.resolve(n_fft=512, hop_length=160, pad_end=True).after(16000)
+            352
+        """
+        return max(0, self.n_samples(self.n_frames(n_samples)) - self.before - n_samples)
 
 
 @dataclass(frozen=True, kw_only=True)

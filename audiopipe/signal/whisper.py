@@ -6,6 +6,7 @@ The constants are those of `transformers.WhisperFeatureExtractor`. Whisper model
 from typing import Any
 
 from audiopipe import checks
+from audiopipe.signal.edges import EdgeFraming
 from audiopipe.signal.framing import at_most, wide
 
 SAMPLE_RATE = 16000
@@ -52,6 +53,24 @@ def canonical_chunk_seconds(name: str, value: Any) -> float | None:
 def chunk_samples(chunk_seconds: float) -> int:
     """Returns the number of samples of a chunk."""
     return round(chunk_seconds * FRAMES_PER_SECOND) * HOP_LENGTH
+
+
+def framing() -> EdgeFraming:
+    """Returns the frames of a clip that keeps its length.
+
+    Example:
+        >>> framing().before, framing().n_frames(16000)
+        (200, 100)
+    """
+    # Frames of more samples than the window needs, so that the last one drops out, as in Whisper.
+    return EdgeFraming.resolve(
+        n_fft=N_FFT,
+        hop_length=HOP_LENGTH,
+        frame_length=2 * PADDING[0] + HOP_LENGTH,
+        window_position="start",
+        edges="same",
+        pad_mode="reflect",
+    )
 
 
 def n_frames(n_samples: Any, chunk_seconds: float | None) -> Any:

@@ -1,6 +1,5 @@
 """TensorFlow graphs that compute the feature of a config."""
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
@@ -9,16 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe import audio
-from audiopipe.configs.base import MAX_CHANNELS, Config
-from audiopipe.layers.audio_layer import AudioLayer
-from audiopipe.signal import ops
-from audiopipe.signal.framing import Framing
-from audiopipe.transform import block_cutting, ends, paddings, waveforms
+from audiopipe.configs.base import Config
+from audiopipe.transform import ends, paddings
+from audiopipe.transform.block_graphs import BlockedClip, BlockGraphs, channels_of, in_layout
 
 GROUP = 8  # clips per call of a graph, as starting it takes as long as computing one second of audio
 AT_ONCE = 2  # clips of a group that are computed concurrently, as each keeps its intermediate results in memory
-
-BLOCK_VALUES = 1 << 20  # windowed samples per channel in a block of frames, so that they fit a processor's cache
 
 
 class Kernel:
@@ -103,55 +98,21 @@ class Kernel:
         Args:
             blocks: Consecutive blocks of a clip, float32 `[time, channels]`, which together have at least one frame.
         """
-        framing, (head, tail) = self.config.framing, self._head_and_tail
-        if not isinstance(framing, Framing) or not head:
+        graphs = self.blocks
+        if not graphs.are_possible:
             return self.clip(audio.joined(blocks))
-        pieces = block_cutting.whole_frames(blocks, framing, max(1, BLOCK_VALUES // framing.n_fft))
-        frames = tf.constant(_gathered((self._head(piece).numpy() for piece in pieces), self.config.frame_axis))
-        return self._tail(frames) if tail else frames
+        clip = BlockedClip(graphs, least=graphs.piece_frames)
+        pushed = (frames for block in blocks for frames in clip.push(block, graphs))
+        return graphs.feature(_gathered(itertools.chain(pushed, clip.finish(graphs)), self.config.frame_axis))
 
     @functools.cached_property
-    def _head_and_tail(self) -> tuple[list[AudioLayer], list[AudioLayer]]:
-        """The layers that can compute blocks of frames, and the layers after them, which need the whole clip."""
-        if not isinstance(self.config.framing, Framing):
-            return [], []
-        # The blocks already contain the padding.
-        layers = dataclasses.replace(self.config, pad_begin=False, pad_end=False).layer().layers  # type: ignore[call-arg]
-        head = list(itertools.takewhile(lambda layer: getattr(layer, "frame_local", False), layers))
-        return head, layers[len(head) :]
-
-    @functools.cached_property
-    def _head(self) -> tf.types.experimental.PolymorphicFunction:
-        """Function from the samples of some frames to the output of the head layers."""
-        head, _ = self._head_and_tail
-
-        def compute(samples: tf.Tensor) -> tf.Tensor:
-            return _through(head, self._waveform(samples))
-
-        return tf.function(compute, input_signature=[tf.TensorSpec([None, None], tf.float32)])
-
-    @functools.cached_property
-    def _tail(self) -> tf.types.experimental.PolymorphicFunction:
-        """Function from the output of the head layers for all frames to the feature."""
-        _, tail = self._head_and_tail
-        dtype = self._head.get_concrete_function().structured_outputs.dtype
-        signature = [tf.TensorSpec([None, None, None], dtype)]
-        return tf.function(functools.partial(_through, tail), input_signature=signature)
+    def blocks(self) -> BlockGraphs:
+        """Graphs that compute a clip in blocks."""
+        return BlockGraphs(self.config)
 
     def _waveform(self, clip: tf.Tensor) -> tf.Tensor:
         """Converts a clip `[time, channels]` to the channels and the layout of the config."""
-        required = self.config.channels
-        found = tf.shape(clip)[1]
-        tf.debugging.assert_less_equal(found, MAX_CHANNELS, waveforms.TOO_MANY_CHANNELS)
-        if self.config.channel is not None:
-            clip = ops.pick_channel(clip, self.config.channel)
-        elif required == 1:
-            clip = ops.mix_down(clip)
-        elif required is not None:
-            fits = tf.debugging.assert_equal(found, required, f"The config requires {required} channels.")
-            with tf.control_dependencies([fits]):  # ensure_shape could fail first, with a less helpful message
-                clip = tf.ensure_shape(clip, [None, required])
-        return tf.transpose(clip) if self.config.input_data_format == "channels_first" else clip
+        return in_layout(self.config, channels_of(self.config, clip))
 
     def _clip(self, clip: tf.Tensor) -> tf.Tensor:
         """Computes the feature of one clip `[time, channels]`, in the shape of `Config.feature_shape`."""
@@ -218,11 +179,3 @@ def _gathered(blocks: Iterable[np.ndarray], axis: int) -> np.ndarray:
         size += len(rows)
     joined.resize((size, *joined.shape[1:]), refcheck=False)
     return np.moveaxis(joined, 0, axis)
-
-
-def _through(layers: list[AudioLayer], values: tf.Tensor) -> tf.Tensor:
-    """Applies layers to one clip without a batch axis."""
-    values = values[None]
-    for layer in layers:
-        values = layer(values)
-    return values[0]

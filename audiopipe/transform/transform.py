@@ -17,6 +17,7 @@ from audiopipe.transform.call_inputs import Element, Row, RowBatch
 from audiopipe.transform.kernel import Kernel
 from audiopipe.transform.row_columns import RowColumns
 from audiopipe.transform.row_features import LongClip, Made
+from audiopipe.transform.stream import Stream
 
 
 class Transform:
@@ -228,6 +229,25 @@ class Transform:
             warn_about(f"Row {number}" if path is None else repr(path))(remark)
 
         return row_features.compute(values, self._kernel, self.read_blocks, report)
+
+    def stream(self) -> Stream:
+        """Starts the computation of a clip that comes in blocks, for example from a microphone.
+
+        Returns:
+            A stream, whose frames have the bits of the feature of the whole clip.
+
+        Raises:
+            ArgumentError: If a step of the feature needs the whole clip, such as decibels relative to its maximum. The
+                message names the step.
+            ForkError: If this process was forked after TensorFlow had run.
+
+        Example:
+            >>> from audiopipe import configs
+            >>> stream = Transform(configs.LogMel(n_fft=400, hop_length=160, edges="snip")).stream()
+            >>> [stream.push(np.zeros(300, "float32")).shape for _ in range(3)]
+            [(0, 80, 1), (2, 80, 1), (2, 80, 1)]
+        """
+        return Stream(self)
 
     def n_frames(self, lengths: Any) -> Any:
         """Returns the number of frames of clips with `lengths` samples.

@@ -5,12 +5,13 @@ import pytest
 import tensorflow as tf
 
 from audiopipe import configs
-from audiopipe.transform import kernel
+from audiopipe.transform import block_graphs
 from audiopipe.transform.kernel import Kernel
 
 STFT = {"sample_rate": 8000, "n_fft": 128, "hop_length": 50, "pad_begin": True, "pad_end": True}
 LAST = {"input_data_format": "channels_last", "output_data_format": "channels_last"}
 FIRST = {"input_data_format": "channels_first", "output_data_format": "channels_first"}
+LOG_MEL = {"sample_rate": 8000, "n_fft": 128, "win_length": 101, "hop_length": 50, "n_mels": 7, **LAST}
 DECIBEL = {"return_decibel": True, "db_dynamic_range": 30.0}
 
 CASES = {
@@ -28,6 +29,15 @@ CASES = {
     "phase": configs.StftMagPhase(**STFT, channels=2, **LAST),
     "phase, decibel": configs.StftMagPhase(**STFT, channels=2, **DECIBEL, **FIRST),
     "keras": configs.KerasMelSpectrogram(sample_rate=8000, fft_length=128, sequence_stride=50, num_mel_bins=7, **LAST),
+    "whisper, whole clips": configs.WhisperLogMel(n_mels=7, chunk_seconds=None, **LAST),
+    "center, reflected, pre-emphasis": configs.LogMel(
+        **LOG_MEL, pad_mode="reflect", gain=32768.0, preemphasis=0.97, preemphasis_of="waveform", log="db", top_db=30.0
+    ),
+    "center, fixed": configs.LogMel(**LOG_MEL, fixed_frames=9, channels=2),
+    "same, normalized, masked": configs.LogMel(**LOG_MEL, edges="same", normalization="clip", masked_frames=1),
+    "midpoint, stacked": configs.LogMel(**LOG_MEL, edges="midpoint", stack_frames=3, channel=1),
+    "snip, in the middle of a frame": configs.LogMel(**LOG_MEL, edges="snip", window_position="center", channels=None),
+    "cepstra": configs.Mfcc(**LOG_MEL, n_mfcc=4, deltas=2, delta_mode="interp"),
     "whisper": configs.WhisperLogMel(n_mels=7, chunk_seconds=0.05, **LAST),
 }
 
@@ -49,7 +59,7 @@ def test_blocks_of_any_size_give_the_bits_of_the_whole_clip(monkeypatch, name):
         samples = clip(n_samples)
         expected = whole.clip(samples).numpy()
         for frames, size in ((1, 1000), (3, 77), (7, 2000)):
-            monkeypatch.setattr(kernel, "BLOCK_VALUES", frames * getattr(whole.config, "n_fft", 1))
+            monkeypatch.setattr(block_graphs, "BLOCK_VALUES", frames * getattr(whole.config.framing, "n_fft", 1))
             found = whole.stream(blocks(samples, size)).numpy()
             np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32), strict=True)
 
@@ -57,7 +67,8 @@ def test_blocks_of_any_size_give_the_bits_of_the_whole_clip(monkeypatch, name):
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name].framing])
 def test_no_call_computes_more_frames_than_one_block(monkeypatch, name):
     streaming = Kernel(CASES[name])
-    monkeypatch.setattr(kernel, "BLOCK_VALUES", 4 * streaming.config.n_fft)
+    monkeypatch.setattr(block_graphs, "BLOCK_VALUES", 4 * streaming.config.framing.n_fft)
+    assert streaming.blocks.are_possible  # some layers compute the value of silence when they are made
     seen = []
     rfft = tf.signal.rfft
 
@@ -67,13 +78,13 @@ def test_no_call_computes_more_frames_than_one_block(monkeypatch, name):
 
     monkeypatch.setattr(tf.signal, "rfft", watch)
     streaming.stream(blocks(clip(1203), 100))
-    frames = streaming.config.n_frames(1203)
+    frames = streaming.config.framing.n_frames(1203)
     assert seen == [4] * (frames // 4) + [frames % 4] * (frames % 4 > 0)
 
 
 def test_decibels_in_blocks_are_relative_to_the_maximum_of_the_clip(monkeypatch, reference):
     config = configs.StftMagnitude(sample_rate=8000, n_fft=128, hop_length=50, **DECIBEL, **LAST)
-    monkeypatch.setattr(kernel, "BLOCK_VALUES", 2 * config.n_fft)
+    monkeypatch.setattr(block_graphs, "BLOCK_VALUES", 2 * config.n_fft)
     samples = clip(3000)[:, :1]
     feature = Kernel(config).stream(blocks(samples, 400)).numpy()
     np.testing.assert_allclose(feature, reference(samples, config), atol=1e-3)
