@@ -65,7 +65,7 @@ $(TORCH)/.installed: pyproject.toml constraints.txt
 
 test-torch: $(TORCH)/.installed
 	$(TORCH)/bin/python -m pytest -k torch tests/distributed/test_two_ranks.py \
-		tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py
+		tests/feature_sets/test_torch_data_loader.py tests/parity/test_model_inputs.py tests/parity/test_whisper.py
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m faults --timeout 1800 -s tests
