@@ -72,7 +72,7 @@ test-faults: $(INSTALLED)
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep --timeout 0 tests/parity/test_invariance.py \
-		tests/parity/test_thread_invariance.py tests/audio/test_fuzzed_audio.py
+		tests/parity/test_preset_invariance.py tests/parity/test_thread_invariance.py tests/audio/test_fuzzed_audio.py
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow --timeout 0 -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py
