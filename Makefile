@@ -65,15 +65,15 @@ $(TORCH)/.installed: pyproject.toml constraints.txt
 
 test-torch: $(TORCH)/.installed
 	$(TORCH)/bin/python -m pytest -k torch tests/distributed/test_two_ranks.py \
-		tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py \
-		tests/configs/extractors/test_extractor_values.py
+		tests/feature_sets/test_torch_data_loader.py tests/parity/test_model_inputs.py \
+		tests/parity/test_whisper.py tests/configs/extractors/test_extractor_values.py
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m faults --timeout 1800 -s tests
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep --timeout 0 tests/parity/test_invariance.py \
-		tests/parity/test_thread_invariance.py tests/audio/test_fuzzed_audio.py
+		tests/parity/test_preset_invariance.py tests/parity/test_thread_invariance.py tests/audio/test_fuzzed_audio.py
 
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow --timeout 0 -s tests/precompute/test_long_recordings.py tests/precompute/test_memory.py \

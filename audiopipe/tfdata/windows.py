@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from audiopipe import checks
+from audiopipe.signal.sliding import SlidingWindows
 from audiopipe.tfdata import elements
 from audiopipe.tfdata.crops import Crops
 from audiopipe.transform.entry_names import N_FRAMES
@@ -39,14 +39,10 @@ def sliding_windows(dataset: tf.data.Dataset, n_frames: int, config: Any, *, hop
     """
     clips = elements.of(dataset, config)
     crops = Crops(clips, n_frames)
-    step = crops.n_frames if hop is None else checks.integer("hop", hop, minimum=1)
-    if step > crops.n_frames:
-        raise checks.fail("hop", f"at most n_frames={crops.n_frames}, so that windows cover all frames", hop)
+    sliding = SlidingWindows.resolve(crops.n_frames, hop)
 
     def windows(element: dict[str, tf.Tensor]) -> tf.data.Dataset:
-        frames = tf.cast(element[N_FRAMES], tf.int64)
-        beyond_first = tf.maximum(frames - crops.n_frames, 0)
-        count = tf.where(frames > 0, 1 + (beyond_first + step - 1) // step, 0)
-        return tf.data.Dataset.range(count).map(lambda number: crops.cut(element, number * step))
+        count = sliding.covering(tf.cast(element[N_FRAMES], tf.int64))
+        return tf.data.Dataset.range(count).map(lambda number: crops.cut(element, number * sliding.hop))
 
     return clips.prepared().flat_map(windows)

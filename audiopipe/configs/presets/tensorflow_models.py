@@ -44,7 +44,7 @@ def yamnet() -> LogMel:
     """YAMNet: log-mel spectrogram with 64 bands, of which the model takes patches of 96 frames.
 
     Used by: YAMNet. Patches start every 48 frames; `audiopipe.patches` makes them. YAMNet's code first pads the clip
-    with zeros to whole patches (`pad_waveform`), which the config does not.
+    with zeros to whole patches, which the config does not; `audiopipe.patches.pad_waveform` does.
 
     Source: https://github.com/tensorflow/models/blob/master/research/audioset/yamnet/params.py (25 ms every 10 ms, 64
     bands, 125 to 7500 Hz, `log_offset = 0.001`), and `waveform_to_log_mel_spectrogram_patches` of `features.py` beside
