@@ -45,7 +45,8 @@ def get_keras_melspectrogram_layer(
         max_freq: Highest frequency, in hertz. None means `sample_rate // 2`.
         power_to_db: Whether to convert the result to decibels.
         top_db: Dynamic range in decibels: smaller values are raised to the maximum of the clip, over all its channels,
-            minus `top_db`.
+            minus `top_db`. The clip is the whole row, unless the layer gets `lengths`, see
+            `audiopipe.layers.ComposedLayer`.
         mag_exp: Exponent of the magnitude, greater than 0: 1 for magnitudes, 2 for powers.
         min_power: Smaller values are raised to this one before the logarithm.
         ref_power: The value that becomes 0 dB.

@@ -38,7 +38,7 @@ def get_stft_magnitude_layer(
         db_amin: Smaller values are raised to this one before the logarithm.
         db_ref_value: The value that becomes 0 dB.
         db_dynamic_range: Dynamic range in decibels: smaller values are raised to the maximum of the clip minus this
-            range.
+            range. The clip is the whole row, unless the layer gets `lengths`, see `audiopipe.layers.ComposedLayer`.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `stft_magnitude`.
@@ -118,7 +118,7 @@ def get_melspectrogram_layer(
         db_amin: Smaller values are raised to this one before the logarithm.
         db_ref_value: The value that becomes 0 dB.
         db_dynamic_range: Dynamic range in decibels: smaller values are raised to the maximum of the clip minus this
-            range.
+            range. The clip is the whole row, unless the layer gets `lengths`, see `audiopipe.layers.ComposedLayer`.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `melspectrogram`.
@@ -205,7 +205,7 @@ def get_log_frequency_spectrogram_layer(
         db_amin: Smaller values are raised to this one before the logarithm.
         db_ref_value: The value that becomes 0 dB.
         db_dynamic_range: Dynamic range in decibels: smaller values are raised to the maximum of the clip minus this
-            range.
+            range. The clip is the whole row, unless the layer gets `lengths`, see `audiopipe.layers.ComposedLayer`.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `log_frequency_spectrogram`.

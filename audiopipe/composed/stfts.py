@@ -96,7 +96,7 @@ def get_stft_mag_phase(
         db_amin: Smaller magnitudes are raised to this one before the logarithm.
         db_ref_value: The magnitude that becomes 0 dB.
         db_dynamic_range: Dynamic range in decibels: smaller magnitudes are raised to the maximum of the clip minus this
-            range.
+            range. The clip is the whole row, unless the layer gets `lengths`, see `audiopipe.layers.ComposedLayer`.
         input_data_format: `"channels_last"`, `"channels_first"` or `"default"`, which follows Keras's setting.
         output_data_format: The same for the output.
         name: Name of the layer. None means a unique name such as `stft_mag_phase`.

@@ -29,7 +29,8 @@ def get_whisper_log_mel_layer(
     The sample rate is 16 kHz. Frames of 400 samples are centred at the samples 0, 160, 320, ... of the clip, which
     reflection extends on both sides. The last frame is dropped. Powers are summed into Slaney's mel bands from 0 to
     8000 Hz. The decimal logarithms of the bands are raised to at least the maximum of the clip minus 8. Then 4 is
-    added, and the sum is divided by 4.
+    added, and the sum is divided by 4. The clip is the whole row of a batch, unless the layer gets `lengths`, see
+    `audiopipe.layers.ComposedLayer`.
 
     The layer does not compute frames that lie entirely in the padding of a chunk, because their values are known. The
     bits are the same as if it did.

@@ -35,8 +35,11 @@ class _EagerGraph:
     last: tuple[Any, Any] = (None, None)
 
 
-class _SilentFrames(dict):
-    """Values of silence, which Keras would save if they were an attribute of the layer."""
+class _SilentFrames:
+    """Frames of silence. Keras would save them if they were an attribute of the layer."""
+
+    def __init__(self) -> None:
+        self.frames: dict[Any, np.ndarray] = {}
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -47,21 +50,19 @@ class ComposedLayer(keras.Sequential):
     and in float32 under every other policy. Only the final result is cast to the policy's compute dtype. A layer that
     was made from a config keeps the config's JSON in every format that a model can be saved in.
 
+    A call takes an optional second input, `lengths`: the number of samples of each clip of a padded batch, int
+    `[batch]`. Each clip is then computed from its own samples alone, and the frames beyond its end hold padding, as in
+    `audiopipe.Transform`. Without it, each row of the batch is a clip as a whole. That makes a difference at the end of
+    a shorter clip, and in the whole clip if the result depends on all of it: decibels relative to the maximum,
+    normalization, fixed lengths. XLA cannot compile clips of different lengths. A model of your own class needs
+    `compile(..., jit_compile=False)`, and other models choose this by themselves.
+
     Args:
         layers: List of layers, first to last.
         name: Name of the layer.
         config_json: JSON of the config that the layer was made from, or None.
         output_dtype: Dtype of the result. None means the compute dtype of the global policy.
         padding: Value of frames beyond the end of a clip, with `lengths`. None means the value of silence.
-
-    Call arguments:
-        inputs: The waveforms.
-        lengths: Optional. Number of samples of each clip, int `[batch]`. Each clip is then computed from its own
-            samples alone, and the frames beyond its end hold padding, as in `audiopipe.Transform`. Without it, the
-            whole row is the clip, also where a batch was padded. That makes a difference at the end of a shorter clip,
-            and in the whole clip if the result depends on all of it: decibels relative to the maximum, normalization,
-            fixed lengths. XLA cannot compile it: a model of your own class needs `compile(..., jit_compile=False)`, and
-            other models choose this by themselves.
 
     Input shape:
         Input shape of the first layer, usually `(batch, time, channels)`. Floating-point, or complex if the first layer
@@ -92,7 +93,7 @@ class ComposedLayer(keras.Sequential):
     ):
         super().__init__(name=name)
         self._eager = _EagerGraph()
-        self.silent_frames: dict[Any, np.ndarray] = _SilentFrames()
+        self._silent = _SilentFrames()
         self.feature_dtype = output_dtype or keras.config.dtype_policy().compute_dtype
         self.dtype_policy = compute_policy(self.feature_dtype)
         for layer in layers or []:
@@ -222,6 +223,11 @@ class ComposedLayer(keras.Sequential):
         """Returns `shape` with None for every size but that of the channels, for batches and clips of any length."""
         channels_axis = 1 if self.is_channels_first else len(shape) - 1
         return tuple(size if axis == channels_axis else None for axis, size in enumerate(shape))
+
+    @property
+    def silent_frames(self) -> dict[Any, np.ndarray]:
+        """Frames of silence that were computed before, see `audiopipe.layers.clips_of_rows`."""
+        return self._silent.frames
 
     @property
     def is_channels_first(self) -> bool:
