@@ -85,7 +85,8 @@ class Logarithm(AudioLayer):
         if self.factor != 1:
             values = values * tf.constant(self.factor, dtype)
         if self.offset:
-            values = values + tf.constant(self.offset, dtype)
+            # A graph replaces log(x + 1) by log1p(x), which rounds differently from an eager call. It leaves x - -1.
+            values = values - tf.constant(-self.offset, dtype)
         return LOGARITHMS[self.base](values, self.multiplier)
 
     def compute_output_shape(self, input_shape):

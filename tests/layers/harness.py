@@ -120,6 +120,7 @@ CASES = [
     Case("power spectrum", layers.PowerSpectrum, complex_spectrograms(3, 4, 7, 2)),
     Case("decibel", lambda: layers.MagnitudeToDecibel(0.5, 1e-4, 25.0), magnitudes(3, 4, 7, 2)),
     Case("logarithm with a floor", lambda: layers.Logarithm("10", 10.0, floor=1e-4), magnitudes(3, 4, 7, 2)),
+    Case("logarithm of one plus a value", lambda: layers.Logarithm(offset=1.0), magnitudes(3, 4, 16, 2)),
     Case("logarithm with an offset", lambda: layers.Logarithm(factor=30.0, offset=0.5), magnitudes(3, 4, 7, 2)),
     Case("normalization of a clip", layers.ClipNormalization, waveforms(3, 9, 7, 2)),
     Case(

@@ -56,7 +56,13 @@ def test_a_value_has_the_same_bits_at_every_position(arguments):
         np.testing.assert_array_equal(layer(values[:, :, bin_:])[0, 0], together[0, 0, bin_:])
 
 
-@pytest.mark.parametrize("arguments", [{"floor": 1e-10}, {"offset": 1e-30}])
+@pytest.mark.parametrize("arguments", [{"offset": 1.0}, {"base": "10", "factor": 1e4, "offset": 1.0}])
+def test_a_graph_computes_the_bits_of_an_eager_call_where_it_knows_a_logarithm_of_one_plus_x(arguments):
+    layer, values = Logarithm(**arguments), tf.constant(powers(1, 7, 96, 1))
+    np.testing.assert_array_equal(tf.function(layer)(values), layer(values))
+
+
+@pytest.mark.parametrize("arguments", [{"floor": 1e-10}, {"offset": 1e-30}, {"offset": 1.0}])
 def test_subnormal_numbers_count_as_zero(arguments):
     layer = Logarithm(**arguments)
     subnormal = np.full((1, 16), 2.0**-127, np.float32)

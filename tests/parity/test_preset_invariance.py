@@ -38,8 +38,8 @@ def clips_of(config):
     rate = config.sample_rate
     clips = [
         Clip("noise", max(1, first)),
-        Clip("noise", second - 1, seed=1),
-        Clip("noise", second, seed=2),
+        Clip("noise", max(1, second - 1), seed=1),
+        Clip("noise", max(2, second), seed=2),
         Clip("noise", rate // 3 + 1, seed=3),
         Clip("half silent", rate // 4),
         Clip("silence", rate // 5),
