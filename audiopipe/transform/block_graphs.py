@@ -129,8 +129,8 @@ class BlockGraphs:
         if not self.are_possible:
             raise ArgumentError(
                 "A stream needs a config with a `framing`, and layers that begin with these frames of the waveform. "
-                f"Received: {self.config!r}. Correct `framing` or the layers of its class, or compute whole clips with the "
-                "transform itself."
+                f"Received: {self.config!r}. Correct `framing` or the layers of its class, or compute whole clips with "
+                "the transform itself."
             )
 
     def _stage(self, layers: list[AudioLayer], *context: int) -> FrameStage:
