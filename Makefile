@@ -65,7 +65,8 @@ $(TORCH)/.installed: pyproject.toml constraints.txt
 
 test-torch: $(TORCH)/.installed
 	$(TORCH)/bin/python -m pytest -k torch tests/distributed/test_two_ranks.py \
-		tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py
+		tests/feature_sets/test_torch_data_loader.py tests/parity/test_whisper.py \
+		tests/configs/extractors/test_extractor_values.py
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m faults --timeout 1800 -s tests

@@ -32,6 +32,7 @@ EXAMPLES = {
     "padding-unlike-silence": configs.LogMel(
         **SMALL, **FIRST, channels=None, n_mels=7, masked_frames=1, stack_frames=2, padding_value=0.0, center_value=2.0
     ),
+    "NormalizedWaveform": configs.NormalizedWaveform(sample_rate=8000, channels=None),
     "Mfcc": configs.Mfcc(**SMALL, **LAST, n_mels=7, n_mfcc=5, deltas=1, fixed_frames=9),
 }
 # tests/front_ends compares the silence of all other built-in names with references, of which some are padded otherwise.

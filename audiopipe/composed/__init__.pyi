@@ -2,6 +2,7 @@ from .frequency_aware import get_frequency_aware_conv2d as get_frequency_aware_c
 from .keras_mel import get_keras_melspectrogram_layer as get_keras_melspectrogram_layer
 from .log_mel import get_log_mel_layer as get_log_mel_layer
 from .mfcc import get_mfcc_layer as get_mfcc_layer
+from .normalized_waveform import get_normalized_waveform_layer as get_normalized_waveform_layer
 from .spectrograms import get_log_frequency_spectrogram_layer as get_log_frequency_spectrogram_layer
 from .spectrograms import get_melspectrogram_layer as get_melspectrogram_layer
 from .spectrograms import get_stft_magnitude_layer as get_stft_magnitude_layer
@@ -17,6 +18,7 @@ __all__ = [
     "get_log_mel_layer",
     "get_melspectrogram_layer",
     "get_mfcc_layer",
+    "get_normalized_waveform_layer",
     "get_perfectly_reconstructing_stft_istft",
     "get_stft_layer",
     "get_stft_mag_phase",

@@ -11,6 +11,7 @@ from audiopipe.configs.log_frequency import LogFrequencySpectrogram
 from audiopipe.configs.log_mel import LogMel
 from audiopipe.configs.mel import MelSpectrogram
 from audiopipe.configs.mfcc import Mfcc
+from audiopipe.configs.normalized_waveform import NormalizedWaveform
 from audiopipe.configs.parsing import from_dict, from_json
 from audiopipe.configs.stft import Stft, StftMagnitude, StftMagPhase
 from audiopipe.configs.whisper import WhisperLogMel
@@ -23,6 +24,7 @@ __all__ = [
     "LogMel",
     "MelSpectrogram",
     "Mfcc",
+    "NormalizedWaveform",
     "Stft",
     "StftMagPhase",
     "StftMagnitude",

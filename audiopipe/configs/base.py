@@ -58,8 +58,8 @@ class Config(Identified):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "composed"):
-            return
+        if not hasattr(cls, "composed") and cls.layer is Config.layer:
+            return  # a base class of other configs
         config_classes.add(cls)
         name = cls.feature_name()
         if "kernel_version" in vars(cls) or name not in kernel_versions.VERSIONS:
@@ -131,7 +131,8 @@ class Config(Identified):
         """Quantities that the feature contains for each channel of the clip, each in a separate channel.
 
         They are among `"magnitude"`, `"power"`, `"decibel"`, `"log magnitude"`, `"log power"`, `"cepstrum"`, the same
-        names after `"normalized "`, `"scaled log power"` (Whisper), `"phase"`, `"real part"` and `"imaginary part"`.
+        names after `"normalized "`, `"scaled log power"` (Whisper), `"phase"`, `"real part"`, `"imaginary part"` and
+        `"normalized waveform"`.
         The first quantity of all channels comes before the second quantity of all channels.
         """
         return ("magnitude",)

@@ -20,6 +20,11 @@ def from_dict(fields: dict[str, Any]) -> Config:
         raise ConfigError(f"A config's JSON must be an object. Received: {fields!r}.")
     fields = dict(fields)
     name = fields.pop("feature", None)
+    if name is None and "feature_extractor_type" in fields:
+        raise ConfigError(
+            "A config must name its feature. Received: the settings of a feature extractor of transformers, "
+            f"{fields['feature_extractor_type']!r:.80}. configs.from_extractor returns the config of it."
+        )
     if not isinstance(name, str):
         raise ConfigError(
             f'A config must name its feature: "feature" must be one of {", ".join(config_classes.own_names())}, or '

@@ -89,26 +89,28 @@ def _of_rows(feature_set: FeatureSet, reading: Reading) -> tf.data.Dataset:
         feature=reading.feature,
         crop_frames=reading.crop_frames,
     )
-    if reading.crop_frames is None:
-        sizes = sets.sizes(rows)
-    else:
-        channels = feature_set.config.feature_channels or 1
-        values = reading.crop_frames * feature_set.config.n_bins * channels
-        sizes = np.array([values * DTYPES[feature_set.dtype].itemsize])
-    order: orders.Order
-    if reading.mixture is not None and len(rows):
-        order = orders.Drawn(reading.mixture.draws)
-    elif reading.shuffle:
-        order = orders.Shuffled(len(rows))
-    else:
-        order = orders.InOrder(len(rows))
+    order = _order(reading, len(rows))
     clips = orders.epochs(order, reading.seed) if reading.is_random else orders.once(order)
-    blocks = RowBlocks(sets, rows, decoder.first_places)
+    sizes = sets.sizes(rows) if reading.crop_frames is None else _size_of_crops(feature_set, reading.crop_frames)
     is_remote = any(files.is_remote(description.path) for description in sets.descriptions)
     together = record_streams.rows_per_block(sizes, is_remote=is_remote)
+    blocks = RowBlocks(sets, rows, decoder.first_places)
     dataset = record_streams.of_blocks(clips, together, blocks, decoder, reading.crop_frames)
     ahead = record_streams.elements_ahead(float(sizes.mean()) if len(sizes) else 0.0)
     return restorable(dataset.prefetch(ahead).take(order.count))
+
+
+def _order(reading: Reading, count: int) -> orders.Order:
+    """Returns the order in which clips are read, of which there are `count`."""
+    if reading.mixture is not None and count:
+        return orders.Drawn(reading.mixture.draws)
+    return orders.Shuffled(count) if reading.shuffle else orders.InOrder(count)
+
+
+def _size_of_crops(feature_set: FeatureSet, crop_frames: int) -> np.ndarray:
+    """Returns the size of each crop in bytes. If the number of channels depends on the clip, it is that of one."""
+    channels = feature_set.config.feature_channels or 1
+    return np.array([crop_frames * feature_set.config.n_bins * channels * DTYPES[feature_set.dtype].itemsize])
 
 
 def _check_booleans(descriptions: Sequence[Description], selected: Collection[str] | None) -> None:

@@ -81,8 +81,9 @@ def load(
         error. `FeatureSet.classes` has the names of classes. A list is a tensor of rank 1, and an entry beside it,
         `<column>_length` (int64), has its length. A missing list is empty and has the length -1. If several sets are
         joined, the columns are those of all sets, and what a set lacks is missing. With `crop_frames`, the feature has
-        this many frames, `n_frames` is the number of those that are no padding, and `start_frame` (int64) is the place
-        of the first one in the clip. If a metadata column has the name of this entry, the entry gets an underscore.
+        this many frames, `n_frames` is the number of those that are no padding, `start_frame` (int64) is the place of
+        the first one in the clip, and `clip_frames` (int64) is the number of frames of the whole clip that hold audio.
+        If a metadata column has the name of one of these two entries, the entry gets an underscore.
 
     Raises:
         ArgumentError: If `sets` is neither of these; `columns` has a name that no column has; `crop_frames` is not an
@@ -114,7 +115,7 @@ def load(
         >>> {name: spec.shape for name, spec in crops.element_spec.items()}["feature"]
         TensorShape([10, 20, 1])
         >>> sorted(crops.element_spec)
-        ['feature', 'id', 'n_frames', 'speaker', 'start_frame']
+        ['clip_frames', 'feature', 'id', 'n_frames', 'speaker', 'start_frame']
     """
     if weights is not None and balance is not None:
         raise ArgumentError(

@@ -13,6 +13,7 @@ from audiopipe.feature_sets.weighted_draws import SMALL_SOURCE, WeightedDraws
 
 CHUNK = 256
 END = -1  # instead of the number of a clip
+_ENDLESS = 1 << 62
 ROUNDS = 4  # of the cipher, as in `index_shuffle`
 
 
@@ -27,42 +28,48 @@ class Order(abc.ABC):
         self.count = count
 
     @abc.abstractmethod
-    def chunks(self, numbers: tf.Tensor) -> tf.data.Dataset:
-        """Returns the numbers of the clips and their positions in the epoch, both int64 `[chunk]`.
+    def chunks(self, starts: tf.data.Dataset) -> tf.data.Dataset:
+        """Returns the numbers of the clips, their positions, and the third random number, as `epochs` describes.
 
         Args:
-            numbers: Random numbers of the epoch, int64 `[2]`.
+            starts: First position of each chunk, int64, and random numbers of the epoch, int64 `[3]`.
+
+        Returns:
+            int64 `[CHUNK, 3]`. After the last clip follows `END`.
         """
 
-    def _starts(self) -> tf.data.Dataset:
-        return tf.data.Dataset.range(0, self.count, CHUNK)
-
     def _positions(self, start: tf.Tensor) -> tf.Tensor:
-        return tf.range(start, tf.minimum(start + CHUNK, self.count))
+        # The last one instead of those after it, because `index_shuffle` takes no others, and at least one.
+        return tf.minimum(tf.range(start, start + CHUNK), max(self.count - 1, 0))
+
+    def _chunk(self, start: tf.Tensor, clips: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        positions = tf.range(start, start + CHUNK)
+        rows = tf.stack([clips, positions, tf.fill([CHUNK], number)], axis=1)
+        rows = tf.where(positions[:, None] < self.count, rows, tf.constant(END, tf.int64))
+        return tf.ensure_shape(rows, [CHUNK, 3])
 
 
 class InOrder(Order):
     """All clips in their order, see `Order`."""
 
-    def chunks(self, numbers: tf.Tensor) -> tf.data.Dataset:
-        def chunk(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            positions = self._positions(start)
-            return positions, positions
+    def chunks(self, starts: tf.data.Dataset) -> tf.data.Dataset:
+        def chunk(start: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+            return self._chunk(start, self._positions(start), numbers[2])
 
-        return self._starts().map(chunk)
+        return starts.map(chunk)
 
 
 class Shuffled(Order):
     """Each clip once in a random order, see `Order`."""
 
-    def chunks(self, numbers: tf.Tensor) -> tf.data.Dataset:
-        last = tf.constant(self.count - 1, tf.int64)
+    def chunks(self, starts: tf.data.Dataset) -> tf.data.Dataset:
+        last = tf.constant(max(self.count - 1, 0), tf.int64)
 
-        def chunk(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            positions = self._positions(start)
-            return tf.random.experimental.index_shuffle(positions, numbers, last), positions
+        def chunk(start: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+            clips = tf.random.experimental.index_shuffle(self._positions(start), numbers[:2], last)
+            return self._chunk(start, clips, numbers[2])
 
-        return self._starts().map(chunk)
+        return starts.map(chunk)
 
 
 class Drawn(Order):
@@ -76,14 +83,13 @@ class Drawn(Order):
         super().__init__(draws.count)
         self._draws = draws
 
-    def chunks(self, numbers: tf.Tensor) -> tf.data.Dataset:
+    def chunks(self, starts: tf.data.Dataset) -> tf.data.Dataset:
         sources = len(self._draws.sizes)
 
-        def chunk(taken: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-            positions = self._positions(start)
-            taken, places, seeds = tf.numpy_function(
-                self._draws.draw, [numbers, taken, positions], [tf.int64] * 3, stateful=False
-            )
+        def chunk(taken: tf.Tensor, drawn: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            start, numbers = drawn
+            arguments = [numbers[:2], taken, self._positions(start)]
+            taken, places, seeds = tf.numpy_function(self._draws.draw, arguments, [tf.int64] * 3, stateful=False)
             firsts, sizes, places = tf.unstack(tf.ensure_shape(places, [3, None]))
             # The places in small sources are random already, and shuffling them would take long.
             lasts = tf.maximum(sizes, SMALL_SOURCE + 1) - 1
@@ -92,9 +98,9 @@ class Drawn(Order):
                 index=places, seed=tf.ensure_shape(seeds, [None, 3]), max_index=lasts, rounds=ROUNDS
             )
             clips = firsts + tf.where(sizes > SMALL_SOURCE, shuffled, places)
-            return tf.ensure_shape(taken, [sources]), (clips, positions)
+            return tf.ensure_shape(taken, [sources]), self._chunk(start, clips, numbers[2])
 
-        return self._starts().scan(tf.zeros([sources], tf.int64), chunk)
+        return starts.scan(tf.zeros([sources], tf.int64), chunk)
 
 
 def epochs(order: Order, seed: int | None) -> tf.data.Dataset:
@@ -109,18 +115,18 @@ def epochs(order: Order, seed: int | None) -> tf.data.Dataset:
         is random: int64 `[3]`. Without an end, `END` follows: an iterator at its end forgets how many epochs there
         were, and it would be at its end as soon as the last clip is read ahead.
     """
-
-    def of_epoch(drawn: tf.Tensor) -> tf.data.Dataset:
-        end = tf.data.Dataset.from_tensors(tf.fill([CHUNK, 3], tf.constant(END, tf.int64))).repeat()
-        return _with_number(order.chunks(drawn[:2]), drawn[2]).concatenate(end)
-
-    return random_numbers(seed).take(3).batch(3, drop_remainder=True).flat_map(of_epoch).unbatch()
+    return _clips(order, random_numbers(seed).take(3).batch(3, drop_remainder=True))
 
 
 def once(order: Order) -> tf.data.Dataset:
     """Returns the clips of an order that is not random, like `epochs`."""
-    return _with_number(order.chunks(tf.zeros([2], tf.int64)), tf.zeros([], tf.int64)).unbatch()
+    return _clips(order, tf.data.Dataset.from_tensors(tf.zeros([3], tf.int64)))
 
 
-def _with_number(chunks: tf.data.Dataset, number: tf.Tensor) -> tf.data.Dataset:
-    return chunks.map(lambda clips, positions: tf.stack([clips, positions, tf.fill(tf.shape(clips), number)], axis=1))
+def _clips(order: Order, numbers: tf.data.Dataset) -> tf.data.Dataset:
+    def starts(numbers: tf.Tensor) -> tf.data.Dataset:
+        each = tf.data.Dataset.from_tensors(numbers).repeat()
+        return tf.data.Dataset.zip((tf.data.Dataset.range(0, _ENDLESS, CHUNK), each))
+
+    # A function within this one would double the time to start an iterator, so the orders take the starts of chunks.
+    return order.chunks(numbers.flat_map(starts)).unbatch()

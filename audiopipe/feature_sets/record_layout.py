@@ -42,11 +42,12 @@ def split(record: bytes) -> tuple[dict[str, list[bytes]], dict[str, list[int]], 
     return texts, integers, end, _size_of_values(record, end)
 
 
-def offsets(record: np.ndarray) -> tuple[int, int, int]:
+def offsets(record: np.ndarray, length: int) -> tuple[int, int, int]:
     """Finds the parts of a record without parsing its entries.
 
     Args:
         record: The record, uint8 `[bytes]`. It may be cut off after the tags of the feature.
+        length: Number of bytes of the whole record.
 
     Returns:
         Offset of the end of the entries other than the feature, offset of the values of the feature, and their size.
@@ -55,13 +56,19 @@ def offsets(record: np.ndarray) -> tuple[int, int, int]:
         CorruptFeatureSetError: If the record is damaged.
     """
     end = _end_of_entries(record[:_LONGEST_START].tobytes())
-    size = _size_of_values(record, end)
-    return end, end + len(tags_of_feature(size)), size
+    left = max(length - end, 0)
+    size = max(left - len(tags_of_feature(left)), 0)
+    while size + len(tags_of_feature(size)) < left:  # tags of fewer values may be shorter
+        size += 1
+    tags = tags_of_feature(size)
+    if size + len(tags) != left or record[end : end + len(tags)].tobytes() != tags:
+        raise invalid("does not end with its feature")
+    return end, end + len(tags), size
 
 
-def _size_of_values(record: bytes | np.ndarray, end: int) -> int:
+def _size_of_values(record: bytes, end: int) -> int:
     # The tags before the values are nested lengths. The innermost one is that of the values.
-    tags = bytes(record[end : end + len(tags_of_feature(MAX_RECORD_BYTES))])
+    tags = record[end : end + len(tags_of_feature(MAX_RECORD_BYTES))]
     _, position = _read_varint(tags, 1)
     _, position = _read_varint(tags, position + 1)
     _, position = _read_varint(tags, position + len(b"\x0a\x07feature\x12"))

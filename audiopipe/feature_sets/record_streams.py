@@ -18,12 +18,12 @@ from audiopipe.storage import files
 
 # What was read ahead is saved with an iterator, so blocks are small.
 BLOCK_BYTES = 1 << 22
-MOST_ROWS = 256  # of a block
+MOST_ROWS = 64  # of a block
 ALONE_BYTES = 1 << 20  # records from this size on are read one by one
 BLOCKS_AT_ONCE = 4
 REMOTE_BYTES = 1 << 24  # of a block whose records are requested all at once, because each request waits for an answer
 _AHEAD_BYTES = 1 << 22
-_NOTHING = np.array([[0, 0, 0, NOTHING, 0, 0]])  # numbers of a record that is none
+_NOTHING = np.array([[0, 0, 0, 0, 0, NOTHING]])  # numbers of a record that is none
 
 
 def of_shards(descriptions: Sequence[Description], decoder: Decoder) -> tf.data.Dataset:
@@ -52,13 +52,18 @@ def of_blocks(
         decoder: Decoder of their records.
         crop_frames: Number of frames of random crops. None reads whole features.
     """
+    spec = decoder.feature_spec
+    is_stacked = spec.shape.is_fully_defined()
+    no_heads = np.full(together, b"", object)
+    no_features = np.zeros((together, *(size or 0 for size in spec.shape)), spec.dtype.as_numpy_dtype)
 
     def read(ordered: np.ndarray) -> tuple[np.ndarray, ...]:
         # Blocks after the last clip are read ahead and never used.
         clips, positions, numbers = ordered[ordered[:, 0] != END].T
-        missing = len(ordered) - len(clips)
+        missing = together - len(clips)
+        no_numbers = _NOTHING.repeat(missing, 0)
         if not len(clips):
-            return _NOTHING.repeat(missing, 0), np.array([b""] * missing, object), np.zeros(0, np.uint8)
+            return no_numbers, no_heads, *([no_features] if is_stacked else no_features)
         try:
             if crop_frames is None:
                 block = blocks.read(clips)
@@ -66,29 +71,47 @@ def of_blocks(
                 block = blocks.crop(clips, crop_frames, uniform(numbers, positions))
         except CorruptFeatureSetError as error:
             raise ValueError(str(error)) from None  # which TensorFlow turns into an InvalidArgumentError
-        found = np.concatenate([block.numbers, _NOTHING.repeat(missing, 0)])
-        return found, np.array([*block.heads, *[b""] * missing], object), block.values
+        features = block.features
+        if missing and is_stacked:
+            features = [np.concatenate([*features, no_features[:missing]])]
+        elif missing:
+            features = [*features, *no_features[:missing]]
+        heads = np.array([*block.heads, *no_heads[:missing]], object)
+        return np.concatenate([block.numbers, no_numbers]), heads, *features
 
-    def read_block(ordered: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def read_block(ordered: tf.Tensor) -> tuple[dict[str, tf.Tensor], tuple[tf.Tensor, ...]]:
+        shapes = [[together, *spec.shape]] if is_stacked else [spec.shape] * together
+        dtypes = [tf.int64, tf.string, *[spec.dtype] * len(shapes)]
         # A stateless operation can be saved in the middle of an epoch.
-        found = tf.numpy_function(read, [ordered], [tf.int64, tf.string, tf.uint8], stateful=False)
-        for tensor, shape in zip(found, ([None, 6], [None], [None]), strict=True):
+        numbers, heads, *features = tf.numpy_function(read, [ordered], dtypes, stateful=False)
+        for tensor, shape in zip((numbers, heads, *features), ([together, 6], [together], *shapes), strict=True):
             tensor.set_shape(shape)
-        return found
+        return decoder.block(numbers, heads), tuple(tf.cast(feature, tf.float32) for feature in features)
 
-    def read_alone(ordered: tf.Tensor) -> dict[str, tf.Tensor]:
-        found, heads, values = read_block(ordered)
-        return decoder.part((found[0], heads[0]), values)
+    def each(entries: dict[str, tf.Tensor], features: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
+        if is_stacked:  # `unbatch` ends the process if all lists of a column are empty
+            return tf.data.Dataset.from_tensor_slices({**entries, decoder.feature: features[0]})
+        return _with_entry(entries, decoder.feature, features)
 
-    def each(found: tf.Tensor, heads: tf.Tensor, values: tf.Tensor) -> tf.data.Dataset:
-        of_block = tf.data.Dataset.from_tensors(values).repeat()  # without a copy
-        return tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices((found, heads)), of_block))
+    # A call of a function takes longer than decoding a clip, so no function is called for each clip, except for lists.
+    read_ahead = clips.batch(together).map(read_block, num_parallel_calls=BLOCKS_AT_ONCE, deterministic=True)
+    elements = read_ahead.flat_map(each)
+    if decoder.lists:
+        elements = elements.map(decoder.complete, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return elements
 
-    clips = clips.batch(together)
-    if together == 1:
-        return clips.map(read_alone, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    found = clips.map(read_block, num_parallel_calls=BLOCKS_AT_ONCE, deterministic=True).flat_map(each)
-    return found.map(decoder.part, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+def _with_entry(entries: dict[str, tf.Tensor], name: str, values: Sequence[tf.Tensor]) -> tf.data.Dataset:
+    """Returns the elements of batched entries with one more entry, whose values have different shapes."""
+    # TensorFlow orders the tensors of a dict by their names.
+    before = {other: value for other, value in entries.items() if other < name}
+    after = {other: value for other, value in entries.items() if other > name}
+    slices = [tf.data.Dataset.from_tensor_slices(part) if part else None for part in (before, after)]
+    parts = [slices[0], tf.data.experimental.from_list(list(values)), slices[1]]
+    zipped = tf.data.Dataset.zip(tuple(part for part in parts if part is not None))
+    specs = {other: tf.TensorSpec(value.shape[1:], value.dtype) for other, value in entries.items()}
+    specs[name] = tf.TensorSpec(values[0].shape, values[0].dtype)
+    return tf.data.experimental.from_variant(tf.data.experimental.to_variant(zipped), specs)
 
 
 def rows_per_block(sizes: np.ndarray, *, is_remote: bool = False) -> int:
@@ -96,9 +119,9 @@ def rows_per_block(sizes: np.ndarray, *, is_remote: bool = False) -> int:
 
     Example:
         >>> rows_per_block(np.array([3_000_000, 200_000])), rows_per_block(np.array([100])), rows_per_block(np.zeros(0))
-        (1, 256, 256)
+        (1, 64, 64)
         >>> rows_per_block(np.array([300_000, 200_000]), is_remote=True)
-        67
+        64
     """
     mean = max(float(sizes.mean()) if len(sizes) else 0.0, 1.0)
     if is_remote:

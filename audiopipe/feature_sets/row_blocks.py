@@ -3,6 +3,7 @@
 TensorFlow runs one Python function at a time, so a block is read in one call, and each record takes few steps.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,14 +32,15 @@ class Block:
 
     Args:
         heads: Entries of each record but its feature, serialized.
-        numbers: For each record its place, the offset and size of its values in `values`, the size of the whole
-            feature, the first frame, and the number of frames. Sizes are in bytes. int64 `[records, 6]`.
-        values: The values of the features, in their storage dtype and layout: uint8 `[bytes]`.
+        numbers: For each record its place, the three sizes of the whole feature, the first frame, and the number of
+            frames: int64 `[records, 6]`.
+        features: The feature of each record. If all have the same shape, because they are crops, a single array with
+            the records as its first axis. Crops are float32, and whole features have their storage dtype.
     """
 
     heads: list[bytes]
     numbers: np.ndarray
-    values: np.ndarray
+    features: list[np.ndarray]
 
 
 @dataclass(slots=True)
@@ -49,8 +51,8 @@ class _Record:
     stored: StoredSet
     place: Place
     head: bytes = b""
+    shape: tuple[int, int, int] = (0, 0, 0)
     values_offset: int = 0
-    values_size: int = 0
 
     def damaged(self) -> CorruptFeatureSetError:
         return tfrecords.damaged(self.stored.where(self.place), "the file ends within it")
@@ -72,9 +74,9 @@ class RowBlocks:
         self._config = sets.descriptions[0].config
         # Only a whole record has a checksum, and TensorFlow does not name the record that it cannot parse.
         self._forms = [record_schema.forms(one.columns, is_old=bool(one.set_id)) for one in sets.descriptions]
-        channels, value_bytes = self._config.feature_channels, DTYPES[sets.descriptions[0].dtype].itemsize
-        self._bin_bytes = self._config.n_bins * value_bytes
-        self._frame_bytes = None if channels is None else channels * self._bin_bytes
+        self._dtype = DTYPES[sets.descriptions[0].dtype]
+        channels, bin_bytes = self._config.feature_channels, self._config.n_bins * self._dtype.itemsize
+        self._frame_bytes = None if channels is None else channels * bin_bytes
 
     def read(self, clips: np.ndarray) -> Block:
         """Reads whole records and checks their checksums. Those that are next to each other are read together.
@@ -89,22 +91,16 @@ class RowBlocks:
         begins = self._begins(records)
         content = _aligned(begins[-1] + records[-1].place.size)
         _read_frames(records, begins, content)
-        numbers = []
+        features = []
         for record, begin in zip(records, begins, strict=True):
-            size = record.place.size
-            frame = content[begin : begin + size]
+            frame = content[begin : begin + record.place.size]
             where = record.stored.where(record.place)
             tfrecords.check(frame, where)
-            end, offset, n_bytes = _offsets(frame[_HEADER:-_FOOTER], where)
-            if _HEADER + offset + n_bytes + _FOOTER != size:
-                raise CorruptFeatureSetError(f"{where} does not end with its feature. Recompute the feature set.")
-            record.head = frame[_HEADER : _HEADER + end].tobytes()
-            numbers.append((self._id(record), begin + _HEADER + offset, n_bytes, n_bytes, 0, record.place.n_frames))
-        heads = [record.head for record in records]
-        if len(records) > 1:
-            return Block(heads, np.array(numbers, np.int64), content)
-        place, begin, *others = numbers[0]
-        return Block(heads, np.array([[place, 0, *others]], np.int64), content[begin : begin + others[0]])
+            self._find_values(record, frame[:-_FOOTER])
+            values = frame[record.values_offset - record.place.offset : -_FOOTER]
+            features.append(values.view(self._dtype).reshape(record.shape))
+        numbers = [(self._id(record), *record.shape, 0, record.place.n_frames) for record in records]
+        return Block([record.head for record in records], np.array(numbers, np.int64), features)
 
     def crop(self, clips: np.ndarray, most: int, chances: np.ndarray) -> Block:
         """Reads some consecutive frames of records, and no others.
@@ -114,7 +110,8 @@ class RowBlocks:
 
         Args:
             clips: Numbers of the clips among the rows, int64 `[records]`.
-            most: Number of frames to read. Shorter clips are read as wholes. The crops are taken from the valid frames.
+            most: Number of frames of a crop. Shorter clips are read as wholes and padded at their end. The crops are
+                taken from the valid frames.
             chances: For each clip, which of the possible first frames is taken, from 0 to below 1: float64 `[records]`.
 
         Raises:
@@ -122,21 +119,26 @@ class RowBlocks:
         """
         records = self._records(clips)
         self._read_heads(records)
-        numbers, begin = [], 0
-        for record, chance in zip(records, chances.tolist(), strict=True):
+        shapes = [self._shape(most, record) for record in records]
+        have_one_shape = self._frame_bytes is not None
+        if have_one_shape:
+            shape = (len(records), *shapes[0])
+            arrays = [_aligned(math.prod(shape) * self._dtype.itemsize).view(self._dtype).reshape(shape)]
+        else:
+            arrays = [np.empty(shape, self._dtype) for shape in shapes]
+        numbers, ranges = [], []
+        crops = arrays[0] if have_one_shape else arrays
+        for record, crop, chance in zip(records, crops, chances.tolist(), strict=True):
             n_frames = record.place.n_frames
             start = int(chance * (max(record.place.valid_frames - most, 0) + 1))
             kept = min(n_frames - start, most)
-            size = record.values_size // n_frames * kept if n_frames else 0
-            numbers.append((self._id(record), begin, size, record.values_size, start, kept))
-            begin += size
-        values = _aligned(begin)
-        ranges = []
-        for record, (_, begin, size, _, start, kept) in zip(records, numbers, strict=True):
-            for offset, array in self._ranges(record, values[begin : begin + size], start, kept):
-                ranges.append((record, record.values_offset + offset, array))
+            numbers.append((self._id(record), *record.shape, start, kept))
+            ranges += [(record, *part) for part in self._ranges(record, crop, start, kept)]
         _read(ranges)
-        return Block([record.head for record in records], np.array(numbers, np.int64), values)
+        features = [array.astype(np.float32, copy=False) for array in arrays]
+        for feature, (*_, kept) in zip(features[0] if have_one_shape else features, numbers, strict=True):
+            self._pad(feature, kept)
+        return Block([record.head for record in records], np.array(numbers, np.int64), features)
 
     def _begins(self, records: Sequence[_Record]) -> list[int]:
         """Returns where the frame of each record begins in an array. TensorFlow takes values there without a copy.
@@ -178,26 +180,48 @@ class RowBlocks:
             tfrecords.check_length(start[:_HEADER].tobytes(), place.size, where)
             if self._frame_bytes is None:
                 start = _completed(record, start)
-            end, offset, size = _offsets(start[_HEADER:], where)
-            frames_fit = size % place.n_frames == 0 if place.n_frames else size == 0
-            if self._frame_bytes is not None:
-                frames_fit = size == place.n_frames * self._frame_bytes
-            if _HEADER + offset + size + _FOOTER != place.size or not frames_fit:
-                raise record.stored.misfit(place, f"its {size} bytes of values are not {place.n_frames} frames")
+            self._find_values(record, start)
             try:
-                record.head = examples.checked(start[_HEADER : _HEADER + end].tobytes(), self._forms[record.number])
+                record.head = examples.checked(record.head, self._forms[record.number])
             except ValueError as error:
                 raise CorruptFeatureSetError(f"{where} is damaged: {error} {_ADVICE}") from error
-            record.values_offset, record.values_size = place.offset + _HEADER + offset, size
 
-    def _ranges(self, record: _Record, values: np.ndarray, start: int, kept: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yields the offset of each range of a crop in the values of the feature, and the part of an array for it."""
-        if not len(values):
-            return
-        # If channels come first, the frames of each channel are a block.
-        blocks = 1 if self._config.frame_axis == 0 else len(values) // (kept * self._bin_bytes)
-        for number, array in enumerate(values.reshape(blocks, -1)):
-            yield number * (record.values_size // blocks) + start * (len(array) // kept), array
+    def _find_values(self, record: _Record, start: np.ndarray) -> None:
+        """Finds the head of a record and its values, given at least the bytes of its frame before the values."""
+        place = record.place
+        try:
+            end, offset, size = record_layout.offsets(start[_HEADER:], place.size - _HEADER - _FOOTER)
+        except CorruptFeatureSetError as error:
+            raise CorruptFeatureSetError(f"{record.stored.where(place)}: {error}") from error
+        record.head = start[_HEADER : _HEADER + end].tobytes()
+        record.shape = self._shape(place.n_frames, record)
+        record.values_offset = place.offset + _HEADER + offset
+        expected = math.prod(record.shape) * self._dtype.itemsize
+        if size != expected:
+            fault = f"its {size} bytes of values are not {place.n_frames} frames of {self._dtype.name}"
+            raise record.stored.misfit(place, fault)
+
+    def _shape(self, n_frames: int, record: _Record) -> tuple[int, int, int]:
+        """Returns the shape of the feature of a record, or of some of its frames."""
+        channels, axis = self._config.feature_channels, self._config.channel_axis
+        if channels is None:
+            channels = _stored_shape(record)[axis]
+        return (n_frames, self._config.n_bins, channels) if axis == 2 else (channels, n_frames, self._config.n_bins)
+
+    def _pad(self, crop: np.ndarray, kept: int) -> None:
+        """Fills a crop with padding after its first frames."""
+        axis, channel_axis = self._config.frame_axis, self._config.channel_axis
+        if kept < crop.shape[axis]:
+            padding = self._config.padding_frame(crop.shape[channel_axis] // len(self._config.quantities))
+            np.moveaxis(crop, axis, 0)[kept:] = np.moveaxis(padding, axis, 0)
+
+    def _ranges(self, record: _Record, crop: np.ndarray, start: int, kept: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the offset of each range of a crop in the shard, and the part of the array for it."""
+        # If channels come first, the frames of each channel are a range.
+        for number, frames in enumerate(crop if self._config.frame_axis else crop[None]):
+            if kept:
+                skipped = (number * record.place.n_frames + start) * frames[0].nbytes
+                yield record.values_offset + skipped, frames[:kept].reshape(-1).view(np.uint8)
 
 
 def _aligned(size: int) -> np.ndarray:
@@ -207,11 +231,15 @@ def _aligned(size: int) -> np.ndarray:
     return content[skipped : skipped + size]
 
 
-def _offsets(record: np.ndarray, where: str) -> tuple[int, int, int]:
+def _stored_shape(record: _Record) -> list[int]:
+    """Returns the shape of the feature, as the record says it."""
     try:
-        return record_layout.offsets(record)
-    except CorruptFeatureSetError as error:
-        raise CorruptFeatureSetError(f"{where}: {error}") from error
+        shape = examples.parse(record.head)[1].get("shape", [])
+    except ValueError:
+        shape = []
+    if len(shape) != 3:
+        raise tfrecords.damaged(record.stored.where(record.place), "it does not say the shape of its feature")
+    return shape
 
 
 def _completed(record: _Record, start: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ VERSIONS = {
     "LogMel": 1,
     "MelSpectrogram": 3,
     "Mfcc": 1,
+    "NormalizedWaveform": 1,
     "Stft": 1,
     "StftMagPhase": 2,
     "StftMagnitude": 2,

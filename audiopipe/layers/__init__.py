@@ -1,6 +1,7 @@
 """Keras layers for audio features. The composed layers are in `audiopipe.composed`."""
 
 from audiopipe.layers.apply_filterbank import ApplyFilterbank
+from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.layers.channel_swap import ChannelSwap
 from audiopipe.layers.chunk import Chunk
 from audiopipe.layers.clip_normalization import ClipNormalization
@@ -31,6 +32,7 @@ from audiopipe.layers.pre_emphasis import PreEmphasis
 from audiopipe.layers.real_imaginary import RealImaginary
 from audiopipe.layers.reflection_padding import ReflectionPadding
 from audiopipe.layers.spec_augment import SpecAugment
+from audiopipe.layers.spectrogram_layer import SpectrogramLayer
 from audiopipe.layers.stack_frames import StackFrames
 from audiopipe.layers.standardize import Standardize
 from audiopipe.layers.stft import STFT
@@ -39,6 +41,7 @@ from audiopipe.layers.whisper_scale import WhisperScale
 __all__ = [
     "STFT",
     "ApplyFilterbank",
+    "AudioLayer",
     "ChannelSwap",
     "Chunk",
     "ClipNormalization",
@@ -69,6 +72,7 @@ __all__ = [
     "RealImaginary",
     "ReflectionPadding",
     "SpecAugment",
+    "SpectrogramLayer",
     "StackFrames",
     "Standardize",
     "WhisperScale",

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.layers.waveform_layer import WaveformLayer
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -43,12 +44,11 @@ class PreEmphasis(WaveformLayer):
     def call(self, waveform):
         """Emphasizes a batch of waveforms."""
         self.check_input(waveform)
-        coefficient = tf.constant(self.coefficient, waveform.dtype)
         if self.time_axis == 1:
             first, later, previous = waveform[:, :1], waveform[:, 1:], waveform[:, :-1]
         else:
             first, later, previous = waveform[:, :, :1], waveform[:, :, 1:], waveform[:, :, :-1]
-        return tf.concat([first, later - previous * coefficient], axis=self.time_axis)
+        return tf.concat([first, ops.emphasize(later, previous, self.coefficient)], axis=self.time_axis)
 
     def get_config(self):
         return {**super().get_config(), "coefficient": self.coefficient}

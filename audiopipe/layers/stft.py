@@ -174,4 +174,4 @@ def _without_mean(frames: tf.Tensor) -> tf.Tensor:
 def _preemphasized(frames: tf.Tensor, coefficient: float) -> tf.Tensor:
     """Subtracts from each sample of a frame the previous one times the coefficient, and from the first one itself."""
     previous = tf.concat([frames[..., :1], frames[..., :-1]], axis=-1)
-    return frames - previous * tf.constant(coefficient, frames.dtype)
+    return ops.emphasize(frames, previous, coefficient)

@@ -11,7 +11,8 @@ from audiopipe.errors import ArgumentError, MissingDependencyError
 MAX_FREQUENCY_TICKS = 8
 SILENCE = 1e-10
 LINEAR = ("magnitude", "power", "real part", "imaginary part")  # drawn in decibels, other quantities as they are
-LABELS = {"decibel": "dB", "scaled log power": "(log10 of the power + 4) / 4"}
+WAVEFORM = "normalized waveform"  # drawn as a line
+LABELS = {"decibel": "dB", "phase": "phase (rad)", "scaled log power": "(log10 of the power + 4) / 4"}
 
 
 def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[str], title: str = "") -> None:
@@ -36,20 +37,37 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
         ) from error
     if config.output_data_format == "channels_first":
         feature = np.moveaxis(feature, 0, -1)
-    n_frames, n_bins, channels = feature.shape
-    is_phase = np.repeat(config.quantities, channels // len(config.quantities)) == "phase"
+    channels = feature.shape[-1]
     figure = Figure(figsize=(9, 1 + 3 * channels), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(channels, 1, squeeze=False)[:, 0]
+    draw = _draw_lines if config.quantities == (WAVEFORM,) else _draw_pictures
+    draw(feature, config, panels)
+    panels[-1].set_xlabel("start of the frame (s)")
+    figure.suptitle(title)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
+
+
+def _draw_lines(feature: np.ndarray, config: Config, panels: np.ndarray) -> None:
+    """Draws each channel `[frames, 1]` of a feature as a line over time."""
+    for index, axes in enumerate(panels):
+        axes.plot(config.frame_times(len(feature)), feature[:, 0, index], linewidth=0.5)
+        axes.set_ylabel("\n".join([*_panel_name(index, len(panels), config.quantities), WAVEFORM]))
+
+
+def _draw_pictures(feature: np.ndarray, config: Config, panels: np.ndarray) -> None:
+    """Draws each channel of a feature as a picture over time and frequency, with a colour bar for each quantity."""
+    n_frames, n_bins, channels = feature.shape
+    names = np.repeat(config.quantities, channels // len(config.quantities))
     times = config.frame_times(n_frames)
     step = config.frame_times(2)[1] - config.frame_times(2)[0]
-    levels, unit = _levels(feature[:, :, ~is_phase], config.quantities[0])
-    low = levels.max() - 80 if config.quantities[0] in LINEAR else levels.min()
-    pictures = [(levels, panels[~is_phase], unit, {"cmap": "magma", "vmin": low, "vmax": levels.max()})]
-    if is_phase.any():
-        circle = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # cyclic: both ends are the same angle
-        pictures.append((feature[:, :, is_phase], panels[is_phase], "phase (rad)", circle))
-    for values, group, label, scale in pictures:
+    for label in dict.fromkeys(map(_label, config.quantities)):  # quantities with the same label share a scale
+        shown = np.isin(names, [name for name in config.quantities if _label(name) == label])
+        group = panels[shown]
+        values, scale = _picture(feature[:, :, shown], names[shown][0])
         for channel, axes in enumerate(group):
             image = axes.imshow(
                 values[:, :, channel].T,
@@ -59,26 +77,28 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
                 extent=(times[0], times[-1] + step, -0.5, n_bins - 0.5),
                 **scale,
             )
-        figure.colorbar(image, ax=list(group), label=label)
+        panels[0].figure.colorbar(image, ax=list(group), label=label)
     for index, axes in enumerate(panels):
         _frequency_ticks(axes, config.frequencies())
         bins = "coefficient" if config.quantities[0].endswith("cepstrum") else "frequency (Hz)"
         axes.set_ylabel("\n".join([*_panel_name(index, channels, config.quantities), bins]))
-    panels[-1].set_xlabel("start of the frame (s)")
-    figure.suptitle(title)
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
 
 
-def _levels(values: np.ndarray, quantity: str) -> tuple[np.ndarray, str]:
-    """Returns the values of a quantity as they are drawn, and the label of the scale."""
+def _label(quantity: str) -> str:
+    """Returns the label of the scale of a quantity."""
+    if quantity in LINEAR:
+        return "dB (10 log10 of the power)" if quantity == "power" else "dB (20 log10 of the magnitude)"
+    return LABELS.get(quantity, quantity)
+
+
+def _picture(values: np.ndarray, quantity: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Returns the values of a quantity as they are drawn, and the colours and their limits."""
+    if quantity == "phase":
+        return values, {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}  # cyclic: both ends are the same angle
     if quantity not in LINEAR:
-        return values, LABELS.get(quantity, quantity)
-    factor = 10 if quantity == "power" else 20
-    levels = factor * np.log10(np.maximum(np.abs(values), SILENCE))
-    return levels, f"dB ({factor} log10 of the {'power' if quantity == 'power' else 'magnitude'})"
+        return values, {"cmap": "magma", "vmin": values.min(), "vmax": values.max()}
+    levels = (10 if quantity == "power" else 20) * np.log10(np.maximum(np.abs(values), SILENCE))
+    return levels, {"cmap": "magma", "vmin": levels.max() - 80, "vmax": levels.max()}
 
 
 def _panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[str]:

@@ -39,6 +39,7 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+@functools.lru_cache(maxsize=1024)  # paths of shards are needed for every clip
 def join(folder: str, *parts: str) -> str:
     """Joins a local or remote folder and the names below it."""
     return "/".join([folder.rstrip("/"), *parts]) if is_remote(folder) else os.path.join(folder, *parts)

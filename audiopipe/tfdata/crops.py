@@ -7,9 +7,8 @@ from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import free_name
 from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.elements import Elements
-from audiopipe.tfdata.entries import CLIP_FRAMES, START_FRAME
 from audiopipe.transform import paddings
-from audiopipe.transform.entry_names import N_FRAMES
+from audiopipe.transform.entry_names import CLIP_FRAMES, N_FRAMES, START_FRAME
 
 
 class Crops:
@@ -55,7 +54,7 @@ class Crops:
         elements.check_n_frames(element, size)
         stop = tf.minimum(start + self.n_frames, size)
         element = dict(element)
-        if not self._is_of_crops:  # a crop has this entry already, or it is not known how long its clip is
+        if not self._is_of_crops:  # crops have this entry already
             element[self._clip_frames] = tf.cast(element[elements.valid_frames or N_FRAMES], tf.int64)
         feature = element[elements.feature]
         feature = feature[:, start:stop] if config.frame_axis else feature[start:stop]

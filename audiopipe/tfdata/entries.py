@@ -10,9 +10,6 @@ from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import fingerprints
 from audiopipe.transform.transform import Transform
 
-START_FRAME = "start_frame"
-CLIP_FRAMES = "clip_frames"  # of a crop: number of valid frames of its whole clip
-
 
 def of_dataset(dataset: tf.data.Dataset) -> dict[str, Any]:
     """Returns the type of each entry of the elements of a dataset.

@@ -9,9 +9,8 @@ from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import MISSING_LIST
 from audiopipe.tfdata import entries, graph_errors
 from audiopipe.tfdata.classes import Classes, ClassesLike, shown
-from audiopipe.tfdata.entries import CLIP_FRAMES, START_FRAME
-from audiopipe.tfdata.frame_grid import LATEST, FrameGrid
-from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
+from audiopipe.tfdata.frame_grid import FrameGrid
+from audiopipe.transform.entry_names import CLIP_FRAMES, N_FRAMES, START_FRAME, VALID_FRAMES
 
 TARGETS = "targets"
 
@@ -45,9 +44,8 @@ def frame_targets(
 
     Args:
         dataset: Dataset of dicts before batching, as `audiopipe.load` or `from_audio(...).map(transform)` return it.
-            The frames of a crop have the targets that they have in the whole clip. The crops of
-            `load(crop_frames=...)` do not say how long their clips are. If they have no padding, events after the
-            samples of their last frame are left out, and so are events outside of the clip, without an error.
+            The frames of a crop have the targets that they have in the whole clip, for which crops need the entries
+            `start_frame` and `clip_frames`.
         classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column
             `label`. The positions in the column are those in this list, so pass the feature set unless the column has
             names.
@@ -116,6 +114,11 @@ def _check_types(spec: dict[str, Any], feature: str, columns: dict[str, str], or
     is_crop = entries.own(spec, START_FRAME) in spec
     for name in (N_FRAMES, VALID_FRAMES, START_FRAME, *([CLIP_FRAMES] if is_crop else [])):
         entries.check_number(spec, entries.own(spec, name))
+    if is_crop and entries.own(spec, CLIP_FRAMES) not in spec:
+        raise ArgumentError(
+            "Crops must have the entry 'clip_frames' beside 'start_frame', so that it is known where their clip ends. "
+            f"Received: {sorted(spec)}. Keep both entries of the crops, or make the targets before cropping."
+        )
     if origin is not None and spec[origin].shape.rank != 0:
         raise ArgumentError(
             f"origin must be a column with one time per clip. Received: {origin!r} with {spec[origin]}."
@@ -166,10 +169,7 @@ class _AddTargets:
         start = _own(element, START_FRAME)
         skipped = tf.zeros([], tf.int64) if start is None else start
         stop = skipped + valid
-        whole = stop if start is None else _own(element, CLIP_FRAMES)
-        # Without the length of its clip, only padding shows that a crop reaches the end of the clip, whose last frame
-        # has all samples to the end.
-        n_frames = tf.where(valid < size, stop, LATEST) if whole is None else whole
+        n_frames = stop if start is None else _own(element, CLIP_FRAMES)
 
         is_instant = begin == end
         is_before = tf.where(is_instant, end < 0, end <= 0)
@@ -177,9 +177,8 @@ class _AddTargets:
         if self._origin is not None:  # an event after the last frame is likely to be that of the next segment
             is_after |= self._grid.may_be_beyond(begin, n_frames)
         is_inside = ~(is_before | is_after)
-        is_part = self._origin is not None or whole is None
         is_fine = is_inside | self._grid.is_cut_off(begin, n_frames)
-        required = [] if is_part else [self._require_inside(element, is_fine)]
+        required = [] if self._origin is not None else [self._require_inside(element, is_fine)]
         first_active = tf.minimum(self._grid.frames(begin), n_frames - 1)
         last_active = tf.minimum(self._grid.frames(tf.where(is_instant, begin, end - 1)), n_frames - 1)
         with tf.control_dependencies(required):

@@ -32,9 +32,9 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
         `config.padding`. `n_frames` is the number of frames of the clip in the crop, and `valid_frames`, if it is
         there, the number of those that hold audio. `start_frame` (int64) is the first frame of the crop. If the clip is
         a crop itself and has this entry, it counts from the start of the whole clip. `clip_frames` (int64) is the
-        number of frames of the whole clip that hold audio. It is there unless the clip is a crop without it, as those
-        of `audiopipe.load` are. Entries of rank 2 or more whose first axis is that of the frames, such as `targets`,
-        are cut too and padded with zeros. All other entries stay. The number of elements does not change.
+        number of frames of the whole clip that hold audio. Entries of rank 2 or more whose first axis is that of the
+        frames, such as `targets`, are cut too and padded with zeros. All other entries stay. The number of elements
+        does not change.
 
     Raises:
         ArgumentError: If the dataset does not fit the config, an argument is out of range, or an entry of rank 1 may or

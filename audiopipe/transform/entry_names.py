@@ -2,5 +2,9 @@
 
 N_FRAMES = "n_frames"
 VALID_FRAMES = "valid_frames"
+START_FRAME = "start_frame"
+"""Entry of crops: their first frame, counted from the start of the whole clip."""
+CLIP_FRAMES = "clip_frames"
+"""Entry of crops: the number of frames of the whole clip that hold audio."""
 VALID_SAMPLES = "valid_samples"
 """Entry of elements whose clips are padded segments: the number of samples before the padding."""

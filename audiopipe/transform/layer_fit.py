@@ -16,7 +16,7 @@ from audiopipe.errors import ConfigError, ForkError
 from audiopipe.runtime import forks
 
 FRAMES = 3  # of the clip that is checked, so that a wrong number of frames is not mistaken for a single one
-METHODS = {"frames": "n_frames", "bins": "n_bins or frequencies", "channels": "quantities"}
+METHODS = {"frames": "`n_frames`", "bins": "`n_bins` and `frequencies`", "channels": "`quantities`"}
 
 
 @functools.lru_cache(maxsize=64)
@@ -78,7 +78,7 @@ def _mismatch(
         wrong = [axis for axis, *sizes in zip(axes, expected, found, strict=True) if sizes[0] != sizes[1]]
     else:
         wrong = axes
-    advice = ", ".join(f"`{METHODS[axis]}` for the {axis}" for axis in wrong)
+    advice = ", ".join(f"{METHODS[axis]} for the {axis}" for axis in wrong)
     name, of = type(config).__name__, f"a clip of {n_samples} samples and {channels} channel{'s' * (channels > 1)}"
     return (
         f"The layer of {name} must compute what the config describes. For {of}, the config describes "

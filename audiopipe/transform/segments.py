@@ -62,7 +62,8 @@ class Segments:
         """Returns the length of a segment and the hop in samples, at the sample rate of a config.
 
         Raises:
-            ArgumentError: If a segment has no frame, or if the length or the hop is less than one sample or too long.
+            ArgumentError: If a segment has no frame or is longer than the feature allows, or if the length or the hop
+                is less than one sample or too long.
         """
         length = _samples("seconds", self.seconds, config.sample_rate)
         hop = _samples("hop", self.hop, config.sample_rate)
@@ -70,6 +71,11 @@ class Segments:
             raise ArgumentError(
                 f"A segment must have at least one frame. Received: {self.seconds:g} s, {length} samples at "
                 f"{config.sample_rate} Hz. Use longer segments."
+            )
+        if config.max_samples is not None and length > config.max_samples:
+            raise ArgumentError(
+                f"A segment must have at most {config.max_samples / config.sample_rate:g} s, the longest clip that "
+                f"this feature allows. Received: {self.seconds:g} s. Use shorter segments."
             )
         return length, hop
 

@@ -127,3 +127,8 @@ def test_invalid_json_is_refused(text, message):
 def test_a_config_without_decibels_has_no_decibel_fields():
     with pytest.raises(ConfigError, match="Stft has no field 'return_decibel'"):
         configs.from_json('{"feature": "Stft", "return_decibel": true}')
+
+
+def test_the_settings_of_a_feature_extractor_are_refused_with_the_function_that_reads_them():
+    with pytest.raises(ConfigError, match=r"'WhisperFeatureExtractor'\. configs\.from_extractor returns the config"):
+        configs.from_dict({"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 80})

@@ -28,6 +28,7 @@ def test_silence_is_a_float_if_one_value_fits_all_bins_and_channels():
         "KerasMelSpectrogram": -100.0,
         "WhisperLogMel": pytest.approx(-1.5, abs=1e-6),
         "whisper-without-chunk": pytest.approx(-1.5, abs=1e-6),
+        "NormalizedWaveform": 0.0,
         "LogMel": pytest.approx(np.log(1e-10), abs=1e-5),
         "padding-unlike-silence": pytest.approx(np.log(1e-10) - 2, abs=1e-5),
     }

@@ -105,6 +105,22 @@ def test_crops_of_two_quantities_are_padded_with_the_silence_of_each(tmp_path):
     assert len(np.unique(element["feature"][3])) == 2
 
 
+LISTS = Columns(types={"tags": "list<string>", "levels": "list<float>", "takes": "list<int>"})
+VALUES = {"tags": ["x", "", "yz"], "levels": [0.5, -1.0], "takes": [7]}
+
+
+@pytest.mark.parametrize("arguments", [{"crop_frames": 2}, {"shuffle": True}], ids=["crops", "shuffle"])
+@pytest.mark.parametrize("metadata", [[{}, {}], [VALUES, {}, {name: [] for name in VALUES}]], ids=["no item", "some"])
+def test_lists_have_the_length_of_their_clip(tmp_path, arguments, metadata):
+    clips = {f"{number}": (feature(3, seed=number), values) for number, values in enumerate(metadata)}
+    synthetic_sets.write(tmp_path / "features", clips, columns=LISTS, shards=1)
+    for element in load(tmp_path / "features", **arguments).as_numpy_iterator():
+        values = metadata[int(element["id"])]
+        for name in LISTS.types:
+            found = [item.decode() if isinstance(item, bytes) else item for item in element[name].tolist()]
+            assert (found, element[f"{name}_length"]) == (values.get(name, []), len(values[name]) if values else -1)
+
+
 def test_every_place_is_equally_likely(tmp_path):
     synthetic_sets.write(tmp_path / "features", {f"{number:03}": feature(9) for number in range(400)})
     starts = [int(element["start_frame"]) for element in load(tmp_path / "features", crop_frames=CROP, seed=5)]

@@ -246,6 +246,21 @@ def test_a_set_of_format_1_is_joined_with_a_new_one(tmp_path):
         assert (found["x"]["age"], found["x"]["note"], found["x"]["day"]) == (stored, b"", 3)
 
 
+@pytest.mark.parametrize("arguments", [{}, {"shuffle": True}, {"crop_frames": 2}], ids=["in order", "shuffle", "crops"])
+def test_swapped_shards_of_one_of_several_sets_are_named(folders, tmp_path, arguments):
+    clips = {name: (feature(5, seed=number), CLIPS["c"]) for number, name in enumerate("xy")}
+    synthetic_sets.write(tmp_path / "swapped", clips, columns=SECOND, shards=2)
+    dataset = load([folders[0], tmp_path / "swapped"], **arguments)
+    assert set(elements(dataset)) == {"a", "b", "x", "y"}
+    first, second = sorted((tmp_path / "swapped").glob("*.tfrecord"))
+    contents = first.read_bytes(), second.read_bytes()
+    first.write_bytes(contents[1])
+    second.write_bytes(contents[0])
+    message = r"Record 0 of the shard .*swapped.features-0000000[01].tfrecord belongs to another place"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        elements(dataset)
+
+
 def test_no_integer_is_left_for_missing_ones(tmp_path):
     columns = Columns(types={"take": "int"})
     takes = {"low": -(2**63), "high": 2**63 - 1, "one": -1}

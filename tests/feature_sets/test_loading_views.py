@@ -36,6 +36,12 @@ def _metadata(number):
     }
 
 
+@pytest.fixture(scope="module")
+def whole(folder):
+    """Returns all elements by their ids."""
+    return {element["id"]: element for element in load(folder).as_numpy_iterator()}
+
+
 @pytest.fixture
 def sets(folder):
     return FeatureSet(folder)
@@ -74,8 +80,7 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_has_the_elements_of_its_clips_in_its_order(folder, sets, view, small_parts):
-    whole = {element["id"]: element for element in load(folder).as_numpy_iterator()}
+def test_a_view_has_the_elements_of_its_clips_in_its_order(folder, sets, view, small_parts, whole):
     wanted = VIEWS[view](sets)
     dataset = load(wanted)
     assert dataset.cardinality().numpy() == len(wanted)

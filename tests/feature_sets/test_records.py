@@ -342,6 +342,20 @@ def test_every_16_bit_value_loads_as_numpy_reads_it(feature_set, dtype):
     np.testing.assert_array_equal(first["feature"], exact)
 
 
+@given(
+    size=st.one_of(st.integers(0, 300), *(st.integers(2**bits - 80, 2**bits + 80) for bits in (14, 21, 28))),
+    entries=st.binary(max_size=200),
+)
+def test_the_values_of_a_record_are_found_from_its_length_alone(size, entries):
+    start = bytes([0x0A, *([len(entries)] if len(entries) < 128 else [len(entries) - 128 | 128, 1]), *entries])
+    head = start + record_layout.tags_of_feature(size)
+    found = record_layout.offsets(np.frombuffer(head, np.uint8), len(head) + size)
+    assert found == (len(start), len(head), size)
+    for length in (len(head) + size - 1, len(head) + size + 1):
+        with pytest.raises(CorruptFeatureSetError, match="does not end with its feature"):
+            record_layout.offsets(np.frombuffer(head, np.uint8), length)
+
+
 @pytest.mark.parametrize("actual", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("claimed", ["float32", "float16", "bfloat16"])
 def test_a_wrong_storage_dtype_is_found_and_the_shard_named(feature_set, actual, claimed):

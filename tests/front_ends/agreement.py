@@ -104,10 +104,10 @@ def _judge_normalized(difference, expected, log, reference):
         error = np.maximum(LOG_BOUND, np.abs(log - reference.log)[: reference.n_frames].max(axis=0, initial=0))
     constant = (log_reference == log_reference[:1]).all(axis=0)
     error = np.where(constant, 0, error)
-    relative = error * reference.gain
-    judged = ~constant & (relative < 1)
+    judged = ~constant & (error * reference.gain < 1)
+    relative = (error * reference.gain)[judged]
     # Values, the mean and the deviation each move by the error at most.
-    allowed = ((2 + np.abs(expected)) * relative / (1 - relative))[:, judged]
+    allowed = (2 + np.abs(expected[:, judged])) * relative / (1 - relative)
     return [
         *_worst("normalised feature", np.abs(difference[:, judged]), allowed),
         *_worst("normalised feature in bins that never change", np.abs(difference[:, constant]), LOG_BOUND),

@@ -326,16 +326,16 @@ def test_a_spectrogram_with_more_values_than_samples_is_computed_in_one_piece():
     assert pieces_of(tf.function(layer).get_concrete_function(tf.TensorSpec([16, 160000, 1]))) == []
 
 
-@pytest.mark.parametrize("batch", [4, 5, 16, 33, 70])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_batch_computed_in_pieces_has_the_same_bits_as_single_clips(monkeypatch, batch, channels):
+def test_a_batch_computed_in_pieces_has_the_same_bits_as_single_clips(monkeypatch, channels):
     monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 3000)
-    layer, clips = small_mel(), waveforms(batch, 1000, channels)
-    graph = tf.function(layer).get_concrete_function(tf.TensorSpec(clips.shape))
-    assert sum(pieces_of(graph)) == batch
-    assert pieces_of(graph)[0] == max(round(3 / channels), math.ceil(batch / composed_layer.MAX_PIECES))
+    layer, clips = small_mel(), waveforms(70, 1000, channels)
     alone = [layer(clip[None])[0] for clip in clips]
-    np.testing.assert_array_equal(graph(tf.constant(clips)), alone)
+    for batch in (4, 5, 16, 33, 70):
+        graph = tf.function(layer).get_concrete_function(tf.TensorSpec([batch, 1000, channels]))
+        assert sum(pieces_of(graph)) == batch
+        assert pieces_of(graph)[0] == max(round(3 / channels), math.ceil(batch / composed_layer.MAX_PIECES))
+        np.testing.assert_array_equal(graph(tf.constant(clips[:batch])), alone[:batch])
 
 
 def test_the_gradient_of_a_batch_computed_in_pieces_equals_that_of_single_clips(monkeypatch):

@@ -17,6 +17,7 @@ from audiopipe.configs import (
     LogMel,
     MelSpectrogram,
     Mfcc,
+    NormalizedWaveform,
     Stft,
     StftMagnitude,
     StftMagPhase,
@@ -115,6 +116,8 @@ POOL: list[Config] = [
     ),
     Mfcc(**RATE, n_fft=256, hop_length=80, n_mels=40, n_mfcc=13, lifter=22.0, deltas=2, channels=None),
     Mfcc(**RATE, n_fft=255, hop_length=90, n_mels=29, log="db", top_db=60.0, normalization="clip", fixed_frames=12),
+    NormalizedWaveform(**RATE, channels=None),
+    NormalizedWaveform(variance_epsilon=0.0),
 ]
 
 
@@ -210,6 +213,8 @@ def pinned_or_free_configs() -> st.SearchStrategy[Config]:
 @st.composite
 def _free_configs(draw) -> Config:
     cls = draw(st.sampled_from(sorted({type(config) for config in POOL}, key=lambda cls: cls.__name__)))
+    if cls is NormalizedWaveform:
+        return cls(channels=draw(st.sampled_from([None, 1, 2])), variance_epsilon=draw(st.floats(0.0, 1.0)))
     formats = st.sampled_from(["channels_last", "channels_first"])
     fields = {
         "sample_rate": draw(st.sampled_from([8000, 16000, 22050])),

@@ -25,29 +25,50 @@ RATES = sorted({soundfile.info(path).samplerate for path in FILES})
 # 257, 77 and 84 bins do not fill SIMD registers, and TensorFlow's own logarithm rounds their tails differently.
 FEATURES = {
     "stft": (configs.StftMagnitude, {"n_fft": 512, "hop_length": 512}),
-    "mel": (configs.MelSpectrogram, {"n_fft": 1024, "hop_length": 160, "n_mels": 77}),
-    "log": (configs.LogFrequencySpectrogram, {"n_fft": 4096, "hop_length": 500, "log_n_bins": 84, "log_f_min": 30.0}),
+    # Decibels are computed from the magnitudes, so one feature without them is enough.
+    "mel": (configs.MelSpectrogram, {"n_fft": 1024, "hop_length": 160, "n_mels": 77, "return_decibel": True}),
+    "log": (
+        configs.LogFrequencySpectrogram,
+        {"n_fft": 4096, "hop_length": 500, "log_n_bins": 84, "log_f_min": 30.0, "return_decibel": True},
+    ),
+    "kaldi": (
+        configs.LogMel,
+        {
+            "n_fft": 1024,
+            "win_length": 1000,
+            "hop_length": 400,
+            "edges": "midpoint",
+            "window": "povey",
+            "remove_dc_offset": True,
+            "preemphasis": 0.97,
+            "n_mels": 43,
+            "mel_triangles": "mel",
+            "normalization": "clip",
+            "stack_frames": 2,
+            "padding_value": 1.0,
+        },
+    ),
+    "mfcc": (configs.Mfcc, {"n_fft": 1024, "hop_length": 400, "n_mels": 43, "log": "db", "top_db": 60.0, "deltas": 1}),
 }
 
 
-# Decibels are computed from the magnitudes, so one feature without them is enough.
-KINDS = [("stft", False), ("mel", True), ("log", True)]
 # Every kind at the most common rate, and each other rate with one of them.
-CASES = [(16000, *kind) for kind in KINDS] + [
-    (rate, *KINDS[number % len(KINDS)]) for number, rate in enumerate(rate for rate in RATES if rate != 16000)
+KINDS = list(FEATURES)
+CASES = [(16000, kind) for kind in KINDS] + [
+    (rate, KINDS[number % len(KINDS)]) for number, rate in enumerate(rate for rate in RATES if rate != 16000)
 ]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def case(request, tmp_path_factory):
     """Folder of recordings, transform at their sample rate, and features by the layer on samples from soundfile."""
-    rate, name, decibel = request.param
+    rate, name = request.param
     folder = tmp_path_factory.mktemp(f"rate-{rate}")
     for file in FILES:
         if soundfile.info(file).samplerate == rate:
             (folder / file.name).symlink_to(file)
     cls, arguments = FEATURES[name]
-    config = cls(sample_rate=rate, channels=None, return_decibel=decibel, **arguments)
+    config = cls(sample_rate=rate, channels=None, **arguments)
     layer = config.layer()
     expected = {}
     for file in sorted(folder.iterdir()):

@@ -118,6 +118,20 @@ def test_other_quantities_are_drawn_as_they_are_with_their_names(drawn, tmp_path
     assert label in [other.get_ylabel() for other in axes.figure.axes]  # that of the colour bar
 
 
+def test_a_waveform_is_drawn_as_a_line_over_time(drawn, monkeypatch, tmp_path):
+    lines = []
+    monkeypatch.setattr(
+        matplotlib.axes.Axes, "plot", lambda axes, *values, **settings: lines.append((axes.get_ylabel, *values))
+    )
+    feature = np.random.default_rng(0).normal(size=(100, 1, 2)).astype(np.float32)
+    plot_feature(feature, configs.NormalizedWaveform(channels=2), tmp_path / "feature.png")
+    assert (len(drawn), len(lines)) == (0, 2)
+    for channel, (label, times, values) in enumerate(lines):
+        assert label() == f"channel {channel}\nnormalized waveform"
+        np.testing.assert_array_equal(times, np.arange(100) / 16000)
+        np.testing.assert_array_equal(values, feature[:, 0, channel])
+
+
 def test_ticks_show_the_frequencies_of_their_bins(drawn, tmp_path):
     plot_feature(FEATURE, configs.StftMagnitude(**FIELDS, channels=3), tmp_path / "feature.png")
     axes = drawn[0][0]

@@ -1,6 +1,7 @@
 """Tests of jobs: interruption and resume, retry, the watching of engines, and refused inputs and outputs."""
 
 import dataclasses
+import functools
 import json
 import os
 import threading
@@ -242,7 +243,7 @@ def test_finished_shards_of_an_older_plan_do_not_count(run, recordings, tmp_path
 
 
 def test_a_job_on_remote_storage_resumes(run, recordings, config, tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(locks, "held", functools.partial(locks.held, settle_seconds=0))
     remote = "memory://job-test/out"
 
     def run_remote(**keywords):

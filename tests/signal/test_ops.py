@@ -246,3 +246,21 @@ def test_power_has_the_same_bits_in_a_graph_that_rewrites_powers(exponent):
     graph = tf.function(lambda x: ops.power(x, exponent), input_signature=[tf.TensorSpec([None, None, 5])])
     assert np.array_equal(graph(values), ops.power(tf.constant(values), exponent))
     np.testing.assert_allclose(graph(values), values.astype(np.float64) ** exponent, rtol=2e-6)
+
+
+@pytest.mark.parametrize("coefficient", [0.0, 0.3, 0.5, 0.9, 0.97])
+def test_emphasis_equals_numpy(coefficient):
+    values, previous = random_values([2, 1000])
+    emphasized = ops.emphasize(tf.constant(values), tf.constant(previous), coefficient)
+    expected = values.astype(np.float64) - coefficient * previous.astype(np.float64)
+    np.testing.assert_allclose(emphasized, expected, rtol=0, atol=5e-7)
+    graph = tf.function(ops.emphasize)
+    np.testing.assert_array_equal(graph(tf.constant(values), tf.constant(previous), coefficient), emphasized)
+
+
+def test_emphasis_of_a_slow_wave_is_precise_though_little_remains():
+    wave = (0.9 * np.sin(np.arange(1000) / 40)).astype(np.float32)
+    emphasized = ops.emphasize(tf.constant(wave[1:]), tf.constant(wave[:-1]), 0.97)
+    expected = wave[1:].astype(np.float64) - 0.97 * wave[:-1].astype(np.float64)
+    # A unit in the last place of what remains, not of the wave, which is 25 times as loud.
+    np.testing.assert_allclose(emphasized, expected, rtol=0, atol=2.0**-23 * np.abs(expected).max())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from test_frame_targets import CONFIGS, NAMES, STFT, drawn_clip, elements
 
 from audiopipe import FeatureSet, load, tfdata
+from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import Columns
 
 NUMBER = tf.TensorSpec([], tf.int64)
@@ -74,7 +75,7 @@ def test_targets_of_crops_that_load_reads_are_those_of_the_clips(tmp_path):
     config, noise = synthetic_sets.CONFIG, np.random.default_rng(0)
     clips = {}
     for number in range(12):
-        onset = noise.uniform(0, 0.2, 3)  # the last frame of the shortest clip has the samples before 0.221 s
+        onset = noise.uniform(0, 0.23, 3)  # some are after the samples of the last frame of the shortest clip
         event = {"onset": onset, "offset": onset + noise.uniform(0, 0.2, 3), "label": noise.integers(0, 3, 3)}
         metadata = {name: values.tolist() for name, values in event.items()}
         clips[f"{number:02}"] = (synthetic_sets.feature(20 + number), metadata)
@@ -88,3 +89,11 @@ def test_targets_of_crops_that_load_reads_are_those_of_the_clips(tmp_path):
             targets = np.pad(clip["targets"], [(0, n_frames), (0, 0)])
             start = crop["start_frame"]
             np.testing.assert_array_equal(crop["targets"], targets[start : start + n_frames], strict=True)
+
+
+def test_crops_without_the_length_of_their_clip_are_refused():
+    clip = {"n_frames": 9, "onset": [0.0], "offset": [0.1], "label": [1]}
+    crops = tfdata.random_crop(listed(STFT, [clip]), 3, STFT, seed=1)
+    without = crops.map(lambda crop: {name: value for name, value in crop.items() if name != "clip_frames"})
+    with pytest.raises(ArgumentError, match=r"'clip_frames' beside 'start_frame'.*Keep both entries"):
+        tfdata.frame_targets(without, NAMES, STFT)

@@ -1,5 +1,7 @@
 """Tests of `Kernel`, the graphs of one config."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +16,12 @@ NOISE = np.random.default_rng(2).uniform(-0.5, 0.5, (900, 3)).astype(np.float32)
 def kernel(**fields):
     fields = {"sample_rate": 8000, "n_fft": 256, "hop_length": 100, "return_decibel": True, **fields}
     return Kernel(configs.StftMagnitude(**fields))
+
+
+@functools.cache
+def shared_kernel(channels=1):
+    """Returns a kernel that several tests use, because tracing takes long. Tests that count traces make their own."""
+    return kernel(channels=channels)
 
 
 def test_one_trace_serves_clips_of_every_length_and_number_of_channels(reference):
@@ -33,7 +41,7 @@ def test_one_trace_serves_batches_of_every_size():
 
 
 def test_clips_of_unequal_lengths_in_a_batch_have_the_values_of_the_reference(reference):
-    mel = kernel()
+    mel = shared_kernel()
     batch = np.stack([NOISE[:, :1], NOISE[:, 1:2]])
     features = mel.batch(batch, [900, 500]).numpy()
     np.testing.assert_allclose(features[0], reference(NOISE[:, 0], mel.config), atol=1e-3)
@@ -67,12 +75,12 @@ def test_the_global_dtype_policy_does_not_change_the_feature(reference):
 
 def test_more_than_64_channels_are_refused_in_the_graph():
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"batch\[\.\.\., None\]"):
-        kernel().clip(np.zeros((300, 65), np.float32))
+        shared_kernel().clip(np.zeros((300, 65), np.float32))
 
 
 def test_a_wrong_number_of_channels_is_refused_in_the_graph():
     with pytest.raises(tf.errors.InvalidArgumentError, match="requires 2 channels"):
-        kernel(channels=2).clip(NOISE)
+        shared_kernel(channels=2).clip(NOISE)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +89,14 @@ def test_a_wrong_number_of_channels_is_refused_in_the_graph():
 )
 def test_wrong_lengths_are_refused_in_the_graph(lengths, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        kernel().batch(np.zeros((2, 900, 1), np.float32), lengths)
+        shared_kernel().batch(np.zeros((2, 900, 1), np.float32), lengths)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, GROUP - 1, GROUP])
 @pytest.mark.parametrize("channels", [1, 2, None])
 def test_clips_computed_in_a_group_have_the_bits_of_each_alone(count, channels):
     draw = np.random.default_rng(count)
-    compiled = kernel(channels=channels)
+    compiled = shared_kernel(channels=channels)
     clips = [
         draw.standard_normal((size, channels or int(draw.integers(1, 4)))).astype(np.float32)
         for size in draw.integers(0, 3000, count)

@@ -1,5 +1,6 @@
 """Recomputation and comparison of feature sets with `verify`."""
 
+import functools
 import json
 import shutil
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 from damage import reindex, serialized, store_as
 from typer.testing import CliRunner
 
-from audiopipe import beam, cli
+from audiopipe import Transform, beam, cli
 from audiopipe.errors import (
     ArgumentError,
     CorruptFeatureSetError,
@@ -17,9 +18,21 @@ from audiopipe.errors import (
     IncompleteFeatureSetError,
     InputError,
 )
+from audiopipe.verification import input_comparison
 from audiopipe.verification.set_check import verify
 
 DOORS = ["tf.data", "tf.data, padded", "datasets"]
+
+
+@functools.cache
+def shared_transform(config, **options):
+    return Transform(config, **options)
+
+
+@pytest.fixture(autouse=True)
+def _traced_once(monkeypatch):
+    """Traces the graphs of a config once for all tests of this file, because tracing takes long."""
+    monkeypatch.setattr(input_comparison, "Transform", shared_transform)
 
 
 def rewrite(folder, number, change):

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from audiopipe.configs.base import Config
-from audiopipe.configs.extractors import clap, google_speech, kaldi, nemo, sources, vocoders, whisper
+from audiopipe.configs.extractors import clap, google_speech, kaldi, nemo, sources, vocoders, wav2vec2, whisper
 from audiopipe.configs.extractors.arrays import check_arrays
 from audiopipe.configs.extractors.settings import Settings
+from audiopipe.configs.log_mel import LogMel
+from audiopipe.configs.whisper import WhisperLogMel
 from audiopipe.errors import ConfigError
 
 __all__ = ["SUPPORTED", "from_extractor"]
@@ -23,6 +25,7 @@ SUPPORTED: dict[str, Callable[[Settings], Config]] = {
     "LasrFeatureExtractor": google_speech.lasr,
     "Gemma3nAudioFeatureExtractor": google_speech.gemma3n,
     "Gemma4AudioFeatureExtractor": google_speech.gemma4,
+    "Wav2Vec2FeatureExtractor": wav2vec2.wav2vec2,
 }
 """Functions that convert the settings of an extractor, by the name of its class."""
 
@@ -35,8 +38,9 @@ def from_extractor(extractor: Any) -> Config:
 
     Supported are `WhisperFeatureExtractor`, `ASTFeatureExtractor`, `SeamlessM4TFeatureExtractor` (also of
     Wav2Vec2-BERT), `Speech2TextFeatureExtractor`, `ClapFeatureExtractor`, `SpeechT5FeatureExtractor`,
-    `UnivNetFeatureExtractor`, `ParakeetFeatureExtractor`, `LasrFeatureExtractor`, `Gemma3nAudioFeatureExtractor` and
-    `Gemma4AudioFeatureExtractor`. A setting that is missing has its default in transformers 5.23.
+    `UnivNetFeatureExtractor`, `ParakeetFeatureExtractor`, `LasrFeatureExtractor`, `Gemma3nAudioFeatureExtractor`,
+    `Gemma4AudioFeatureExtractor` and `Wav2Vec2FeatureExtractor` (also of HuBERT and WavLM). A setting that is missing
+    has its default in transformers 5.23.
 
     The config is the feature that the extractor computes of one clip with the default arguments of its call, or, where
     these pad or cut the clip, without that. The page "Use a pretrained model's front end" says what it is for each
@@ -48,7 +52,7 @@ def from_extractor(extractor: Any) -> Config:
             need no transformers. Nothing that a file says is imported or run, and nothing is downloaded.
 
     Returns:
-        A `WhisperLogMel` or a `LogMel`.
+        A `WhisperLogMel`, a `LogMel` or a `NormalizedWaveform`.
 
     Raises:
         ConfigError: If the class is not supported, a file cannot be read, a setting is wrong, or no config reproduces
@@ -82,6 +86,6 @@ def from_extractor(extractor: Any) -> Config:
             raise
         raise ConfigError(f"{settings.place}: {error}") from error
     settings.warn_of_unknown()
-    if source.instance is not None:
+    if isinstance(config, (LogMel, WhisperLogMel)) and source.instance is not None:
         check_arrays(config, settings)
     return config

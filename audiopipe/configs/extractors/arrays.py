@@ -1,12 +1,10 @@
 """Check that the filterbank and the window of an extractor are those of its config."""
 
-from typing import Any
-
 import numpy as np
 
-from audiopipe.configs.base import Config
 from audiopipe.configs.extractors.settings import Settings
 from audiopipe.configs.log_mel import LogMel
+from audiopipe.configs.whisper import WhisperLogMel
 from audiopipe.errors import ConfigError
 from audiopipe.signal import filterbanks, whisper, windows
 
@@ -14,7 +12,7 @@ from audiopipe.signal import filterbanks, whisper, windows
 TOLERANCE = 1e-5
 
 
-def check_arrays(config: Config, settings: Settings) -> None:
+def check_arrays(config: LogMel | WhisperLogMel, settings: Settings) -> None:
     """Checks the arrays of the extractor that `settings` are of.
 
     Raises:
@@ -36,9 +34,9 @@ def check_arrays(config: Config, settings: Settings) -> None:
             )
 
 
-def _filterbank(config: Any) -> np.ndarray:
+def _filterbank(config: LogMel | WhisperLogMel) -> np.ndarray:
     """Returns the filterbank of a config, `[frequencies, bands]`."""
-    if not isinstance(config, LogMel):
+    if isinstance(config, WhisperLogMel):
         n_freq = whisper.N_FFT // 2 + 1
         return filterbanks.mel(config.sample_rate, n_freq, config.n_mels, 0.0, whisper.F_MAX, warn_of_empty=False)
     return filterbanks.mel(

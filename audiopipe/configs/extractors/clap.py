@@ -22,6 +22,7 @@ def clap(settings: Settings) -> LogMel:
     the call only: `truncation`, `padding` and `max_length` replace the settings.
     """
     settings.ignore(("top_db", "padding_value", "mel_filters", "mel_filters_slaney"))
+    settings.ignore(("chunk_length_s", "n_fft", "nb_max_frames"))  # in the checkpoints of LAION, without a meaning
     rate = settings.sample_rate(48000, even=True)
     n_fft = settings.even("fft_window_size", 1024)
     truncation = settings.choice("truncation", "fusion", ("fusion", "rand_trunc"), _CROPS)

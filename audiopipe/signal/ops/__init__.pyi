@@ -1,4 +1,5 @@
 from .channels import pick_channel as pick_channel
+from .elementwise import emphasize as emphasize
 from .elementwise import expm1 as expm1
 from .elementwise import in_whole_registers as in_whole_registers
 from .elementwise import log as log
@@ -24,6 +25,7 @@ __all__ = [
     "apply_filterbank",
     "apply_in_parts",
     "combine_bins",
+    "emphasize",
     "expm1",
     "frame",
     "in_whole_registers",

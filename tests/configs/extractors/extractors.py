@@ -13,6 +13,7 @@ WITHOUT_TORCH = {
     "UnivNetFeatureExtractor": transformers.UnivNetFeatureExtractor,
     "Gemma3nAudioFeatureExtractor": transformers.Gemma3nAudioFeatureExtractor,
     "Gemma4AudioFeatureExtractor": Gemma4AudioFeatureExtractor,
+    "Wav2Vec2FeatureExtractor": transformers.Wav2Vec2FeatureExtractor,
 }
 """Classes by name."""
 

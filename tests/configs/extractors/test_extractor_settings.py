@@ -155,6 +155,9 @@ def test_gemma_4_has_a_last_row_of_padding():
         ("Gemma3nAudioFeatureExtractor", "per_bin_stddev", [1.0] * 128),
         ("Gemma3nAudioFeatureExtractor", "frame_length", 400),
         ("Gemma4AudioFeatureExtractor", "frame_length_ms", 25),
+        ("Wav2Vec2FeatureExtractor", "do_normalize", False),
+        ("Wav2Vec2FeatureExtractor", "padding_value", -1.0),
+        ("Wav2Vec2FeatureExtractor", "feature_size", 2),
     ],
 )
 def test_what_no_config_reproduces_is_an_error_that_names_setting_and_value(class_name, setting, value):
@@ -214,6 +217,7 @@ def test_settings_that_the_class_does_not_use_are_named_in_a_warning():
     with pytest.warns(UserWarning, match=r"WhisperFeatureExtractor has settings .*: fmax, gain\. They are ignored"):
         config_of("WhisperFeatureExtractor", gain=2, fmax=4000)
     config_of("WhisperFeatureExtractor", processor_class="WhisperProcessor", _private=1)
+    config_of("Gemma3nAudioFeatureExtractor", image_processor_type="SiglipImageProcessor", do_resize=True)
 
 
 @pytest.mark.parametrize(

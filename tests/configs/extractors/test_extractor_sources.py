@@ -19,7 +19,7 @@ from audiopipe.errors import ConfigError
 WHISPER = {"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 128}
 
 
-@pytest.mark.parametrize("class_name", sorted(set(SUPPORTED) - {"ClapFeatureExtractor", "Gemma4AudioFeatureExtractor"}))
+@pytest.mark.parametrize("class_name", sorted(PRESETS))
 def test_defaults_are_the_preset(class_name):
     assert configs.from_extractor({"feature_extractor_type": class_name}) == registry.get(PRESETS[class_name])
 
@@ -41,17 +41,19 @@ def test_saved_files_of_classes_that_need_torch_give_the_preset(class_name, tmp_
     assert configs.from_extractor(tmp_path) == registry.get(PRESETS[class_name])
 
 
+def test_wav2vec2_has_a_normalized_waveform():
+    config = configs.from_extractor(transformers.Wav2Vec2FeatureExtractor(sampling_rate=8000))
+    assert config == configs.NormalizedWaveform(sample_rate=8000)
+
+
 def test_padding_tells_wav2vec2_bert_from_seamless_m4t():
     config = configs.from_extractor(default("SeamlessM4TFeatureExtractor").to_dict() | {"padding_value": 1})
     assert config == registry.get("w2v-bert")
 
 
 def test_the_file_of_a_clap_checkpoint_gives_the_preset():
-    known = {key: CLAP[key] for key in set(CLAP) - {"chunk_length_s", "n_fft", "nb_max_frames"}}
-    assert configs.from_extractor(known) == registry.get("clap-fused")
-    assert configs.from_extractor(known | {"truncation": "rand_trunc"}) == registry.get("clap-unfused")
-    with pytest.warns(UserWarning, match="does not use: chunk_length_s, n_fft, nb_max_frames. They are ignored"):
-        assert configs.from_extractor(CLAP) == registry.get("clap-fused")
+    assert configs.from_extractor(CLAP) == registry.get("clap-fused")
+    assert configs.from_extractor(CLAP | {"truncation": "rand_trunc"}) == registry.get("clap-unfused")
 
 
 def test_a_processor_and_its_file_give_the_config_of_its_extractor(tmp_path):

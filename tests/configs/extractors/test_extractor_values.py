@@ -94,6 +94,11 @@ CASES = {
         GEMMA_4,
         lambda extractor, clip: extractor([clip])["input_features"][0],
     ),
+    "Wav2Vec2": (
+        "Wav2Vec2FeatureExtractor",
+        {},
+        lambda extractor, clip: extractor(clip, **RATE)["input_values"][0][:, None],
+    ),
 }
 
 
@@ -133,3 +138,49 @@ def test_a_saved_and_loaded_extractor_has_the_feature_of_its_file(tmp_path):
     clip = (0.1 * np.random.default_rng(0).normal(size=4000)).astype(np.float32)
     feature = Transform(configs.from_extractor(tmp_path))(clip)[..., 0]
     np.testing.assert_allclose(feature, loaded(audio_target=clip, **RATE)["input_values"][0], rtol=0, atol=1e-5)
+
+
+WITH_TORCH = {
+    "AST": ("ASTFeatureExtractor", {"mean": -6.0, "std": 3.0, "max_length": 120, "num_mel_bins": 64}),
+    "AST without normalisation": ("ASTFeatureExtractor", {"do_normalize": False, "max_length": 50}),
+    "CLAP": ("ClapFeatureExtractor", {"frequency_min": 50, "max_length_s": 3}),
+    "CLAP with every number changed": (
+        "ClapFeatureExtractor",
+        {
+            "frequency_max": 12000,
+            "sampling_rate": 32000,
+            "max_length_s": 2,
+            "fft_window_size": 512,
+            "hop_length": 320,
+            "feature_size": 40,
+            "truncation": "rand_trunc",
+            "padding": "pad",
+        },
+    ),
+    "Parakeet": (
+        "ParakeetFeatureExtractor",
+        {"feature_size": 60, "hop_length": 100, "n_fft": 400, "win_length": 320, "preemphasis": 0.9},
+    ),
+    "Parakeet without pre-emphasis": ("ParakeetFeatureExtractor", {"preemphasis": None, "sampling_rate": 8000}),
+    "LASR": (
+        "LasrFeatureExtractor",
+        {"feature_size": 60, "hop_length": 200, "n_fft": 1024, "win_length": 500, "sampling_rate": 22050},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITH_TORCH)
+def test_feature_is_what_an_extractor_with_torch_returns(name):
+    pytest.importorskip("torch")
+    class_name, settings = WITH_TORCH[name]
+    extractor = getattr(transformers, class_name)(**settings)
+    config = configs.from_extractor(extractor)
+    transform = Transform(config)
+    for n_samples in (5003, 16000):
+        clip = (0.1 * np.random.default_rng(n_samples).normal(size=n_samples)).astype(np.float32)
+        outputs = extractor(clip, sampling_rate=config.sample_rate, return_tensors="np")
+        expected = outputs["input_values" if "input_values" in outputs else "input_features"][0]
+        expected = expected[0] if expected.ndim == 3 else expected  # one of CLAP's copies
+        np.testing.assert_allclose(transform(clip)[..., 0], expected, rtol=0, atol=5e-4)
+        if class_name == "ParakeetFeatureExtractor":
+            assert np.sum(outputs["attention_mask"]) == config.valid_frames(n_samples)
