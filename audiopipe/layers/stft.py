@@ -78,7 +78,7 @@ class STFT(AudioLayer):
         self.framing = Framing.resolve(
             n_fft=n_fft, win_length=win_length, hop_length=hop_length, pad_begin=pad_begin, pad_end=pad_end
         )
-        self.extends_clip = bool(self.framing.begin_padding or self.framing.pad_end)
+        self.extends_clip = not self.framing.is_plain
         self.frame_local = not self.extends_clip
         if window is not None and window_name is not None:
             raise checks.fail("window_name", "None if window is given", window_name)

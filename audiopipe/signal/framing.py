@@ -83,6 +83,11 @@ class Framing:
         return max(0, self.n_fft - self.hop_length) if self.pad_begin else 0
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing extends the clip, as in `EdgeFraming`."""
+        return not (self.begin_padding or self.pad_end)
+
+    @property
     def before(self) -> int:
         """Number of samples by which the first frame starts before the clip, as in `EdgeFraming`."""
         return self.begin_padding

@@ -58,6 +58,7 @@ class BlockGraphs:
         self._of_samples = list(itertools.takewhile(lambda layer: _sample_context(layer) is not None, layers))
         layers = layers[len(self._of_samples) :]
         extending = list(itertools.takewhile(lambda layer: getattr(layer, "extends_clip", False), layers))
+        self._extends = bool(extending)
         replaced = [layer.without_extension() for layer in extending]
         layers = [layer for layer in replaced if layer is not None] + layers[len(extending) :]
         self._of_frames = list(itertools.takewhile(_is_frame_local, layers))
@@ -66,7 +67,9 @@ class BlockGraphs:
     @property
     def are_possible(self) -> bool:
         """Whether pieces of frames have the bits of the whole clip."""
-        return self.config.framing is not None and bool(self._of_frames)
+        framing = self.config.framing
+        # The framing of a class from another package may contradict its layers.
+        return framing is not None and bool(self._of_frames) and framing.is_plain != self._extends
 
     @property
     def sample_context(self) -> int:
@@ -125,8 +128,9 @@ class BlockGraphs:
             )
         if not self.are_possible:
             raise ArgumentError(
-                "A stream needs a config with a `framing`, whose layers begin with frames of the waveform. Received: "
-                f"{self.config!r}. Define `framing` in its class, or compute whole clips with the transform itself."
+                "A stream needs a config with a `framing`, and layers that begin with these frames of the waveform. "
+                f"Received: {self.config!r}. Correct `framing` or the layers of its class, or compute whole clips with "
+                "the transform itself."
             )
 
     def _stage(self, layers: list[AudioLayer], *context: int) -> FrameStage:

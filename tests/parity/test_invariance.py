@@ -14,7 +14,7 @@ from invariance import Clip, Trial, as_layer_input, graph_of_layer, graph_of_tra
 
 from audiopipe import configs, tfdata
 from audiopipe.configs import silence
-from audiopipe.transform import kernel, row_features
+from audiopipe.transform import block_graphs, row_features
 
 # audiopipe warns of filters between two bins, and drawn filterbanks may have such filters.
 pytestmark = pytest.mark.filterwarnings("ignore:.*filters reach no frequency bin:UserWarning")
@@ -155,7 +155,7 @@ def test_a_clip_in_blocks_has_the_bits_of_the_whole_clip(cases, trial, size, fra
                 continue
             expected = compute(clip)
             patch.setattr(row_features, "LONG_SECONDS", 0)
-            patch.setattr(kernel, "BLOCK_VALUES", frames * getattr(trial.config, "n_fft", 1))
+            patch.setattr(block_graphs, "BLOCK_VALUES", frames * getattr(trial.config.framing, "n_fft", 1))
             found = compute.compute(clip[start : start + size] for start in range(0, len(clip), size))
             assert_same_bits(found, expected, f"clip {place}")
 

@@ -20,7 +20,7 @@ from audiopipe.inputs import Source
 from audiopipe.precompute import completion, finished_shards, shard_writer
 from audiopipe.runtime import machine_facts, stopping
 from audiopipe.storage import digests
-from audiopipe.transform import kernel, row_features
+from audiopipe.transform import block_graphs, kernel, row_features
 
 TOLERANCE = 1e-2  # decibels: float32 is coarse in bands that resampling has almost emptied
 
@@ -137,7 +137,7 @@ def test_a_feature_too_large_for_a_record_is_a_failure_that_advises_segments(wor
 def test_a_long_recording_is_computed_in_blocks_and_gives_the_same_record(work, monkeypatch):
     whole = write_shard(work, 0)
     monkeypatch.setattr(row_features, "LONG_SECONDS", 0.1)
-    monkeypatch.setattr(kernel, "BLOCK_VALUES", 3 * 256)
+    monkeypatch.setattr(block_graphs, "BLOCK_VALUES", 3 * 256)
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 500)
     monkeypatch.setattr(kernel.Kernel, "_clip", lambda *arguments: pytest.fail("computed whole"))
     monkeypatch.setattr(shard_writer, "_transform", shard_writer.Transform)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audiopipe import configs
+from audiopipe import Transform, configs
+from audiopipe.errors import ArgumentError
 from audiopipe.transform import block_graphs
 from audiopipe.transform.kernel import Kernel
 
@@ -90,3 +91,14 @@ def test_decibels_in_blocks_are_relative_to_the_maximum_of_the_clip(monkeypatch,
     np.testing.assert_allclose(feature, reference(samples, config), atol=1e-3)
     assert np.ptp(feature) == pytest.approx(30.0, abs=1e-4)
     assert feature[0].max() == feature.min()
+
+
+def test_blocks_are_not_used_if_the_framing_contradicts_the_layers(monkeypatch):
+    config = configs.LogMel(**LOG_MEL)
+    plain = configs.LogMel(**LOG_MEL, edges="snip").framing
+    monkeypatch.setattr(configs.LogMel, "framing", property(lambda self: plain))
+    monkeypatch.setattr(block_graphs, "BLOCK_VALUES", 128)
+    found = Kernel(config).stream(blocks(clip(700), 100)).numpy()
+    np.testing.assert_array_equal(found, Kernel(config).clip(clip(700)).numpy())
+    with pytest.raises(ArgumentError, match="Correct `framing`"):
+        Transform(config).stream()
