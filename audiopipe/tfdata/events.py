@@ -112,13 +112,13 @@ def _check_types(spec: dict[str, Any], feature: str, columns: dict[str, str], or
         if not (spec[name].dtype.is_floating or spec[name].dtype.is_integer):
             raise ArgumentError(f"The column {name!r} must have times in seconds. Received: {spec[name]}.")
     is_crop = entries.own(spec, START_FRAME) in spec
+    for name in (N_FRAMES, VALID_FRAMES, START_FRAME, *([CLIP_FRAMES] if is_crop else [])):
+        entries.check_number(spec, entries.own(spec, name))
     if is_crop and entries.own(spec, CLIP_FRAMES) not in spec:
         raise ArgumentError(
             "Crops must have the entry 'clip_frames' beside 'start_frame', so that it is known where their clip ends. "
             f"Received: {sorted(spec)}. Keep both entries of the crops, or make the targets before cropping."
         )
-    for name in (N_FRAMES, VALID_FRAMES, START_FRAME, *([CLIP_FRAMES] if is_crop else [])):
-        entries.check_number(spec, entries.own(spec, name))
     if origin is not None and spec[origin].shape.rank != 0:
         raise ArgumentError(
             f"origin must be a column with one time per clip. Received: {origin!r} with {spec[origin]}."

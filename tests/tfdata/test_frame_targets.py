@@ -103,26 +103,21 @@ def drawn_clip(noise, config, is_crop, is_segment):
     """Draws a clip and returns its entries and its targets."""
     n_samples = kept(config, int(noise.integers(100, 350)) * config.sample_rate // 1000)
     n_frames, valid = config.n_frames(n_samples), config.valid_frames(n_samples)
-    events = drawn_events(noise, n_samples, inside=not (is_crop or is_segment))
+    events = drawn_events(noise, n_samples, inside=not is_segment)
     # Frames tell the length of a clip to within a hop, and events may last longer than the clip.
     more = range(n_samples, kept(config, n_samples + 200) + 1)
     longest = max(samples for samples in more if config.valid_frames(samples) == valid)
     entries = columns_of(events, config, noise, int(noise.integers(0, 9999)) if is_segment else 0)
     inside = [event for event in events if not is_segment or event[0] < doubtful(config, valid)]
+    targets = reference(config, longest, valid, inside)
     if not is_crop:
-        targets = reference(config, longest, valid, inside)
         targets = np.pad(targets, [(0, n_frames - valid), (0, 0)])
         return {"size": n_frames, "n_frames": n_frames, "valid_frames": valid, **entries}, targets
     start, size = noise.integers(0, n_frames), noise.integers(1, n_frames + 3)
-    left = np.clip(valid - start, 0, size)
-    # Only a crop that padding follows is known to reach the end of its clip.
-    if left < size:
-        targets = reference(config, longest, valid, inside)
-    else:
-        targets = reference(config, longest + 1000, n_frames + 100, events)
     targets = np.pad(targets, [(0, n_frames + size), (0, 0)])[start : start + size]
-    real = min(size, n_frames - start)
-    return {"size": size, "n_frames": real, "valid_frames": left, "start_frame": start, **entries}, targets
+    real, left = min(size, n_frames - start), np.clip(valid - start, 0, size)
+    entries |= {"valid_frames": left, "start_frame": start, "clip_frames": valid}
+    return {"size": size, "n_frames": real, **entries}, targets
 
 
 @settings(max_examples=settings().max_examples // 4, phases=[Phase.generate])  # each traces a graph
@@ -132,7 +127,7 @@ def test_an_event_is_active_in_the_frames_that_its_samples_are_nearest_to(config
     clips, expected = zip(*[drawn_clip(noise, config, is_crop, is_segment) for _ in range(15)], strict=True)
     spec = {"valid_frames": tf.TensorSpec([], tf.int64), "start": tf.TensorSpec([], tf.float64)}
     if is_crop:
-        spec["start_frame"] = tf.TensorSpec([], tf.int64)
+        spec["start_frame"] = spec["clip_frames"] = tf.TensorSpec([], tf.int64)
     made = tfdata.frame_targets(elements(config, clips, **spec), NAMES, config, origin="start" if is_segment else None)
     for element, targets in zip(made.as_numpy_iterator(), expected, strict=True):
         np.testing.assert_array_equal(element["targets"], targets, strict=True)
