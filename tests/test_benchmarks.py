@@ -10,14 +10,17 @@ import pytest
 from planning import write_shard, written
 
 from audiopipe.inputs.source import Source
+from benchmarks import clips as clips_of_benchmarks
 from benchmarks import (
     decoding,
     definitions,
+    front_ends,
     growth,
     growth_plots,
     machine,
     modes,
     peers,
+    reference_features,
     required,
     rounds,
     speed,
@@ -298,3 +301,30 @@ def test_samples_that_differ_from_the_bare_program_are_an_error(tmp_path, monkey
     monkeypatch.setattr(decoding, "ours", lambda source: decoding.bare(source)[:, None] * np.float32(1.001))
     with pytest.raises(RuntimeError, match="must read the same samples"):
         decoding.check(str(path))
+
+
+@pytest.mark.parametrize(
+    "preset", ["seamless-m4t", "speecht5", "univnet", "gemma3n-128", "beats", "musicnn-96", "librosa-mel-128"]
+)
+def test_references_of_front_ends_compute_the_presets_one_by_one_and_in_rows(preset):
+    _, reference = reference_features.of_preset(preset)
+    waveforms = [clips_of_benchmarks.speech_like(np.random.default_rng(seed), 0.5) for seed in range(2)]
+    expected = reference(waveforms)
+    for batch in (1, 2):
+        front_ends.check(preset, front_ends.ours(preset, batch)(waveforms), expected)
+    with pytest.raises(AssertionError, match=f"{preset} must agree with its reference within 0.01"):
+        front_ends.check(preset, [np.add(one, 0.02) for one in expected], expected)
+    with pytest.raises(AssertionError, match="must have features of shape"):
+        front_ends.check(preset, [one[:-1] for one in expected], expected)
+
+
+def test_the_table_of_front_ends_marks_the_goals_that_are_met():
+    def of(preset, batch, theirs):
+        times = {front_ends.OURS: [0.01, 0.01], "Extractor": [theirs, 2 * theirs]}
+        return front_ends.Measured(preset, "Extractor", batch, times, 0.0)
+
+    found = [of("ast", 16, 0.03), of("ast", 1, 0.02), of("nemo-mel-80", 1, 0.01), of("nemo-mel-80", 16, 0.02)]
+    assert list(front_ends.table(found))[2:] == [
+        "| `ast` | Extractor | 100 | 3.0 (2.0 .. 4.0) | 100 | **4.5 (3.0 .. 6.0)** | 4 |",
+        "| `nemo-mel-80` | Extractor | 100 | 1.5 (1.0 .. 2.0) | 100 | **3.0 (2.0 .. 4.0)** | 3 |",
+    ]
