@@ -20,7 +20,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make test-lowest  run the tests with the lowest versions of the dependencies"
 	@echo "make test-torch   run the tests that need torch (downloads 4 GB and needs 8 GB of disk)"
-	@echo "make test-faults  kill and stop jobs, fill disks, and run jobs on every engine (20 minutes)"
+	@echo "make test-faults  kill and stop jobs, fill disks, run every engine, and the cases left out of test (30 minutes)"
 	@echo "make test-deep    compare the bits of thousands of random cases, and read damaged files (15 minutes)"
 	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
 	@echo "make lint         check style, types and the imports between packages"

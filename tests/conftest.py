@@ -160,6 +160,21 @@ def keras_settings():
     keras.config.set_image_data_format(data_format)
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are selected by their markers
+def pytest_collection_modifyitems(items):
+    """Gives the marker `faults` to the cases that the marker `cases` leaves out."""
+    tests = {}
+    for item in items:
+        marker = item.get_closest_marker("cases")
+        if marker is not None:
+            tests.setdefault(item.nodeid.partition("[")[0], (marker.args[0], []))[1].append(item)
+    for count, cases in tests.values():
+        kept = {number * len(cases) // count for number in range(count)}
+        for number, item in enumerate(cases):
+            if number not in kept:
+                item.add_marker(pytest.mark.faults)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Prints the number of cases that the invariance tests tried in all processes."""
     reports = [report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "when")]

@@ -55,6 +55,7 @@ def shape_of(layer, n_samples):
     return shape[1:]
 
 
+@pytest.mark.cases(7)
 @pytest.mark.parametrize("edges", EDGES, ids=str)
 def test_frames_have_the_values_of_their_samples_at_both_ends_of_a_clip(edges):
     config = configs.LogMel(**{**SMALL, **edges})

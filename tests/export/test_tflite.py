@@ -73,6 +73,7 @@ def run(content, values):
     return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
 
 
+@pytest.mark.cases(10)
 @every_size
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_converted_feature_agrees_with_the_layer(name, n_fft, batch_size, channels):
@@ -112,6 +113,7 @@ def test_layers_after_the_mel_spectrogram_convert(name):
     np.testing.assert_allclose(converted, layer(values), rtol=0, atol=1e-3)
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("name", FRONT_ENDS_OF_CONFIGS)
 def test_a_converted_front_end_agrees_with_the_layer(name):
     layer, values = FRONT_ENDS_OF_CONFIGS[name].layer(), waveforms(2, 2)

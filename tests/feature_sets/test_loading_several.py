@@ -76,6 +76,7 @@ def _plain(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_joined_sets_have_the_values_of_feature_set(folders, shuffle):
     sets = FeatureSet(folders)
@@ -209,6 +210,7 @@ def test_every_set_is_checked_and_warned_of(folders, tmp_path):
         load(copies, check=True)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_remote_sets_are_joined_with_local_ones(folders, shuffle):
     for folder in folders:
@@ -246,6 +248,7 @@ def test_a_set_of_format_1_is_joined_with_a_new_one(tmp_path):
         assert (found["x"]["age"], found["x"]["note"], found["x"]["day"]) == (stored, b"", 3)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("arguments", [{}, {"shuffle": True}, {"crop_frames": 2}], ids=["in order", "shuffle", "crops"])
 def test_swapped_shards_of_one_of_several_sets_are_named(folders, tmp_path, arguments):
     clips = {name: (feature(5, seed=number), CLIPS["c"]) for number, name in enumerate("xy")}

@@ -79,6 +79,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.cases(5)
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_has_the_elements_of_its_clips_in_its_order(folder, sets, view, small_parts, whole):
     wanted = VIEWS[view](sets)

@@ -37,6 +37,7 @@ def test_a_new_process_continues_with_the_elements_that_were_left(folder, tmp_pa
     assert json.loads((tmp_path / "found.json").read_text()) == left
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", ["view", "shuffled in its second epoch", "shuffled crops in batches"])
 def test_an_iterator_over_a_local_or_remote_set_continues(folder, memory, tmp_path, name):
     fsspec.filesystem("memory").put(str(folder), "/test", recursive=True)

@@ -21,6 +21,7 @@ def _failures(preset, clip):
     return agreement.judge(**outputs(preset, clip), reference=references.reference(preset, clip))
 
 
+@pytest.mark.cases(9)
 @pytest.mark.parametrize("preset", references.NAMES)
 def test_preset_agrees_with_its_reference(preset):
     of_preset = signals(preset)
@@ -46,6 +47,7 @@ def test_preset_has_the_frames_of_its_reference_around_each_boundary(preset):
         assert agreement.judge(transform(clips.noise(length)), reference) == [], length
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("preset", FIXED)
 def test_preset_of_a_fixed_length_agrees_with_its_reference_around_it(preset):
     config, transform = registry.get(preset), transforms(preset)["feature"]

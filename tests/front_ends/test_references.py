@@ -178,6 +178,7 @@ def test_every_preset_without_code_here_has_stored_values():
     assert {*references.NAMES} - {*UPSTREAM} <= stored
 
 
+@pytest.mark.cases(7)
 @pytest.mark.parametrize("preset", UPSTREAM)
 def test_reference_agrees_with_upstream_code(preset):
     sample_rate = references.sample_rate(preset)

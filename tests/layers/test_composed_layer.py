@@ -282,6 +282,7 @@ def pieces_of(graph):
     return [call.outputs[0].shape[0] for call in calls if call.inputs[0].dtype == tf.float32]
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(
     ("batch", "seconds", "pieces"),
     [(16, 10, [2] * 8), (70, 1, [16] * 4 + [6]), (3, 60, [1, 1, 1]), (4, 1, []), (1, 60, [])],
@@ -326,6 +327,7 @@ def test_a_spectrogram_with_more_values_than_samples_is_computed_in_one_piece():
     assert pieces_of(tf.function(layer).get_concrete_function(tf.TensorSpec([16, 160000, 1]))) == []
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_batch_computed_in_pieces_has_the_same_bits_as_single_clips(monkeypatch, channels):
     monkeypatch.setattr(composed_layer, "PIECE_SAMPLES", 3000)

@@ -20,6 +20,7 @@ def assert_same(actual, expected):
     np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.cases(40)
 @every_layer
 @pytest.mark.parametrize(
     "policy", ["mixed_float16", "mixed_bfloat16", pytest.param("float16", marks=pytest.mark.faults)]
@@ -70,6 +71,7 @@ def test_a_saved_model_loads_without_custom_objects_and_gives_equal_values(case,
     assert_same(keras.saving.load_model(tmp_path / "model.keras")(values), model(values))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "cases",
     [
@@ -150,6 +152,7 @@ def test_a_clip_with_nan_does_not_change_other_clips_of_the_batch(case):
         assert_same(result[index], expected[index])
 
 
+@pytest.mark.cases(12)
 @every_layer
 def test_xla_gives_the_same_values_up_to_rounding(case):
     layer, values = case.make(), case.values()
@@ -159,6 +162,7 @@ def test_xla_gives_the_same_values_up_to_rounding(case):
     np.testing.assert_allclose(compiled, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.cases(10)
 @every_layer
 def test_threads_that_share_a_new_layer_get_the_same_bits(case):
     values = case.values()
@@ -169,6 +173,7 @@ def test_threads_that_share_a_new_layer_get_the_same_bits(case):
             assert_same(result, expected)
 
 
+@pytest.mark.cases(28)
 @every_layer_with_gradients
 def test_the_gradient_equals_finite_differences(case, keras_settings):
     keras_settings.set_dtype_policy("float64")

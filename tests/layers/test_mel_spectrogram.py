@@ -63,6 +63,7 @@ def test_a_clip_without_samples_has_no_frames():
     assert layer(np.zeros((3, 0), np.float32)).shape == layer.compute_output_shape((3, 0)) == (3, 21, 0)
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("mag_exp", [0.5, 1.0, 1.5, 2.0, 2.7, 3.0])
 def test_bits_do_not_depend_on_batch_position_rank_or_graph(mag_exp):
     layer = MelSpectrogram(**SMALL, mag_exp=mag_exp)

@@ -91,6 +91,7 @@ def test_padded_batches_agree(case, waveform):
     np.testing.assert_array_equal(transform(batch[:1])[0], expected)
 
 
+@pytest.mark.cases(1)
 @of_channel_1
 @pytest.mark.parametrize("shape", [(None, None), (None, 3), (16000, 3)])
 def test_elements_of_tf_data_agree(case, waveform, shape):

@@ -54,11 +54,13 @@ def test_the_feature_of_a_mono_clip_has_two_channels(case):
     assert transform.config.feature_channels == 2
 
 
+@pytest.mark.cases(1)
 def test_transform_equals_the_layer(case, folder):
     transform, expected = case
     assert_equal({name: transform(transform.read(folder / name)) for name in expected}, expected)
 
 
+@pytest.mark.cases(1)
 def test_tf_data_equals_the_layer_one_by_one_and_in_padded_batches(case, folder):
     transform, expected = case
     clips = tfdata.from_audio(folder, transform.config)
@@ -72,6 +74,7 @@ def test_tf_data_equals_the_layer_one_by_one_and_in_padded_batches(case, folder)
             assert (feature[n_frames:] == transform.config.padding_frame(1)).numpy().all()
 
 
+@pytest.mark.cases(1)
 def test_datasets_map_equals_the_layer(case, folder):
     transform, expected = case
     rows = datasets.Dataset.from_dict({"audio": [str(folder / name) for name in expected], "name": list(expected)})
@@ -81,6 +84,7 @@ def test_datasets_map_equals_the_layer(case, folder):
 
 
 # Decibels are computed from the magnitudes, so the other case has nothing new.
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("case", ["stft", "decibels and phase"], indirect=True)
 def test_precomputed_features_equal_the_layer_and_verify_agrees(case, folder, tmp_path):
     transform, expected = case

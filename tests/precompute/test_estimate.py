@@ -255,6 +255,7 @@ def test_estimates_are_close_to_the_precomputed_feature_set(paths, tmp_path):
     assert size == pytest.approx(sum(shard["bytes"] for shard in feature_set.shards), rel=0.03)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize(
     ("extension", "arguments", "tolerance"),
     [

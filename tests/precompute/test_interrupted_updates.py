@@ -56,6 +56,7 @@ def assert_complete(output, expected):
     assert set(files_of(output)) == known
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("flag", ["update", pytest.param("overwrite", marks=pytest.mark.faults)])
 def test_a_job_that_ends_at_any_step_leaves_the_old_set_whole_and_is_repeated(corpus, output, tmp_path, flag):
     make(corpus, output)
@@ -132,6 +133,7 @@ def _n_finished(output):
     return sum(name.startswith("plan/shard-") for name in files_of(output))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("flag", ["update", "retry_failures"])
 def test_an_unfinished_first_run_keeps_its_shards(corpus, output, tmp_path, flag):
     corpus.audio("c0").write_bytes(b"no audio")
@@ -152,6 +154,7 @@ def test_an_unfinished_first_run_keeps_its_shards(corpus, output, tmp_path, flag
     assert_complete(output, expected)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("complete", [False, True])
 def test_a_shard_that_a_pending_plan_keeps_is_restored_if_it_is_gone(corpus, output, tmp_path, monkeypatch, complete):
     monkeypatch.setattr(planning, "SMALL_SHARD", 0)

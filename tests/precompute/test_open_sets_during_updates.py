@@ -42,6 +42,7 @@ def contents(elements):
     }
 
 
+@pytest.mark.faults
 def test_iterations_that_have_begun_and_sets_that_are_open_keep_the_old_records(corpus, output):
     before = contents(load(output).as_numpy_iterator())
     sets = FeatureSet(output)

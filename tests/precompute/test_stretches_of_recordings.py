@@ -134,6 +134,7 @@ def test_a_stretch_beyond_the_end_is_a_failure_that_says_so(tmp_path, config, ca
     assert made.counts["clips"] == 1
 
 
+@pytest.mark.faults
 def test_a_stretch_is_cut_into_segments_that_start_in_the_time_of_the_recording(manifest, tmp_path, config, call):
     made = beam.precompute(manifest, tmp_path / "out", config, segments=Segments(seconds=0.5))
     found = features(made.path)

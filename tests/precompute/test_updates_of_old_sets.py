@@ -98,6 +98,7 @@ def test_moved_clips_are_compared_by_size_and_time_and_it_is_said(old, tmp_path)
     assert (changes.kept, changes.changed, changes.without_digest) == (2, 1, 2)
 
 
+@pytest.mark.faults
 @pytest.mark.filterwarnings("ignore::audiopipe.errors.MachineWarning")
 @pytest.mark.parametrize("old", ["features", pytest.param("segments-float16", marks=pytest.mark.faults)], indirect=True)
 def test_an_interrupted_update_still_notices_what_changed(old, tmp_path):

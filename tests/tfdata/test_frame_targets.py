@@ -120,7 +120,7 @@ def drawn_clip(noise, config, is_crop, is_segment):
     return {"size": size, "n_frames": real, **entries}, targets
 
 
-@settings(max_examples=settings().max_examples // 4, phases=[Phase.generate])  # each traces a graph
+@settings(max_examples=settings().max_examples // 6, phases=[Phase.generate])  # each traces a graph
 @given(st.sampled_from(CONFIGS), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
 def test_an_event_is_active_in_the_frames_that_its_samples_are_nearest_to(config, is_crop, is_segment, seed):
     noise = np.random.default_rng(seed)

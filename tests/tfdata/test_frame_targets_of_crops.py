@@ -29,7 +29,7 @@ def listed(config, clips, **spec):
     return elements(config, clips, **spec, **{f"{name}_length": NUMBER for name in lists})
 
 
-@settings(max_examples=settings().max_examples // 4, phases=[Phase.generate])  # each traces a graph
+@settings(max_examples=settings().max_examples // 6, phases=[Phase.generate])  # each traces a graph
 @given(st.sampled_from(CONFIGS), st.sampled_from(CUTS), st.booleans(), st.integers(0, 2**32 - 1))
 def test_targets_of_crops_are_crops_of_the_targets(config, cut, is_segment, seed):
     noise = np.random.default_rng(seed)

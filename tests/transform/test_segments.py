@@ -212,6 +212,7 @@ def test_settings_are_in_dataset_json_but_not_in_the_fingerprint(feature_set, co
     assert content["fingerprint"] == config.fingerprint
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("sample", [None, 3])
 def test_all_doors_agree_with_stored_segments(feature_set, recordings, sample):
     report = verify(feature_set, recordings, sample=sample)

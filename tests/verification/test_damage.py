@@ -64,6 +64,7 @@ def restored(even):
         path.write_bytes(content)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("region", REGIONS)
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
