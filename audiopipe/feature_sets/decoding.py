@@ -74,6 +74,7 @@ class Decoder:
             for first in kinds
         ]
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, place: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
         if len(self._decoders) == 1:
             entries, feature = self._decoders[0].whole(place, record)
@@ -117,6 +118,7 @@ class Decoder:
                 entries[self._valid_frames] = tf.clip_by_value(entries[self._valid_frames] - starts, 0, n_frames)
         return entries
 
+    @tf.autograph.experimental.do_not_convert
     def complete(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Returns an element with its lists as a user gets them. In a block, short ones are filled up."""
         lists = {}

@@ -53,6 +53,7 @@ class InOrder(Order):
     """All clips in their order, see `Order`."""
 
     def chunks(self, starts: tf.data.Dataset) -> tf.data.Dataset:
+        @tf.autograph.experimental.do_not_convert
         def chunk(start: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
             return self._chunk(start, self._positions(start), numbers[2])
 
@@ -65,6 +66,7 @@ class Shuffled(Order):
     def chunks(self, starts: tf.data.Dataset) -> tf.data.Dataset:
         last = tf.constant(max(self.count - 1, 0), tf.int64)
 
+        @tf.autograph.experimental.do_not_convert
         def chunk(start: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
             clips = tf.random.experimental.index_shuffle(self._positions(start), numbers[:2], last)
             return self._chunk(start, clips, numbers[2])
@@ -86,6 +88,7 @@ class Drawn(Order):
     def chunks(self, starts: tf.data.Dataset) -> tf.data.Dataset:
         sources = len(self._draws.sizes)
 
+        @tf.autograph.experimental.do_not_convert
         def chunk(taken: tf.Tensor, drawn: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             start, numbers = drawn
             arguments = [numbers[:2], taken, self._positions(start)]
@@ -124,6 +127,7 @@ def once(order: Order) -> tf.data.Dataset:
 
 
 def _clips(order: Order, numbers: tf.data.Dataset) -> tf.data.Dataset:
+    @tf.autograph.experimental.do_not_convert
     def starts(numbers: tf.Tensor) -> tf.data.Dataset:
         each = tf.data.Dataset.from_tensors(numbers).repeat()
         return tf.data.Dataset.zip((tf.data.Dataset.range(0, _ENDLESS, CHUNK), each))

@@ -79,6 +79,7 @@ def of_blocks(
         heads = np.array([*block.heads, *no_heads[:missing]], object)
         return np.concatenate([block.numbers, no_numbers]), heads, *features
 
+    @tf.autograph.experimental.do_not_convert
     def read_block(ordered: tf.Tensor) -> tuple[dict[str, tf.Tensor], tuple[tf.Tensor, ...]]:
         shapes = [[together, *spec.shape]] if is_stacked else [spec.shape] * together
         dtypes = [tf.int64, tf.string, *[spec.dtype] * len(shapes)]
@@ -88,6 +89,7 @@ def of_blocks(
             tensor.set_shape(shape)
         return decoder.block(numbers, heads), tuple(tf.cast(feature, tf.float32) for feature in features)
 
+    @tf.autograph.experimental.do_not_convert
     def each(entries: dict[str, tf.Tensor], features: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
         if is_stacked:  # `unbatch` ends the process if all lists of a column are empty
             return tf.data.Dataset.from_tensor_slices({**entries, decoder.feature: features[0]})
@@ -146,6 +148,7 @@ def _reader_of_shards(has_remote: bool) -> Callable[..., tf.data.Dataset]:
     """
     local = _fetched() if has_remote else _present
 
+    @tf.autograph.experimental.do_not_convert
     def records_of(path: tf.Tensor, shard: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
         missing = tf.data.Dataset.from_tensors(b"").repeat()
         read = tf.data.TFRecordDataset(local(path)).ignore_errors().concatenate(missing)

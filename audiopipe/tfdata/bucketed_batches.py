@@ -73,6 +73,7 @@ def bucketed_batch(
     boundaries = tf.constant(limits, tf.int64)
     sizes = tf.constant([max_frames // limit for limit in limits], tf.int64)
 
+    @tf.autograph.experimental.do_not_convert
     def bucket(element: dict[str, tf.Tensor]) -> tf.Tensor:
         frames = clips.size(element)
         expected = f" frames. {limit_name} must be at least that. Received: {limits[-1]}."
@@ -83,6 +84,7 @@ def bucketed_batch(
         )
         return tf.searchsorted(boundaries, [frames], out_type=tf.int64)[0]
 
+    @tf.autograph.experimental.do_not_convert
     def batch(key: tf.Tensor, waiting: tf.data.Dataset) -> tf.data.Dataset:
         frames = None if lengths is None else tf.gather(boundaries, key)
         return padding.batch(waiting, tf.gather(sizes, key), drop_remainder, frames)

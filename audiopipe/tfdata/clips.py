@@ -154,6 +154,7 @@ def from_sources(
     def cut(index: int) -> Iterator[tuple[Any, ...]]:
         return _EachClip(recordings.read(groups[index], transform), clips_of)
 
+    @tf.autograph.experimental.do_not_convert
     def element(clip_id: tf.Tensor, samples: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         valid, values = values[:pads], values[pads:]
         for value, shape in zip((clip_id, *valid, *values), [[], *[[]] * pads, *ranks], strict=True):

@@ -79,6 +79,7 @@ class Elements:
         if self.spec[self.feature].shape == tf.TensorShape(shape):
             return self.dataset
 
+        @tf.autograph.experimental.do_not_convert
         def with_shape(element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return {**element, self.feature: tf.ensure_shape(element[self.feature], shape)}
 

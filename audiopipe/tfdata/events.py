@@ -146,6 +146,7 @@ class _AddTargets:
         self._offset = offset
         self._origin = origin
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         with tf.control_dependencies([self._require_lists(element)]):
             onsets, offsets = (tf.cast(element[name], tf.float64) for name in (self._onset, self._offset))

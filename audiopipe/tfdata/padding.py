@@ -78,6 +78,7 @@ class Padding:
         made = batches.map(self._finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return made.prefetch(tf.data.AUTOTUNE)
 
+    @tf.autograph.experimental.do_not_convert
     def _finish(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = dict(batch)
         sizes: Any = batch.pop(self._sizes) if self._has_sizes else None
@@ -111,6 +112,7 @@ class Padding:
         others = [(name, 0) for name in self._elements.frame_entries]
         return [(self._elements.feature, self._config.frame_axis), *others]
 
+    @tf.autograph.experimental.do_not_convert
     def _with_sizes(self, element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds the shape of the feature of a clip, which a batch does not show."""
         return {**element, self._sizes: tf.shape(element[self._elements.feature], tf.int64)}

@@ -57,6 +57,7 @@ def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: i
     clips = elements.of(dataset, config)
     crops = Crops(clips, n_frames)
 
+    @tf.autograph.experimental.do_not_convert
     def cropped(element: dict[str, tf.Tensor], number: tf.Tensor) -> dict[str, tf.Tensor]:
         frames = tf.cast(element[clips.valid_frames or N_FRAMES], tf.int64)
         places = tf.maximum(frames - crops.n_frames, 0) + 1

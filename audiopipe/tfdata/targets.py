@@ -153,6 +153,7 @@ def _converted(
     known.check_type(spec[column])
     _check_rank(spec, column, rank)
 
+    @tf.autograph.experimental.do_not_convert
     def update(element: dict[str, Any]) -> dict[str, Any]:
         value = element[column]
         if isinstance(value, tf.RaggedTensor):

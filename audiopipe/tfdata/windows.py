@@ -41,6 +41,7 @@ def sliding_windows(dataset: tf.data.Dataset, n_frames: int, config: Any, *, hop
     crops = Crops(clips, n_frames)
     sliding = SlidingWindows.resolve(crops.n_frames, hop)
 
+    @tf.autograph.experimental.do_not_convert
     def windows(element: dict[str, tf.Tensor]) -> tf.data.Dataset:
         count = sliding.covering(tf.cast(element[N_FRAMES], tf.int64))
         return tf.data.Dataset.range(count).map(lambda number: crops.cut(element, number * sliding.hop))

@@ -134,7 +134,8 @@ class BlockGraphs:
             )
 
     def _stage(self, layers: list[AudioLayer], *context: int) -> FrameStage:
-        run = tf.function(functools.partial(through, layers), input_signature=[tf.TensorSpec([None] * 3, tf.float32)])
+        signature = [tf.TensorSpec([None] * 3, tf.float32)]
+        run = tf.function(functools.partial(through, layers), input_signature=signature, autograph=False)
         return FrameStage(layers, run, *context)
 
     @functools.cached_property
@@ -145,20 +146,21 @@ class BlockGraphs:
                 return waveform
             return in_layout(self.config, through(self._of_samples, in_layout(self.config, waveform)))
 
-        return tf.function(compute, input_signature=[tf.TensorSpec([None, None], tf.float32)])
+        return tf.function(compute, input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
 
     @functools.cached_property
     def _frames(self) -> tf.types.experimental.PolymorphicFunction:
         def compute(samples: tf.Tensor) -> tf.Tensor:
             return through(self._of_frames, in_layout(self.config, samples))
 
-        return tf.function(compute, input_signature=[tf.TensorSpec([None, self.config.channels], tf.float32)])
+        signature = [tf.TensorSpec([None, self.config.channels], tf.float32)]
+        return tf.function(compute, input_signature=signature, autograph=False)
 
     @functools.cached_property
     def _feature(self) -> tf.types.experimental.PolymorphicFunction:
         dtype = self._frames.get_concrete_function().structured_outputs.dtype
         signature = [tf.TensorSpec([None, None, None], dtype)]
-        return tf.function(functools.partial(through, self._others), input_signature=signature)
+        return tf.function(functools.partial(through, self._others), input_signature=signature, autograph=False)
 
 
 class BlockedClip:

@@ -31,10 +31,10 @@ class Kernel:
         batch = tf.TensorSpec([None, None, None], tf.float32)
         # With bound methods, TensorFlow would warn about retracing, as many kernels share one method.
         lengths = tf.TensorSpec([None], tf.int32)
-        self._of_clip = tf.function(functools.partial(self._clip), input_signature=[clip])
-        self.batch = tf.function(functools.partial(self._batch), input_signature=[batch, lengths])
+        self._of_clip = tf.function(functools.partial(self._clip), input_signature=[clip], autograph=False)
+        self.batch = tf.function(functools.partial(self._batch), input_signature=[batch, lengths], autograph=False)
         splits = tf.TensorSpec([None], tf.int64)
-        self.ragged = tf.function(functools.partial(self._ragged), input_signature=[clip, splits])
+        self.ragged = tf.function(functools.partial(self._ragged), input_signature=[clip, splits], autograph=False)
 
     @functools.cached_property
     def clip(self) -> tf.types.experimental.ConcreteFunction:
@@ -79,7 +79,7 @@ class Kernel:
     def _of_group(self) -> tf.types.experimental.ConcreteFunction:
         """Traced function that computes the features of `GROUP` clips, at most `AT_ONCE` of them concurrently."""
         signature = [tf.TensorSpec([None, self.config.channels], tf.float32)]
-        feature = tf.function(functools.partial(self._clip), input_signature=signature)
+        feature = tf.function(functools.partial(self._clip), input_signature=signature, autograph=False)
 
         def compute(*clips: tf.Tensor) -> list[tf.Tensor]:
             features: list[tf.Tensor] = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from audiopipe import checks, registry
 from audiopipe.audio.remarks import Remark, warn_about
@@ -70,6 +71,7 @@ class Transform:
         self._lock = threading.Lock()
         self._compiled: Kernel | None = None
 
+    @tf.autograph.experimental.do_not_convert  # nothing here needs AutoGraph, which takes longer than tracing
     def __call__(self, audio: Any, *rest: Any, lengths: Any = None, sample_rate: int | None = None) -> Any:
         """Computes the feature of a clip, a batch, an element or a row.
 

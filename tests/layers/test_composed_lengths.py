@@ -43,7 +43,7 @@ def model_of(layer, shape):
     return keras.Model([audio, lengths], layer(audio, lengths=lengths))
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_bits_are_those_of_the_transform_eagerly_in_graphs_and_in_models(name):
     config = CONFIGS[name]
@@ -69,6 +69,7 @@ def test_lengths_make_a_clip_independent_of_what_follows_it_and_rows_are_clips_w
     assert_same_bits(layer(rows), Transform(config)(rows))
 
 
+@pytest.mark.faults
 def test_saved_models_keep_lengths_and_padding(tmp_path):
     config = CONFIGS["gain, channels first, affine step"]
     rows, expected = batch(config)

@@ -16,7 +16,7 @@ from invariance import Clip, as_layer_input, layer, transform
 from audiopipe import beam, hf, load, registry, tfdata
 from audiopipe.configs.clip_lengths import fewest_samples
 from audiopipe.configs.presets import presets
-from audiopipe.transform import kernel, row_features
+from audiopipe.transform import block_graphs, row_features
 
 pytestmark = pytest.mark.usefixtures("quiet_bars")
 
@@ -86,7 +86,7 @@ def test_the_layer_of_a_preset_has_the_bits_of_the_transform(case):
 def test_a_long_clip_of_a_preset_has_the_bits_of_the_whole_clip(case, monkeypatch):
     config, clips, expected = case
     monkeypatch.setattr(row_features, "LONG_SECONDS", 0)
-    monkeypatch.setattr(kernel, "BLOCK_VALUES", 7 * config.to_dict().get("n_fft", 400))
+    monkeypatch.setattr(block_graphs, "BLOCK_VALUES", 7 * config.to_dict().get("n_fft", 400))
     for place in (3, 6):
         blocks = (clips[place][start : start + 1000] for start in range(0, len(clips[place]), 1000))
         assert_same_bits(transform(config).compute(blocks), expected[place], f"clip {place}")

@@ -22,6 +22,7 @@ def digests_with(threads, *presets):
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
+@pytest.mark.faults
 def test_presets_have_the_same_bits_in_a_process_with_one_thread():
     here = digests(registry.get(name) for name in SOME_PRESETS)
     assert len(set(here)) == 3 * len(SOME_PRESETS)  # of one clip, the layer and the transform have equal bits

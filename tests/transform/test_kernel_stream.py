@@ -53,7 +53,7 @@ def blocks(samples, size):
     return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
-@pytest.mark.cases(7)
+@pytest.mark.cases(5)
 @pytest.mark.parametrize("name", CASES)
 def test_blocks_of_any_size_give_the_bits_of_the_whole_clip(monkeypatch, name):
     whole = Kernel(CASES[name])
@@ -66,7 +66,7 @@ def test_blocks_of_any_size_give_the_bits_of_the_whole_clip(monkeypatch, name):
             np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32), strict=True)
 
 
-@pytest.mark.cases(5)
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name].framing])
 def test_no_call_computes_more_frames_than_one_block(monkeypatch, name):
     streaming = Kernel(CASES[name])
