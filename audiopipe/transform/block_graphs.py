@@ -122,8 +122,8 @@ class BlockGraphs:
             reason = getattr(layer, "whole_clip", None)
             why = f", as {reason}" if reason else ""
             raise ArgumentError(
-                f"A stream needs a config whose frames do not depend on the whole clip. Received: {self.config!r}, "
-                f"whose {type(layer).__name__} '{layer.name}' needs the whole clip{why}. "
+                "A stream needs a config whose frames do not depend on the whole clip. Received: a "
+                f"{type(self.config).__name__} whose layer {type(layer).__name__} needs the whole clip{why}. "
                 "Compute whole clips with the transform itself, or use a config without this step."
             )
         if not self.are_possible:

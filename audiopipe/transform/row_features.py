@@ -72,8 +72,8 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
             return LongClip(kernel.stream(counted).numpy(), counted.n_samples)
     if config.n_frames(n_samples) == 0:
         raise AudioError(
-            f"The clip is shorter than one frame. Received: {n_samples} samples at {config.sample_rate} "
-            "Hz. Use a longer clip, a shorter win_length, or pad_end=True in the config.",
+            f"The clip is shorter than one frame. Received: {n_samples} samples at {config.sample_rate} Hz. Use a "
+            "longer clip, or a config with a shorter window or with padding at the ends of clips.",
             stage="feature",
         )
     return WholeClip(joined(held))
