@@ -19,6 +19,7 @@ LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127  # larger numbers are infinite
 # threads, including those that run a Python function in a `tf.data` map, treat subnormal numbers as zero. Other threads
 # do not.
 QUIETEST_SAMPLE = 2.0**-63
+LARGEST_SIZE = 2**31 - 1  # of an axis of a tensor
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
@@ -27,13 +28,16 @@ def fail(name: str, expected: str, value: Any, advice: str = "") -> ArgumentErro
     return ArgumentError(f"{name} must be {expected}. Received: {name}={value!r}.{' ' + advice if advice else ''}")
 
 
-def integer(name: str, value: Any, minimum: int | None = None) -> int:
-    """Returns `value` as an int of at least `minimum`. Booleans and floats are refused."""
+def integer(name: str, value: Any, minimum: int | None = None, maximum: int | None = None) -> int:
+    """Returns `value` as an int of at least `minimum` and at most `maximum`. Booleans and floats are refused."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise fail(name, "an integer", value)
-    if minimum is not None and value < minimum:
+    number = int(value)
+    if minimum is not None and number < minimum:
         raise fail(name, f"at least {minimum}", value)
-    return int(value)
+    if maximum is not None and number > maximum:
+        raise fail(name, f"at most {maximum}", value)
+    return number
 
 
 def real(

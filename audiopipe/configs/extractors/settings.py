@@ -38,10 +38,7 @@ class Settings:
 
     def integer(self, name: str, default: int, minimum: int = 1, maximum: int = MAX_SAMPLES) -> int:
         """Returns an integer from `minimum` to `maximum`."""
-        value = self._checked(checks.integer, name, default, minimum=minimum)
-        if value > maximum:
-            raise self._out_of_range(name, value, f"at most {maximum}")
-        return value
+        return self._checked(checks.integer, name, default, minimum=minimum, maximum=maximum)
 
     def real(self, name: str, default: float, **limits: float) -> float:
         """Returns a finite number within the limits of `checks.real`."""
@@ -137,7 +134,8 @@ class Settings:
         """Warns of settings that nothing has read, which transformers accepts and ignores."""
         if "image_processor_type" in self._values:
             return  # the file of a model of sounds and images has the settings of both
-        unknown = sorted(name for name in self._values if name not in self._known and not name.startswith("_"))
+        names = map(str, self._values)
+        unknown = sorted(name for name in names if name not in self._known and not name.startswith("_"))
         if unknown:
             warnings.warn(
                 f"{self.place} has settings that its class does not use: {', '.join(unknown)}. They are ignored, as "

@@ -216,6 +216,8 @@ def test_a_filterbank_in_json_is_ignored_where_the_class_ignores_it():
 def test_settings_that_the_class_does_not_use_are_named_in_a_warning():
     with pytest.warns(UserWarning, match=r"WhisperFeatureExtractor has settings .*: fmax, gain\. They are ignored"):
         config_of("WhisperFeatureExtractor", gain=2, fmax=4000)
+    with pytest.warns(UserWarning, match=r"WhisperFeatureExtractor has settings .*: 1, fmax\. They are ignored"):
+        configs.from_extractor({"feature_extractor_type": "WhisperFeatureExtractor", "fmax": 4000, 1: 2})
     config_of("WhisperFeatureExtractor", processor_class="WhisperProcessor", _private=1)
     config_of("Gemma3nAudioFeatureExtractor", image_processor_type="SiglipImageProcessor", do_resize=True)
 
