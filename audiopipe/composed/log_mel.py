@@ -126,4 +126,4 @@ def get_log_mel_layer(
     chain = LogMelChain(
         values, input_data_format, output_data_format, resolve_name(name, "log_mel"), warn_of_empty_bands
     )
-    return compose(chain.layers(), input_shape, chain.name, chain.padding)
+    return compose(chain.layers(), input_shape, chain.name, log_mel.padding(values))

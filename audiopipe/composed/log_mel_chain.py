@@ -62,15 +62,6 @@ class LogMelChain:
         cut = [self.on_output(CutFrames, "cut", count=masked)] if masked else []
         return [*self._waveform(), *of_frames, *cut, *of_clips, *self._rows([*of_frames, *of_clips])]
 
-    @property
-    def padding(self) -> float | None:
-        """What frames beyond a clip's end hold, or None for silence."""
-        given = self.values["padding_value"]
-        if given is None:
-            return None
-        value = np.array(given, np.float32)
-        return float(log_mel.standardized(value, self.values["center_value"], self.values["scale_value"])) + 0.0
-
     def after_logarithm(self) -> list[AudioLayer]:
         """Returns layers that compute each frame on its own, after the logarithm."""
         return []

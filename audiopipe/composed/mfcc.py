@@ -4,7 +4,7 @@ from audiopipe.composed.log_mel_chain import LogMelChain
 from audiopipe.composed.parts import compose, resolve_name
 from audiopipe.layers import ComposedLayer, Deltas, LogmelToMFCC
 from audiopipe.layers.audio_layer import AudioLayer
-from audiopipe.signal import mfcc
+from audiopipe.signal import log_mel, mfcc
 
 
 def get_mfcc_layer(  # noqa: D417
@@ -89,7 +89,7 @@ def get_mfcc_layer(  # noqa: D417
     """
     values = mfcc.resolve(locals())
     chain = _MfccChain(values, input_data_format, output_data_format, resolve_name(name, "mfcc"), warn_of_empty_bands)
-    return compose(chain.layers(), input_shape, chain.name, chain.padding)
+    return compose(chain.layers(), input_shape, chain.name, log_mel.padding(values))
 
 
 class _MfccChain(LogMelChain):

@@ -88,7 +88,7 @@ class Config(Identified):
         for item in dataclasses.fields(self):
             check = item.metadata.get("check", functools.partial(typed, kind=hints[item.name]))
             checked[item.name] = check(item.name, getattr(self, item.name))
-        checks.integer("sample_rate", self.sample_rate, minimum=1)
+        checks.integer("sample_rate", self.sample_rate, minimum=1, maximum=checks.LARGEST_SIZE)
         if self.channels is not None and not 1 <= self.channels <= MAX_CHANNELS:
             raise checks.fail("channels", f"None or 1 .. {MAX_CHANNELS}", self.channels)
         if self.channel is not None and not 0 <= self.channel < MAX_CHANNELS:

@@ -32,7 +32,8 @@ class LogMel(Config):
             repetitions of the clip, then zeros; CLAP: `padding="repeatpad"`). None means `"pad"` with `clip_seconds`.
         long_clips: What happens to clips longer than `clip_seconds`: `"cut"` drops the end, `"error"` makes them
             failures. None means `"cut"` with `clip_seconds`. CLAP: `truncation`.
-        gain: Factor on the samples: 32768 for front ends that expect the range of 16-bit integers, as Kaldi does.
+        gain: Factor on the samples: 32768 for front ends that expect the range of 16-bit integers, as Kaldi does. It is
+            at most 2^31, the range of 32-bit integers, and at least 2^-31.
         preemphasis: Coefficient of the pre-emphasis, at least 0 and less than 1. 0 means none. Kaldi:
             `preemphasis_coefficient`. librosa: `coef` of `effects.preemphasis`. NeMo: `preemph`.
         preemphasis_of: `"waveform"` filters the clip and keeps its first sample (NeMo, and librosa with `zi=[0]`).
@@ -271,10 +272,8 @@ class LogMel(Config):
     @functools.cached_property
     def padding(self) -> float | np.ndarray:
         """What frames beyond a clip's end hold: `padding_value` after the affine step, or else silence."""
-        if self.padding_value is None:
-            return self.silence
-        value = np.array(self.padding_value, np.float32)
-        return float(log_mel.standardized(value, self.center_value, self.scale_value)) + 0.0
+        padding = log_mel.padding(vars(self))
+        return self.silence if padding is None else padding
 
     def frame_times(self, n_frames: int) -> np.ndarray:
         """Returns the start of each row's first window in seconds: float64 `[n_frames]`, negative before the clip."""

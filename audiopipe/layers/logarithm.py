@@ -9,9 +9,9 @@ from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.audio_layer import AudioLayer
 from audiopipe.signal import ops
+from audiopipe.signal.log_mel import SMALLEST_LOG_OFFSET
 
 LOGARITHMS = {"e": ops.log, "10": ops.log10}
-SMALLEST_OFFSET = 1e-30  # 2**24 times as large as subnormal numbers, so the sum does not depend on them
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -68,8 +68,8 @@ class Logarithm(AudioLayer):
         self.floor = None if floor is None else checks.real("floor", floor, minimum=checks.SMALLEST_FLOAT32)
         self.factor = checks.real("factor", factor, minimum=checks.SMALLEST_FLOAT32)
         self.offset = checks.real("offset", offset, minimum=0)
-        if 0 < self.offset < SMALLEST_OFFSET:
-            raise checks.fail("offset", f"0 or at least {SMALLEST_OFFSET:g}", offset)
+        if 0 < self.offset < SMALLEST_LOG_OFFSET:
+            raise checks.fail("offset", f"0 or at least {SMALLEST_LOG_OFFSET:g}", offset)
         if (self.floor is None) == (self.offset == 0):
             raise ArgumentError(
                 f"Logarithm needs either a floor or an offset, because the logarithm of 0 is infinite. Received: "

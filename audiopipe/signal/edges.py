@@ -80,7 +80,7 @@ class EdgeFraming:
             >>> kaldi.n_frames(16000), torch.n_frames(16000)
             (98, 101)
         """
-        n_fft = checks.integer("n_fft", n_fft, minimum=1)
+        n_fft = checks.integer("n_fft", n_fft, minimum=1, maximum=checks.LARGEST_SIZE)
         win_length = n_fft if win_length is None else checks.integer("win_length", win_length, minimum=1)
         if win_length > n_fft:
             raise ArgumentError(
@@ -88,7 +88,7 @@ class EdgeFraming:
                 f"Received: win_length={win_length}, n_fft={n_fft}. Raise n_fft to at least {win_length}."
             )
         hop_length = max(1, win_length // 4) if hop_length is None else hop_length
-        checks.integer("hop_length", hop_length, minimum=1)
+        checks.integer("hop_length", hop_length, minimum=1, maximum=checks.LARGEST_SIZE)
         edges = checks.choice("edges", edges, EDGES)
         if edges == SNIP and pad_mode is not None:
             raise checks.fail(
@@ -103,7 +103,7 @@ class EdgeFraming:
         checks.choice("window_position", window_position, WINDOW_POSITIONS)
         if frame_length is None:
             frame_length = n_fft if window_position == "center" else win_length
-        checks.integer("frame_length", frame_length, minimum=win_length)
+        checks.integer("frame_length", frame_length, minimum=win_length, maximum=checks.LARGEST_SIZE)
         if edges == SAME and frame_length < hop_length:
             raise checks.fail("hop_length", f"at most frame_length={frame_length} for edges='same'", hop_length)
         return cls(

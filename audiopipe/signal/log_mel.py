@@ -14,9 +14,10 @@ ALWAYS_SYMMETRIC = (POVEY, RECTANGULAR)
 ENDS_AT_ZERO = (HANN, POVEY, BLACKMAN)  # the symmetric windows of these names
 NATURAL, DECIMAL, DECIBEL = LOGS = ("ln", "log10", "db")
 LOG_FLOOR = 1e-10  # amin of librosa.power_to_db
-SMALLEST_LOG_OFFSET = 1e-30  # of audiopipe.layers.Logarithm
+SMALLEST_LOG_OFFSET = 1e-30  # 2**24 times as large as subnormal numbers, so the sum does not depend on them
 LONGEST_CLIP_SECONDS = 86400.0
 LARGEST_VALUE = 1e30  # float32 holds it, its reciprocal, and sums of it
+LARGEST_GAIN = 2.0**31  # from 32-bit integers to full scale and back
 NO_CLIP_LENGTH = "None without clip_seconds"
 
 
@@ -32,7 +33,7 @@ def resolve(arguments: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ArgumentError: If an argument is out of range or contradicts another one.
     """
-    values = {"sample_rate": checks.integer("sample_rate", arguments["sample_rate"], minimum=1)}
+    values = {"sample_rate": _size("sample_rate", arguments["sample_rate"], minimum=1)}
     for part in (_clip_length, _waveform, _frames, _window, _spectrum, _bands, _logarithm, _normalization, _rows):
         values |= part({**arguments, **values})
     return values
@@ -68,6 +69,19 @@ def standardized(values: np.ndarray, center: float, scale: float) -> np.ndarray:
     return (values - kind(center)) * kind(1 / scale)
 
 
+def padding(values: Mapping[str, Any]) -> float | None:
+    """Returns what frames beyond a clip's end hold: `padding_value` after the affine step, or None for silence.
+
+    Example:
+        >>> padding({"padding_value": 0.0, "center_value": -2.0, "scale_value": 4.0})
+        0.5
+    """
+    if values["padding_value"] is None:
+        return None
+    value = np.array(values["padding_value"], np.float32)
+    return float(standardized(value, values["center_value"], values["scale_value"])) + 0.0
+
+
 def _clip_length(values: Mapping[str, Any]) -> dict[str, Any]:
     seconds, short, long = values["clip_seconds"], values["short_clips"], values["long_clips"]
     if seconds is None:
@@ -92,8 +106,8 @@ def _clip_length(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _waveform(values: Mapping[str, Any]) -> dict[str, Any]:
-    gain = checks.real("gain", values["gain"], minimum=checks.SMALLEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
-    coefficient = checks.real("preemphasis", values["preemphasis"], minimum=0, below=1)
+    gain = checks.real("gain", values["gain"], minimum=1 / LARGEST_GAIN, maximum=LARGEST_GAIN)
+    coefficient = _amount("preemphasis", checks.real("preemphasis", values["preemphasis"], minimum=0, below=1))
     kind = values["preemphasis_of"]
     if coefficient == 0:
         _must_be("preemphasis_of", kind, None, "None without preemphasis", "Set preemphasis, for example to 0.97.")
@@ -108,13 +122,8 @@ def _frames(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _window(values: Mapping[str, Any]) -> dict[str, Any]:
-    window, periodic, length = (
-        checks.choice("window", values["window"], WINDOWS),
-        values["periodic"],
-        values["win_length"],
-    )
-    if periodic is None:
-        periodic = window not in ALWAYS_SYMMETRIC
+    window, length = checks.choice("window", values["window"], WINDOWS), values["win_length"]
+    periodic = window not in ALWAYS_SYMMETRIC if values["periodic"] is None else values["periodic"]
     periodic = checks.boolean("periodic", periodic)
     if periodic and window in ALWAYS_SYMMETRIC:
         raise checks.fail("periodic", f"False for window={window!r}", periodic, "Leave it out.")
@@ -122,6 +131,8 @@ def _window(values: Mapping[str, Any]) -> dict[str, Any]:
         raise checks.fail(
             "win_length", f"at least 3 for a symmetric window={window!r}, whose first and last values are 0", length
         )
+    if values["remove_dc_offset"] and length < 2:
+        raise checks.fail("win_length", "at least 2 with remove_dc_offset=True, which would leave only zeros", length)
     return {"window": window, "periodic": periodic}
 
 
@@ -142,7 +153,7 @@ def _bands(values: Mapping[str, Any]) -> dict[str, Any]:
     rate, f_max = values["sample_rate"], values["f_max"]
     f_min, f_max = checks.band("f_min", values["f_min"], "f_max", rate / 2 if f_max is None else f_max, rate)
     return {
-        "n_mels": checks.integer("n_mels", values["n_mels"], minimum=1),
+        "n_mels": _size("n_mels", values["n_mels"], minimum=1),
         "f_min": f_min,
         "f_max": f_max,
         "mel_scale": checks.choice("mel_scale", values["mel_scale"], ("htk", "slaney")),
@@ -170,6 +181,13 @@ def _logarithm(values: Mapping[str, Any]) -> dict[str, Any]:
     elif log is not None:
         floor = LOG_FLOOR if floor is None else floor
         floor = checks.real("log_floor", floor, minimum=checks.SMALLEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
+        if not checks.SMALLEST_FLOAT32 <= factor * floor <= checks.LARGEST_FLOAT32:
+            raise checks.fail(
+                "log_factor",
+                f"such that log_factor * log_floor is {checks.SMALLEST_FLOAT32:g} to {checks.LARGEST_FLOAT32:g}",
+                factor,
+                f"log_floor is {floor:g}.",
+            )
     if log == DECIBEL and values["power"] != 2:
         raise checks.fail(
             "log",
@@ -184,7 +202,8 @@ def _logarithm(values: Mapping[str, Any]) -> dict[str, Any]:
         advice = "Use log_floor with top_db, as librosa.power_to_db does."
         for name, value, default in (("log_offset", offset, 0.0), ("log_factor", factor, 1.0)):
             _must_be(name, value, default, f"{default} with top_db", advice)
-        checks.real("log_floor", floor, maximum=1)  # decibels of the layer are relative to a higher floor
+        if floor > 1:  # decibels of the layer are relative to a higher floor
+            raise checks.fail("log_floor", "at most 1 with top_db", floor, "Lower it, or leave top_db out.")
     return {"log": log, "log_floor": floor, "log_factor": factor, "log_offset": offset, "top_db": top_db}
 
 
@@ -202,19 +221,19 @@ def _normalization(values: Mapping[str, Any]) -> dict[str, Any]:
             normalization,
             "Use fixed_frames instead of clip_seconds, which pads after the normalization, or short_clips='repeat'.",
         )
-    center = checks.real("center_value", values["center_value"], minimum=-LARGEST_VALUE, maximum=LARGEST_VALUE)
     scale = checks.real("scale_value", values["scale_value"], minimum=1 / LARGEST_VALUE, maximum=LARGEST_VALUE)
+    center = _shift("center_value", values["center_value"], scale)
     return {"normalization": normalization, **checked, "center_value": center, "scale_value": scale}
 
 
 def _rows(values: Mapping[str, Any]) -> dict[str, Any]:
-    stacked = checks.integer("stack_frames", values["stack_frames"], minimum=1)
-    masked = checks.integer("masked_frames", values["masked_frames"], minimum=0)
+    stacked = _size("stack_frames", values["stack_frames"], minimum=1)
+    masked = _size("masked_frames", values["masked_frames"], minimum=0)
     fixed, padding = values["fixed_frames"], values["padding_value"]
     if fixed is not None:
-        fixed = checks.integer("fixed_frames", fixed, minimum=1)
+        fixed = _size("fixed_frames", fixed, minimum=1)
     if padding is not None:
-        padding = checks.real("padding_value", padding, minimum=-LARGEST_VALUE, maximum=LARGEST_VALUE)
+        padding = _shift("padding_value", padding, values["scale_value"])
     if values["clip_seconds"] is not None:
         frames = edge_framing(values).n_frames(clip_samples(values["clip_seconds"], values["sample_rate"]))
         if frames < stacked + masked:
@@ -233,6 +252,23 @@ def _amount(name: str, value: Any, least: float = checks.SMALLEST_FLOAT32) -> fl
     if 0 < amount < least:
         raise checks.fail(name, f"0 or at least {least:g}", value)
     return amount
+
+
+def _shift(name: str, value: Any, scale: float) -> float:
+    """Returns a number that the affine step subtracts or is applied to, so that float32 holds its result."""
+    number = checks.real(name, value)
+    if number and not all(1 / LARGEST_VALUE <= size <= LARGEST_VALUE for size in (abs(number), abs(number) / scale)):
+        raise checks.fail(
+            name,
+            f"0, or {1 / LARGEST_VALUE:g} to {LARGEST_VALUE:g} in size, also divided by scale_value={scale:g}",
+            value,
+        )
+    return number
+
+
+def _size(name: str, value: Any, minimum: int) -> int:
+    """Returns a number of samples, bins or frames."""
+    return checks.integer(name, value, minimum=minimum, maximum=checks.LARGEST_SIZE)
 
 
 def _must_be(name: str, value: Any, only: Any, expected: str, advice: str) -> None:

@@ -54,7 +54,7 @@ def _deltas(arguments: Mapping[str, Any]) -> dict[str, Any]:
             if value is not None:
                 raise checks.fail(name, "None without deltas", value, "Set deltas to 1 or 2.")
         return {"deltas": 0, "delta_width": None, "delta_mode": None}
-    width = 5 if width is None else checks.integer("delta_width", width, minimum=3)
+    width = 5 if width is None else checks.integer("delta_width", width, minimum=3, maximum=checks.LARGEST_SIZE)
     if width % 2 == 0:
         raise checks.fail("delta_width", "odd, so that it has a middle frame", width)
     mode = checks.choice("delta_mode", "edge" if mode is None else mode, DELTA_MODES)
