@@ -16,6 +16,9 @@ HIGHEST_RATE = 10_000_000
 MAX_UPSAMPLING = 1000
 
 SILENT_PEAK = 2**-15  # one step of 16 bits
+# Larger than in any recording, with samples in the range of 32-bit integers too. Powers of samples that are a hundred
+# times as large are infinite in float32. Bits that a disk or a network flipped make floating-point samples this large.
+LARGEST_SAMPLE = 2.0**36
 FIRST_LOOK = 1 << 12  # samples, which are enough for most clips
 CANCELLED = 1e-3  # a mixdown that is 60 dB below its channels was audible before
 
@@ -192,10 +195,13 @@ class _Conversion:
                 stage="decode",
             )
         self.width = samples.shape[1]
-        if not np.isfinite(samples).all():
-            first = int(np.flatnonzero(~np.isfinite(samples).all(axis=1))[0])
+        if not -LARGEST_SAMPLE <= samples.min(initial=0) <= samples.max(initial=0) <= LARGEST_SAMPLE:  # or NaN
+            first = int(np.flatnonzero(~(np.abs(samples) <= LARGEST_SAMPLE).all(axis=1))[0])
+            expected = (
+                f"samples of at most {LARGEST_SAMPLE:.3g}" if np.isfinite(samples[first]).all() else "finite samples"
+            )
             raise AudioError(
-                f"{where}The audio must have finite samples. Received: {samples[first].tolist()} at "
+                f"{where}The audio must have {expected}. Received: {samples[first].tolist()} at "
                 f"{seconds + first / self.rate:.3f} s.",
                 stage="decode",
             )

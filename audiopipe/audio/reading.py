@@ -50,7 +50,7 @@ def read(
 
     Raises:
         AudioError: If the source cannot be read or decoded, has no samples, has another number of channels, lacks the
-            channel, or has samples that are not finite.
+            channel, or has samples that are not finite or larger than 2**36.
         ArgumentError: If `channel` is negative, or `channels` is not 1 with it.
 
     Example:

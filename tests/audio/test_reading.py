@@ -259,6 +259,14 @@ def test_the_error_for_a_sample_that_is_not_finite_gives_its_time(write, value):
     assert caught.value.stage == "decode"
 
 
+def test_samples_that_only_damage_can_make_are_refused_because_their_powers_are_infinite(write):
+    largest = np.full((4000, 1), 2.0**36, np.float32)
+    np.testing.assert_array_equal(audio.read(write("loud.wav", largest, subtype="FLOAT"), sample_rate=RATE), largest)
+    largest[RATE // 20] = -(2.0**37)
+    with pytest.raises(AudioError, match=r"bad\.wav.*at most 6\.87e\+10. Received: \[-137438953472\.0\] at 0\.050 s"):
+        audio.read(write("bad.wav", largest, subtype="FLOAT"), sample_rate=RATE)
+
+
 def test_another_number_of_channels_is_refused(write):
     path = write("mono.wav", _noise(100, 1))
     with pytest.raises(AudioError, match=r"mono\.wav.*requires 2 channels. Received: 1\. .*channels=None") as caught:

@@ -1,8 +1,10 @@
 """Presets agree with the float64 references of the front ends that they reproduce, by the rule of `agreement`."""
 
+import numpy as np
 import pytest
 
-from audiopipe import registry
+from audiopipe import Transform, registry
+from audiopipe.audio import conversion
 from front_ends import agreement, clips, references
 from front_ends.preset_outputs import RECORDINGS, outputs, recording, signals, transforms
 
@@ -72,3 +74,9 @@ def test_preset_agrees_with_its_reference_on_recordings(preset, path):
 @pytest.mark.parametrize("path", RECORDINGS[-1:], ids=lambda path: path.stem)
 def test_preset_agrees_with_its_reference_on_two_seconds_of_a_recording(preset, path):
     assert _failures(preset, recording(path, preset)[: 2 * references.sample_rate(preset)]) == []
+
+
+@pytest.mark.parametrize("name", ["w2v-bert", "librosa-mel-128"])
+def test_the_feature_of_the_loudest_clip_that_can_be_read_is_finite(name):
+    loud = conversion.LARGEST_SAMPLE * np.sign(np.sin(np.arange(8000) * 0.2)).astype(np.float32)
+    assert np.isfinite(Transform(name)(loud)).all()
