@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 MAX_SAMPLES = 1 << 30  # no clip needs as many for one frame
 
 
-def check(lengths: Any, layer: ComposedLayer) -> None:
+def check(lengths: Any, rows: Any, layer: ComposedLayer) -> None:
     """Raises an error unless a layer can compute clips of some lengths.
 
+    Args:
+        lengths: Number of samples of each clip.
+        rows: Batch of waveforms, in the layout of the layer.
+        layer: The layer.
+
     Raises:
-        ArgumentError: If the lengths are no integers of rank 1, or the input of the layer is no waveform.
+        ArgumentError: If the lengths are no integers of rank 1, do not fit the batch, or the input of the layer is no
+            waveform. Lengths that are not known yet are checked when the graph runs.
     """
-    dtype, shape = keras.backend.standardize_dtype(lengths.dtype), tuple(lengths.shape)
+    dtype, shape = getattr(lengths.dtype, "name", lengths.dtype), tuple(lengths.shape)
     if "int" not in dtype or len(shape) != 1:
         raise ArgumentError(
             f"lengths must be integers [batch], the number of samples of each clip. Received: dtype={dtype}, "
@@ -34,6 +40,15 @@ def check(lengths: Any, layer: ComposedLayer) -> None:
         raise ArgumentError(
             f"lengths are numbers of samples, so the input must be a waveform. Received: lengths in "
             f"{type(layer).__name__} '{layer.name}', which begins with {type(first).__name__}. Leave out lengths."
+        )
+    if len(rows.shape) != 3 or not (isinstance(lengths, np.ndarray) or hasattr(lengths, "numpy")):
+        return
+    values, size, samples = np.asarray(lengths), rows.shape[0], rows.shape[2 if layer.is_channels_first else 1]
+    too_long = samples is not None and np.any(values > samples)
+    if too_long or np.any(values < 0) or size not in (None, len(values)):
+        raise ArgumentError(
+            f"lengths must be {size} integers of 0 .. {samples}, one for each clip of the batch. Received: "
+            f"{values.tolist()} in {type(layer).__name__} '{layer.name}'."
         )
 
 

@@ -72,7 +72,8 @@ class ComposedLayer(keras.Sequential):
         Output shape of the last layer.
 
     Raises:
-        ArgumentError: If the input has an integer or half-precision dtype, or `lengths` are no integers `[batch]`.
+        ArgumentError: If the input has an integer or half-precision dtype, or `lengths` are no integers `[batch]`
+            of at least 0 and at most the samples of a row.
 
     Example:
         >>> from audiopipe import composed
@@ -119,7 +120,7 @@ class ComposedLayer(keras.Sequential):
             check_waveform_dtype(dtype, self)
         if lengths is not None:
             lengths = lengths if hasattr(lengths, "dtype") else np.asarray(lengths)
-            clips_of_rows.check(lengths, self)
+            clips_of_rows.check(lengths, inputs, self)
             self.supports_jit = False  # clips of different lengths have no fixed shapes
             kwargs["lengths"] = lengths
         return super().__call__(inputs, **kwargs)
