@@ -1,6 +1,5 @@
 """Waveform with mean 0 and variance 1."""
 
-from audiopipe import checks
 from audiopipe.composed.parts import compose, resolve_name
 from audiopipe.layers import ClipNormalization, ComposedLayer, Frame
 
@@ -24,8 +23,8 @@ def get_normalized_waveform_layer(
         name: Name of the layer. None means a unique name such as `normalized_waveform`.
 
     Returns:
-        A `ComposedLayer` from `(batch, time, channels)` to `(batch, time, 1, channels)`. All samples of a row count as
-        the clip, so a batch must not be padded. A `Transform` normalizes each clip of a padded batch by itself.
+        A `ComposedLayer` from `(batch, time, channels)` to `(batch, time, 1, channels)`. The layer takes each row
+        of a batch for a whole clip, unless it gets the `lengths` of the clips, see `audiopipe.layers.ComposedLayer`.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -36,7 +35,6 @@ def get_normalized_waveform_layer(
         array([-1.,  1.], dtype=float32)
     """
     name = resolve_name(name, "normalized_waveform")
-    variance_epsilon = checks.real("variance_epsilon", variance_epsilon, minimum=0)
     layers = [
         Frame(1, 1, data_format="channels_last", name=f"{name}_samples"),
         ClipNormalization(variance_epsilon=variance_epsilon, data_format="channels_last", name=f"{name}_normalization"),

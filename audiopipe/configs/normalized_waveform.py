@@ -32,7 +32,7 @@ class NormalizedWaveform(Config):
 
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
-        checks.real("variance_epsilon", self.variance_epsilon, minimum=0)
+        checks.real("variance_epsilon", self.variance_epsilon, minimum=0, maximum=checks.LARGEST_FLOAT32)
         return checked
 
     @property

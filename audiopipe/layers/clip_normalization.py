@@ -65,8 +65,10 @@ class ClipNormalization(SpectrogramLayer):
     ):
         super().__init__(data_format, **kwargs)
         self.ddof = checks.choice("ddof", ddof, (0, 1))
-        self.std_epsilon = checks.real("std_epsilon", std_epsilon, minimum=0)
-        self.variance_epsilon = checks.real("variance_epsilon", variance_epsilon, minimum=0)
+        self.std_epsilon = checks.real("std_epsilon", std_epsilon, minimum=0, maximum=checks.LARGEST_FLOAT32)
+        self.variance_epsilon = checks.real(
+            "variance_epsilon", variance_epsilon, minimum=0, maximum=checks.LARGEST_FLOAT32
+        )
 
     def call(self, spectrogram):
         """Normalizes a batch of spectrograms."""

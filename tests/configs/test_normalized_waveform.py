@@ -57,5 +57,7 @@ def test_a_frame_is_a_sample():
 def test_wrong_epsilons_are_refused():
     with pytest.raises(ConfigError, match="variance_epsilon must be at least 0"):
         NormalizedWaveform(variance_epsilon=-1e-7)
+    with pytest.raises(ConfigError, match=r"variance_epsilon must be at most 3\.40282e"):
+        NormalizedWaveform(variance_epsilon=1e300)
     with pytest.raises(ValueError, match="variance_epsilon must be a number"):
         composed.get_normalized_waveform_layer(variance_epsilon="1e-7")

@@ -175,6 +175,7 @@ def test_nan_stays_in_its_bin():
         ({"ddof": True}, "ddof must be one of 0, 1. Received: ddof=True"),
         ({"std_epsilon": -1e-5}, "std_epsilon must be at least 0"),
         ({"variance_epsilon": float("nan")}, "variance_epsilon must be finite"),
+        ({"std_epsilon": 1e300}, "std_epsilon must be at most 3.40282e"),
         ({"data_format": "NCHW"}, "data_format='NCHW'"),
     ],
 )
