@@ -3,7 +3,7 @@
 - Before the logarithm, a value may differ by 2e-6 of its frame's maximum: float32 allows no more.
 - On log scales, a value may differ by 1e-3 (2e-3 dB) where it is less than 80 dB below its frame's maximum. That is
   1e-8 of a maximum of powers, and 1e-4 of a maximum of magnitudes. Values below the logarithm's floor count as it.
-- What a front end normalises per clip is judged before that, and afterwards in the bins whose deviation exceeds the
+- What a front end normalizes per clip is judged before that, and afterwards in the bins whose deviation exceeds the
   error of their logarithms, within what this error may become by dividing it. Bins that never change are 0.
 - Frames that are padding hold the reference's value, rounded to float32.
 
@@ -29,7 +29,7 @@ def judge(feature, reference, *, mel=None, log=None):
         feature: The final feature, `[rows, values]` or `[rows, values, 1]`.
         reference: The `Reference` of the same clip.
         mel: The same front end's values before the logarithm, if they are to be judged.
-        log: The same front end's values before normalisation, which judge a normalised feature more closely.
+        log: The same front end's values before normalization, which judge a normalized feature more closely.
 
     Returns:
         Sentences that say which bound failed where.
@@ -109,8 +109,8 @@ def _judge_normalized(difference, expected, log, reference):
     # Values, the mean and the deviation each move by the error at most.
     allowed = (2 + np.abs(expected[:, judged])) * relative / (1 - relative)
     return [
-        *_worst("normalised feature", np.abs(difference[:, judged]), allowed),
-        *_worst("normalised feature in bins that never change", np.abs(difference[:, constant]), LOG_BOUND),
+        *_worst("normalized feature", np.abs(difference[:, judged]), allowed),
+        *_worst("normalized feature in bins that never change", np.abs(difference[:, constant]), LOG_BOUND),
     ]
 
 

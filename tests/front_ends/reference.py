@@ -16,14 +16,14 @@ class Reference:
     Attributes:
         mel: Mel spectrum before the logarithm and its floor or offset, `[frames, bins]`.
         peak: Maximum of each frame before the logarithm, in and beside the filters, `[frames]`. See `pieces.bands`.
-        log: Its logarithm before normalisation, stacking and padding, `[frames, bins]`.
+        log: Its logarithm before normalization, stacking and padding, `[frames, bins]`.
         feature: The final feature, `[rows, values]`.
         power: 1 if `mel` sums magnitudes, 2 if it sums powers.
         floor: What the logarithm raises smaller values to, or adds to all.
         logarithmic: Whether `log` is the logarithm of `mel`, and not equal to it.
         log_unit: By how much `log` grows when `mel` grows by the factor e: see `LN`, `LOG10` and `DECIBELS`.
         gain: Units of the feature per unit of `log`, a number or one per bin. It is 0 where the feature is constant.
-        normalized: Whether every clip is normalised by its own mean and deviation.
+        normalized: Whether every clip is normalized by its own mean and deviation.
         stack: Number of frames in a row of the feature.
         n_frames: Frames of `log` whose values are in the feature. What the feature holds behind them is padding.
         valid_frames: Rows of the feature that hold audio alone.

@@ -83,18 +83,18 @@ def test_a_wrong_floor_fails_on_silence():
     assert judge(np.log10(np.maximum(reference.mel, 2e-10)), reference) != []
 
 
-def test_a_wrong_divisor_fails_after_normalisation_alone(normalized):
+def test_a_wrong_divisor_fails_after_normalization_alone(normalized):
     assert judge(normalized.feature, normalized, log=normalized.log) == []
     failures = judge(normalized.feature * 1.01, normalized, log=normalized.log)
-    assert [failure.partition(":")[0] for failure in failures] == ["normalised feature"]
+    assert [failure.partition(":")[0] for failure in failures] == ["normalized feature"]
 
 
-def test_a_normalised_feature_is_judged_before_normalisation(normalized):
+def test_a_normalized_feature_is_judged_before_normalization(normalized):
     failures = judge(normalized.feature, normalized, log=normalized.log + 2e-3)
     assert failures[0].startswith("logarithm, in units of the logarithm: 0.002")
 
 
-def test_errors_far_below_the_maximum_widen_the_bound_of_their_bin_after_normalisation():
+def test_errors_far_below_the_maximum_widen_the_bound_of_their_bin_after_normalization():
     clip = clips.tone(8000, 16000, 440)
     clip[4000:] = clips.noise(4000, 1e-3)
     reference = references.reference("speech-to-text", clip)

@@ -21,7 +21,7 @@ from audiopipe.transform import block_graphs, row_features
 pytestmark = pytest.mark.usefixtures("quiet_bars")
 
 DEEP = settings.get_current_profile_name() == "deep"
-# A fixed number of frames with an affine step, and normalisation with a frame of padding.
+# A fixed number of frames with an affine step, and normalization with a frame of padding.
 PRESETS = sorted(presets()) if DEEP else ["ast", "nemo-mel-80"]
 
 

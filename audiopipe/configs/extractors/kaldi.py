@@ -39,9 +39,9 @@ def ast(settings: Settings) -> LogMel:
 
 
 def seamless_m4t(settings: Settings) -> LogMel:
-    """SeamlessM4T and Wav2Vec2-BERT: Kaldi's bands, normalised per clip, two frames per row.
+    """SeamlessM4T and Wav2Vec2-BERT: Kaldi's bands, normalized per clip, two frames per row.
 
-    At the call only: `do_normalize_per_mel_bins=False` leaves out the normalisation, `pad_to_multiple_of` and
+    At the call only: `do_normalize_per_mel_bins=False` leaves out the normalization, `pad_to_multiple_of` and
     `padding="max_length"` append frames, and `truncation=True` cuts long clips. The config has the defaults: an even
     number of frames.
     """
@@ -68,7 +68,7 @@ def seamless_m4t(settings: Settings) -> LogMel:
 
 
 def speech_to_text(settings: Settings) -> LogMel:
-    """Speech2Text: Kaldi's bands, normalised per clip.
+    """Speech2Text: Kaldi's bands, normalized per clip.
 
     At the call only: `padding`, `max_length` and `truncation` change the number of frames.
     """
@@ -78,9 +78,9 @@ def speech_to_text(settings: Settings) -> LogMel:
     normalizes = settings.boolean("do_ceptral_normalize", True) and (subtracts or divides)
     if normalizes and subtracts != divides:
         raise ConfigError(
-            f"{settings.place}: normalize_means and normalize_vars must be equal, because configs.LogMel normalises by "
+            f"{settings.place}: normalize_means and normalize_vars must be equal, because configs.LogMel normalizes by "
             f"both or by none. Received: normalize_means={subtracts}, normalize_vars={divides}. Set both to False and "
-            "normalise in the model."
+            "normalize in the model."
         )
     return LogMel(
         gain=INT16_GAIN,

@@ -9,7 +9,7 @@ from audiopipe.configs.presets.nemo import MEL
 
 
 def parakeet(settings: Settings) -> LogMel:
-    """Parakeet's log-mel spectrogram, normalised over the valid frames.
+    """Parakeet's log-mel spectrogram, normalized over the valid frames.
 
     It returns `n // hop_length + 1` rows, of which the last one is padding, like the extractor. At the call only:
     `padding="max_length"` and `pad_to_multiple_of` append rows of padding, and `truncation=True` cuts long clips.

@@ -27,7 +27,7 @@ _WINDOWS = {
 def speecht5(settings: Settings) -> LogMel:
     """SpeechT5's log-mel spectrogram, which the extractor computes of `audio_target`.
 
-    What it computes of `audio` is the waveform, which `do_normalize` normalises; the config has nothing of that. At the
+    What it computes of `audio` is the waveform, which `do_normalize` normalizes; the config has nothing of that. At the
     call only: `padding`, `max_length` and `truncation` change the number of frames.
     """
     settings.ignore(("feature_size", "do_normalize", "mel_filters", "reduction_factor", "frame_signal_scale"))

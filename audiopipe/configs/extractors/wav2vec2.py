@@ -11,8 +11,8 @@ def wav2vec2(settings: Settings) -> NormalizedWaveform:
     """The waveform with mean 0 and variance 1.
 
     At the call only: `padding`, `max_length` and `truncation` change the length. In a padded batch, an extractor with
-    `return_attention_mask=False` normalises each clip together with its padding, so that the feature depends on the
-    batch; audiopipe normalises the clip.
+    `return_attention_mask=False` normalizes each clip together with its padding, so that the feature depends on the
+    batch; audiopipe normalizes the clip.
     """
     settings.only("feature_size", 1, "The feature is the waveform, which has one value per sample.")
     settings.only("padding_value", 0.0, "config.padding is silence, which is 0.")

@@ -15,7 +15,7 @@ def whisper(settings: Settings) -> WhisperLogMel:
     """Whisper's log-mel spectrogram of a chunk.
 
     At the call only: `padding="longest"` or `False` keeps the length of a clip, which is
-    `WhisperLogMel(chunk_seconds=None)`; `do_normalize=True` normalises the waveform, which no config does.
+    `WhisperLogMel(chunk_seconds=None)`; `do_normalize=True` normalizes the waveform, which no config does.
     """
     settings.only("sampling_rate", numbers.SAMPLE_RATE, _FIXED)
     settings.only("hop_length", numbers.HOP_LENGTH, _FIXED)

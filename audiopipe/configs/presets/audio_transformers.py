@@ -31,7 +31,7 @@ def ast() -> LogMel:
 
 
 def beats() -> LogMel:
-    """BEATs: 128 Kaldi bands of 16-bit samples, standardised with the statistics of its training data.
+    """BEATs: 128 Kaldi bands of 16-bit samples, standardized with the statistics of its training data.
 
     Used by: BEATs iter1 to iter3, their fine-tuned versions, and models with a BEATs encoder, such as SALMONN.
 

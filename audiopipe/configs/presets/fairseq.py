@@ -9,14 +9,14 @@ __all__ = ["seamless_m4t", "speech_to_text", "w2v_bert"]
 
 
 def seamless_m4t() -> LogMel:
-    """SeamlessM4T: 80 Kaldi bands, normalised per clip, two frames per row.
+    """SeamlessM4T: 80 Kaldi bands, normalized per clip, two frames per row.
 
     Used by: SeamlessM4T and SeamlessM4T v2 in all sizes.
 
     Source: `SeamlessM4TFeatureExtractor` of transformers,
     https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/seamless_m4t/feature_extraction_seamless_m4t.py
     (`_extract_fbank_features`: gain and bands; `__call__`: `ddof=1`, `1e-7` added to the variance, padding with 0 after
-    the normalisation, two frames stacked). Of `ceil(T / 2)` rows `T // 2` are valid, as in its attention mask.
+    the normalization, two frames stacked). Of `ceil(T / 2)` rows `T // 2` are valid, as in its attention mask.
 
     Agreement: 5.4e-7 of a frame's maximum before the logarithm, 4.4e-4 after it.
     """
@@ -33,7 +33,7 @@ def seamless_m4t() -> LogMel:
 
 
 def w2v_bert() -> LogMel:
-    """Wav2Vec2-BERT: 80 Kaldi bands, normalised per clip, two frames per row, padded with 1.
+    """Wav2Vec2-BERT: 80 Kaldi bands, normalized per clip, two frames per row, padded with 1.
 
     Used by: facebook/w2v-bert-2.0 and models that were fine-tuned from it.
 
@@ -48,14 +48,14 @@ def w2v_bert() -> LogMel:
 
 
 def speech_to_text() -> LogMel:
-    """Speech2Text (S2T): 80 Kaldi bands, mean and variance normalised per clip.
+    """Speech2Text (S2T): 80 Kaldi bands, mean and variance normalized per clip.
 
     Used by: facebook/s2t-small-librispeech-asr and the other S2T models.
 
     Source: `Speech2TextFeatureExtractor` of transformers,
     https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/speech_to_text/feature_extraction_speech_to_text.py
     (`_extract_fbank_features`: gain and bands; `utterance_cmvn`: `ddof=0`, no epsilon, padding with 0 after the
-    normalisation). A bin that does not vary is 0 here; the extractor divides 0 by 0.
+    normalization). A bin that does not vary is 0 here; the extractor divides 0 by 0.
 
     Agreement: 5.4e-7 of a frame's maximum before the logarithm, 4.4e-4 after it.
     """

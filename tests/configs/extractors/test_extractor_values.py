@@ -31,7 +31,7 @@ CASES = {
         {},
         lambda extractor, clip: extractor(clip, **RATE)["input_features"][0],
     ),
-    "Speech2Text without normalisation": (
+    "Speech2Text without normalization": (
         "Speech2TextFeatureExtractor",
         {"do_ceptral_normalize": False, "num_mel_bins": 40},
         lambda extractor, clip: extractor(clip, **RATE)["input_features"][0],
@@ -143,7 +143,7 @@ def test_a_saved_and_loaded_extractor_has_the_feature_of_its_file(tmp_path):
 
 WITH_TORCH = {
     "AST": ("ASTFeatureExtractor", {"mean": -6.0, "std": 3.0, "max_length": 120, "num_mel_bins": 64}),
-    "AST without normalisation": ("ASTFeatureExtractor", {"do_normalize": False, "max_length": 50}),
+    "AST without normalization": ("ASTFeatureExtractor", {"do_normalize": False, "max_length": 50}),
     "CLAP": ("ClapFeatureExtractor", {"frequency_min": 50, "max_length_s": 3}),
     "CLAP with every number changed": (
         "ClapFeatureExtractor",
