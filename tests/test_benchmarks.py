@@ -303,7 +303,7 @@ def test_samples_that_differ_from_the_bare_program_are_an_error(tmp_path, monkey
         decoding.check(str(path))
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "preset", ["seamless-m4t", "speecht5", "univnet", "gemma3n-128", "beats", "musicnn-96", "librosa-mel-128"]
 )

@@ -102,6 +102,7 @@ def test_the_config_survives_json(case, keras_settings):
     assert_same(restored(values), expected)
 
 
+@pytest.mark.cases(50)
 @every_layer
 def test_bits_are_equal_in_eager_calls_graphs_and_tf_data(case):
     layer, values, inputs = case.make(), case.values(), case.inputs()

@@ -30,7 +30,7 @@ def invariant(share=1.0):
     """
     deep = settings.get_current_profile_name() == "deep"
     return settings(
-        max_examples=int(share * (settings.default.max_examples if deep else 12)),
+        max_examples=max(1, int(share * (settings.default.max_examples if deep else 8))),
         deadline=None,
         # All examples of a test share the fixture that counts cases, on purpose.
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

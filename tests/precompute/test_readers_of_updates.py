@@ -32,6 +32,7 @@ def change_all(corpus):
     corpus.remove("c0")
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("how", ["update", "overwrite"])
 def test_a_reader_that_is_half_way_when_an_update_ends_finishes_with_the_old_records(corpus, tmp_path, how):
     output = str(tmp_path / "features")

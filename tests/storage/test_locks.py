@@ -373,6 +373,7 @@ def test_an_interrupt_while_the_lease_settles_removes_it(storage, monkeypatch):
     assert not storage.exists(LEASE)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
 def test_a_file_system_without_locks_uses_a_lease(tmp_path, monkeypatch, code):
     def fail(*args):

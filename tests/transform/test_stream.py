@@ -128,6 +128,7 @@ sys.stdout.buffer.write(pickle.dumps(frames))
 """
 
 
+@pytest.mark.faults
 def test_a_pickled_stream_continues_in_a_new_process_with_the_same_bits():
     mel, samples = transform("all kinds of state"), clip(500)
     stream = mel.stream()
