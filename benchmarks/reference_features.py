@@ -9,6 +9,7 @@ import transformers
 from transformers import audio_utils
 
 Features = Callable[[list[np.ndarray]], Sequence[np.ndarray]]  # clips `[time]` to features `[frames, bins]`
+SPECTROGRAM = "transformers.audio_utils.spectrogram"
 
 
 def _extractor(name: str, sample_rate: int = 16000, audio: str = "", **arguments: Any) -> tuple[str, Features]:
@@ -47,16 +48,26 @@ def _clap(truncation: str) -> tuple[str, Features]:
     return name, lambda waveforms: compute(waveforms)[:, 0]  # type: ignore[call-overload]
 
 
-def _kaldi(n_mels: int, gain: float = 1.0, mean: float = 0.0, scale: float = 1.0) -> tuple[str, Features]:
+def kaldi(n_mels: int, window: str = "povey", gain: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the function for Kaldi's features that the extractors of AST and SeamlessM4T call.
+
+    Args:
+        n_mels: Number of mel bands.
+        window: Name of the window, which is symmetric.
+        gain: Factor on the samples.
+
+    Returns:
+        Function from a clip `[time]` at 16 kHz to the logarithms of its bands, `[frames, n_mels]`.
+    """
     filters = audio_utils.mel_filter_bank(
         257, n_mels, 20, 8000, 16000, mel_scale="kaldi", triangularize_in_mel_space=True
     )
-    window = audio_utils.window_function(400, "povey", periodic=False)
+    values = audio_utils.window_function(400, window, periodic=False)
 
     def of_clip(clip: np.ndarray) -> np.ndarray:
-        mel = audio_utils.spectrogram(
+        return audio_utils.spectrogram(
             clip * np.float32(gain),
-            window,
+            values,
             frame_length=400,
             hop_length=160,
             fft_length=512,
@@ -67,17 +78,25 @@ def _kaldi(n_mels: int, gain: float = 1.0, mean: float = 0.0, scale: float = 1.0
             log_mel="log",
             mel_floor=1.192092955078125e-07,
             remove_dc_offset=True,
-        )
-        return (mel.T - mean) / scale
+        ).T
 
-    return "transformers.audio_utils.spectrogram", lambda waveforms: [of_clip(clip) for clip in waveforms]
+    return of_clip
+
+
+def beats(clip: np.ndarray) -> np.ndarray:
+    """Returns the feature of BEATs for a clip `[time]` at 16 kHz: `[frames, 128]`."""
+    return (kaldi(128, gain=2.0**15)(clip) - 15.41663) / (2 * 6.55582)
+
+
+def _each(of_clip: Callable[[np.ndarray], np.ndarray], name: str) -> tuple[str, Features]:
+    return name, lambda waveforms: [of_clip(clip) for clip in waveforms]
 
 
 def _librosa(log: Callable[[np.ndarray], np.ndarray], **arguments: Any) -> tuple[str, Features]:
     def of_clip(clip: np.ndarray) -> np.ndarray:
         return log(librosa.feature.melspectrogram(y=clip, **arguments)).T
 
-    return "librosa", lambda waveforms: [of_clip(clip) for clip in waveforms]
+    return _each(of_clip, "librosa")
 
 
 def _decibels(mel: np.ndarray) -> np.ndarray:
@@ -99,9 +118,9 @@ _MAKERS: dict[str, Callable[[], tuple[str, Features]]] = {
     "nemo-mel-80": lambda: _extractor("ParakeetFeatureExtractor", feature_size=80),
     "nemo-mel-128": lambda: _extractor("ParakeetFeatureExtractor", feature_size=128),
     "lasr-128": lambda: _extractor("LasrFeatureExtractor"),
-    "kaldi-fbank-80": lambda: _kaldi(80),
-    "wenet-80": lambda: _kaldi(80, 2.0**15),
-    "beats": lambda: _kaldi(128, 2.0**15, 15.41663, 2 * 6.55582),
+    "kaldi-fbank-80": lambda: _each(kaldi(80), SPECTROGRAM),
+    "wenet-80": lambda: _each(kaldi(80, gain=2.0**15), SPECTROGRAM),
+    "beats": lambda: _each(beats, SPECTROGRAM),
     "tacotron2-80": lambda: _librosa(
         lambda mel: np.log(np.maximum(mel, 1e-5)),
         sr=22050,

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from audiopipe import checks
-from audiopipe.errors import ArgumentError
-from audiopipe.signal.framing import any_samples, wide
+from audiopipe.signal.framing import any_samples, frame_sizes, wide
 
 SNIP, CENTER, SAME, MIDPOINT = EDGES = ("snip", "center", "same", "midpoint")
 CONSTANT, REFLECT, SYMMETRIC = PAD_MODES = ("constant", "reflect", "symmetric")
@@ -80,15 +79,7 @@ class EdgeFraming:
             >>> kaldi.n_frames(16000), torch.n_frames(16000)
             (98, 101)
         """
-        n_fft = checks.integer("n_fft", n_fft, minimum=1, maximum=checks.LARGEST_SIZE)
-        win_length = n_fft if win_length is None else checks.integer("win_length", win_length, minimum=1)
-        if win_length > n_fft:
-            raise ArgumentError(
-                f"win_length must be at most n_fft, because a longer frame would lose samples. "
-                f"Received: win_length={win_length}, n_fft={n_fft}. Raise n_fft to at least {win_length}."
-            )
-        hop_length = max(1, win_length // 4) if hop_length is None else hop_length
-        checks.integer("hop_length", hop_length, minimum=1, maximum=checks.LARGEST_SIZE)
+        n_fft, win_length, hop_length = frame_sizes(n_fft, win_length, hop_length)
         edges = checks.choice("edges", edges, EDGES)
         if edges == SNIP and pad_mode is not None:
             raise checks.fail(
@@ -109,7 +100,7 @@ class EdgeFraming:
         return cls(
             n_fft=n_fft,
             win_length=win_length,
-            hop_length=int(hop_length),
+            hop_length=hop_length,
             frame_length=int(frame_length),
             window_position=window_position,
             edges=edges,

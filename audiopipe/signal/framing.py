@@ -56,18 +56,11 @@ class Framing:
             >>> framing.win_length, framing.n_frames(16000)
             (512, 97)
         """
-        n_fft = checks.integer("n_fft", n_fft, minimum=1)
-        win_length = n_fft if win_length is None else checks.integer("win_length", win_length, minimum=1)
-        if win_length > n_fft:
-            raise ArgumentError(
-                f"win_length must be at most n_fft, because a longer frame would lose samples. "
-                f"Received: win_length={win_length}, n_fft={n_fft}. Raise n_fft to at least {win_length}."
-            )
-        hop_length = max(1, win_length // 4) if hop_length is None else hop_length
+        n_fft, win_length, hop_length = frame_sizes(n_fft, win_length, hop_length)
         return cls(
             n_fft=n_fft,
             win_length=win_length,
-            hop_length=checks.integer("hop_length", hop_length, minimum=1),
+            hop_length=hop_length,
             pad_begin=checks.boolean("pad_begin", pad_begin),
             pad_end=checks.boolean("pad_end", pad_end),
         )
@@ -209,6 +202,36 @@ class CentredFraming:
         """
         count = (n_samples + sum(self.padding) - self.sequence_length) // self.sequence_stride + 1
         return count * any_samples(n_samples)
+
+
+def frame_sizes(n_fft: int, win_length: int | None, hop_length: int | None) -> tuple[int, int, int]:
+    """Checks the sizes of frames and fills in those that are None.
+
+    Args:
+        n_fft: Length of the Fourier transform, at least 1.
+        win_length: Length of the window, at most `n_fft`. None means `n_fft`.
+        hop_length: Samples between the starts of neighbouring frames, at least 1. None means `win_length // 4`, but at
+            least 1.
+
+    Returns:
+        `n_fft`, `win_length` and `hop_length`, in samples.
+
+    Raises:
+        ArgumentError: If a size is not a positive integer or the window is longer than `n_fft`.
+
+    Example:
+        >>> frame_sizes(512, 400, None)
+        (512, 400, 100)
+    """
+    n_fft = checks.integer("n_fft", n_fft, minimum=1, maximum=checks.LARGEST_SIZE)
+    win_length = n_fft if win_length is None else checks.integer("win_length", win_length, minimum=1)
+    if win_length > n_fft:
+        raise ArgumentError(
+            f"win_length must be at most n_fft, because a longer frame would lose samples. "
+            f"Received: win_length={win_length}, n_fft={n_fft}. Raise n_fft to at least {win_length}."
+        )
+    hop_length = max(1, win_length // 4) if hop_length is None else hop_length
+    return n_fft, win_length, checks.integer("hop_length", hop_length, minimum=1, maximum=checks.LARGEST_SIZE)
 
 
 def any_samples(n_samples: Any) -> Any:

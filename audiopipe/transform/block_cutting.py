@@ -67,7 +67,7 @@ class FrameCutter:
     Args:
         framing: The framing of the clip.
         least: Number of frames of a piece, except for the last one. 1 gives out every frame as soon as it is complete.
-        most: Greatest number of frames of a piece.
+        most: Largest number of frames of a piece.
 
     Example:
         >>> framing = EdgeFraming.resolve(n_fft=4, hop_length=2, pad_mode="reflect")

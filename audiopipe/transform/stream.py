@@ -26,7 +26,7 @@ class Stream:
     Frames come out as soon as all their samples are there. They have the bits of the transform for the whole clip,
     whatever the lengths of the blocks. A stream holds the samples of about one frame, so it can run for days.
 
-    A stream can be pickled at any time, and goes on in another process with the same bits. It must not be pushed by
+    A stream can be pickled at any time, and continues in another process with the same bits. It must not be pushed by
     several threads at once.
 
     Args:
@@ -57,7 +57,7 @@ class Stream:
 
     @property
     def latency(self) -> int:
-        """Greatest number of samples between the centre of a frame and the moment when `push` returns the frame.
+        """Largest number of samples between the centre of a frame and the moment when `push` returns the frame.
 
         As soon as so many samples follow the centre of a frame's window, the frame has come out. `finish` returns the
         last frames without waiting for more samples. For a row of several frames, the centre is that of the row. The

@@ -13,7 +13,9 @@ from audiopipe import configs, registry
 from audiopipe.configs import (
     KerasMelSpectrogram,
     LogFrequencySpectrogram,
+    LogMel,
     MelSpectrogram,
+    Mfcc,
     NormalizedWaveform,
     Stft,
     StftMagnitude,
@@ -43,6 +45,8 @@ GOLDEN = {
     LogFrequencySpectrogram: "21c1b4842c355500e82c6d9b73ea8a74de27f3165633743428a188e2221a453e",
     Stft: "4aac671e5304e49323b380170cdcd12fb33dab8bfd21e7ac59a50cb470c8dc43",
     StftMagPhase: "53ed5ef08da331745788a690b612c88ff45432864c7031074ea1d3ba5a7746ef",
+    LogMel: "423133f00bcaa76825567d342b5630a02d2ed1650819d4cc7274d056c704c4c8",
+    Mfcc: "0854feb4309e4c1f51017ac002dfeadc2e6c02fbe386678d32aa88ee4987988d",
     NormalizedWaveform: "3ec6ce10015e724da6a68f222e6903cf876cefa9d249f68ab1ffb0ec189f07e2",
     WhisperLogMel: "127e8b3c3275eff122828574b06d03a2c3b59d2b578440036d7ff424f460092f",
 }

@@ -13,7 +13,7 @@ import tensorflow as tf
 from front_ends import agreement, clips, references, write_upstream_values
 
 transformers = pytest.importorskip("transformers")
-audio_utils = pytest.importorskip("transformers.audio_utils")
+reference_features = pytest.importorskip("benchmarks.reference_features")
 
 
 def _samples(extractor, clip, sample_rate):
@@ -50,35 +50,6 @@ def _univnet(**arguments):
 def _gemma3n(clip):
     extractor = transformers.Gemma3nAudioFeatureExtractor()
     return extractor(clip, pad_to_multiple_of=None, return_tensors="np").input_features[0]
-
-
-def _kaldi(n_mels, window, gain=1.0):
-    """Computes with the function that AST's and SeamlessM4T's extractors call."""
-    filters = audio_utils.mel_filter_bank(
-        257, n_mels, 20, 8000, 16000, mel_scale="kaldi", triangularize_in_mel_space=True
-    )
-
-    def compute(clip):
-        return audio_utils.spectrogram(
-            clip * np.float32(gain),
-            audio_utils.window_function(400, window, periodic=False),
-            frame_length=400,
-            hop_length=160,
-            fft_length=512,
-            power=2.0,
-            center=False,
-            preemphasis=0.97,
-            mel_filters=filters,
-            log_mel="log",
-            mel_floor=1.192092955078125e-07,
-            remove_dc_offset=True,
-        ).T
-
-    return compute
-
-
-def _beats(clip):
-    return (_kaldi(128, "povey", 2.0**15)(clip) - 15.41663) / (2 * 6.55582)
 
 
 def _librosa(clip, log, **arguments):
@@ -120,12 +91,12 @@ def _audioset(offset):
 
 
 UPSTREAM = {
-    "kaldi-fbank-80": _kaldi(80, "povey"),
-    "wenet-80": _kaldi(80, "povey", 2.0**15),
+    "kaldi-fbank-80": reference_features.kaldi(80),
+    "wenet-80": reference_features.kaldi(80, gain=2.0**15),
     "seamless-m4t": _seamless_m4t,
     "w2v-bert": _w2v_bert,
     "speech-to-text": _speech_to_text,
-    "beats": _beats,
+    "beats": reference_features.beats,
     "whisper-80": _whisper(80),
     "whisper-128": _whisper(128),
     "speecht5": _speecht5,
