@@ -204,7 +204,9 @@ class CentredFraming:
         return count * any_samples(n_samples)
 
 
-def frame_sizes(n_fft: int, win_length: int | None, hop_length: int | None) -> tuple[int, int, int]:
+def frame_sizes(
+    n_fft: int, win_length: int | None, hop_length: int | None, *, maximum: int | None = None
+) -> tuple[int, int, int]:
     """Checks the sizes of frames and fills in those that are None.
 
     Args:
@@ -212,18 +214,19 @@ def frame_sizes(n_fft: int, win_length: int | None, hop_length: int | None) -> t
         win_length: Length of the window, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between the starts of neighbouring frames, at least 1. None means `win_length // 4`, but at
             least 1.
+        maximum: Largest size. None means that there is none.
 
     Returns:
         `n_fft`, `win_length` and `hop_length`, in samples.
 
     Raises:
-        ArgumentError: If a size is not a positive integer or the window is longer than `n_fft`.
+        ArgumentError: If a size is not an integer in range or the window is longer than `n_fft`.
 
     Example:
         >>> frame_sizes(512, 400, None)
         (512, 400, 100)
     """
-    n_fft = checks.integer("n_fft", n_fft, minimum=1, maximum=checks.LARGEST_SIZE)
+    n_fft = checks.integer("n_fft", n_fft, minimum=1, maximum=maximum)
     win_length = n_fft if win_length is None else checks.integer("win_length", win_length, minimum=1)
     if win_length > n_fft:
         raise ArgumentError(
@@ -231,7 +234,7 @@ def frame_sizes(n_fft: int, win_length: int | None, hop_length: int | None) -> t
             f"Received: win_length={win_length}, n_fft={n_fft}. Raise n_fft to at least {win_length}."
         )
     hop_length = max(1, win_length // 4) if hop_length is None else hop_length
-    return n_fft, win_length, checks.integer("hop_length", hop_length, minimum=1, maximum=checks.LARGEST_SIZE)
+    return n_fft, win_length, checks.integer("hop_length", hop_length, minimum=1, maximum=maximum)
 
 
 def any_samples(n_samples: Any) -> Any:
