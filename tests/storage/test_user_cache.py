@@ -48,7 +48,7 @@ def test_a_relative_folder_is_one_of_the_working_folder(monkeypatch, tmp_path):
 
 def test_a_remote_folder_is_refused(monkeypatch):
     monkeypatch.setenv("AUDIOPIPE_CACHE", "gs://bucket/cache")
-    with pytest.raises(ArgumentError, match="must be a local folder. Received: AUDIOPIPE_CACHE='gs://bucket/cache'"):
+    with pytest.raises(ArgumentError, match=r"must be a local folder\. Received: AUDIOPIPE_CACHE='gs://bucket/cache'"):
         user_cache.folder()
 
 
