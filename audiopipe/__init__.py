@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from audiopipe.errors import AudiopipeError
     from audiopipe.feature_sets import FeatureSet, fingerprint_of, load
     from audiopipe.precompute.merging import merge
+    from audiopipe.signal.statistics import Statistics
     from audiopipe.transform import Segments, Transform
 
 __all__ = [
     "AudiopipeError",
     "FeatureSet",
     "Segments",
+    "Statistics",
     "Transform",
     "audio",
     "beam",
@@ -60,6 +62,7 @@ _HOMES = {
     "AudiopipeError": "audiopipe.errors",
     "FeatureSet": "audiopipe.feature_sets",
     "Segments": "audiopipe.transform",
+    "Statistics": "audiopipe.signal.statistics",
     "Transform": "audiopipe.transform",
     "fingerprint_of": "audiopipe.feature_sets",
     "load": "audiopipe.feature_sets",

@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from audiopipe import checks
-from audiopipe.configs import config_classes, silence
+from audiopipe.configs import config_classes, silence, standardization
 from audiopipe.configs.fields import later_field, typed
-from audiopipe.configs.identified import Identified
+from audiopipe.configs.normalizing import Normalizable
+from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
 from audiopipe.signal.edges import EdgeFraming
@@ -30,7 +31,7 @@ RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Identified):
+class Config(Normalizable):
     """Base class of all configs.
 
     Args:
@@ -55,6 +56,7 @@ class Config(Identified):
     resampler: str = "soxr"
     resampler_quality: str = "HQ"
     channel: int | None = later_field(None)
+    standardization: Standardization | None = later_field(None, standardization.check)  # noqa: RUF009 (it is a field)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -80,6 +82,8 @@ class Config(Identified):
             raise
         except ArgumentError as error:
             raise ConfigError(f"{type(self).__name__}: {error}") from error
+        if self.standardization is not None:
+            self.standardization.check_fits(self)
 
     def _checked(self) -> dict[str, Any]:
         """Checks all fields and returns their canonical values. Subclasses extend the result of `super()`."""
