@@ -54,6 +54,10 @@ class WhisperLogMel(Config):
         return ("scaled log power",)
 
     @property
+    def decibels_per_unit(self) -> float | None:
+        return 40.0 if self.quantities == ("scaled log power",) else None  # (log10 of the power + 4) / 4
+
+    @property
     def framing(self) -> EdgeFraming | None:
         return whisper.framing() if self.chunk_seconds is None else None
 
