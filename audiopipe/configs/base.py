@@ -17,7 +17,7 @@ import numpy as np
 from audiopipe import checks
 from audiopipe.configs import config_classes, silence
 from audiopipe.configs.fields import later_field, typed
-from audiopipe.configs.identified import Identified
+from audiopipe.configs.stampable import Stampable
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
 from audiopipe.signal.edges import EdgeFraming
@@ -30,7 +30,7 @@ RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Identified):
+class Config(Stampable):
     """Base class of all configs.
 
     Args:
