@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from audiopipe.feature_sets import FeatureSet, fingerprint_of, load
     from audiopipe.models import FeatureCheck, check, load_model
     from audiopipe.precompute.merging import merge
+    from audiopipe.signal.statistics import Statistics
     from audiopipe.transform import Segments, Transform
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "FeatureCheck",
     "FeatureSet",
     "Segments",
+    "Statistics",
     "Transform",
     "audio",
     "beam",
@@ -67,6 +69,7 @@ _HOMES = {
     "FeatureCheck": "audiopipe.models",
     "FeatureSet": "audiopipe.feature_sets",
     "Segments": "audiopipe.transform",
+    "Statistics": "audiopipe.signal.statistics",
     "Transform": "audiopipe.transform",
     "check": "audiopipe.models",
     "fingerprint_of": "audiopipe.feature_sets",

@@ -55,8 +55,8 @@ def in_keras_file(path: str) -> Iterator[Identity]:
             if value.get("registered_name") == model_stamps.REGISTERED_NAME and value["config"].get("config_json"):
                 if model_stamps.is_edited(value["config"]):
                     raise FingerprintError(
-                        f"config.json of {path!r} was edited: the layers of a composed layer do not match its config. "
-                        "Save the model again."
+                        f"config.json of {path!r} was edited: the layers or the padding of a composed layer do not "
+                        "match its config. Save the model again."
                     )
                 yield current(value["config"]["config_json"])
             if value.get("registered_name") == model_stamps.STAMP_REGISTERED_NAME:

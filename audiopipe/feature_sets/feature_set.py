@@ -61,10 +61,7 @@ class FeatureSet(DescribedSets):
     """
 
     def __init__(self, path: Source, prefix: Sequence[str] | Mapping[str, str] | None = None):
-        kinds = (str, os.PathLike, FeatureSet)
-        items = [path] if isinstance(path, kinds) else path
-        if not isinstance(items, Sequence) or not items or not all(isinstance(item, kinds) for item in items):
-            raise checks.fail("path", "a folder, a feature set, or a list of these", path)
+        items = items_of("path", path)
         texts = prefixes_of(items, prefix)
         descriptions: list[Description] = []
         prefixes: list[str] = []
@@ -371,3 +368,20 @@ def reopened(
     feature_set = object.__new__(FeatureSet)
     feature_set._init([generations.opened(one) for one in sets], prefixes, rows, is_sharded=is_sharded)
     return feature_set
+
+
+def items_of(name: str, source: Source) -> "Sequence[str | os.PathLike[str] | FeatureSet]":
+    """Returns the folders and feature sets of an argument.
+
+    Args:
+        name: Name of the argument, for the error message.
+        source: The argument: a folder, a feature set, or a list of these.
+
+    Raises:
+        ArgumentError: If it is none of these, or an empty list.
+    """
+    kinds = (str, os.PathLike, FeatureSet)
+    items = [source] if isinstance(source, kinds) else source
+    if not isinstance(items, Sequence) or not items or not all(isinstance(item, kinds) for item in items):
+        raise checks.fail(name, "a folder, a feature set, or a list of these", source)
+    return items

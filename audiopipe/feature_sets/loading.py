@@ -13,7 +13,7 @@ from audiopipe.errors import ArgumentError, AudioError, MachineWarning
 from audiopipe.feature_sets import element_streams, fingerprints, mixtures, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.element_streams import Reading
-from audiopipe.feature_sets.feature_set import FeatureSet, Source, of_description
+from audiopipe.feature_sets.feature_set import FeatureSet, Source, items_of, of_description
 from audiopipe.inputs.columns import Columns
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
@@ -126,11 +126,11 @@ def load(
         seed = checks.integer("seed", seed)
     if crop_frames is not None:
         crop_frames = checks.integer("crop_frames", crop_frames, minimum=1)
+    listed = items_of("sets", sets)
     items: list[FeatureSet] = []
     if weights is not None:
-        listed = sets if isinstance(sets, (list, tuple)) else [sets]
         items = [item if isinstance(item, FeatureSet) else FeatureSet(item) for item in listed]
-        sets = mixtures.joined(items) if items else items
+        sets = mixtures.joined(items)
     feature_set = opened(sets, config, check=check)
     mixture = None
     if weights is not None or balance is not None:

@@ -21,14 +21,21 @@ STAMP_REGISTERED_NAME = "audiopipe>FeatureStamp"  # name of the class in Keras's
 MARK = "_audiopipe_config"  # attribute of the tensor that a composed layer returns, which holds the config
 
 
-def digest(config_json: str, layers: list[dict[str, Any]]) -> str:
-    """Returns the SHA-256 of a config and of the layers that compute its feature, as Keras serializes them."""
-    return hashlib.sha256(json.dumps([config_json, layers], sort_keys=True).encode()).hexdigest()
+def digest(config: dict[str, Any]) -> str:
+    """Returns the SHA-256 of what a composed layer computes.
+
+    Args:
+        config: The composed layer as Keras serializes it: `config_json`, `layers`, and `padding` if it is not silence.
+    """
+    parts = [config["config_json"], config["layers"]]
+    if config.get("padding") is not None:  # layers of earlier releases have none
+        parts.append(config["padding"])
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def is_edited(config: dict[str, Any]) -> bool:
-    """Returns whether the config or the layers of a serialized composed layer were changed after saving."""
-    return DIGEST in config and config[DIGEST] != digest(config["config_json"], config["layers"])
+    """Returns whether config, layers or padding of a serialized composed layer were changed after saving."""
+    return DIGEST in config and config[DIGEST] != digest(config)
 
 
 def parse(stamp: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from audiopipe.layers.spec_augment import SpecAugment
 from audiopipe.layers.spectrogram_layer import SpectrogramLayer
 from audiopipe.layers.stack_frames import StackFrames
 from audiopipe.layers.standardize import Standardize
+from audiopipe.layers.statistics_normalization import StatisticsNormalization
 from audiopipe.layers.stft import STFT
 from audiopipe.layers.whisper_scale import WhisperScale
 
@@ -77,5 +78,6 @@ __all__ = [
     "SpectrogramLayer",
     "StackFrames",
     "Standardize",
+    "StatisticsNormalization",
     "WhisperScale",
 ]

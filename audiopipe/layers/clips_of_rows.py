@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
+from audiopipe.layers.statistics_normalization import StatisticsNormalization
 
 if TYPE_CHECKING:
     from audiopipe.layers.composed_layer import ComposedLayer
@@ -79,7 +80,7 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
     if frame_axis is not None:
         frames = spec.shape[frame_axis + 1]
         frames = _row_frames(layer, rows, frame_axis) if frames is None else frames
-        padding = tf.cast(padding_frame(layer, rows, frame_axis), spec.dtype)
+        padding = padding_frame(layer, rows, frame_axis)
 
     def one(row_and_length: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         row, length = row_and_length
@@ -89,14 +90,24 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
             return feature
         sizes = tf.unstack(tf.shape(feature))
         sizes[frame_axis] = frames - sizes[frame_axis]
-        return tf.concat([feature, tf.broadcast_to(padding, sizes)], axis=frame_axis)
+        return tf.concat([feature, _padding(layer, padding, sizes, spec.dtype)], axis=frame_axis)
 
     signature = tf.TensorSpec(spec.shape[1:], spec.dtype)
     return tf.ensure_shape(tf.map_fn(one, (rows, lengths), fn_output_signature=signature), spec.shape)
 
 
+def _padding(layer: ComposedLayer, frame: Any, sizes: list[Any], dtype: str) -> tf.Tensor:
+    """Returns padding of a shape, from the result of `padding_frame`."""
+    last = layer.layers[-1]
+    if layer.padding is not None and isinstance(last, StatisticsNormalization):
+        return tf.cast(last(tf.broadcast_to(tf.cast(frame, last.compute_dtype), sizes)[None])[0], dtype)
+    return tf.broadcast_to(tf.cast(frame, dtype), sizes)
+
+
 def padding_frame(layer: ComposedLayer, rows: tf.Tensor, frame_axis: int) -> tf.Tensor | np.ndarray:
     """Returns what frames beyond a clip hold: the padding of the layer, or else its value for silence.
+
+    The padding of the layer is that before a `StatisticsNormalization` at the end.
 
     Silence is a frame of an all-zero clip that is just long enough. It does not depend on the batch, so it is computed
     once for a number of channels, outside of the graph that is being traced.

@@ -136,6 +136,17 @@ CASES = [
         waveforms(2, 3, 4, 7),
         time_axis=2,
     ),
+    Case(
+        "normalization by statistics",
+        lambda: layers.StatisticsNormalization([[-0.5], *[[0.25]] * 6], [[0.3]] * 7),
+        waveforms(3, 4, 7, 2),
+    ),
+    Case(
+        "normalization of two quantities by statistics, channels first",
+        lambda: layers.StatisticsNormalization([[-0.1, 0.2]], [[0.3, 3.0]], 2, FIRST),
+        waveforms(2, 4, 4, 7),
+        time_axis=2,
+    ),
     Case("cut frames", lambda: layers.CutFrames(2), waveforms(3, 9, 7, 2), rounds=False),
     Case(
         "fixed number of frames, channels first",
