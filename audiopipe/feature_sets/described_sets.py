@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from audiopipe import registry
 from audiopipe.configs import stamping
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, FeatureSetError
+from audiopipe.feature_sets import expected_configs
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
@@ -26,6 +28,8 @@ class DescribedSets:
         prefixes: Text before the ids of each set.
         columns: The metadata columns of all sets.
         is_sharded: Whether any clips are a part from `FeatureSet.shard`, or a view of one.
+        normalized_config: Config whose normalization is applied to the features on reading. None means that they are
+            read as they are stored.
     """
 
     def __init__(
@@ -35,8 +39,10 @@ class DescribedSets:
         columns: Columns,
         *,
         is_sharded: bool = False,
+        normalized_config: Config | None = None,
     ):
         self.is_sharded = is_sharded
+        self.normalized_config = normalized_config
         self.descriptions = tuple(descriptions)
         self.prefixes = tuple(prefixes)
         self.columns = columns
@@ -53,8 +59,8 @@ class DescribedSets:
 
     @property
     def config(self) -> Config:
-        """Config of the features."""
-        return self.descriptions[0].config
+        """Config of the features as they are read. A view from `normalized` has the normalized config."""
+        return self.normalized_config or self.descriptions[0].config
 
     @property
     def kernel_version(self) -> int:
@@ -63,8 +69,8 @@ class DescribedSets:
 
     @property
     def fingerprint(self) -> str:
-        """Fingerprint of the features."""
-        return self.descriptions[0].fingerprint
+        """Fingerprint of the features as they are read."""
+        return self.config.fingerprint_at(self.kernel_version)
 
     @property
     def dtype(self) -> str:
@@ -73,7 +79,7 @@ class DescribedSets:
 
     @property
     def max_error(self) -> float:
-        """Largest absolute difference between a stored and a computed value, over all clips."""
+        """Largest absolute difference between a stored and a computed value, over all clips, before a normalization."""
         return max(description.max_error for description in self.descriptions)
 
     @property
@@ -194,9 +200,18 @@ class DescribedSets:
             kernel_version: Kernel version that the features must have. None means that of this release.
 
         Raises:
-            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences.
+            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences. This
+                also holds if features lack the normalization of the expected config: `normalized` applies it.
         """
-        self.descriptions[0].expect(config, kernel_version)
+        expected = registry.resolve(config)
+        expected_configs.check(
+            repr(self.descriptions[0].path),
+            self.config,
+            self.kernel_version,
+            expected,
+            kernel_version or expected.kernel_version,
+            on_reading=self.normalized_config is not None,
+        )
 
     def stamp_model(self, model: "keras.Model", input_name: str | None = None) -> "keras.Model":
         """Returns a model that records that it is trained on the features of this set.

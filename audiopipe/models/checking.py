@@ -4,10 +4,10 @@ import sys
 from typing import Any
 
 from audiopipe.errors import ArgumentError, ConfigMismatchError
-from audiopipe.feature_sets import fingerprints
+from audiopipe.feature_sets import expected_configs, fingerprints
+from audiopipe.feature_sets.described_sets import DescribedSets
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.identities import Identity
-from audiopipe.feature_sets.single_identity import difference
 
 
 def check(model: Any, features: Any = None) -> None:
@@ -21,7 +21,9 @@ def check(model: Any, features: Any = None) -> None:
             a SavedModel, which is not loaded.
         features: What the model is trained on or evaluated with: the folder of a feature set, a `FeatureSet`, a view of
             one or a list of these; a dataset that `audiopipe.hf` made; or a config, a registered name or a `Transform`
-            that computes the features. None checks only the model itself.
+            that computes the features. None checks only the model itself. A model of a normalized feature takes no
+            features without the normalization. If `load(sets, config=model)` applies it for you, pass the view
+            `sets.normalized(audiopipe.fingerprint_of(model).config)`.
 
     Raises:
         ConfigMismatchError: If the model takes another feature, or the model computes another feature than the one that
@@ -38,45 +40,45 @@ def check(model: Any, features: Any = None) -> None:
         >>> check(sets.config.stamp_model(model), "speech-mel-80")
         Traceback (most recent call last):
             ...
-        audiopipe.errors.ConfigMismatchError: The model takes another feature than that of 'speech-mel-80'...
+        audiopipe.errors.ConfigMismatchError: The model takes another feature...
     """
     found = fingerprints.fingerprint_of(model)
     if features is not None:
-        compare(found, identity_of(features), described(features))
+        Expectation(features).check(found)
 
 
-def compare(model: Identity, features: Identity, name: str) -> None:
-    """Raises an error unless a model and features have one fingerprint.
+class Expectation:
+    """What a model must take.
 
     Args:
-        model: Identity of the feature that the model takes.
-        features: Identity of the features.
-        name: What the features are, for the message.
+        features: As for `check`. They are opened here, once.
     """
-    if model.fingerprint == features.fingerprint:
-        return
-    raise ConfigMismatchError(
-        f"The model takes another feature than that of {name}. The model takes (left, fingerprint "
-        f"{model.fingerprint}) and the features are (right, fingerprint {features.fingerprint}):\n"
-        f"{difference(model, features)}\nUse features of the config of the model, "
-        "audiopipe.fingerprint_of(model).config, or train a model on these features."
-    )
 
+    def __init__(self, features: Any):
+        tensorflow = sys.modules.get("tensorflow")
+        if tensorflow is not None and isinstance(features, tensorflow.data.Dataset):
+            raise ArgumentError(
+                f"A tf.data.Dataset does not say which feature its elements are. Received: {features!r:.200}. Pass the "
+                "feature set, the config or the Transform that it was made with."
+            )
+        self._name = f"{features!r:.300}"
+        self._sets = FeatureSet(features) if isinstance(features, (list, tuple)) else features
+        self._identity = fingerprints.identity_of(self._sets)
 
-def identity_of(features: Any) -> Identity:
-    """Returns the identity of what `check` compares a model with."""
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None and isinstance(features, tensorflow.data.Dataset):
-        raise ArgumentError(
-            f"A tf.data.Dataset does not say which feature its elements are. Received: features={features!r}. Pass the "
-            "feature set, the config or the Transform that it was made with."
-        )
-    if isinstance(features, (list, tuple)):
-        features = FeatureSet(features)
-    return fingerprints.identity_of(features)
+    def check(self, model: Identity) -> None:
+        """Raises an error unless a model takes these features.
 
-
-def described(features: Any) -> str:
-    """Returns what the features are, for error messages."""
-    text = repr(features)
-    return text if len(text) <= 200 else f"{text[:200]} ..."
+        Args:
+            model: Identity of the feature that the model takes.
+        """
+        expected, found = model, self._identity
+        try:
+            if isinstance(self._sets, DescribedSets):  # a view says more of its features than its config
+                self._sets.expect(expected.config, expected.kernel_version)
+            else:
+                here = found.config, found.kernel_version
+                expected_configs.check(self._name, *here, expected.config, expected.kernel_version)
+        except ConfigMismatchError as error:
+            raise ConfigMismatchError(
+                f"The model takes another feature, which is the expected one here. {error}"
+            ) from error

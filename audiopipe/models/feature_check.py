@@ -36,8 +36,7 @@ class FeatureCheck(keras.callbacks.Callback):
 
     def __init__(self, features: Any):
         super().__init__()
-        self._name = checking.described(features)
-        self._features = checking.identity_of(features)
+        self._expectation = checking.Expectation(features)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Checks the model before `fit` reads a batch."""
@@ -52,4 +51,4 @@ class FeatureCheck(keras.callbacks.Callback):
         self._check()
 
     def _check(self) -> None:
-        checking.compare(fingerprints.fingerprint_of(self.model), self._features, self._name)
+        self._expectation.check(fingerprints.fingerprint_of(self.model))

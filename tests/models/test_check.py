@@ -7,7 +7,7 @@ import pytest
 from classifiers import Subclass, functional, sequential
 
 import audiopipe
-from audiopipe import FeatureCheck, FeatureSet, check, hf, load
+from audiopipe import FeatureCheck, FeatureSet, Statistics, check, hf, load
 from audiopipe.errors import ArgumentError, AudiopipeError, ConfigMismatchError, FingerprintError
 
 
@@ -121,3 +121,38 @@ def test_the_callback_checks_models_with_several_inputs(config, other, feature):
 def test_the_callback_opens_its_features_when_it_is_made(tmp_path):
     with pytest.raises(AudiopipeError, match="nowhere"):
         FeatureCheck(tmp_path / "nowhere")
+
+
+@pytest.fixture(scope="module")
+def normalized(config):
+    return config.normalized(Statistics(mean=np.linspace(-40, -10, 129), std=np.full(129, 8.0)))
+
+
+def test_a_model_of_a_normalized_feature_takes_the_view_but_not_the_stored_set(normalized, shared_feature_set):
+    model = normalized.stamp_model(sequential())
+    sets = FeatureSet(shared_feature_set)
+    with pytest.raises(ConfigMismatchError, match=r"before the normalization(?s:.)*FeatureSet\(\.\.\.\)\.normalized"):
+        check(model, sets)
+    with pytest.raises(ConfigMismatchError, match="before the normalization"):
+        FeatureCheck(shared_feature_set)._expectation.check(audiopipe.fingerprint_of(model))
+    view = sets.normalized(model)
+    check(model, view)
+    loaded = next(iter(load(shared_feature_set, config=model)))["feature"]
+    assert np.array_equal(loaded, view[0]["feature"])
+    assert audiopipe.fingerprint_of(view.stamp_model(sequential())).fingerprint == normalized.fingerprint
+
+
+def test_a_model_of_the_stored_feature_does_not_take_a_normalized_view(normalized, config, shared_feature_set):
+    view = FeatureSet(shared_feature_set).normalized(normalized)
+    with pytest.raises(ConfigMismatchError, match="is a view that normalizes the features"):
+        check(config.stamp_model(sequential()), view)
+
+
+def test_a_front_end_with_and_one_without_normalization_are_told_apart_when_a_model_is_called(normalized, config):
+    audio = np.zeros((1, 1000, 1), np.float32)
+    model = normalized.stamp_model(sequential())
+    assert keras.Sequential([normalized.layer(), model])(audio).shape == (1, 2)
+    with pytest.raises(ConfigMismatchError, match=r"standardization: .* != None"):
+        keras.Sequential([config.layer(), model])(audio)
+    with pytest.raises(ConfigMismatchError, match=r"standardization: None != "):
+        keras.Sequential([normalized.layer(), config.stamp_model(sequential())])(audio)
