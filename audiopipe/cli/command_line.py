@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from audiopipe.cli import compare, configs, inspect, merge, plot, precompute, stats, verify
+from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, stats, verify
 from audiopipe.cli.terminal import exit_now, print_error
 from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
 
@@ -23,6 +23,7 @@ app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(stats.stats)
 app.command()(compare.compare)
+app.command()(machine.machine)
 app.add_typer(configs.app, name="configs")
 app.command()(plot.plot)
 

@@ -15,6 +15,7 @@ from audiopipe.feature_sets import clip_sums
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Rows
 from audiopipe.feature_sets.joined_sets import JoinedSets
+from audiopipe.feature_sets.normalization import Normalization
 from audiopipe.feature_sets.records import Record
 from audiopipe.feature_sets.shard_parts import ShardPart
 from audiopipe.feature_sets.stored_set import StoredSet
@@ -30,7 +31,7 @@ THREADS = 2  # one reads while another one sums
 REMOTE_THREADS = 16  # because each request waits for an answer
 
 
-def of_rows(sets: JoinedSets, rows: Rows) -> Statistics:
+def of_rows(sets: JoinedSets, rows: Rows, fingerprint: str, normalization: Normalization | None = None) -> Statistics:
     """Returns the statistics of some clips. They do not depend on the order of the clips.
 
     The sums of a shard whose clips are all used, each as often, are taken from its feature set, if it has them. Other
@@ -39,17 +40,19 @@ def of_rows(sets: JoinedSets, rows: Rows) -> Statistics:
     Args:
         sets: The feature sets.
         rows: Numbers of the clips, in any order. A repeated clip counts as often as it is there.
+        fingerprint: Fingerprint of the features as they are read.
+        normalization: What is applied to features when they are read. The clips are then read, all of them.
 
     Raises:
         FeatureSetError: If the clips have no frames.
         CorruptFeatureSetError: If a file is missing or damaged, or a value is not finite.
         ArgumentError: If the environment variable `AUDIOPIPE_CACHE` is no local folder.
     """
-    description = sets.descriptions[0]
-    total = clip_sums.empty(description.config)
-    others = _add_stored(total, sets.shard_parts(rows))
+    total = clip_sums.empty(sets.descriptions[0].config)
+    parts = list(sets.shard_parts(rows))
+    others = _add_stored(total, parts) if normalization is None else parts
     if others:
-        total.merge(_of_parts(others))
+        total.merge(_of_parts(others, fingerprint, normalization))
     if not total.count:
         paths = ", ".join(repr(one.path) for one in sets.descriptions)
         received = f"{len(rows)} clips without frames" if len(rows) else "no clips"
@@ -57,7 +60,7 @@ def of_rows(sets: JoinedSets, rows: Rows) -> Statistics:
             f"Statistics need at least one frame that holds audio. Received: {received} of {paths}. Check the "
             "conditions that choose the clips."
         )
-    return total.statistics(description.fingerprint)
+    return total.statistics(fingerprint)
 
 
 def _add_stored(total: FeatureSums, parts: Iterable[ShardPart]) -> list[ShardPart]:
@@ -90,10 +93,10 @@ def _common_times(parts: Sequence[ShardPart]) -> int | None:
     return first if all(part.times == first for part in parts) else None
 
 
-def _of_parts(parts: Sequence[ShardPart]) -> FeatureSums:
+def _of_parts(parts: Sequence[ShardPart], fingerprint: str, normalization: Normalization | None) -> FeatureSums:
     """Returns the sums of clips, from the cache if it has them."""
     description = parts[0].stored.description
-    digest = hashlib.sha256(f"{LAYOUT} {description.fingerprint} {description.dtype} ".encode())
+    digest = hashlib.sha256(f"{LAYOUT} {fingerprint} {description.dtype} ".encode())
     for part in sorted(part.digest for part in parts):  # contents count, not names and places
         digest.update(part)
     key = digest.hexdigest()
@@ -104,12 +107,12 @@ def _of_parts(parts: Sequence[ShardPart]) -> FeatureSums:
             kept = FeatureSums.from_dict(json.loads(content))
             if kept.shape == shape:
                 return kept
-    sums = _computed(parts, shape)
+    sums = _computed(parts, shape, normalization)
     user_cache.write(KIND, key, json.dumps(sums.to_dict()).encode())
     return sums
 
 
-def _computed(parts: Sequence[ShardPart], shape: tuple[int, int]) -> FeatureSums:
+def _computed(parts: Sequence[ShardPart], shape: tuple[int, int], normalization: Normalization | None) -> FeatureSums:
     """Reads clips in several threads and returns their sums."""
     blocks, lock, stopped = _blocks(parts), threading.Lock(), threading.Event()
 
@@ -124,7 +127,7 @@ def _computed(parts: Sequence[ShardPart], shape: tuple[int, int]) -> FeatureSums
             for record, times in zip(stored.read_records(rows), repeats.tolist(), strict=True):
                 if stopped.is_set():
                     break
-                _add(by_times.setdefault(times, FeatureSums(shape)), record, stored.description)
+                _add(by_times.setdefault(times, FeatureSums(shape)), record, stored.description, normalization)
         total = FeatureSums(shape)
         for times, sums in by_times.items():
             total.merge(sums, times)
@@ -151,10 +154,11 @@ def _blocks(parts: Sequence[ShardPart]) -> Iterator[tuple[StoredSet, Rows, np.nd
             yield part.stored, rows, np.ones(len(rows), int) if part.repeats is None else part.repeats[block]
 
 
-def _add(sums: FeatureSums, record: Record, description: Description) -> None:
+def _add(sums: FeatureSums, record: Record, description: Description, normalization: Normalization | None) -> None:
+    feature = record.feature if normalization is None else normalization(record.feature)
     n_valid = record.n_frames if record.valid_frames is None else min(record.valid_frames, record.n_frames)
     try:
-        sums.add_parts(clip_sums.frames_of(record.feature, description.config, n_valid, "float32"))
+        sums.add_parts(clip_sums.frames_of(feature, description.config, n_valid, "float32"))
     except ArgumentError as error:
         raise CorruptFeatureSetError(
             f"The clip {record.id!r} in {description.path!r} has no statistics. {error} Compute its feature again."
