@@ -1,15 +1,15 @@
 """The command `audiopipe compare`: differences, exit codes and errors."""
 
 import json
+from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 import pytest
 import synthetic_sets
 from synthetic_sets import COLUMNS, CONFIG, feature
 from typer.testing import CliRunner
 
-from audiopipe import FeatureSet, cli
+from audiopipe import FeatureSet, cli, plotting
 from audiopipe.feature_sets import view_statistics
 
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
@@ -150,6 +150,10 @@ def test_a_difference_of_storage_dtypes_is_mentioned(folder, tmp_path):
     assert "A is stored as float32 and B as float16" in result.stderr
 
 
-def test_both_can_be_plotted(folder, tmp_path):
-    assert run(folder, folder, "--plot", tmp_path / "drift.png").exit_code == 0
-    assert matplotlib.image.imread(tmp_path / "drift.png").shape == (480, 1080, 4)
+def test_both_can_be_plotted(folder, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plotting, "plot_statistics", lambda *arguments, title: drawn.append((*arguments, title)))
+    assert run(folder, folder, "--where-b", "label=dog", "--plot", "drift.png").exit_code == 1
+    sets = FeatureSet(folder)
+    both = {"A": sets.statistics, "B": sets.where(label="dog").statistics}
+    assert drawn == [(both, CONFIG, Path("drift.png"), f"A: {folder}\nB: {folder} label=dog")]
