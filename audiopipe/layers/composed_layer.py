@@ -1,5 +1,6 @@
 """Class of all composed layers."""
 
+import contextlib
 import functools
 import json
 import math
@@ -136,7 +137,11 @@ class ComposedLayer(keras.Sequential):
             clips_of_rows.check(lengths, inputs, self)
             self.supports_jit = False  # clips of different lengths have no fixed shapes
             kwargs["lengths"] = lengths
-        return super().__call__(inputs, **kwargs)
+        outputs = super().__call__(inputs, **kwargs)
+        if self.config_json is not None:
+            with contextlib.suppress(AttributeError):  # pairs of real parts take no attributes
+                setattr(outputs, model_stamps.MARK, self.config_json)  # `FeatureStamp` reads it
+        return outputs
 
     @property
     def _input_dtype(self) -> str:
@@ -260,16 +265,16 @@ class ComposedLayer(keras.Sequential):
         if self.padding is not None:
             config["padding"] = self.padding
         if self.config_json is not None:
-            config[model_stamps.DIGEST] = model_stamps.digest(self.config_json, config["layers"])
+            config[model_stamps.DIGEST] = model_stamps.digest(config)
         return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None):
         if model_stamps.is_edited(config):
             raise FingerprintError(
-                f"The layers of {config.get('name')!r} must match the config that was saved with them, but one of the "
-                f"two was edited. Received: config_json={config['config_json']!r}. Save the model again with a layer "
-                "from config.layer()."
+                f"The layers and the padding of {config.get('name')!r} must match the config that was saved with them, "
+                f"but one of these was edited. Received: config_json={config['config_json']!r}, "
+                f"padding={config.get('padding')!r}. Save the model again with a layer from config.layer()."
             )
         config = {name: value for name, value in config.items() if name != model_stamps.DIGEST}
         config_json, output_dtype = config.pop("config_json"), config.pop("output_dtype")
