@@ -18,6 +18,7 @@ from audiopipe import checks
 from audiopipe.configs import config_classes, silence, standardization
 from audiopipe.configs.fields import later_field, typed
 from audiopipe.configs.normalizing import Normalizable
+from audiopipe.configs.stampable import Stampable
 from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
@@ -31,7 +32,7 @@ RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Normalizable):
+class Config(Normalizable, Stampable):
     """Base class of all configs.
 
     Args:
@@ -140,6 +141,17 @@ class Config(Normalizable):
         The first quantity of all channels comes before the second quantity of all channels.
         """
         return ("magnitude",)
+
+    @property
+    def decibels_per_unit(self) -> float | None:
+        """Decibels between two values of the feature that differ by 1. None if its values are no logarithms.
+
+        Example:
+            >>> from audiopipe import registry
+            >>> registry.get("speech-mel-80").decibels_per_unit, registry.get("whisper-80").decibels_per_unit
+            (1.0, 40.0)
+        """
+        return 1.0 if self.quantities == ("decibel",) else None
 
     @property
     def feature_channels(self) -> int | None:

@@ -4,9 +4,10 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiopipe import registry
+from audiopipe.configs import stamping
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, FeatureSetError
 from audiopipe.feature_sets import expected_configs
@@ -14,6 +15,9 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
 from audiopipe.transform.segments import Segments
+
+if TYPE_CHECKING:
+    import keras
 
 
 class DescribedSets:
@@ -208,6 +212,23 @@ class DescribedSets:
             kernel_version or expected.kernel_version,
             on_reading=self.normalized_config is not None,
         )
+
+    def stamp_model(self, model: "keras.Model", input_name: str | None = None) -> "keras.Model":
+        """Returns a model that records that it is trained on the features of this set.
+
+        It works as `Config.stamp_model`, which describes the arguments, the errors and what a stamp is good for. It
+        records the kernel version of the set and the machines that computed the set, instead of this release and this
+        machine.
+
+        Example:
+            >>> import audiopipe, keras
+            >>> sets = audiopipe.FeatureSet("tests/data/v0.1/features")
+            >>> model = keras.Sequential([keras.Input((None, 20, 1)), keras.layers.GlobalAveragePooling2D()])
+            >>> audiopipe.fingerprint_of(sets.stamp_model(model)).fingerprint == sets.fingerprint
+            True
+        """
+        stamp = stamping.stamp_text(self.config, self.kernel_version, self.machines)
+        return stamping.stamped(self.config, model, stamp, input_name)
 
     def check_files(self) -> None:
         """Raises an error unless every file exists and has its size.
