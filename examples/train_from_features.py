@@ -3,10 +3,10 @@
     python examples/train_from_features.py OUTPUT
 
 The example synthesises its corpus: short sounds of four classes, "spoken" by twelve speakers who differ in pitch and in
-background noise. It precomputes log-mel features and splits the clips by speaker. The statistics of the training
-speakers normalize the features of both splits, which are stored once, without the normalization. It trains on buckets of
-clips of similar length, and saves a model that computes its own normalized features. At the end, the saved model must
-predict from the audio files what the classifier predicts from the stored features.
+background noise. It precomputes log-mel features and splits the clips by speaker. The statistics of the training clips
+normalize the features of both splits while they are read. It trains on buckets of clips of similar length, and saves a
+model that computes its own normalized features. At the end, the saved model must predict from the audio files what the
+classifier predicts from the stored features.
 """
 
 import csv
