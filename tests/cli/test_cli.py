@@ -12,7 +12,7 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from audiopipe import Transform, cli, configs, hf, load, registry
+from audiopipe import Statistics, Transform, cli, configs, hf, load, registry
 from audiopipe.errors import AudiopipeError
 
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
@@ -186,6 +186,19 @@ def test_configs_show_prints_json_that_can_be_resolved(tmp_path):
     (tmp_path / "mel.json").write_text(result.stdout)
     assert registry.resolve(tmp_path / "mel.json") == registry.get("speech-mel-80")
     assert registry.get("speech-mel-80").fingerprint in result.stderr
+
+
+def test_configs_show_and_diff_say_how_a_config_is_normalized(tmp_path):
+    base = registry.get("speech-mel-80")
+    config = base.normalized(Statistics(mean=np.linspace(-31, -12, 80), std=np.linspace(4, 9, 80)))
+    (tmp_path / "mel.json").write_text(config.to_json())
+    shown = run("configs", "show", str(tmp_path / "mel.json"))
+    assert configs.from_json(shown.stdout) == config
+    assert f"normalized by {config.standardization!r}" in shown.stderr
+    assert f"fingerprint without normalization {base.fingerprint}" in shown.stderr
+    assert "\n      [-31.0],\n" in shown.stdout  # a line for each bin
+    result = run("configs", "diff", str(tmp_path / "mel.json"), "speech-mel-80")
+    assert (result.exit_code, result.stdout) == (1, f"standardization: {config.standardization!r} != None\n")
 
 
 def test_configs_diff_exits_with_1_and_prints_the_fields_that_differ(tmp_path, config_file):
