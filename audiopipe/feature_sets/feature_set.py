@@ -216,11 +216,12 @@ class FeatureSet(ClipViews):
         """Count, mean, standard deviation, minimum and maximum of each bin and channel, over the frames of the clips.
 
         Only real frames count, not those that the feature or its segments pad. The values are those that are stored, or
-        in a normalized view those that it returns. If the config keeps all channels, the channels of a clip are pooled,
-        so there is one for each of its `quantities`.
+        in a view from `normalized` those that it returns. If the config keeps all channels, the channels of a clip are
+        pooled, so there is one for each of its `quantities`.
 
-        The statistics of whole shards are stored with a set. Other clips are read, and their statistics are kept in the
-        user's cache. The bits do not depend on the order of the clips. A repeated clip counts as often as it is there.
+        The statistics of whole shards are stored with a set. Other clips are read, and so are all clips of a normalized
+        view. Their statistics are kept in the user's cache. The bits do not depend on the order of the clips. A
+        repeated clip counts as often as it is there.
 
         Raises:
             FeatureSetError: If the clips have no frames.

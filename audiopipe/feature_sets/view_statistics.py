@@ -1,7 +1,6 @@
 """Statistics of the clips of a view, from the sums of whole shards and from the features of the other clips."""
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import threading
@@ -33,7 +32,7 @@ THREADS = 2  # one reads while another one sums
 REMOTE_THREADS = 16  # because each request waits for an answer
 
 
-def of_rows(sets: JoinedSets, rows: Rows, normalized: Config | None = None) -> Statistics:
+def of_rows(sets: JoinedSets, rows: Rows, normalized_config: Config | None = None) -> Statistics:
     """Returns the statistics of some clips. They do not depend on the order of the clips.
 
     The sums of a shard whose clips are all used, each as often, are taken from its feature set, if it has them. Other
@@ -42,8 +41,8 @@ def of_rows(sets: JoinedSets, rows: Rows, normalized: Config | None = None) -> S
     Args:
         sets: The feature sets.
         rows: Numbers of the clips, in any order. A repeated clip counts as often as it is there.
-        normalized: Normalized config of the features, which are then normalized before they are summed. None sums them
-            as they are stored.
+        normalized_config: Config whose normalization is applied to the features before they are summed. None means that
+            there is none. The stored sums are those of features without it, so all clips are read.
 
     Raises:
         FeatureSetError: If the clips have no frames.
@@ -52,10 +51,10 @@ def of_rows(sets: JoinedSets, rows: Rows, normalized: Config | None = None) -> S
     """
     description = sets.descriptions[0]
     total = clip_sums.empty(description.config)
-    parts = sets.shard_parts(rows)
-    others = _add_stored(total, parts) if normalized is None else list(parts)
+    parts = list(sets.shard_parts(rows))
+    others = _add_stored(total, parts) if normalized_config is None else parts
     if others:
-        total.merge(_of_parts(others, normalized))
+        total.merge(_of_parts(others, normalized_config))
     if not total.count:
         paths = ", ".join(repr(one.path) for one in sets.descriptions)
         received = f"{len(rows)} clips without frames" if len(rows) else "no clips"
@@ -63,11 +62,8 @@ def of_rows(sets: JoinedSets, rows: Rows, normalized: Config | None = None) -> S
             f"Statistics need at least one frame that holds audio. Received: {received} of {paths}. Check the "
             "conditions that choose the clips."
         )
-    return total.statistics(_fingerprint(description, normalized))
-
-
-def _fingerprint(description: Description, normalized: Config | None) -> str:
-    return description.fingerprint if normalized is None else normalized.fingerprint_at(description.kernel_version)
+    config = description.config if normalized_config is None else normalized_config
+    return total.statistics(config.fingerprint_at(description.kernel_version))
 
 
 def _add_stored(total: FeatureSums, parts: Iterable[ShardPart]) -> list[ShardPart]:
@@ -100,10 +96,12 @@ def _common_times(parts: Sequence[ShardPart]) -> int | None:
     return first if all(part.times == first for part in parts) else None
 
 
-def _of_parts(parts: Sequence[ShardPart], normalized: Config | None) -> FeatureSums:
+def _of_parts(parts: Sequence[ShardPart], normalized_config: Config | None) -> FeatureSums:
     """Returns the sums of clips, from the cache if it has them."""
     description = parts[0].stored.description
-    digest = hashlib.sha256(f"{LAYOUT} {_fingerprint(description, normalized)} {description.dtype} ".encode())
+    digest = hashlib.sha256(f"{LAYOUT} {description.fingerprint} {description.dtype} ".encode())
+    if normalized_config is not None:
+        digest.update(normalized_config.fingerprint.encode())
     for part in sorted(part.digest for part in parts):  # contents count, not names and places
         digest.update(part)
     key = digest.hexdigest()
@@ -114,7 +112,7 @@ def _of_parts(parts: Sequence[ShardPart], normalized: Config | None) -> FeatureS
             kept = FeatureSums.from_dict(json.loads(content))
             if kept.shape == shape:
                 return kept
-    sums = _computed(parts, shape, None if normalized is None else Normalization(normalized))
+    sums = _computed(parts, shape, None if normalized_config is None else Normalization(normalized_config))
     user_cache.write(KIND, key, json.dumps(sums.to_dict()).encode())
     return sums
 
@@ -134,9 +132,8 @@ def _computed(parts: Sequence[ShardPart], shape: tuple[int, int], normalization:
             for record, times in zip(stored.read_records(rows), repeats.tolist(), strict=True):
                 if stopped.is_set():
                     break
-                if normalization is not None:
-                    record = dataclasses.replace(record, feature=normalization(record.feature))
-                _add(by_times.setdefault(times, FeatureSums(shape)), record, stored.description)
+                feature = record.feature if normalization is None else normalization(record.feature)
+                _add(by_times.setdefault(times, FeatureSums(shape)), record, feature, stored.description)
         total = FeatureSums(shape)
         for times, sums in by_times.items():
             total.merge(sums, times)
@@ -163,10 +160,10 @@ def _blocks(parts: Sequence[ShardPart]) -> Iterator[tuple[StoredSet, Rows, np.nd
             yield part.stored, rows, np.ones(len(rows), int) if part.repeats is None else part.repeats[block]
 
 
-def _add(sums: FeatureSums, record: Record, description: Description) -> None:
+def _add(sums: FeatureSums, record: Record, feature: np.ndarray, description: Description) -> None:
     n_valid = record.n_frames if record.valid_frames is None else min(record.valid_frames, record.n_frames)
     try:
-        sums.add_parts(clip_sums.frames_of(record.feature, description.config, n_valid, "float32"))
+        sums.add_parts(clip_sums.frames_of(feature, description.config, n_valid, "float32"))
     except ArgumentError as error:
         raise CorruptFeatureSetError(
             f"The clip {record.id!r} in {description.path!r} has no statistics. {error} Compute its feature again."
