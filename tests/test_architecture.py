@@ -2,9 +2,11 @@
 
 import ast
 import importlib
+import importlib.util
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,14 @@ def test_a_package_lists_its_names(package):
         importlib.import_module(f"{package}.{name}") if not hasattr(module, name) else getattr(module, name)
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_name_of_a_package_is_hidden_by_a_module(package):
+    module = importlib.import_module(package)
+    hidden = [name for name in module.__all__ if importlib.util.find_spec(f"{package}.{name}") is not None]
+    # As soon as the module is imported, it takes the place of a function that has its name.
+    assert all(isinstance(getattr(module, name), types.ModuleType) for name in hidden), hidden
+
+
 def test_importing_the_package_imports_nothing_heavy():
     assert not _imported_by("import audiopipe") & {"tensorflow", "apache_beam", "datasets", "keras", "numpy"}
 
@@ -76,8 +86,9 @@ def test_importing_the_package_imports_nothing_heavy():
 HELP = "import contextlib\nfrom audiopipe import cli\nwith contextlib.suppress(SystemExit):\n    cli.app(['--help'])"
 
 
-# `rich` before release 14 imports `attr` where it is installed.
+# `rich` before release 14 imports `attr` where it is installed, and `typer` 0.19 imports `typing_extensions`.
 HELP_PACKAGES = {"annotated_doc", "attr", "click", "markdown_it", "mdurl", "pygments", "rich", "shellingham", "typer"}
+HELP_PACKAGES |= {"typing_extensions"}
 
 
 # A bare Python takes 15 ms of processor time and each module about 0.5 ms: these are 0.03 s and 0.2 s in all.

@@ -15,9 +15,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from audiopipe import checks
-from audiopipe.configs import config_classes, silence
+from audiopipe.configs import config_classes, silence, standardization
 from audiopipe.configs.fields import later_field, typed
-from audiopipe.configs.identified import Identified
+from audiopipe.configs.normalizing import Normalizable
+from audiopipe.configs.stampable import Stampable
+from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
 from audiopipe.signal.edges import EdgeFraming
@@ -30,7 +32,7 @@ RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Identified):
+class Config(Normalizable, Stampable):
     """Base class of all configs.
 
     Args:
@@ -55,6 +57,7 @@ class Config(Identified):
     resampler: str = "soxr"
     resampler_quality: str = "HQ"
     channel: int | None = later_field(None)
+    standardization: Standardization | None = later_field(None, standardization.check)  # noqa: RUF009 (it is a field)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -80,6 +83,8 @@ class Config(Identified):
             raise
         except ArgumentError as error:
             raise ConfigError(f"{type(self).__name__}: {error}") from error
+        if self.standardization is not None:
+            self.standardization.check_fits(self)
 
     def _checked(self) -> dict[str, Any]:
         """Checks all fields and returns their canonical values. Subclasses extend the result of `super()`."""
@@ -136,6 +141,17 @@ class Config(Identified):
         The first quantity of all channels comes before the second quantity of all channels.
         """
         return ("magnitude",)
+
+    @property
+    def decibels_per_unit(self) -> float | None:
+        """Decibels between two values of the feature that differ by 1. None if its values are no logarithms.
+
+        Example:
+            >>> from audiopipe import registry
+            >>> registry.get("speech-mel-80").decibels_per_unit, registry.get("whisper-80").decibels_per_unit
+            (1.0, 40.0)
+        """
+        return 1.0 if self.quantities == ("decibel",) else None
 
     @property
     def feature_channels(self) -> int | None:

@@ -31,8 +31,13 @@ class Identified:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all fields with their values, and the class under `"feature"`, see `feature_name`."""
-        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {"feature": type(self).feature_name(), **fields}
+        plain = {
+            name: value.to_dict() if hasattr(value, "to_dict") else value for name, value in self._fields().items()
+        }
+        return {"feature": type(self).feature_name(), **plain}
+
+    def _fields(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
 
     def to_json(self) -> str:
         """Returns the canonical JSON: all fields, with sorted keys.
@@ -101,7 +106,9 @@ class Identified:
             >>> print(MelSpectrogram().diff(MelSpectrogram(n_mels=64)))
             n_mels: 128 != 64
         """
-        mine, others = self.to_dict(), other.to_dict()
+        # The fields themselves, because some have a shorter text than their JSON.
+        mine = {"feature": self.feature_name(), **self._fields()}
+        others = {"feature": other.feature_name(), **other._fields()}
         mine["kernel_version"] = kernel_version or self.kernel_version
         others["kernel_version"] = other_kernel_version or other.kernel_version
         names = sorted({*mine, *others}, key=lambda name: (name != "feature", name))

@@ -37,7 +37,7 @@ def of_zeros(config: Config) -> float | np.ndarray:
     with tf.init_scope():  # the first use may be inside the graph of a tf.data map
         feature = config.layer()(tf.zeros(shape)).numpy()[0]
     values = np.moveaxis(feature, (config.frame_axis, config.channel_axis), (0, -1))[0]
-    return _smallest(values + np.float32(0))  # -0.0 becomes 0.0
+    return smallest(values + np.float32(0))  # -0.0 becomes 0.0
 
 
 def frame(padding: float | np.ndarray, config: Config, channels: int) -> np.ndarray:
@@ -78,7 +78,7 @@ def _shortest_clip(config: Config) -> int:
     return samples
 
 
-def _smallest(values: np.ndarray) -> float | np.ndarray:
+def smallest(values: np.ndarray) -> float | np.ndarray:
     """Reduces an axis of `[bins, channels]` to size 1 if all values along it are equal, and one value to a float."""
     for axis in (0, 1):
         first = np.take(values, [0], axis)

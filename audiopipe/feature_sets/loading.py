@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudioError, MachineWarning
-from audiopipe.feature_sets import element_streams, fingerprints, mixtures, valid_frames
+from audiopipe.feature_sets import element_streams, fingerprints, machine_checks, mixtures, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.element_streams import Reading
-from audiopipe.feature_sets.feature_set import FeatureSet, Source, of_description
+from audiopipe.feature_sets.feature_set import FeatureSet, Source, as_expected, items_of, of_description
 from audiopipe.inputs.columns import Columns
-from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 
 _warned: set[str] = set()  # feature sets whose machines this process has already warned about
@@ -54,7 +53,9 @@ def load(
         config: Expected config: a config, a registered name, the path of a JSON file, a `Transform`, or anything that
             carries a config, see `audiopipe.fingerprint_of`: a Keras model with a composed layer, the path of its
             `.keras` file or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an
-            error. None accepts every config. The feature gets the name that a `Transform` gives it.
+            error, with one exception: features of `config.without_normalization` are normalized on reading, as
+            `FeatureSet.normalized` does, so that they are those of the config. None accepts every config. The feature
+            gets the name that a `Transform` gives it.
         columns: Names of the metadata columns to return. Others are not parsed. None returns all, an empty list none.
         crop_frames: Number of frames to read of each clip, from a random place that is new in every iteration. All
             places among the valid frames are equally probable. Other frames are not read from storage. Shorter clips
@@ -102,8 +103,11 @@ def load(
             feature set or shard, or has another storage dtype. The message names the shard.
 
     Warns:
-        MachineWarning: Once per feature set, if its features were computed with another version of TensorFlow,
-            libsndfile or soxr, with another oneDNN setting, or on another CPU family or other instruction sets.
+        MachineWarning: Once per feature set, if this machine computes other bits, with the largest difference. It is
+            measured with a probe, which is computed only if versions, settings or the CPU differ from those of the
+            machine that computed the features. A set without a probe, of an older release, gets the warning if the
+            versions of TensorFlow, libsndfile or soxr, settings of oneDNN or soxr, the CPU family or the instruction
+            sets differ.
 
     Example:
         >>> from audiopipe import FeatureSet
@@ -126,11 +130,11 @@ def load(
         seed = checks.integer("seed", seed)
     if crop_frames is not None:
         crop_frames = checks.integer("crop_frames", crop_frames, minimum=1)
+    listed = items_of("sets", sets)
     items: list[FeatureSet] = []
     if weights is not None:
-        listed = sets if isinstance(sets, (list, tuple)) else [sets]
         items = [item if isinstance(item, FeatureSet) else FeatureSet(item) for item in listed]
-        sets = mixtures.joined(items) if items else items
+        sets = mixtures.joined(items)
     feature_set = opened(sets, config, check=check)
     mixture = None
     if weights is not None or balance is not None:
@@ -158,7 +162,8 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
     The arguments and errors are those of `load`.
 
     Returns:
-        The description of the set if `source` is a path, so that its index is not read.
+        The description of the set if `source` is a path, so that its index is not read. A view that normalizes the
+        features if the config is normalized and the features are not.
     """
     if isinstance(source, (list, tuple)) and len(source) == 1:
         [source] = source
@@ -168,7 +173,7 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
     else:
         feature_set = source if isinstance(source, FeatureSet) else FeatureSet(source)
     if config is not None:
-        feature_set.expect(*fingerprints.expected(config))
+        feature_set = as_expected(feature_set, *fingerprints.expected(config))
     for description in descriptions_of(feature_set):
         description.check_files(checksums=check)
         _warn_of_machines(description)
@@ -221,9 +226,11 @@ def _checked_name(feature_set: Description | FeatureSet, feature: str) -> str:
 
 
 def _warn_of_machines(feature_set: Description) -> None:
-    different = machine_facts.differences(feature_set.machines)
     path = files.absolute(feature_set.path)
-    if different and path not in _warned:
+    if path in _warned:
+        return
+    different = machine_checks.differences(feature_set.machines, feature_set.config, feature_set.kernel_version)
+    if different:
         _warned.add(path)
         message = f"The feature set {path!r} was computed in another environment. {different}"
         warnings.warn(message, MachineWarning, stacklevel=4)

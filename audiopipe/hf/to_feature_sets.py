@@ -101,9 +101,9 @@ def to_feature_set(
     for note in listing.columns.notes:
         warnings.warn(note, MetadataRemark, stacklevel=2)
     output = files.absolute(os.fspath(path))
-    _check_folder(output, overwrite)
+    output_folder.check_new(output, overwrite)
     with output_folder.locked(output) as lock:
-        _check_folder(output, overwrite)
+        output_folder.check_new(output, overwrite)
         folder = OutputFolder.look(output, overwrite=True)
         plan.remove(output)
         output_folder.remove_temporaries(output)
@@ -262,22 +262,6 @@ def _clip_id(value: Any, row: int) -> str:
         raise InputError(f"Row {row}: the id must not be empty. Give the clip an id, or remove the column id.")
     metadata_types.check_text(str(value), f"Row {row}")
     return str(value)
-
-
-def _check_folder(output: str, overwrite: bool) -> None:
-    """Raises an error unless the folder is new or empty, or holds a feature set that may be replaced."""
-    if not files.exists(output):
-        return
-    if not files.is_folder(output):
-        raise FeatureSetError(f"path must be a folder. Received: the file {output!r}. Choose another path.")
-    there = [name for name in files.walk(output) if not output_folder.is_lock(name)]
-    strange = [name for name in there if not output_folder.is_ours(name)]
-    if strange or (there and not overwrite):
-        advice = "Choose another folder." if strange else "Choose another folder, or pass overwrite=True."
-        raise FeatureSetError(
-            f"path must be a new or empty folder. Received: {output!r}, which contains "
-            f"{(strange or there)[0]!r}. {advice}"
-        )
 
 
 class _Shards:

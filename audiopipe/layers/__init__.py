@@ -12,6 +12,7 @@ from audiopipe.layers.delta import Delta
 from audiopipe.layers.deltas import Deltas
 from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
+from audiopipe.layers.feature_stamp import FeatureStamp
 from audiopipe.layers.frame import Frame
 from audiopipe.layers.gain import Gain
 from audiopipe.layers.inverse_stft import InverseSTFT
@@ -35,6 +36,7 @@ from audiopipe.layers.spec_augment import SpecAugment
 from audiopipe.layers.spectrogram_layer import SpectrogramLayer
 from audiopipe.layers.stack_frames import StackFrames
 from audiopipe.layers.standardize import Standardize
+from audiopipe.layers.statistics_normalization import StatisticsNormalization
 from audiopipe.layers.stft import STFT
 from audiopipe.layers.whisper_scale import WhisperScale
 
@@ -52,6 +54,7 @@ __all__ = [
     "Deltas",
     "EdgePadding",
     "Energy",
+    "FeatureStamp",
     "Frame",
     "Gain",
     "InverseSTFT",
@@ -75,5 +78,6 @@ __all__ = [
     "SpectrogramLayer",
     "StackFrames",
     "Standardize",
+    "StatisticsNormalization",
     "WhisperScale",
 ]

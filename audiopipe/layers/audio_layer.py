@@ -97,6 +97,15 @@ class AudioLayer(keras.layers.Layer):
     frames_per_row: int = 1
     """Number of neighbouring frames that a frame of the output takes the place of, for layers with `frame_context`."""
 
+    most_samples: int | None = None
+    """Number of samples at the start of a clip that the output depends on, for layers that cut or refuse longer clips.
+
+    Of a long clip, only these samples are then kept in memory. None stands for layers that need all samples.
+    """
+
+    most_frames: int | None = None
+    """Number of frames at the start of a clip that the output depends on, like `most_samples`, for layers of frames."""
+
     whole_clip: str | None = None
     """Why the layer needs the whole clip, as a sentence without a full stop. None if it does not."""
 

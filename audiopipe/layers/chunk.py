@@ -66,6 +66,7 @@ class Chunk(WaveformLayer):
         self.multiple = checks.integer("multiple", multiple, minimum=1)
         self.fill = checks.choice("fill", fill, ("zeros", "repeat"))
         self.longer = checks.choice("longer", longer, ("cut", "error"))
+        self.most_samples = self.n_samples if longer == "cut" else self.n_samples + 1  # one more is an error
 
     def call(self, waveform):
         """Cuts or pads a batch of waveforms."""

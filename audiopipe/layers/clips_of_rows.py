@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError
+from audiopipe.layers.statistics_normalization import StatisticsNormalization
 
 if TYPE_CHECKING:
     from audiopipe.layers.composed_layer import ComposedLayer
@@ -74,12 +75,12 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
     with tf.control_dependencies([check for check in checks if check is not None]):
         lengths = tf.identity(lengths)
     spec = _spec(layer, rows.shape)
-    frame_axis = _frame_axis(layer)
+    frame_axis = _frame_axis(layer, _channels(layer, rows))
     frames: Any = None
     if frame_axis is not None:
         frames = spec.shape[frame_axis + 1]
         frames = _row_frames(layer, rows, frame_axis) if frames is None else frames
-        padding = tf.cast(padding_frame(layer, rows, frame_axis), spec.dtype)
+        padding = padding_frame(layer, rows, frame_axis)
 
     def one(row_and_length: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         row, length = row_and_length
@@ -89,21 +90,31 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
             return feature
         sizes = tf.unstack(tf.shape(feature))
         sizes[frame_axis] = frames - sizes[frame_axis]
-        return tf.concat([feature, tf.broadcast_to(padding, sizes)], axis=frame_axis)
+        return tf.concat([feature, _padding(layer, padding, sizes, spec.dtype)], axis=frame_axis)
 
     signature = tf.TensorSpec(spec.shape[1:], spec.dtype)
     return tf.ensure_shape(tf.map_fn(one, (rows, lengths), fn_output_signature=signature), spec.shape)
 
 
+def _padding(layer: ComposedLayer, frame: Any, sizes: list[Any], dtype: str) -> tf.Tensor:
+    """Returns padding of a shape, from the result of `padding_frame`."""
+    last = layer.layers[-1]
+    if layer.padding is not None and isinstance(last, StatisticsNormalization):
+        return tf.cast(last(tf.broadcast_to(tf.cast(frame, last.compute_dtype), sizes)[None])[0], dtype)
+    return tf.broadcast_to(tf.cast(frame, dtype), sizes)
+
+
 def padding_frame(layer: ComposedLayer, rows: tf.Tensor, frame_axis: int) -> tf.Tensor | np.ndarray:
     """Returns what frames beyond a clip hold: the padding of the layer, or else its value for silence.
+
+    The padding of the layer is that before a `StatisticsNormalization` at the end.
 
     Silence is a frame of an all-zero clip that is just long enough. It does not depend on the batch, so it is computed
     once for a number of channels, outside of the graph that is being traced.
     """
     if layer.padding is not None:
         return np.float64(layer.padding)
-    channels = rows.shape[1 if layer.is_channels_first else 2] or 1
+    channels = _channels(layer, rows)
     key = (tuple(layer.layers), channels)
     if key not in layer.silent_frames:
         samples = 1
@@ -120,9 +131,16 @@ def _row_frames(layer: ComposedLayer, rows: tf.Tensor, frame_axis: int) -> tf.Te
     return tf.shape(layer.apply_layers(tf.zeros_like(rows[:1])))[frame_axis + 1]
 
 
-def _frame_axis(layer: ComposedLayer) -> int | None:
+def _channels(layer: ComposedLayer, rows: tf.Tensor) -> int:
+    """Returns the number of channels of the clips, or one that the layer takes if it is not known yet."""
+    known = rows.shape[1 if layer.is_channels_first else 2]
+    last = layer.layers[-1]
+    return known or (last.clip_channels if isinstance(last, StatisticsNormalization) else 1)
+
+
+def _frame_axis(layer: ComposedLayer, channels: int) -> int | None:
     """Returns the axis of the frames in the result for one clip, or None if every clip has equally many."""
-    shape = _spec(layer, _shape(layer, None, 1)).shape[1:]
+    shape = _spec(layer, _shape(layer, None, channels)).shape[1:]
     return shape.index(None) if None in shape else None
 
 

@@ -1,5 +1,6 @@
 """Class of all composed layers."""
 
+import contextlib
 import functools
 import json
 import math
@@ -15,6 +16,7 @@ from audiopipe.errors import FingerprintError
 from audiopipe.identity import kernel_versions, model_stamps
 from audiopipe.layers import clips_of_rows
 from audiopipe.layers.audio_layer import AudioLayer, check_waveform_dtype, compute_policy
+from audiopipe.layers.statistics_normalization import StatisticsNormalization
 from audiopipe.signal import real_arithmetic
 
 _build_lock = threading.RLock()
@@ -62,7 +64,8 @@ class ComposedLayer(keras.Sequential):
         name: Name of the layer.
         config_json: JSON of the config that the layer was made from, or None.
         output_dtype: Dtype of the result. None means the compute dtype of the global policy.
-        padding: Value of frames beyond the end of a clip, with `lengths`. None means the value of silence.
+        padding: Value of frames beyond the end of a clip, with `lengths`, before a `StatisticsNormalization` at the
+            end. None means the value of silence.
 
     Input shape:
         Input shape of the first layer, usually `(batch, time, channels)`. Floating-point, or complex if the first layer
@@ -111,6 +114,17 @@ class ComposedLayer(keras.Sequential):
         self.config_json = self.padding = None
         return super().pop(rebuild)
 
+    def append_normalization(self, layer: StatisticsNormalization, config_json: str) -> None:
+        """Adds the last step of a normalized config. The padding is kept, and is normalized as well.
+
+        Args:
+            layer: The step.
+            config_json: JSON of the normalized config.
+        """
+        padding = self.padding
+        self.add(layer)
+        self.config_json, self.padding = config_json, padding
+
     def __call__(self, inputs, lengths=None, **kwargs):
         inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
         dtype = keras.backend.standardize_dtype(inputs.dtype)
@@ -123,7 +137,11 @@ class ComposedLayer(keras.Sequential):
             clips_of_rows.check(lengths, inputs, self)
             self.supports_jit = False  # clips of different lengths have no fixed shapes
             kwargs["lengths"] = lengths
-        return super().__call__(inputs, **kwargs)
+        outputs = super().__call__(inputs, **kwargs)
+        if self.config_json is not None:
+            with contextlib.suppress(AttributeError):  # pairs of real parts take no attributes
+                setattr(outputs, model_stamps.MARK, self.config_json)  # `FeatureStamp` reads it
+        return outputs
 
     @property
     def _input_dtype(self) -> str:
@@ -247,16 +265,16 @@ class ComposedLayer(keras.Sequential):
         if self.padding is not None:
             config["padding"] = self.padding
         if self.config_json is not None:
-            config[model_stamps.DIGEST] = model_stamps.digest(self.config_json, config["layers"])
+            config[model_stamps.DIGEST] = model_stamps.digest(config)
         return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None):
         if model_stamps.is_edited(config):
             raise FingerprintError(
-                f"The layers of {config.get('name')!r} must match the config that was saved with them, but one of the "
-                f"two was edited. Received: config_json={config['config_json']!r}. Save the model again with a layer "
-                "from config.layer()."
+                f"The layers and the padding of {config.get('name')!r} must match the config that was saved with them, "
+                f"but one of these was edited. Received: config_json={config['config_json']!r}, "
+                f"padding={config.get('padding')!r}. Save the model again with a layer from config.layer()."
             )
         config = {name: value for name, value in config.items() if name != model_stamps.DIGEST}
         config_json, output_dtype = config.pop("config_json"), config.pop("output_dtype")

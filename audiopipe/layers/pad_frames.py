@@ -61,6 +61,7 @@ class PadFrames(SpectrogramLayer):
         if self.count is not None:
             self.frame_context = 0, 0
         else:
+            self.most_frames = self.n_frames
             self.whole_clip = "each clip gets a fixed number of frames"
 
     def call(self, spectrogram):

@@ -16,6 +16,27 @@ from audiopipe.signal.framing import Framing
 _LONG_CLIP = 1 << 40  # samples
 
 
+def beginning(blocks: Iterable[np.ndarray], n_samples: int) -> Iterator[np.ndarray]:
+    """Yields the first samples of a stream, and reads the stream to its end.
+
+    Args:
+        blocks: The stream.
+        n_samples: Number of samples, at least 1.
+
+    Yields:
+        float32 `[time, channels]`, at least one block, of which all together have at most `n_samples`.
+
+    Example:
+        >>> blocks = iter([np.zeros((3, 1)), np.zeros((3, 1)), np.zeros((3, 1))])
+        >>> [len(block) for block in beginning(blocks, 4)], next(blocks, "all were read")
+        ([3, 1], 'all were read')
+    """
+    for block in blocks:
+        if n_samples > 0:
+            yield block if len(block) <= n_samples else block[:n_samples].copy()  # a view would keep the whole block
+        n_samples -= len(block)
+
+
 def cut(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndarray]:
     """Cuts a stream into pieces that begin every `hop` samples, until one reaches the end.
 

@@ -57,6 +57,8 @@ class BlockGraphs:
             layers = config.layer().layers
         self._of_samples = list(itertools.takewhile(lambda layer: _sample_context(layer) is not None, layers))
         layers = layers[len(self._of_samples) :]
+        self.most_samples: int | None = getattr(layers[0], "most_samples", None) if layers else None
+        """Number of samples at the start of a clip that the feature depends on, or None if it depends on all."""
         extending = list(itertools.takewhile(lambda layer: getattr(layer, "extends_clip", False), layers))
         self._extends = bool(extending)
         replaced = [layer.without_extension() for layer in extending]
@@ -81,6 +83,17 @@ class BlockGraphs:
         """Number of frames that are computed at once."""
         assert self.config.framing is not None
         return max(1, BLOCK_VALUES // self.config.framing.n_fft)
+
+    @property
+    def most_frames(self) -> int | None:
+        """Number of results of `frames` that `feature` depends on, those of the start. None if it depends on all."""
+        layers = list(itertools.takewhile(lambda layer: _is_frame_local(layer) or _frame_context(layer), self._others))
+        cutting = self._others[len(layers) :][:1]
+        most: int | None = getattr(cutting[0], "most_frames", None) if cutting else None
+        for layer in reversed(layers):
+            if most is not None and _frame_context(layer):
+                most = most * layer.frames_per_row + layer.frame_context[1]
+        return most
 
     def samples(self, block: np.ndarray) -> np.ndarray:
         """Computes the channels of the config and the layers of samples: `[time, channels]` from such a block."""
@@ -117,7 +130,7 @@ class BlockGraphs:
 
     def _check_streams(self) -> None:
         for layer in self._others:
-            if _is_frame_local(layer) or getattr(layer, "frame_context", None):
+            if _is_frame_local(layer) or _frame_context(layer):
                 continue
             reason = getattr(layer, "whole_clip", None)
             why = f", as {reason}" if reason else ""
@@ -232,3 +245,7 @@ def _sample_context(layer: Any) -> int | None:
 
 def _is_frame_local(layer: Any) -> bool:
     return getattr(layer, "frame_local", False)
+
+
+def _frame_context(layer: Any) -> tuple[int, int] | None:
+    return getattr(layer, "frame_context", None)

@@ -1,15 +1,14 @@
 """TensorFlow graphs that compute the feature of a config."""
 
 import functools
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from audiopipe import audio
 from audiopipe.configs.base import Config
-from audiopipe.transform import ends, paddings
+from audiopipe.transform import block_cutting, ends, paddings
 from audiopipe.transform.block_graphs import BlockedClip, BlockGraphs, channels_of, in_layout
 
 GROUP = 8  # clips per call of a graph, as starting it takes as long as computing one second of audio
@@ -93,17 +92,32 @@ class Kernel:
     def stream(self, blocks: Iterable[np.ndarray]) -> tf.Tensor:
         """Computes the feature of one clip that comes in blocks, with the bits of `clip`.
 
-        Holds one block of samples at a time if the config has a `framing`. Joins all blocks if it has none.
+        Holds one block of samples at a time if the config has a `framing`. If it has none, joins all blocks, or those
+        of the start if the feature cuts the clip. What the feature leaves out is read all the same, so that errors of
+        `blocks` are raised.
 
         Args:
             blocks: Consecutive blocks of a clip, float32 `[time, channels]`, which together have at least one frame.
         """
         graphs = self.blocks
         if not graphs.are_possible:
-            return self.clip(audio.joined(blocks))
-        clip = BlockedClip(graphs, least=graphs.piece_frames)
-        pushed = (frames for block in blocks for frames in clip.push(block, graphs))
-        return graphs.feature(_gathered(itertools.chain(pushed, clip.finish(graphs)), self.config.frame_axis))
+            most = graphs.most_samples
+            return self.clip(audio.joined(blocks if most is None else block_cutting.beginning(blocks, most)))
+        return graphs.feature(_gathered(self._frames(blocks), self.config.frame_axis))
+
+    def _frames(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields the frames of a clip that comes in blocks, those of the start if the feature cuts the clip."""
+        graphs, axis, count = self.blocks, self.config.frame_axis, 0
+        most = graphs.most_frames
+        clip = BlockedClip(graphs, least=min(graphs.piece_frames, most or graphs.piece_frames))
+        for block in blocks:
+            if most is not None and count >= most:
+                continue
+            for frames in clip.push(block, graphs):
+                count += frames.shape[axis]
+                yield frames
+        if most is None or count < most:
+            yield from clip.finish(graphs)
 
     @functools.cached_property
     def blocks(self) -> BlockGraphs:

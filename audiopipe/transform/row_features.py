@@ -68,7 +68,7 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
         ends.check_length(n_samples, config)
         if n_samples > limit:
             waveforms.check(block, None, config)
-            counted = _Counted(itertools.chain(held, blocks))
+            counted = _Counted(itertools.chain(held, blocks), config)
             return LongClip(kernel.stream(counted).numpy(), counted.n_samples)
     if config.n_frames(n_samples) == 0:
         raise AudioError(
@@ -80,15 +80,17 @@ def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip |
 
 
 class _Counted:
-    """Iterable over the blocks of a clip that counts their samples."""
+    """Iterable over the blocks of a clip that counts their samples, and refuses a clip that is too long."""
 
-    def __init__(self, blocks: Iterable[np.ndarray]):
+    def __init__(self, blocks: Iterable[np.ndarray], config: Config):
         self._blocks = blocks
+        self._config = config
         self.n_samples = 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for block in self._blocks:
             self.n_samples += block.shape[0]
+            ends.check_length(self.n_samples, self._config)
             yield block
 
 

@@ -172,6 +172,7 @@ class Transform:
         """Computes the feature of one clip, which must have at least one frame.
 
         Clips longer than a minute are computed in blocks of frames, with the same bits, if the config has a `framing`.
+        If the feature covers only the start of a clip, the rest is read and checked, but not kept in memory.
 
         Args:
             clip: float32 `[time, channels]`, as `read` returns it, or its blocks, as `read_blocks` yields them.

@@ -98,8 +98,10 @@ def test_fields_are_the_arguments_of_the_composed_function_with_its_defaults(cls
 
     arguments = inspect.signature(getattr(composed, cls.composed)).parameters
     fields = {item.name: item.default for item in dataclasses.fields(cls)}
-    of_the_audio = {"sample_rate", "channels", "channel", "decoder", "resampler", "resampler_quality"}
-    assert set(fields) - of_the_audio <= set(arguments)
+    of_every_config = {
+        *("sample_rate", "channels", "channel", "decoder", "resampler", "resampler_quality", "standardization")
+    }
+    assert set(fields) - of_every_config <= set(arguments)
     assert set(arguments) - set(fields) == {"input_shape", "name"}
     assert {name: fields[name] for name in fields if name in arguments} == {
         name: argument.default for name, argument in arguments.items() if name in fields

@@ -351,7 +351,7 @@ def test_a_keras_file_whose_config_does_not_match_its_layers_is_refused(models, 
     path = edited(models[".keras"], tmp_path, change)
     with pytest.raises(FingerprintError, match="was edited: the layers"):
         fingerprint_of(path)
-    with pytest.raises(FingerprintError, match=r"one of the two was edited. Received: config_json="):
+    with pytest.raises(FingerprintError, match=r"one of these was edited. Received: config_json="):
         keras.saving.load_model(path)
 
 
@@ -360,3 +360,28 @@ def test_a_keras_file_without_a_digest_is_read(models, config, tmp_path):
     assert "config_sha256" not in zipfile.ZipFile(path).read("config.json").decode()
     assert fingerprint_of(path).fingerprint == config.fingerprint
     assert fingerprint_of(keras.saving.load_model(path)).fingerprint == config.fingerprint
+
+
+def assert_is_refused(path):
+    with pytest.raises(FingerprintError, match="was edited: the layers or the padding"):
+        fingerprint_of(path)
+    with pytest.raises(FingerprintError, match="one of these was edited"):
+        keras.saving.load_model(path)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+@pytest.mark.parametrize("change", [r'"padding": 0\.25', r', "padding": 0\.25'], ids=["changed", "removed"])
+def test_a_keras_file_whose_padding_was_edited_is_refused(change, tmp_path):
+    layer = configs.LogMel(n_fft=128, n_mels=8, padding_value=0.25).layer()
+    layer.save(tmp_path / "layer.keras")
+    same = edited(tmp_path / "layer.keras", tmp_path, lambda text: text)
+    assert keras.saving.load_model(same).padding == 0.25
+    new = "" if change.startswith(",") else '"padding": 0.5'
+    assert_is_refused(edited(same.with_name("layer.keras"), tmp_path, lambda text: re.sub(change, new, text)))
+
+
+def test_a_keras_file_with_a_padding_that_its_layer_did_not_have_is_refused(models, tmp_path):
+    path = edited(
+        models[".keras"], tmp_path, lambda text: text.replace('"config_sha256"', '"padding": 0.5, "config_sha256"')
+    )
+    assert_is_refused(path)

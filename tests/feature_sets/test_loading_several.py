@@ -167,8 +167,9 @@ def test_sets_that_do_not_fit_are_refused_with_the_difference(folders, tmp_path)
     with pytest.raises(FeatureSetError, match=r"float32 in .* and float16 in"):
         load([folders[0], tmp_path / "half"])
     for wrong in ([], 3, [3], [folders[0], None], {"a": 1}):
-        with pytest.raises(ArgumentError, match="path must be a folder, a feature set, or a list of these"):
-            load(wrong)
+        for weights in (None, [1.0]):
+            with pytest.raises(ArgumentError, match=r"^sets must be a folder, .* Received: sets="):
+                load(wrong, weights=weights)
 
 
 def test_a_boolean_that_a_set_lacks_is_refused_with_advice(folders, tmp_path):

@@ -1,4 +1,4 @@
-"""Every preset has the same bits through every door, alone and in padded batches.
+"""Every preset has the same bits through every door, alone, in padded batches and in streams.
 
 `make test` compares presets that differ in what depends on a clip as a whole. `make test-deep` compares all of them.
 """
@@ -16,6 +16,7 @@ from invariance import Clip, as_layer_input, layer, transform
 from audiopipe import beam, hf, load, registry, tfdata
 from audiopipe.configs.clip_lengths import fewest_samples
 from audiopipe.configs.presets import presets
+from audiopipe.errors import ArgumentError
 from audiopipe.transform import block_graphs, row_features
 
 pytestmark = pytest.mark.usefixtures("quiet_bars")
@@ -23,6 +24,13 @@ pytestmark = pytest.mark.usefixtures("quiet_bars")
 DEEP = settings.get_current_profile_name() == "deep"
 # A fixed number of frames with an affine step, and normalization with a frame of padding.
 PRESETS = sorted(presets()) if DEEP else ["ast", "nemo-mel-80"]
+# Presets whose frames need the clip as a whole.
+WHOLE_CLIP = {
+    *("ast", "clap-fused", "clap-unfused", "whisper-80", "whisper-128"),  # a fixed length
+    *("librosa-mel-128", "music-log-84", "music-mel-128", "speech-mel-80"),  # decibels relative to the maximum
+    *("nemo-mel-80", "nemo-mel-128", "seamless-m4t", "speech-to-text", "w2v-bert"),  # normalization
+}
+STREAMED = sorted(set(presets()) - WHOLE_CLIP)
 
 
 def assert_same_bits(found, expected, label):
@@ -90,6 +98,24 @@ def test_a_long_clip_of_a_preset_has_the_bits_of_the_whole_clip(case, monkeypatc
     for place in (3, 6):
         blocks = (clips[place][start : start + 1000] for start in range(0, len(clips[place]), 1000))
         assert_same_bits(transform(config).compute(blocks), expected[place], f"clip {place}")
+
+
+@pytest.mark.cases(len(STREAMED) if DEEP else 2)
+@pytest.mark.parametrize("case", STREAMED, indirect=True)
+def test_a_stream_of_a_preset_has_the_bits_of_the_transform(case):
+    config, clips, expected = case
+    for place, (clip, whole) in enumerate(zip(clips, expected, strict=True)):
+        stream = transform(config).stream()
+        size = (997, 160, 4001)[place % 3]
+        frames = [stream.push(clip[start : start + size]) for start in range(0, len(clip), size)]
+        assert_same_bits(np.concatenate([*frames, stream.finish()], config.frame_axis), whole, f"clip {place}")
+
+
+@pytest.mark.cases(len(WHOLE_CLIP) if DEEP else 1)
+@pytest.mark.parametrize("name", sorted(WHOLE_CLIP))
+def test_a_preset_that_needs_the_whole_clip_has_no_stream(name):
+    with pytest.raises(ArgumentError, match="needs the whole clip, as"):
+        transform(registry.get(name)).stream()
 
 
 @pytest.mark.parametrize("case", PRESETS if DEEP else PRESETS[-1:], indirect=True)

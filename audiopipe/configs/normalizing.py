@@ -1,0 +1,155 @@
+"""Normalized configs: a config whose feature is that of another one, normalized by statistics as its last step."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+
+from audiopipe.configs import silence
+from audiopipe.configs.identified import Identified
+from audiopipe.configs.standardization import Standardization, of_statistics
+from audiopipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from audiopipe.configs.base import Config
+    from audiopipe.layers import StatisticsNormalization
+
+NORMALIZED = "normalized "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalizable(Identified):
+    """Frozen dataclass that can end with a normalization. Base class of `Config`.
+
+    `layer`, `quantities`, `silence` and `padding` of a class describe the feature without the normalization. This class
+    extends them, so that neither audiopipe's configs nor those of other packages need to know of it.
+    """
+
+    if TYPE_CHECKING:
+        standardization: Standardization | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, extended in _EXTENDED.items():
+            if name in vars(cls):
+                setattr(cls, name, extended(vars(cls)[name]))
+
+    def normalized(self, statistics: Any, per: str = "bin", eps: float = 1e-5) -> Self:
+        """Returns a config of its own, whose feature is `(x - mean) / std` of the feature of this one.
+
+        The numbers are part of the config, rounded once to float32. It has a fingerprint of its own and works like any
+        other config. Subtraction and division are those of float32, so the feature has the bits of
+        `(feature - mean) / std` in NumPy.
+
+        Args:
+            statistics: `audiopipe.Statistics` of this feature, usually those of the training data:
+                `FeatureSet(path).where(split="train").statistics`. `Statistics(mean=..., std=...)` takes published
+                numbers.
+            per: `"bin"` normalizes each bin and channel by its own numbers. `"global"` normalizes all bins and channels
+                by one mean and one standard deviation, or those of each quantity, if the feature has several.
+            eps: Smallest divisor, greater than 0. A bin that is constant in the data is divided by it and becomes 0.
+
+        Returns:
+            A config of the same class. `without_normalization` gives this config back.
+
+        Raises:
+            ConfigError: If the statistics are those of another feature, have another number of bins or channels, if
+                the config is normalized already, or if an argument is out of range.
+        """
+        if self.standardization is not None:
+            raise ConfigError(
+                f"Only a config that is not normalized can be normalized. Received: a {type(self).__name__} with "
+                f"{self.standardization!r}. Use config.without_normalization.normalized(statistics)."
+            )
+        numbers = of_statistics(cast("Config", self), statistics, per, eps)
+        return dataclasses.replace(self, standardization=numbers)
+
+    @functools.cached_property
+    def without_normalization(self) -> Self:
+        """The config without the last step of `normalized`. It is the config itself if it is not normalized."""
+        return self if self.standardization is None else dataclasses.replace(self, standardization=None)
+
+    @functools.cached_property
+    def _normalized_silence(self) -> float | np.ndarray:
+        return _normalized_values(cast("Config", self), "silence")
+
+    @functools.cached_property
+    def _normalized_padding(self) -> float | np.ndarray:
+        return _normalized_values(cast("Config", self), "padding")
+
+
+def last_layer(config: Config, name: str | None = None) -> StatisticsNormalization:
+    """Returns a new layer that computes the last step of a normalized config, in float32 whatever the dtype policy.
+
+    Args:
+        config: A normalized config.
+        name: Name of the layer. None means a unique name.
+    """
+    from audiopipe.layers import StatisticsNormalization
+
+    assert config.standardization is not None
+    return StatisticsNormalization(
+        **config.standardization.to_dict(),
+        quantities=len(config.quantities),
+        data_format=config.output_data_format,
+        dtype="float32",
+        name=name,
+    )
+
+
+def _normalized_values(config: Config, name: str) -> float | np.ndarray:
+    """Returns silence or padding of a config after its last step, in the same form."""
+    assert config.standardization is not None
+    values = getattr(config.without_normalization, name)
+    mean, std = config.standardization.arrays((config.channels or 1) * len(config.quantities))
+    normalized = (np.atleast_2d(np.asarray(values, np.float32)) - mean) / std
+    return silence.smallest(normalized)
+
+
+def _extended_layer(layer: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(layer)
+    def extended(config: Any, *args: Any, **kwargs: Any) -> Any:
+        if config.standardization is None:
+            return layer(config, *args, **kwargs)
+        composed = config.without_normalization.layer(*args, **kwargs)
+        if not hasattr(composed, "append_normalization"):
+            raise ConfigError(
+                f"{type(config).__name__}.layer must return an audiopipe.layers.ComposedLayer to be normalized. "
+                f"Received: {type(composed).__name__}. Return ComposedLayer([...])."
+            )
+        composed.append_normalization(last_layer(config, f"{composed.name}_statistics"), config.to_json())
+        return composed
+
+    return extended
+
+
+def _extended_quantities(member: Any) -> property:
+    def quantities(config: Any) -> tuple[str, ...]:
+        if config.standardization is None:
+            return member.__get__(config, type(config))
+        base = config.without_normalization.quantities
+        return tuple(name if name.startswith(NORMALIZED) else NORMALIZED + name for name in base)
+
+    return property(quantities, doc=member.__doc__)
+
+
+def _extended_values(member: Any, name: str) -> property:
+    def values(config: Any) -> float | np.ndarray:
+        if config.standardization is None:
+            return member.__get__(config, type(config))
+        return getattr(config, f"_normalized_{name}")
+
+    return property(values, doc=member.__doc__)
+
+
+_EXTENDED: dict[str, Callable[[Any], Any]] = {
+    "layer": _extended_layer,
+    "quantities": _extended_quantities,
+    "silence": functools.partial(_extended_values, name="silence"),
+    "padding": functools.partial(_extended_values, name="padding"),
+}
