@@ -35,7 +35,7 @@ def digest(feature: np.ndarray, fingerprint: str) -> str:
         ('68871938ac22f71d', 'ed6920c41e8e5f96')
     """
     content = xxhash.xxh3_64(f"{fingerprint} {list(feature.shape)}".encode())
-    content.update(memoryview(np.ascontiguousarray(feature, "<f4")))
+    content.update(np.ascontiguousarray(feature, "<f4").data)
     return content.hexdigest()
 
 

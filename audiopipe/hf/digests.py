@@ -34,9 +34,10 @@ def with_digests(dataset: Any, config: Any = None, *, feature: str | None = None
         rows without a feature. They replace digests that were there.
 
     Raises:
-        FingerprintError: If `config` is None and no column, or more than one, says which feature it holds.
+        FingerprintError: If `config` is None and no column, or more than one, says which feature it holds, or if the
+            rows of the dataset are what a function of `with_transform` returns.
         ArgumentError: If there is no such column, or its values are not float32 or have other numbers of bins or
-            channels than the config.
+            channels than the config. A streaming dataset raises the errors about values while it is read.
 
     Example:
         >>> from audiopipe import Transform, fingerprint_of, hf
