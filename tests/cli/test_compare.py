@@ -49,7 +49,12 @@ def test_the_worst_bins_come_first_with_their_differences(folder):
     arguments = (folder, folder, "--where-a", "label=cat", "--where-b", "label=dog")
     result = run(*arguments, "--worst", 2)
     assert result.exit_code == 1
-    rows = [line.split("│")[1:-1] for line in result.stdout.splitlines() if line.startswith("│")]
+    lines = [line.split("│")[1:-1] for line in result.stdout.splitlines() if line.startswith("│")]
+    sides, rows = lines[:2], lines[2:]
+    assert [[cell.strip() for cell in side] for side in sides] == [
+        ["A", f"{folder} label=cat", "4 clips, 2,000 frames"],
+        ["B", f"{folder} label=dog", "4 clips, 2,000 frames"],
+    ]
     assert [int(row[0]) for row in rows] == [3, 7]
     found = facts(*arguments)
     values = {
@@ -119,6 +124,8 @@ def test_other_features_are_refused_with_the_fields_that_differ(folder):
         (("--where-b", "labels=cat"), "--where-b must be COLUMN=VALUE"),
         (("--where-a", "id=none"), "Received: no clips"),
         (("--tolerance", "-1"), "tolerance"),
+        (("--tolerance", "nan"), "tolerance"),
+        (("--tolerance", "inf"), "tolerance must be finite. Received: tolerance=inf"),
         (("--import", "no_such_module"), "no_such_module"),
     ],
 )
