@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         feature_sets,
         hf,
         layers,
+        models,
         patches,
         plotting,
         registry,
@@ -29,18 +30,21 @@ if TYPE_CHECKING:
     )
     from audiopipe.errors import AudiopipeError
     from audiopipe.feature_sets import FeatureSet, fingerprint_of, load
+    from audiopipe.models import FeatureCheck, check, load_model
     from audiopipe.precompute.merging import merge
     from audiopipe.signal.statistics import Statistics
     from audiopipe.transform import Segments, Transform
 
 __all__ = [
     "AudiopipeError",
+    "FeatureCheck",
     "FeatureSet",
     "Segments",
     "Statistics",
     "Transform",
     "audio",
     "beam",
+    "check",
     "composed",
     "configs",
     "errors",
@@ -50,7 +54,9 @@ __all__ = [
     "hf",
     "layers",
     "load",
+    "load_model",
     "merge",
+    "models",
     "patches",
     "plotting",
     "registry",
@@ -60,12 +66,15 @@ __all__ = [
 
 _HOMES = {
     "AudiopipeError": "audiopipe.errors",
+    "FeatureCheck": "audiopipe.models",
     "FeatureSet": "audiopipe.feature_sets",
     "Segments": "audiopipe.transform",
     "Statistics": "audiopipe.signal.statistics",
     "Transform": "audiopipe.transform",
+    "check": "audiopipe.models",
     "fingerprint_of": "audiopipe.feature_sets",
     "load": "audiopipe.feature_sets",
+    "load_model": "audiopipe.models",
     "merge": "audiopipe.precompute.merging",
 }
 

@@ -93,6 +93,10 @@ class FingerprintError(AudiopipeError, ValueError):
     """Dataset, model or folder whose feature cannot be determined."""
 
 
+class ModelError(AudiopipeError, ValueError):
+    """File of a model that cannot be loaded."""
+
+
 class ForkError(AudiopipeError, RuntimeError):
     """Computation in a process that was forked after TensorFlow had run, which would wait forever."""
 

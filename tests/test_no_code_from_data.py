@@ -86,6 +86,9 @@ def test_a_forged_dataset_json_is_refused_by_every_command(folder):
 # Those of the .keras file come first: it may be refused for another reason, which would hide that an earlier statement
 # had imported the module.
 STATEMENTS = {
+    "load_model of a good file": "import audiopipe; audiopipe.load_model('good.keras', compile=False)",
+    "load_model": "import audiopipe; audiopipe.load_model('model.keras')",
+    "load_model of a SavedModel": "import audiopipe; audiopipe.load_model('model')",
     "keras": "from audiopipe import fingerprint_of; fingerprint_of('model.keras')",
     "load with keras": "from audiopipe import load; load('.', config='model.keras')",
     "load": "from audiopipe import load; load('forged')",
@@ -123,6 +126,7 @@ def answers(tmp_path_factory):
     forge_parquet(folder)
     forge_saved_model(folder)
     forge_keras_file(folder)
+    shutil.copy(DATA / "model.keras", folder / "good.keras")
     done = run(folder, "-c", ASK, json.dumps(STATEMENTS))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -160,7 +164,7 @@ def forge_saved_model(folder):
     (folder / "model/saved_model.pb").write_bytes(saved.SerializeToString())
 
 
-@pytest.mark.parametrize("name", [name for name in STATEMENTS if "keras" not in name])
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if "keras" not in name and "load_model" not in name])
 def test_a_forged_file_is_refused_in_a_program_that_could_import_the_module(answers, name):
     error, ran = answers[name]
     assert not ran
@@ -175,6 +179,15 @@ def test_a_forged_keras_file_is_refused(answers):
     error, ran = answers["load with keras"]
     assert not ran
     assert error is not None
+
+
+def test_load_model_needs_no_import_of_layers_and_imports_nothing_of_a_file(answers):
+    """The first statement of the process loads a valid model of release 0.1."""
+    assert answers["load_model of a good file"] == [None, False]
+    for name, expected in (("load_model", "was edited"), ("load_model of a SavedModel", "ModelError")):
+        error, ran = answers[name]
+        assert not ran
+        assert expected in error
 
 
 def test_a_module_that_the_user_names_is_imported(folder):

@@ -18,6 +18,7 @@ from audiopipe import checks
 from audiopipe.configs import config_classes, silence, standardization
 from audiopipe.configs.fields import later_field, typed
 from audiopipe.configs.normalizing import Normalizable
+from audiopipe.configs.stampable import Stampable
 from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import ArgumentError, ConfigError
 from audiopipe.identity import kernel_versions
@@ -31,7 +32,7 @@ RESAMPLER_QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Normalizable):
+class Config(Normalizable, Stampable):
     """Base class of all configs.
 
     Args:

@@ -45,7 +45,7 @@ class WhisperLogMel(Config):
                 self.sample_rate,
                 "Audio of another rate is resampled to it.",
             )
-        checks.integer("n_mels", self.n_mels, minimum=1)
+        filterbanks.check_bands("n_mels", self.n_mels, whisper.N_FFT // 2 + 1)
         checked.update(fixed_data_formats(self))
         return checked
 

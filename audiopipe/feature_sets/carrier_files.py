@@ -2,24 +2,29 @@
 
 - A `.keras` file contains the config in the config of the layer and in a separate file.
 - A SavedModel contains it, with the kernel version, in a constant of the graph.
+- Both contain the stamp of a model in the same ways.
 - A Parquet file that `datasets` wrote contains it, with the kernel version, in the description of the column.
 """
 
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from audiopipe.errors import FingerprintError
 from audiopipe.feature_sets import graph_messages
-from audiopipe.feature_sets.identities import Identity, current, stamped
+from audiopipe.feature_sets.identities import Identity, current, stamped, trained_on
 from audiopipe.identity import model_stamps
 from audiopipe.storage import files
 
 SAVED_MODEL_FILE = "saved_model.pb"
 
-_CONSTANT = re.compile(rf"(.*/)?{model_stamps.NODE}(_\d+)?")
+_CONSTANT = re.compile(rf"(?:.*/)?({model_stamps.NODE}|{model_stamps.TRAINED_ON_NODE})(?:_\d+)?")
+_ASSETS: dict[str, Callable[[str], Identity]] = {
+    model_stamps.ASSET: current,
+    model_stamps.TRAINED_ON_ASSET: trained_on,
+}
 
 
 def is_saved_model(path: str) -> bool:
@@ -36,13 +41,14 @@ def in_keras_file(path: str) -> Iterator[Identity]:
     try:
         with files.open_binary(path) as file, zipfile.ZipFile(file) as archive:
             waiting = [json.loads(archive.read("config.json"))]
-            assets = [name for name in archive.namelist() if name.rpartition("/")[2] == model_stamps.ASSET]
-            carried = [archive.read(name).decode() for name in assets]
+            assets = [(name.rpartition("/")[2], name) for name in archive.namelist()]
+            carried = [(_ASSETS[last], archive.read(name).decode()) for last, name in assets if last in _ASSETS]
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
         raise FingerprintError(
             f"{path!r} is not a file that Keras saved: {error}. Pass the path of a .keras file."
         ) from error
-    yield from map(current, carried)
+    for read, text in carried:
+        yield read(text)
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
@@ -53,6 +59,8 @@ def in_keras_file(path: str) -> Iterator[Identity]:
                         "match its config. Save the model again."
                     )
                 yield current(value["config"]["config_json"])
+            if value.get("registered_name") == model_stamps.STAMP_REGISTERED_NAME:
+                yield trained_on(value["config"].get("stamp"))
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
@@ -87,8 +95,11 @@ def in_graphs(graphs: Iterable[Any], where: str) -> Iterator[Identity]:
     for graph in graphs:
         for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
             for node in nodes:
-                if node.op == "Const" and _CONSTANT.fullmatch(node.name):
-                    identity = stamped(node.attr["value"].tensor.string_val[0].decode())
+                found = _CONSTANT.fullmatch(node.name) if node.op == "Const" else None
+                if found:
+                    text = node.attr["value"].tensor.string_val[0].decode()
+                    is_stamp = found[1] == model_stamps.TRAINED_ON_NODE
+                    identity = trained_on(text) if is_stamp else stamped(text)
                     if identity is None:
                         raise FingerprintError(
                             f"{where} does not contain the kernel version of its feature, because the class of its "

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
+from audiopipe.configs import normalizing
+from audiopipe.configs.base import Config
 from audiopipe.feature_sets import valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.joined_columns import JoinedColumns
@@ -29,6 +31,8 @@ class Decoder:
         selected: Names of the columns to decode. None means all.
         feature: Name of the entry of the feature.
         crop_frames: Number of frames of crops, if blocks have crops of the features.
+        normalized_config: Config whose normalization is applied to the features. The features of blocks have it
+            already. None means that there is none.
 
     Attributes:
         paths: Paths of the shards of all sets.
@@ -47,16 +51,19 @@ class Decoder:
         selected: Collection[str] | None = None,
         feature: str = "feature",
         crop_frames: int | None = None,
+        normalized_config: Config | None = None,
     ):
         self._places = Places(descriptions)
         self.paths, self.first_places = self._places.paths, self._places.first_places
         self._prefixes = [prefix.encode("utf-8", "surrogateescape") for prefix in prefixes]
         self._config = descriptions[0].config
+        self._last_step = None if normalized_config is None else normalizing.last_layer(normalized_config)
+        is_stored = crop_frames is None and normalized_config is None
         self.feature = feature
         self._crop_frames = crop_frames
         self.feature_spec = tf.TensorSpec(
             self._config.feature_shape(crop_frames, self._config.channels),
-            descriptions[0].dtype if crop_frames is None else tf.float32,
+            descriptions[0].dtype if is_stored else tf.float32,
         )
         taken = {feature, *columns.entries}
         self._start_frame, self._clip_frames = free_name(START_FRAME, taken), free_name(CLIP_FRAMES, taken)
@@ -82,6 +89,8 @@ class Decoder:
             branches = [functools.partial(decoder.whole, place, record) for decoder in self._decoders]
             entries, feature = tf.switch_case(tf.cast(self._kind(place), tf.int32), branches)
         feature = tf.ensure_shape(feature, self._config.feature_shape(None, self._config.channels))
+        if self._last_step is not None:
+            feature = self._last_step(feature[None])[0]
         return self.complete({**entries, "id": self._prefixed(place, entries["id"]), self.feature: feature})
 
     def block(self, numbers: tf.Tensor, heads: tf.Tensor) -> dict[str, tf.Tensor]:

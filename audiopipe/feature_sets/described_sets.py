@@ -4,14 +4,20 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from audiopipe import registry
+from audiopipe.configs import stamping
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, FeatureSetError
+from audiopipe.feature_sets import expected_configs
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
 from audiopipe.transform.segments import Segments
+
+if TYPE_CHECKING:
+    import keras
 
 
 class DescribedSets:
@@ -22,6 +28,8 @@ class DescribedSets:
         prefixes: Text before the ids of each set.
         columns: The metadata columns of all sets.
         is_sharded: Whether any clips are a part from `FeatureSet.shard`, or a view of one.
+        normalized_config: Config whose normalization is applied to the features on reading. None means that they are
+            read as they are stored.
     """
 
     def __init__(
@@ -31,8 +39,10 @@ class DescribedSets:
         columns: Columns,
         *,
         is_sharded: bool = False,
+        normalized_config: Config | None = None,
     ):
         self.is_sharded = is_sharded
+        self.normalized_config = normalized_config
         self.descriptions = tuple(descriptions)
         self.prefixes = tuple(prefixes)
         self.columns = columns
@@ -49,8 +59,8 @@ class DescribedSets:
 
     @property
     def config(self) -> Config:
-        """Config of the features."""
-        return self.descriptions[0].config
+        """Config of the features as they are read. A view from `normalized` has the normalized config."""
+        return self.normalized_config or self.descriptions[0].config
 
     @property
     def kernel_version(self) -> int:
@@ -59,8 +69,8 @@ class DescribedSets:
 
     @property
     def fingerprint(self) -> str:
-        """Fingerprint of the features."""
-        return self.descriptions[0].fingerprint
+        """Fingerprint of the features as they are read."""
+        return self.config.fingerprint_at(self.kernel_version)
 
     @property
     def dtype(self) -> str:
@@ -69,7 +79,7 @@ class DescribedSets:
 
     @property
     def max_error(self) -> float:
-        """Largest absolute difference between a stored and a computed value, over all clips."""
+        """Largest absolute difference between a stored and a computed value, over all clips, before a normalization."""
         return max(description.max_error for description in self.descriptions)
 
     @property
@@ -190,9 +200,35 @@ class DescribedSets:
             kernel_version: Kernel version that the features must have. None means that of this release.
 
         Raises:
-            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences.
+            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences. This
+                also holds if features lack the normalization of the expected config: `normalized` applies it.
         """
-        self.descriptions[0].expect(config, kernel_version)
+        expected = registry.resolve(config)
+        expected_configs.check(
+            repr(self.descriptions[0].path),
+            self.config,
+            self.kernel_version,
+            expected,
+            kernel_version or expected.kernel_version,
+            on_reading=self.normalized_config is not None,
+        )
+
+    def stamp_model(self, model: "keras.Model", input_name: str | None = None) -> "keras.Model":
+        """Returns a model that records that it is trained on the features of this set.
+
+        It works as `Config.stamp_model`, which describes the arguments, the errors and what a stamp is good for. It
+        records the kernel version of the set and the machines that computed the set, instead of this release and this
+        machine.
+
+        Example:
+            >>> import audiopipe, keras
+            >>> sets = audiopipe.FeatureSet("tests/data/v0.1/features")
+            >>> model = keras.Sequential([keras.Input((None, 20, 1)), keras.layers.GlobalAveragePooling2D()])
+            >>> audiopipe.fingerprint_of(sets.stamp_model(model)).fingerprint == sets.fingerprint
+            True
+        """
+        stamp = stamping.stamp_text(self.config, self.kernel_version, self.machines)
+        return stamping.stamped(self.config, model, stamp, input_name)
 
     def check_files(self) -> None:
         """Raises an error unless every file exists and has its size.

@@ -14,12 +14,11 @@ from audiopipe.configs.base import Config
 from audiopipe.errors import (
     ArgumentError,
     ConfigError,
-    ConfigMismatchError,
     CorruptFeatureSetError,
     FeatureSetError,
     IncompleteFeatureSetError,
 )
-from audiopipe.feature_sets import dataset_json, dtypes, record_schema, set_files
+from audiopipe.feature_sets import dataset_json, dtypes, expected_configs, record_schema, set_files
 from audiopipe.feature_sets.file_names import DATASET_FILE, FAILURES_FILE, REMARKS_FILE, description_name
 from audiopipe.feature_sets.record_heads import old_shard_id
 from audiopipe.feature_sets.set_files import sha256
@@ -247,17 +246,12 @@ class Description:
             kernel_version: Kernel version that the features must have. None means that of this release.
 
         Raises:
-            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences.
+            ConfigMismatchError: If the config or the kernel version differs. The message lists the differences. This
+                also holds if features lack the normalization of the expected config.
         """
         expected = registry.resolve(config)
-        fingerprint = expected.fingerprint_at(kernel_version or expected.kernel_version)
-        if fingerprint != self.fingerprint:
-            difference = expected.diff(self.config, self.kernel_version, kernel_version)
-            raise ConfigMismatchError(
-                f"{self.path!r} holds features of another config. Expected (left, fingerprint {fingerprint}) and "
-                f"found (right, fingerprint {self.fingerprint}):\n{difference}\nUse features of the expected "
-                "config, or pass the config of these features."
-            )
+        version = kernel_version or expected.kernel_version
+        expected_configs.check(repr(self.path), self.config, self.kernel_version, expected, version)
 
     def failures(self) -> list[dict[str, Any]]:
         """Returns the `id`, `path`, `stage` and `error` of each clip that failed.

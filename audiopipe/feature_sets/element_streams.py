@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from audiopipe.configs.base import Config
 from audiopipe.errors import FeatureSetError
 from audiopipe.feature_sets import orders, record_streams
 from audiopipe.feature_sets.decoding import Decoder
@@ -58,7 +59,8 @@ def elements(feature_set: Description | FeatureSet, reading: Reading | None = No
         sets, rows = clips_of(feature_set)
         _check_booleans([sets.descriptions[number] for number in sets.numbers(rows)], reading.columns)
         if not reading.is_random and isinstance(rows, range) and rows == range(len(sets)):
-            dataset = _of_shards(sets.descriptions, sets.prefixes, feature_set.tensor_columns, reading)
+            columns, normalized = feature_set.tensor_columns, feature_set.normalized_config
+            dataset = _of_shards(sets.descriptions, sets.prefixes, columns, reading, normalized)
         else:
             dataset = _of_rows(feature_set, reading)
     options = tf.data.Options()
@@ -68,9 +70,20 @@ def elements(feature_set: Description | FeatureSet, reading: Reading | None = No
 
 
 def _of_shards(
-    descriptions: Sequence[Description], prefixes: Sequence[str], columns: Columns, reading: Reading
+    descriptions: Sequence[Description],
+    prefixes: Sequence[str],
+    columns: Columns,
+    reading: Reading,
+    normalized_config: Config | None = None,
 ) -> tf.data.Dataset:
-    decoder = Decoder(descriptions, prefixes, columns, selected=reading.columns, feature=reading.feature)
+    decoder = Decoder(
+        descriptions,
+        prefixes,
+        columns,
+        selected=reading.columns,
+        feature=reading.feature,
+        normalized_config=normalized_config,
+    )
     shards = [shard for description in descriptions for shard in description.shards]
     mean = sum(shard["bytes"] for shard in shards) / max(sum(shard["records"] for shard in shards), 1)
     records = record_streams.of_shards(descriptions, decoder)
@@ -88,13 +101,14 @@ def _of_rows(feature_set: FeatureSet, reading: Reading) -> tf.data.Dataset:
         selected=reading.columns,
         feature=reading.feature,
         crop_frames=reading.crop_frames,
+        normalized_config=feature_set.normalized_config,
     )
     order = _order(reading, len(rows))
     clips = orders.epochs(order, reading.seed) if reading.is_random else orders.once(order)
     sizes = sets.sizes(rows) if reading.crop_frames is None else _size_of_crops(feature_set, reading.crop_frames)
     is_remote = any(files.is_remote(description.path) for description in sets.descriptions)
     together = record_streams.rows_per_block(sizes, is_remote=is_remote)
-    blocks = RowBlocks(sets, rows, decoder.first_places)
+    blocks = RowBlocks(sets, rows, decoder.first_places, feature_set.normalized_config)
     dataset = record_streams.of_blocks(clips, together, blocks, decoder, reading.crop_frames)
     ahead = record_streams.elements_ahead(float(sizes.mean()) if len(sizes) else 0.0)
     return restorable(dataset.prefetch(ahead).take(order.count))

@@ -2,18 +2,20 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from audiopipe import checks
-from audiopipe.errors import ArgumentError, ClipNotFoundError, CorruptFeatureSetError
+from audiopipe.configs.base import Config
+from audiopipe.errors import ArgumentError, CorruptFeatureSetError
 from audiopipe.feature_sets import generations
-from audiopipe.feature_sets.clip_numbers import ClipNumbers
-from audiopipe.feature_sets.described_sets import DescribedSets
+from audiopipe.feature_sets.clip_views import ClipViews
 from audiopipe.feature_sets.description import Description
-from audiopipe.feature_sets.set_members import concatenated, picked, prefixes_of, shifted
+from audiopipe.feature_sets.expected_configs import lacks_normalization
+from audiopipe.feature_sets.normalization import Normalization
+from audiopipe.feature_sets.set_members import common_normalization, concatenated, prefixes_of, shifted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 Source: TypeAlias = "str | os.PathLike[str] | FeatureSet | Sequence[str | os.PathLike[str] | FeatureSet]"
 
 
-class FeatureSet(DescribedSets):
+class FeatureSet(ClipViews):
     """Feature set as a sequence of clips, read by their numbers or their ids. TensorFlow is not needed.
 
     Features are read when they are asked for. The index is read column by column, so opening is fast. A feature set can
@@ -32,8 +34,9 @@ class FeatureSet(DescribedSets):
     process that receives it opens the generation that its sender saw, even if the feature set was updated since.
 
     `where`, `select`, `shard`, `split` and slices return views: feature sets with some of the clips, in which `len`,
-    iteration, `find` and `metadata` see only these. Properties such as `counts`, and `failures` and `remarks`, describe
-    the whole set. Views of views are possible.
+    iteration, `find` and `metadata` see only these. `normalized` returns a view whose features get a normalization on
+    reading. Properties such as `counts`, and `failures` and `remarks`, describe the whole set. Views of views are
+    possible.
 
     Args:
         path: Folder of the feature set, local or remote, or a list of folders and feature sets. Several feature sets
@@ -65,30 +68,40 @@ class FeatureSet(DescribedSets):
         texts = prefixes_of(items, prefix)
         descriptions: list[Description] = []
         prefixes: list[str] = []
+        members: list[tuple[str, Config | None]] = []
         rows: list[Rows] = []
         count, is_sharded = 0, False
         for item, text in zip(items, texts, strict=True):
             if isinstance(item, FeatureSet):
                 descriptions += item.descriptions
+                members += [(path, item.normalized_config) for path in item.paths]
                 prefixes += [text + inner for inner in item.prefixes]
                 rows.append(shifted(item._rows, count))
                 count += len(item._sets)
                 is_sharded |= item.is_sharded
             else:
                 descriptions.append(Description.open(item))
+                members.append((os.fspath(item), None))
                 prefixes.append(text)
                 clips = descriptions[-1].counts["clips"]
                 rows.append(range(count, count + clips))
                 count += clips
-        self._init(descriptions, prefixes, concatenated(rows), is_sharded=is_sharded)
+        self._init(descriptions, prefixes, concatenated(rows), is_sharded, common_normalization(members))
 
     def _init(
-        self, descriptions: Sequence[Description], prefixes: Sequence[str], rows: "Rows", *, is_sharded: bool = False
+        self,
+        descriptions: Sequence[Description],
+        prefixes: Sequence[str],
+        rows: "Rows",
+        is_sharded: bool = False,
+        normalized: Config | None = None,
     ) -> None:
         from audiopipe.feature_sets.joined_sets import JoinedSets  # imports pyarrow
 
         self._sets = JoinedSets(descriptions, prefixes, rows)
-        super().__init__(descriptions, prefixes, self._sets.columns, is_sharded=is_sharded)
+        super().__init__(
+            descriptions, prefixes, self._sets.columns, is_sharded=is_sharded, normalized_config=normalized
+        )
         self._rows = rows
 
     @classmethod
@@ -98,15 +111,13 @@ class FeatureSet(DescribedSets):
 
     def __reduce__(self):
         sets = [generations.of(description) for description in self.descriptions]
-        return reopened, (sets, self.prefixes, self._rows, self.is_sharded)
+        return reopened, (sets, self.prefixes, self._rows, self.is_sharded, self.normalized_config)
 
     def __repr__(self) -> str:
         paths = ", ".join(map(repr, self.paths))
         whole = "" if len(self) == len(self._sets) else f" of {len(self._sets)}"
-        return f"<FeatureSet {paths}: {len(self)}{whole} clips>"
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        normalized = "" if self.normalized_config is None else ", normalized"
+        return f"<FeatureSet {paths}: {len(self)}{whole} clips{normalized}>"
 
     def __getitem__(self, key: Any) -> Any:
         """Returns a clip, or a view of a slice.
@@ -127,7 +138,7 @@ class FeatureSet(DescribedSets):
         """
         if isinstance(key, slice):
             return self._view(self._rows[key])
-        clip = self._sets.element(self._row(key))
+        clip = self._as_read(self._sets.element(self._row(key)))
         if isinstance(key, str) and clip["id"] != key:
             raise CorruptFeatureSetError(
                 f"The index of {self!r} does not fit the shards: it says that the record of {clip['id']!r} is that of "
@@ -137,25 +148,10 @@ class FeatureSet(DescribedSets):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yields the clips in order, see `__getitem__`. Records that are next to each other are read together."""
-        return self._sets.elements(self._rows)
+        return map(self._as_read, self._sets.elements(self._rows))
 
     def __contains__(self, clip_id: object) -> bool:
         return isinstance(clip_id, str) and self._numbers.position(clip_id) is not None
-
-    def find(self, clip_id: str) -> int:
-        """Returns the number of the clip with an id. The first call reads the ids of the whole set.
-
-        Raises:
-            ClipNotFoundError: If there is no such clip in this set or view.
-
-        Example:
-            >>> FeatureSet("tests/data/v0.1/features").find("resampled")
-            2
-        """
-        position = self._numbers.position(clip_id)
-        if position is None:
-            raise ClipNotFoundError(f"There is no clip with the id {clip_id!r} in {self!r}.")
-        return position
 
     def read(self, clip: int | str, start: int | None = None, stop: int | None = None) -> np.ndarray:
         """Reads the feature of a clip, or some of its frames. Other frames are not read from storage.
@@ -183,7 +179,7 @@ class FeatureSet(DescribedSets):
         """
         row = self._row(clip)
         if start is None and stop is None:
-            return self._sets.element(row)["feature"]
+            return self._normalized(self._sets.element(row)["feature"])
         n_frames = self._sets.n_frames(row)
         first = 0 if start is None else checks.integer("start", start, minimum=0)
         last = n_frames if stop is None else checks.integer("stop", stop, minimum=0)
@@ -192,7 +188,7 @@ class FeatureSet(DescribedSets):
                 f"start and stop must be frames of the clip, 0 <= start <= stop <= {n_frames}. Received: "
                 f"start={start}, stop={stop}."
             )
-        return self._sets.frames(row, first, last)
+        return self._normalized(self._sets.frames(row, first, last))
 
     @property
     def ids(self) -> list[str]:
@@ -214,139 +210,16 @@ class FeatureSet(DescribedSets):
         """
         return self._sets.table(self._rows)
 
-    def where(self, condition: Callable[[dict[str, Any]], Any] | None = None, /, **values: Any) -> "FeatureSet":
-        """Returns a view of the clips that meet conditions.
+    def _as_read(self, clip: dict[str, Any]) -> dict[str, Any]:
+        return clip if self.normalized_config is None else {**clip, "feature": self._normalized(clip["feature"])}
 
-        Args:
-            condition: Function of a dict with the columns of `metadata` of one clip. It returns whether to take the
-                clip. Classes are positions.
-            **values: For each column of `metadata`, a value or a list of values of which the clip must have one. None
-                stands for a missing value. A class is given by its name or its position. A clip with a list has a value
-                if the list contains it.
-
-        Returns:
-            The clips that meet all conditions, in the same order.
-
-        Raises:
-            ArgumentError: If there is no such column or class, or a value has another type than its column.
-
-        Example:
-            >>> sets = FeatureSet("tests/data/v0.1/features")
-            >>> sets.where(speaker=["Zoë", "Bo"]).ids
-            ['mono', 'stereo']
-            >>> sets.where(lambda clip: clip["n_frames"] < 30, clean=True).ids
-            ['resampled']
-        """
-        from audiopipe.feature_sets import conditions
-
-        rows = self._rows
-        for name, wanted in values.items():
-            kinds = self._sets.kinds
-            if name not in kinds:
-                raise ArgumentError(f"There is no column {name!r}. The columns are {', '.join(kinds)}.")
-            column = self._sets.column(name, rows)
-            found = conditions.matching(name, kinds[name], self.classes.get(name), column, wanted)
-            rows = picked(rows, np.flatnonzero(found))
-        if condition is not None:
-            taken = [bool(condition(clip)) for clip in self._sets.clips(rows)]
-            rows = picked(rows, np.flatnonzero(taken))
-        return self._view(rows)
-
-    def select(self, clips: Iterable[int | str]) -> "FeatureSet":
-        """Returns a view of some clips, in a given order. A clip may be repeated.
-
-        Args:
-            clips: Numbers or ids of the clips.
-
-        Raises:
-            ClipNotFoundError: If there is no such clip.
-            ArgumentError: If something is neither a number nor an id.
-
-        Example:
-            >>> FeatureSet("tests/data/v0.1/features").select([2, 0]).ids
-            ['resampled', 'mono']
-        """
-        if isinstance(clips, np.ndarray) and clips.dtype.kind in "iu" and clips.ndim == 1:
-            wrong = clips[(clips < -len(self)) | (clips >= len(self))]
-            if len(wrong):
-                self._row(wrong[0])
-            return self._view(picked(self._rows, np.where(clips < 0, clips + len(self), clips)))
-        return self._view(np.array([self._row(clip) for clip in clips], np.int64))
-
-    def shard(self, index: int, count: int) -> "FeatureSet":
-        """Returns a view of one of `count` parts whose sizes differ by at most 1. Each part has consecutive clips.
-
-        `load` tells `tf.distribute` not to divide the part among workers once more.
-
-        Args:
-            index: Number of the part, from 0.
-            count: Number of parts.
-
-        Raises:
-            ArgumentError: Unless `0 <= index < count`.
-
-        Example:
-            >>> sets = FeatureSet("tests/data/v0.1/features")
-            >>> [sets.shard(index, 2).ids for index in range(2)]
-            [['mono'], ['stereo', 'resampled']]
-        """
-        count = checks.integer("count", count, minimum=1)
-        index = checks.integer("index", index, minimum=0)
-        if index >= count:
-            raise checks.fail("index", f"less than count={count}", index)
-        rows = self._rows[index * len(self) // count : (index + 1) * len(self) // count]
-        return self._view(rows, is_sharded=True)
-
-    def split(self, fractions: Mapping[str, float], by: str | None = None, *, seed: int = 0) -> "dict[str, FeatureSet]":
-        """Divides the clips into parts at random, so that each clip stays in its part when the set grows.
-
-        The part of a clip depends on nothing but its id or group, the fractions and their order, and the seed: its
-        xxh3-64 hash with this seed, divided by 2 ** 64, falls into one of the consecutive intervals that have the
-        fractions as lengths. The sizes of the parts therefore differ a little from the fractions, and more if there are
-        few groups.
-
-        Args:
-            fractions: Fraction of each part, by its name. The sum must be 1.
-            by: Metadata column of groups, such as the speaker. All clips of a group are in one part. Clips without a
-                value are one group, because they may belong together. The text that is hashed is the value as Python
-                prints it, and the name of a class. None hashes the id. Segments of one recording are a group of its id.
-            seed: Seed of the hash. Another one divides the clips in another way. The parts of a part need another one.
-
-        Returns:
-            A view for each part, by its name.
-
-        Raises:
-            ArgumentError: If the sum is not 1, or the column does not exist or has lists.
-
-        Example:
-            >>> parts = FeatureSet("tests/data/v0.1/features").split({"train": 0.5, "test": 0.5}, by="speaker")
-            >>> {name: part.ids for name, part in parts.items()}
-            {'train': ['mono', 'resampled'], 'test': ['stereo']}
-        """
-        from audiopipe.feature_sets import splits
-
-        parts = splits.Parts(fractions)
-        hashes = splits.hashes_of(self._sets, self._rows, by, checks.integer("seed", seed, minimum=0))
-        numbers = parts.of_hashes(hashes)
-        return {
-            name: self._view(picked(self._rows, np.flatnonzero(numbers == number)))
-            for number, name in enumerate(parts.names)
-        }
-
-    def _view(self, rows: "Rows", *, is_sharded: bool = False) -> "FeatureSet":
-        view = object.__new__(type(self))
-        is_sharded |= self.is_sharded
-        DescribedSets.__init__(view, self.descriptions, self.prefixes, self.columns, is_sharded=is_sharded)
-        view._sets, view._rows = self._sets, rows
-        return view
+    def _normalized(self, feature: np.ndarray) -> np.ndarray:
+        """Returns a feature as it is read, given the stored one, or some of its frames."""
+        return feature if self._normalization is None else self._normalization(feature)
 
     @functools.cached_property
-    def _numbers(self) -> ClipNumbers:
-        return ClipNumbers(self._sets, self._rows)
-
-    def _row(self, clip: Any) -> int:
-        """Returns the number of a clip in the joined sets."""
-        return self._numbers.row(self.find(clip) if isinstance(clip, str) else clip)
+    def _normalization(self) -> Normalization | None:
+        return None if self.normalized_config is None else Normalization(self.normalized_config)
 
 
 def clips_of(feature_set: FeatureSet) -> "tuple[JoinedSets, Rows]":
@@ -361,12 +234,31 @@ def of_description(description: Description) -> FeatureSet:
     return feature_set
 
 
+def as_expected(feature_set: Description | FeatureSet, config: Config, version: int) -> Description | FeatureSet:
+    """Returns a feature set whose features have an expected config: itself, or a view that normalizes its features.
+
+    Raises:
+        ConfigMismatchError: If the features have another config, and normalizing them does not help.
+    """
+    if isinstance(feature_set, FeatureSet):
+        return feature_set._as_expected(config, version)
+    if lacks_normalization(feature_set.config, feature_set.kernel_version, config, version):
+        return of_description(feature_set)._as_expected(config, version)
+    feature_set.expect(config, version)
+    return feature_set
+
+
 def reopened(
-    sets: Sequence[generations.Generation], prefixes: Sequence[str], rows: "Rows", is_sharded: bool
+    sets: Sequence[generations.Generation],
+    prefixes: Sequence[str],
+    rows: "Rows",
+    is_sharded: bool,
+    normalized: Config | None = None,  # which pickles of earlier releases lack
 ) -> FeatureSet:
     """Opens generations of feature sets, such as those that a pickle names, and takes some of their clips."""
     feature_set = object.__new__(FeatureSet)
-    feature_set._init([generations.opened(one) for one in sets], prefixes, rows, is_sharded=is_sharded)
+    opened = [generations.opened(one) for one in sets]
+    feature_set._init(opened, prefixes, rows, is_sharded, normalized)
     return feature_set
 
 

@@ -1,7 +1,8 @@
 """Identity of the feature that a model, a feature set, a dataset or a file was built for.
 
-A composed layer that was made from a config carries the JSON of that config. A dataset of `datasets` carries it, with
-the kernel version, in the type of the column. `carrier_files` describes files.
+A composed layer that was made from a config carries the JSON of that config. A `FeatureStamp` carries that of the
+feature that a model was trained on. A dataset of `datasets` carries it, with the kernel version, in the type of the
+column. `carrier_files` describes files.
 """
 
 import os
@@ -11,11 +12,12 @@ from typing import Any
 
 from audiopipe import registry
 from audiopipe.configs.base import Config
-from audiopipe.errors import ConfigError, FingerprintError
+from audiopipe.errors import FingerprintError
 from audiopipe.feature_sets import carrier_files
 from audiopipe.feature_sets.described_sets import DescribedSets
 from audiopipe.feature_sets.description import DATASET_FILE, Description
-from audiopipe.feature_sets.identities import Identity, current, stamped
+from audiopipe.feature_sets.identities import Identity, TrainedOn, current, stamped, trained_on
+from audiopipe.feature_sets.single_identity import only
 from audiopipe.identity import model_stamps
 from audiopipe.storage import files
 
@@ -26,16 +28,17 @@ def fingerprint_of(source: Any) -> Identity:
     """Returns the identity of the feature that something was built for.
 
     Args:
-        source: A Keras model or composed layer in memory; an object that `tf.saved_model.load` returned; the local or
-            remote path of a `.keras` file, SavedModel, feature set or Parquet file of features; an
-            `audiopipe.FeatureSet`; or a
-            `datasets.Dataset`, a `DatasetDict` or a streaming form of either that `audiopipe.hf` made.
+        source: A Keras model with a front end or a stamp, or a composed layer; an object that `tf.saved_model.load`
+            returned; the local or remote path of a `.keras` file, SavedModel, feature set or Parquet file of features;
+            an `audiopipe.FeatureSet`; or a `datasets.Dataset`, a `DatasetDict` or a streaming form of either that
+            `audiopipe.hf` made.
 
     Returns:
         The config, its fingerprint, and whether the numerics are frozen.
 
     Raises:
         FingerprintError: If `source` carries no config or several different ones.
+        ConfigMismatchError: If a model computes another feature than the one that it was trained on.
 
     Example:
         >>> from audiopipe import registry
@@ -48,22 +51,41 @@ def fingerprint_of(source: Any) -> Identity:
     if isinstance(source, (Description, DescribedSets)):
         return Identity(config=source.config, kernel_version=source.kernel_version, frozen=True)
     if not isinstance(source, (str, os.PathLike)):
-        return _only(*_in_memory(source))
-    path = os.fspath(source)
+        return only(*_in_memory(source))
+    if files.exists(files.join(os.fspath(source), DATASET_FILE)):
+        return fingerprint_of(Description.open(source))
+    return only(*_in_file(os.fspath(source)))
+
+
+def stamps_of(source: Any) -> list[TrainedOn]:
+    """Returns what the stamps of a model say, without a check that they agree.
+
+    Args:
+        source: A model or the path of one, as `fingerprint_of` takes them.
+
+    Raises:
+        FingerprintError: If `source` is no model, or a stamp was edited.
+    """
+    in_file = isinstance(source, (str, os.PathLike))
+    found, _ = _in_file(os.fspath(source)) if in_file else _in_memory(source)
+    stamps = [identity for identity in found if isinstance(identity, TrainedOn)]
+    return [stamp for place, stamp in enumerate(stamps) if stamp not in stamps[:place]]
+
+
+def _in_file(path: str) -> tuple[Iterator[Identity], str]:
+    """Returns the identities in a file or a folder, and what was searched."""
     if path.endswith(HDF5_SUFFIXES):
         raise FingerprintError(
             f"An HDF5 file cannot be inspected. Received: {path!r}. Load the model first, "
             "fingerprint_of(keras.saving.load_model(path)), or save it as a .keras file."
         )
-    if files.exists(files.join(path, DATASET_FILE)):
-        return fingerprint_of(Description.open(path))
     if carrier_files.is_saved_model(path):
-        graphs = f"the constants named {model_stamps.NODE} in the graphs of {path!r}"
-        return _only(carrier_files.in_saved_model(path), graphs)
+        graphs = f"the constants named {model_stamps.NODE} and {model_stamps.TRAINED_ON_NODE} in the graphs of {path!r}"
+        return carrier_files.in_saved_model(path), graphs
     if path.endswith(".keras") and files.exists(path):
-        return _only(carrier_files.in_keras_file(path), f"the layers in config.json and the assets of {path!r}")
+        return carrier_files.in_keras_file(path), f"the layers in config.json and the assets of {path!r}"
     if path.endswith(".parquet") and files.exists(path):
-        return _only(carrier_files.in_parquet_file(path), f"the descriptions of the columns of {path!r}")
+        return carrier_files.in_parquet_file(path), f"the descriptions of the columns of {path!r}"
     raise FingerprintError(
         f"There is no .keras file, SavedModel ({carrier_files.SAVED_MODEL_FILE}), feature set ({DATASET_FILE}) or "
         f".parquet file at {path!r}. Pass the path of one, or the model itself."
@@ -166,11 +188,13 @@ def _in_memory(source: Any) -> tuple[Iterator[Identity], str]:
 def _in_layers(model: Any) -> Iterator[Identity]:
     import keras
 
-    from audiopipe.layers import ComposedLayer
+    from audiopipe.layers import ComposedLayer, FeatureStamp
 
     for layer in model._flatten_layers(include_self=True, recursive=True):
         if isinstance(layer, ComposedLayer) and layer.config_json is not None:
             yield current(layer.config_json)
+        elif isinstance(layer, FeatureStamp):
+            yield trained_on(layer.stamp)
         elif isinstance(layer, keras.layers.TFSMLayer):
             yield from _in_loaded(layer._reloaded_obj)
 
@@ -178,7 +202,7 @@ def _in_layers(model: Any) -> Iterator[Identity]:
 def _in_dataset(dataset: Any) -> Iterator[Identity]:
     if isinstance(dataset, dict):  # of splits
         for split, rows in dataset.items():
-            yield _only(_in_dataset(rows), f"the types of the columns {rows.column_names} of the split {split!r}")
+            yield only(_in_dataset(rows), f"the types of the columns {rows.column_names} of the split {split!r}")
         return
     yield from of_columns(dataset.features or {}).values()
 
@@ -196,26 +220,3 @@ def _id(kind: Any) -> str | None:
     while hasattr(kind, "feature"):
         kind = kind.feature
     return getattr(kind, "id", None)
-
-
-def _only(found: Iterator[Identity], searched: str) -> Identity:
-    try:
-        identities = list({identity.fingerprint: identity for identity in found}.values())
-    except ConfigError as error:
-        raise FingerprintError(f"The config in {searched} cannot be read: {error}") from error
-    if not identities:
-        raise FingerprintError(
-            f"No config was found. Searched: {searched}. Only layers and datasets that were made from a config carry "
-            "one. Build the model with config.layer(), or map the dataset with audiopipe.hf.map."
-        )
-    if len(identities) > 1:
-        first, *others = identities
-        lines = [f"{first.fingerprint}: {first.config!r}"]
-        for other in others:
-            difference = first.config.diff(other.config, other.kernel_version, first.kernel_version).replace("\n", ", ")
-            lines.append(f"{other.fingerprint}: differs from the first in {difference}")
-        raise FingerprintError(
-            f"There must be one config. Received: {len(identities)} in {searched}:\n" + "\n".join(lines) + "\n"
-            "Pass one composed layer at a time: fingerprint_of(model.get_layer(...))."
-        )
-    return identities[0]

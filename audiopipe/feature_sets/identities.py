@@ -1,10 +1,13 @@
 """Identity of a feature, and the texts in which models and datasets carry it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from audiopipe import configs
 from audiopipe.configs.base import Config
+from audiopipe.errors import FingerprintError
+from audiopipe.identity import model_stamps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,17 @@ class Identity:
         return self.config.fingerprint_at(self.kernel_version)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainedOn(Identity):
+    """Identity of the feature that a model was trained on, as its stamp says.
+
+    Args:
+        machines: What the stamp says about each kind of machine that computed the features.
+    """
+
+    machines: list[dict[str, Any]] = field(default_factory=list, compare=False)
+
+
 def current(config_json: str) -> Identity:
     """Returns the identity of a layer whose feature the installed version computes."""
     config = configs.from_json(config_json)
@@ -44,3 +58,28 @@ def stamped(text: str | None) -> Identity | None:
     if type(kernel_version) is not int:
         return None
     return Identity(config=configs.from_dict(fields), kernel_version=kernel_version, frozen=True)
+
+
+def trained_on(text: str) -> TrainedOn:
+    """Returns the identity in a stamp of `audiopipe.layers.FeatureStamp`.
+
+    Raises:
+        FingerprintError: If the text is not a stamp, or was edited.
+        ConfigError: If its config cannot be read.
+    """
+    try:
+        content = model_stamps.parse(text)
+    except ValueError as error:
+        raise FingerprintError(f"The stamp of the model is damaged: {error}. Stamp the model again.") from error
+    identity = TrainedOn(
+        config=configs.from_dict(content["config"]),
+        kernel_version=content["kernel_version"],
+        frozen=True,
+        machines=content["machines"],
+    )
+    if identity.fingerprint != content["fingerprint"]:
+        raise FingerprintError(
+            f"The stamp of the model was edited: its config {identity.config!r} has the fingerprint "
+            f"{identity.fingerprint}, but the stamp has {content['fingerprint']}. Stamp the model again."
+        )
+    return identity

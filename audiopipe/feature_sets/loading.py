@@ -13,7 +13,7 @@ from audiopipe.errors import ArgumentError, AudioError, MachineWarning
 from audiopipe.feature_sets import element_streams, fingerprints, machine_checks, mixtures, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.element_streams import Reading
-from audiopipe.feature_sets.feature_set import FeatureSet, Source, items_of, of_description
+from audiopipe.feature_sets.feature_set import FeatureSet, Source, as_expected, items_of, of_description
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
 
@@ -53,7 +53,9 @@ def load(
         config: Expected config: a config, a registered name, the path of a JSON file, a `Transform`, or anything that
             carries a config, see `audiopipe.fingerprint_of`: a Keras model with a composed layer, the path of its
             `.keras` file or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an
-            error. None accepts every config. The feature gets the name that a `Transform` gives it.
+            error, with one exception: features of `config.without_normalization` are normalized on reading, as
+            `FeatureSet.normalized` does, so that they are those of the config. None accepts every config. The feature
+            gets the name that a `Transform` gives it.
         columns: Names of the metadata columns to return. Others are not parsed. None returns all, an empty list none.
         crop_frames: Number of frames to read of each clip, from a random place that is new in every iteration. All
             places among the valid frames are equally probable. Other frames are not read from storage. Shorter clips
@@ -160,7 +162,8 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
     The arguments and errors are those of `load`.
 
     Returns:
-        The description of the set if `source` is a path, so that its index is not read.
+        The description of the set if `source` is a path, so that its index is not read. A view that normalizes the
+        features if the config is normalized and the features are not.
     """
     if isinstance(source, (list, tuple)) and len(source) == 1:
         [source] = source
@@ -170,7 +173,7 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
     else:
         feature_set = source if isinstance(source, FeatureSet) else FeatureSet(source)
     if config is not None:
-        feature_set.expect(*fingerprints.expected(config))
+        feature_set = as_expected(feature_set, *fingerprints.expected(config))
     for description in descriptions_of(feature_set):
         description.check_files(checksums=check)
         _warn_of_machines(description)

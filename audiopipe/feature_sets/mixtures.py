@@ -15,7 +15,7 @@ from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import generations
 from audiopipe.feature_sets.feature_set import FeatureSet, clips_of, reopened
 from audiopipe.feature_sets.index import Rows
-from audiopipe.feature_sets.set_members import picked
+from audiopipe.feature_sets.set_members import common_normalization, picked
 from audiopipe.feature_sets.weighted_draws import WeightedDraws
 from audiopipe.inputs.columns import is_list
 
@@ -39,6 +39,7 @@ def joined(items: Sequence[FeatureSet]) -> FeatureSet:
     """Joins the items of a list, like `FeatureSet`, except that they may have clips of one set in common.
 
     Raises:
+        ConfigMismatchError: If the items are normalized in different ways.
         FeatureSetError: If clips of different sets have one id.
     """
     keys = [_keys(item) for item in items]
@@ -58,7 +59,8 @@ def joined(items: Sequence[FeatureSet]) -> FeatureSet:
         numbers = np.searchsorted(starts, rows, side="right") - 1
         taken.append(rows - starts[numbers] + np.array([firsts[key] for key in of_item])[numbers])
     opened, prefixes = zip(*firsts, strict=True)
-    return reopened(opened, prefixes, np.concatenate(taken), any(item.is_sharded for item in items))
+    normalized = common_normalization([(item.paths[0], item.normalized_config) for item in items])
+    return reopened(opened, prefixes, np.concatenate(taken), any(item.is_sharded for item in items), normalized)
 
 
 def _keys(item: FeatureSet) -> list[tuple[generations.Generation, str]]:

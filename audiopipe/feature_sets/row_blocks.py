@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiopipe.configs.base import Config
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import examples, record_layout, record_schema, tfrecords
 from audiopipe.feature_sets.dtypes import DTYPES
 from audiopipe.feature_sets.index import Rows
 from audiopipe.feature_sets.joined_sets import JoinedSets
+from audiopipe.feature_sets.normalization import Normalization
 from audiopipe.feature_sets.set_members import picked
 from audiopipe.feature_sets.stored_set import Place, StoredSet
 
@@ -35,7 +37,8 @@ class Block:
         numbers: For each record its place, the three sizes of the whole feature, the first frame, and the number of
             frames: int64 `[records, 6]`.
         features: The feature of each record. If all have the same shape, because they are crops, a single array with
-            the records as its first axis. Crops are float32, and whole features have their storage dtype.
+            the records as its first axis. Crops and normalized features are float32, and other whole features have
+            their storage dtype.
     """
 
     heads: list[bytes]
@@ -65,13 +68,17 @@ class RowBlocks:
         sets: The feature sets.
         rows: Numbers of the clips in the sets.
         first_places: Place of the first record of each set.
+        normalized_config: Config whose normalization is applied to the features. None means that there is none.
     """
 
-    def __init__(self, sets: JoinedSets, rows: Rows, first_places: Sequence[int]):
+    def __init__(
+        self, sets: JoinedSets, rows: Rows, first_places: Sequence[int], normalized_config: Config | None = None
+    ):
         self._sets = sets
         self._rows = rows
         self._first_places = first_places
         self._config = sets.descriptions[0].config
+        self._normalization = None if normalized_config is None else Normalization(normalized_config)
         # Only a whole record has a checksum, and TensorFlow does not name the record that it cannot parse.
         self._forms = [record_schema.forms(one.columns, is_old=bool(one.set_id)) for one in sets.descriptions]
         self._dtype = DTYPES[sets.descriptions[0].dtype]
@@ -98,7 +105,7 @@ class RowBlocks:
             tfrecords.check(frame, where)
             self._find_values(record, frame[:-_FOOTER])
             values = frame[record.values_offset - record.place.offset : -_FOOTER]
-            features.append(values.view(self._dtype).reshape(record.shape))
+            features.append(self._normalized(values.view(self._dtype).reshape(record.shape)))
         numbers = [(self._id(record), *record.shape, 0, record.place.n_frames) for record in records]
         return Block([record.head for record in records], np.array(numbers, np.int64), features)
 
@@ -138,6 +145,7 @@ class RowBlocks:
         features = [array.astype(np.float32, copy=False) for array in arrays]
         for feature, (*_, kept) in zip(features[0] if have_one_shape else features, numbers, strict=True):
             self._pad(feature, kept)
+        features = [self._normalized(feature) for feature in features]
         return Block([record.head for record in records], np.array(numbers, np.int64), features)
 
     def _begins(self, records: Sequence[_Record]) -> list[int]:
@@ -207,6 +215,13 @@ class RowBlocks:
         if channels is None:
             channels = _stored_shape(record)[axis]
         return (n_frames, self._config.n_bins, channels) if axis == 2 else (channels, n_frames, self._config.n_bins)
+
+    def _normalized(self, values: np.ndarray) -> np.ndarray:
+        """Returns stored values, or crops, as they are read. Those of float32 stay at their address."""
+        if self._normalization is None:
+            return values
+        values = values.astype(np.float32, copy=False)
+        return self._normalization(values, out=values)
 
     def _pad(self, crop: np.ndarray, kept: int) -> None:
         """Fills a crop with padding after its first frames."""

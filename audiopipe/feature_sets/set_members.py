@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiopipe import checks
+from audiopipe.errors import ConfigMismatchError
 from audiopipe.inputs.metadata_types import check_text
 
 if TYPE_CHECKING:
+    from audiopipe.configs.base import Config
     from audiopipe.feature_sets.index import Rows
 
 
@@ -41,6 +43,30 @@ def prefixes_of(items: Sequence[Any], prefix: Sequence[str] | Mapping[str, str] 
     for text in prefixes:
         check_text(text, "prefix")
     return prefixes
+
+
+def common_normalization(members: Sequence[tuple[str, "Config | None"]]) -> "Config | None":
+    """Returns the config whose normalization is applied to the features of all sets. None means that there is none.
+
+    Args:
+        members: Folder of each set, and the config whose normalization is applied to its features.
+
+    Raises:
+        ConfigMismatchError: If they have different normalizations.
+    """
+    (path, first), *others = members
+    for other_path, other in others:
+        if other != first:
+            raise ConfigMismatchError(
+                "Feature sets must be normalized in the same way to be joined. Received: "
+                f"{path!r} {_described(first)}, {other_path!r} {_described(other)}. Join them as they are stored, and "
+                "normalize the joined set: FeatureSet([...]).normalized(...)."
+            )
+    return first
+
+
+def _described(normalized: "Config | None") -> str:
+    return "as it is stored" if normalized is None else f"normalized by {normalized.standardization!r}"
 
 
 def shifted(rows: "Rows", offset: int) -> "Rows":

@@ -12,6 +12,7 @@ from audiopipe.layers.delta import Delta
 from audiopipe.layers.deltas import Deltas
 from audiopipe.layers.edge_padding import EdgePadding
 from audiopipe.layers.energy import Energy
+from audiopipe.layers.feature_stamp import FeatureStamp
 from audiopipe.layers.frame import Frame
 from audiopipe.layers.gain import Gain
 from audiopipe.layers.inverse_stft import InverseSTFT
@@ -53,6 +54,7 @@ __all__ = [
     "Deltas",
     "EdgePadding",
     "Energy",
+    "FeatureStamp",
     "Frame",
     "Gain",
     "InverseSTFT",

@@ -1,5 +1,6 @@
 """Class of all composed layers."""
 
+import contextlib
 import functools
 import json
 import math
@@ -136,7 +137,11 @@ class ComposedLayer(keras.Sequential):
             clips_of_rows.check(lengths, inputs, self)
             self.supports_jit = False  # clips of different lengths have no fixed shapes
             kwargs["lengths"] = lengths
-        return super().__call__(inputs, **kwargs)
+        outputs = super().__call__(inputs, **kwargs)
+        if self.config_json is not None:
+            with contextlib.suppress(AttributeError):  # pairs of real parts take no attributes
+                setattr(outputs, model_stamps.MARK, self.config_json)  # `FeatureStamp` reads it
+        return outputs
 
     @property
     def _input_dtype(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from audiopipe import composed, layers
+from audiopipe import composed, configs, layers
 
 
 @dataclass(frozen=True)
@@ -253,6 +253,7 @@ CASES = [
     ),
     Case("mfcc, liftered", lambda: layers.LogmelToMFCC(13, norm="ortho", lifter=22.0), waveforms(3, 4, 41, 2)),
     Case("spec augment in inference", lambda: layers.SpecAugment(3, 2), waveforms(3, 4, 7, 2), rounds=False),
+    Case("feature stamp", lambda: configs.StftMagnitude().stamp_layer(), waveforms(3, 4, 7, 2), rounds=False),
     Case("channel swap in inference", layers.ChannelSwap, waveforms(3, 333, 2), rounds=False),
     Case("power", lambda: layers.Power(1.5), magnitudes(3, 4, 7, 2)),
     Case("reflection padding", lambda: layers.ReflectionPadding(9, 8), waveforms(3, 333, 2), rounds=False),
