@@ -15,6 +15,7 @@ import pyarrow as pa
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
 from audiopipe.feature_sets import dtypes, file_names, index, publication, records, set_files, tfrecords
+from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.fingerprints import Identity
@@ -289,6 +290,7 @@ class _Shards:
         self._shards: list[dict[str, Any]] = []
         self._tables: list[pa.Table] = []
         self._lengths = Lengths(config)
+        self._sums: list[dict[str, Any] | None] = []
         self._failures: list[dict[str, Any]] = []
 
     def write(self, rows: _Rows, listing: _Listing, dtype: str) -> None:
@@ -316,12 +318,8 @@ class _Shards:
             path=self._output,
             config=config,
             kernel_version=rows.identity.kernel_version,
-            counts={
-                "clips": self._lengths.n_clips,
-                "failures": len(self._failures),
-                "remarks": 0,
-                **self._lengths.counts(),
-            },
+            counts={"clips": self._lengths.n_clips, "failures": len(self._failures), "remarks": 0}
+            | self._lengths.counts(),
             schema=listing.columns.types,
             classes=listing.columns.classes,
             fill_values=listing.columns.fill_values,
@@ -333,7 +331,7 @@ class _Shards:
             next_shard=self._next,
         )
         previous = output_folder.replaceable(self._output)
-        return publication.publish(description, self._tables, self._failures, [], previous=previous)
+        return publication.publish(description, self._tables, self._failures, [], self._sums, previous=previous)
 
     def _write_shard(self, rows: _Rows, listing: _Listing, dtype: str, start: int, stop: int) -> None:
         name = file_names.shard_name(self._next)
@@ -341,12 +339,12 @@ class _Shards:
         facts = [rows.identity.fingerprint, dtype, listing.digest, self._next]
         shard_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
         found: list[index.Row] = []
-        max_error = 0.0
+        sums, max_error = ClipSums(rows.identity.config), 0.0
         with writing(path), files.temporary_file(path) as temporary:
             with tfrecords.Writer(temporary) as file:
                 for row in rows.read(start, stop):
                     try:
-                        record, error = _record(row, rows.identity, listing, dtype, Place(shard_id, len(found)))
+                        record, error = _record(row, rows.identity, listing, dtype, Place(shard_id, len(found)), sums)
                     except AudioError as failure:
                         self._failures.append(_failure(row, failure))
                         continue
@@ -359,6 +357,7 @@ class _Shards:
             self._next += 1
             self._shards.append({**written, "id": shard_id, "records": len(found), "max_error": max_error})
             self._tables.append(index.table(found, listing.columns))
+            self._sums.append(sums.to_dict())
 
 
 def _index_row(row: _Row, config: Config, place: tuple[int, int, int, int]) -> index.Row:
@@ -377,10 +376,12 @@ def _index_row(row: _Row, config: Config, place: tuple[int, int, int, int]) -> i
     )
 
 
-def _record(row: _Row, identity: Identity, listing: _Listing, dtype: str, place: Place) -> tuple[bytes, float]:
+def _record(
+    row: _Row, identity: Identity, listing: _Listing, dtype: str, place: Place, sums: ClipSums
+) -> tuple[bytes, float]:
     if row.feature is None:
         raise AudioError(row.error or "The row has no feature.", STAGE)
-    return records.encode(
+    encoded = records.encode(
         row.clip_id,
         row.feature,
         identity.config,
@@ -391,6 +392,8 @@ def _record(row: _Row, identity: Identity, listing: _Listing, dtype: str, place:
         valid_frames=records.UNKNOWN if row.valid_frames is None else row.valid_frames,
         fingerprint=identity.fingerprint,
     )
+    sums.add(row.feature, row.valid_frames, dtype)
+    return encoded
 
 
 def _failure(row: _Row, error: AudioError) -> dict[str, Any]:
