@@ -25,7 +25,21 @@ DATA_FORMATS = ("channels_last", "channels_first")
 
 def fail(name: str, expected: str, value: Any, advice: str = "") -> ArgumentError:
     """Returns the error that says `name` must be `expected`."""
-    return ArgumentError(f"{name} must be {expected}. Received: {name}={value!r}.{' ' + advice if advice else ''}")
+    return ArgumentError(f"{name} must be {expected}. Received: {name}={shown(value)}.{' ' + advice if advice else ''}")
+
+
+def shown(value: Any, length: int = 500) -> str:
+    """Returns the `repr` of a value of any kind, in one line of at most `length` characters.
+
+    Example:
+        >>> shown([1, 2, 3, 4], length=8), shown(10**5000)
+        ('[1, 2...', 'a value of type int that is too large to print')
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):  # integers of thousands of digits, lists in lists in lists
+        return f"a value of type {type(value).__name__} that is too large to print"
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def integer(name: str, value: Any, minimum: int | None = None, maximum: int | None = None) -> int:
@@ -37,6 +51,25 @@ def integer(name: str, value: Any, minimum: int | None = None, maximum: int | No
         raise fail(name, f"at least {minimum}", value)
     if maximum is not None and number > maximum:
         raise fail(name, f"at most {maximum}", value)
+    return number
+
+
+def count_of(name: str, value: Any, what: str, others: int) -> int:
+    """Returns `value` as an int of at least 1, of which a tensor can hold `others` numbers each.
+
+    Args:
+        name: Name of the argument.
+        value: The number of bands, bins, frames or the like.
+        what: What the tensor is, for the error message: "a filterbank of 257 frequencies".
+        others: Number of values for each of them, at least 1.
+
+    Example:
+        >>> count_of("n_mels", 80, "a filterbank of 257 frequencies", 257)
+        80
+    """
+    number, most = integer(name, value, minimum=1), max(1, LARGEST_SIZE // others)
+    if number > most:
+        raise fail(name, f"at most {most}, because {what} has too many values otherwise", value)
     return number
 
 

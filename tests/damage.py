@@ -5,11 +5,13 @@ import hashlib
 import json
 import shutil
 
+import numpy as np
 import pyarrow.parquet as pq
 import tensorflow as tf
 
 from audiopipe.feature_sets import element_streams, index, records
 from audiopipe.feature_sets.description import Description, sha256
+from audiopipe.transform.probe_records import ProbedFile, ProbeRecord
 
 COPIES = {"index": "clips.parquet", "failures": "failures.jsonl", "remarks": "remarks.jsonl"}
 
@@ -30,6 +32,16 @@ def edit(folder, change):
     del content["checksum"]
     content["checksum"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     path.write_text(json.dumps(content))
+
+
+def compute_elsewhere(content, difference=1e-3, name="voice.flac"):
+    """Makes another machine of the one that computed a feature set, with other values of the feature of one probe."""
+    [machine] = content["machines"]
+    machine["versions"]["tensorflow"] = "1.15.0"
+    record = ProbeRecord.from_dict(machine["probe"])
+    file = record.files[name]
+    other = ProbedFile({**file.digests, "feature": "0" * 16}, file.values + np.float32(difference))
+    machine["probe"] = ProbeRecord(record.fingerprint, {**record.files, name: other}).to_dict()
 
 
 def bless(folder):

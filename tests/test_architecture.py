@@ -2,9 +2,11 @@
 
 import ast
 import importlib
+import importlib.util
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,14 @@ def test_a_package_lists_its_names(package):
     assert sorted(module.__all__) == sorted(set(module.__all__))
     for name in module.__all__:
         importlib.import_module(f"{package}.{name}") if not hasattr(module, name) else getattr(module, name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_name_of_a_package_is_hidden_by_a_module(package):
+    module = importlib.import_module(package)
+    hidden = [name for name in module.__all__ if importlib.util.find_spec(f"{package}.{name}") is not None]
+    # As soon as the module is imported, it takes the place of a function that has its name.
+    assert all(isinstance(getattr(module, name), types.ModuleType) for name in hidden), hidden
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from audiopipe.cli import configs, inspect, merge, plot, precompute, verify
+from audiopipe.cli import configs, inspect, machine, merge, plot, precompute, verify
 from audiopipe.cli.terminal import errors, exit_now
 from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
 
@@ -21,6 +21,7 @@ app.command(**precompute.SETTINGS)(precompute.precompute)
 app.command()(merge.merge)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
+app.command()(machine.machine)
 app.add_typer(configs.app, name="configs")
 app.command()(plot.plot)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiopipe.errors import ArgumentError
-from audiopipe.inputs.columns import item_type
 
 if TYPE_CHECKING:
     from audiopipe.feature_sets import FeatureSet
@@ -42,6 +41,7 @@ def chosen(feature_set: "FeatureSet", texts: Sequence[str], option: str = "--whe
     if not texts:
         return feature_set
     from audiopipe.feature_sets.feature_set import clips_of
+    from audiopipe.inputs.columns import item_type
 
     kinds = clips_of(feature_set)[0].kinds
     wanted: dict[str, list[Any]] = {}

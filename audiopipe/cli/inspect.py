@@ -7,11 +7,10 @@ import typer
 from rich.table import Table
 
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
-from audiopipe.cli.terminal import add_ends, audio_duration, console, facts_table
+from audiopipe.cli.terminal import UNKNOWN, add_ends, add_machine, audio_duration, console, facts_table, known
 
 SHOWN_KINDS = 5
 SHOWN_CLASSES = 20
-UNKNOWN = "not recorded"
 
 
 def inspect(
@@ -72,7 +71,8 @@ def _table(facts: dict[str, Any]) -> Table:
         if classes["missing"] is not None:
             table.add_row(f"classes of {column}", _classes(**classes))
     for machine in facts["machines"] or []:
-        _add_machine(table, machine)
+        table.add_section()
+        add_machine(table, machine)
     return table
 
 
@@ -93,8 +93,8 @@ def _add_progress(table: Table, facts: dict[str, Any]) -> None:
 
 def _add_counts(table: Table, counts: dict[str, Any]) -> None:
     table.add_row("clips", f"{counts['clips']}, and {counts['failures']} failures")
-    table.add_row("remarks", _known(counts["remarks"]))
-    table.add_row("files left out", _known(counts["left_out"]))
+    table.add_row("remarks", known(counts["remarks"]))
+    table.add_row("files left out", known(counts["left_out"]))
     if counts["short_recordings"] is not None:
         table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
     add_ends(table, counts)
@@ -108,17 +108,6 @@ def _add_kinds(table: Table, title: str, kinds: list[dict[str, Any]]) -> None:
     more = sum(kind["count"] for kind in kinds[SHOWN_KINDS:])
     if more:
         table.add_row(title, f"{more} of other kinds")
-
-
-def _add_machine(table: Table, machine: dict[str, Any]) -> None:
-    table.add_section()
-    table.add_row("CPU family", _known(machine.get("cpu_family")))
-    table.add_row("instruction sets", _known(machine.get("instruction_sets")))
-    onednn = machine.get("onednn")
-    table.add_row("oneDNN", UNKNOWN if onednn is None else "on" if onednn else "off")
-    table.add_row("oneDNN limited to", _known(machine.get("onednn_max_isa")))
-    for name, version in machine["versions"].items():
-        table.add_row(name, _known(version))
 
 
 def _column(name: str, facts: dict[str, Any]) -> str:
@@ -145,7 +134,3 @@ def _durations(seconds: dict[str, Any]) -> str:
     if seconds["min"] is None:
         return UNKNOWN
     return f"{seconds['min']:.3g} s to {seconds['max']:.3g} s"
-
-
-def _known(value: Any) -> str:
-    return UNKNOWN if value is None else str(value)

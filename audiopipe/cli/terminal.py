@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+UNKNOWN = "not recorded"
 PIPED_WIDTH = 200  # columns of output that is piped, so that tables are not folded to the width of a screen
 
 console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -45,6 +46,30 @@ def add_ends(table: Table, counts: Mapping[str, Any]) -> None:
         table.add_row("audio left out", f"{_exact(counts['dropped_seconds'])}: {' and '.join(where)}")
     if counts.get("padded_seconds"):
         table.add_row("padding of last segments", _exact(counts["padded_seconds"]))
+
+
+def add_machine(table: Table, machine: Mapping[str, Any]) -> None:
+    """Adds rows about a machine: its CPU, the settings of oneDNN and soxr, and versions of libraries.
+
+    Args:
+        table: The table.
+        machine: What a feature set records about the machine.
+    """
+    table.add_row("CPU family", known(machine.get("cpu_family")))
+    table.add_row("instruction sets", known(machine.get("instruction_sets")))
+    onednn = machine.get("onednn")
+    table.add_row("oneDNN", UNKNOWN if onednn is None else "on" if onednn else "off")
+    table.add_row("oneDNN limited to", known(machine.get("onednn_max_isa")))
+    table.add_row("SIMD of soxr", known(machine.get("soxr_simd")))
+    for name, version in machine["versions"].items():
+        table.add_row(name, known(version))
+    if "probe" in machine:
+        table.add_row("probe", machine["probe"]["digest"][:16])
+
+
+def known(value: Any) -> str:
+    """Returns a value as text, or says that older releases did not record it."""
+    return UNKNOWN if value is None else str(value)
 
 
 def _exact(seconds: float) -> str:

@@ -143,6 +143,17 @@ class Config(Normalizable, Stampable):
         return ("magnitude",)
 
     @property
+    def decibels_per_unit(self) -> float | None:
+        """Decibels between two values of the feature that differ by 1. None if its values are no logarithms.
+
+        Example:
+            >>> from audiopipe import registry
+            >>> registry.get("speech-mel-80").decibels_per_unit, registry.get("whisper-80").decibels_per_unit
+            (1.0, 40.0)
+        """
+        return 1.0 if self.quantities == ("decibel",) else None
+
+    @property
     def feature_channels(self) -> int | None:
         """Number of channels of the feature, or None if it depends on the clip."""
         return None if self.channels is None else self.channels * len(self.quantities)

@@ -51,7 +51,7 @@ class KerasMelSpectrogram(Config):
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
         checked.update(dataclasses.asdict(self._framing(checked["window"])))
-        checks.integer("num_mel_bins", self.num_mel_bins, minimum=1)
+        filterbanks.check_bands("num_mel_bins", self.num_mel_bins, self.fft_length // 2 + 1)
         max_freq = self.sample_rate // 2 if self.max_freq is None else self.max_freq
         checked["max_freq"] = checks.band("min_freq", self.min_freq, "max_freq", max_freq, self.sample_rate)[1]
         checks.real("top_db", checked["top_db"], above=0, maximum=checks.LARGEST_FLOAT32)

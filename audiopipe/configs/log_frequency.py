@@ -10,6 +10,8 @@ from audiopipe import checks
 from audiopipe.configs.stft import MagnitudeConfig
 from audiopipe.signal import filterbanks
 
+LARGEST_INT64 = 2**63 - 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogFrequencySpectrogram(MagnitudeConfig):
@@ -32,8 +34,8 @@ class LogFrequencySpectrogram(MagnitudeConfig):
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
         checked["log_f_min"] = filterbanks.C1_HERTZ if self.log_f_min is None else checked["log_f_min"]
-        for name in ("log_n_bins", "log_bins_per_octave"):
-            checks.integer(name, checked[name], minimum=1)
+        filterbanks.check_bands("log_n_bins", self.log_n_bins, self.framing.n_freq)
+        checks.integer("log_bins_per_octave", self.log_bins_per_octave, minimum=1, maximum=LARGEST_INT64)
         for name in ("log_f_min", "log_spread"):
             checks.real(name, checked[name], above=0)
         filterbanks.check_log_range(

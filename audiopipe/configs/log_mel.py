@@ -1,6 +1,7 @@
 """Log-mel spectrograms of every front end, described by one flat list of arguments."""
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -189,6 +190,13 @@ class LogMel(Config):
         if self.log is not None:
             name = "decibel" if self.log == log_mel.DECIBEL else f"log {name}"
         return (f"normalized {name}" if self._is_normalized else name,)
+
+    @property
+    def decibels_per_unit(self) -> float | None:
+        if self.quantities not in (("log power",), ("log magnitude",)):
+            return super().decibels_per_unit
+        of_decade = 20.0 / self.power
+        return of_decade / math.log(10) if self.log == log_mel.NATURAL else of_decade
 
     @property
     def _is_normalized(self) -> bool:

@@ -34,7 +34,7 @@ class MelSpectrogram(MagnitudeConfig):
     def _checked(self) -> dict[str, Any]:
         checked = super()._checked()
         checked["mel_f_max"] = self.sample_rate / 2 if self.mel_f_max is None else checked["mel_f_max"]
-        checks.integer("n_mels", self.n_mels, minimum=1)
+        filterbanks.check_bands("n_mels", self.n_mels, self.framing.n_freq)
         checks.real("mel_f_min", self.mel_f_min, minimum=0)
         if not self.mel_f_min < checked["mel_f_max"] <= self.sample_rate / 2:
             raise checks.fail(

@@ -17,7 +17,7 @@ def from_dict(fields: dict[str, Any]) -> Config:
         ConfigError: If the feature is unknown, a field is unknown, or a value is not valid.
     """
     if not isinstance(fields, dict):
-        raise ConfigError(f"A config's JSON must be an object. Received: {fields!r}.")
+        raise ConfigError(f"A config's JSON must be an object. Received: {checks.shown(fields, 80)}.")
     fields = dict(fields)
     name = fields.pop("feature", None)
     if name is None and "feature_extractor_type" in fields:
@@ -55,6 +55,6 @@ def from_json(text: str) -> Config:
     """
     try:
         fields = json.loads(text, object_pairs_hook=checks.unique_keys)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"A config must be JSON. Received: {text[:60]!r} ({error}).") from error
     return from_dict(fields)

@@ -45,13 +45,17 @@ class WhisperLogMel(Config):
                 self.sample_rate,
                 "Audio of another rate is resampled to it.",
             )
-        checks.integer("n_mels", self.n_mels, minimum=1)
+        filterbanks.check_bands("n_mels", self.n_mels, whisper.N_FFT // 2 + 1)
         checked.update(fixed_data_formats(self))
         return checked
 
     @property
     def quantities(self) -> tuple[str, ...]:
         return ("scaled log power",)
+
+    @property
+    def decibels_per_unit(self) -> float | None:
+        return 40.0 if self.quantities == ("scaled log power",) else None  # (log10 of the power + 4) / 4
 
     @property
     def framing(self) -> EdgeFraming | None:

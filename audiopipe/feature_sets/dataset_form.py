@@ -11,6 +11,7 @@ from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import file_names
 from audiopipe.feature_sets.record_schema import DTYPE_SCHEMA, RECORD_SCHEMA
 from audiopipe.feature_sets.tfrecords import FRAME_BYTES
+from audiopipe.transform.probe_records import ProbeRecord
 
 MAX_RECORDS = 2**31 - 1  # of a shard: their numbers are 32-bit integers in the index
 
@@ -172,6 +173,10 @@ def _file(is_name: Callable[[object], bool], example: str) -> Check:
     return _or_null(_object(needed))
 
 
+def _probe(what: str, value: Any) -> None:
+    ProbeRecord.from_dict(value)
+
+
 def _wrong(what: str, expected: str, received: Any) -> ValueError:
     text = repr(received)
     return ValueError(f"{what} must be {expected}. Received: {text if len(text) <= 200 else text[:200] + '...'}")
@@ -189,7 +194,7 @@ _COMMON = {
     "kernel_version": _integer(),
     "counts": _object(_COUNTS, _LATER_COUNTS),
     "metadata": _columns,
-    "machines": _list(_object({"versions": _mapping(_or_null(_text))})),
+    "machines": _list(_object({"versions": _mapping(_or_null(_text))}, {"probe": _probe})),
 }
 _OPTIONAL = {
     "segments": _or_null(_mapping(lambda what, value: None)),

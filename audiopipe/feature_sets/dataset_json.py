@@ -76,7 +76,7 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
     if version not in READABLE_VERSIONS or isinstance(version, (bool, float)):
         raise CorruptFeatureSetError(
             f"{name!r} must have a format_version of {READABLE_VERSIONS[0]} .. {READABLE_VERSIONS[-1]}. Received: "
-            f"{version!r}. Read it with the version of audiopipe that wrote it: {content.get('machines')!s:.500}."
+            f"{version!r}. Read it with the version of audiopipe that wrote it: {_writers(content)!s:.500}."
         )
     try:
         _check_config(content, name)
@@ -118,6 +118,13 @@ def foreign(name: str, error: Exception) -> CorruptFeatureSetError:
         f"{name!r} is not a valid dataset.json: {type(error).__name__}: {str(error).rstrip('.')}. Recompute "
         "the feature set."
     )
+
+
+def _writers(content: dict[str, Any]) -> list[Any]:
+    """Returns the versions on the machines that wrote a set of an unknown format, whose content can be anything."""
+    machines = content.get("machines")
+    found = machines if isinstance(machines, list) else []
+    return [machine.get("versions") for machine in found if isinstance(machine, dict)]
 
 
 def _check_config(content: dict[str, Any], name: str) -> None:

@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudioError, MachineWarning
-from audiopipe.feature_sets import element_streams, fingerprints, mixtures, valid_frames
+from audiopipe.feature_sets import element_streams, fingerprints, machine_checks, mixtures, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.element_streams import Reading
 from audiopipe.feature_sets.feature_set import FeatureSet, Source, as_expected, items_of, of_description
 from audiopipe.inputs.columns import Columns
-from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 
 _warned: set[str] = set()  # feature sets whose machines this process has already warned about
@@ -104,8 +103,11 @@ def load(
             feature set or shard, or has another storage dtype. The message names the shard.
 
     Warns:
-        MachineWarning: Once per feature set, if its features were computed with another version of TensorFlow,
-            libsndfile or soxr, with another oneDNN setting, or on another CPU family or other instruction sets.
+        MachineWarning: Once per feature set, if this machine computes other bits, with the largest difference. It is
+            measured with a probe, which is computed only if versions, settings or the CPU differ from those of the
+            machine that computed the features. A set without a probe, of an older release, gets the warning if the
+            versions of TensorFlow, libsndfile or soxr, settings of oneDNN or soxr, the CPU family or the instruction
+            sets differ.
 
     Example:
         >>> from audiopipe import FeatureSet
@@ -224,9 +226,11 @@ def _checked_name(feature_set: Description | FeatureSet, feature: str) -> str:
 
 
 def _warn_of_machines(feature_set: Description) -> None:
-    different = machine_facts.differences(feature_set.machines)
     path = files.absolute(feature_set.path)
-    if different and path not in _warned:
+    if path in _warned:
+        return
+    different = machine_checks.differences(feature_set.machines, feature_set.config, feature_set.kernel_version)
+    if different:
         _warned.add(path)
         message = f"The feature set {path!r} was computed in another environment. {different}"
         warnings.warn(message, MachineWarning, stacklevel=4)

@@ -12,6 +12,8 @@ from typing import Any
 import datasets
 
 from audiopipe.feature_sets import dataset_json
+from audiopipe.transform import probe
+from audiopipe.transform.probe_records import ProbeRecord
 
 MARK = "audiopipe machine: "  # starts a line
 
@@ -51,6 +53,8 @@ def of_dataset(info: datasets.DatasetInfo, fingerprint: str) -> list[dict[str, A
             is_valid = fact["fingerprint"] == fingerprint and all(
                 value is None or isinstance(value, str) for value in versions.values()
             )
+            if probe.KEY in machine:
+                ProbeRecord.from_dict(machine[probe.KEY])
         except (ValueError, LookupError, TypeError, AttributeError):
             continue
         if is_valid and machine not in machines:

@@ -75,7 +75,7 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
     with tf.control_dependencies([check for check in checks if check is not None]):
         lengths = tf.identity(lengths)
     spec = _spec(layer, rows.shape)
-    frame_axis = _frame_axis(layer)
+    frame_axis = _frame_axis(layer, _channels(layer, rows))
     frames: Any = None
     if frame_axis is not None:
         frames = spec.shape[frame_axis + 1]
@@ -114,7 +114,7 @@ def padding_frame(layer: ComposedLayer, rows: tf.Tensor, frame_axis: int) -> tf.
     """
     if layer.padding is not None:
         return np.float64(layer.padding)
-    channels = rows.shape[1 if layer.is_channels_first else 2] or 1
+    channels = _channels(layer, rows)
     key = (tuple(layer.layers), channels)
     if key not in layer.silent_frames:
         samples = 1
@@ -131,9 +131,16 @@ def _row_frames(layer: ComposedLayer, rows: tf.Tensor, frame_axis: int) -> tf.Te
     return tf.shape(layer.apply_layers(tf.zeros_like(rows[:1])))[frame_axis + 1]
 
 
-def _frame_axis(layer: ComposedLayer) -> int | None:
+def _channels(layer: ComposedLayer, rows: tf.Tensor) -> int:
+    """Returns the number of channels of the clips, or one that the layer takes if it is not known yet."""
+    known = rows.shape[1 if layer.is_channels_first else 2]
+    last = layer.layers[-1]
+    return known or (last.clip_channels if isinstance(last, StatisticsNormalization) else 1)
+
+
+def _frame_axis(layer: ComposedLayer, channels: int) -> int | None:
     """Returns the axis of the frames in the result for one clip, or None if every clip has equally many."""
-    shape = _spec(layer, _shape(layer, None, 1)).shape[1:]
+    shape = _spec(layer, _shape(layer, None, channels)).shape[1:]
     return shape.index(None) if None in shape else None
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.layers.spectrogram_layer import LAYOUTS, SpectrogramLayer
+from audiopipe.signal import ops
 
 
 @keras.saving.register_keras_serializable(package="audiopipe")
@@ -60,13 +61,8 @@ class StatisticsNormalization(SpectrogramLayer):
     def call(self, spectrogram):
         """Normalizes a batch of spectrograms."""
         self.check_input(spectrogram)
-        # A graph folds the constants of neighbouring products or sums, which rounds differently from an eager call.
-        # It does not look for neighbours beyond this operation, which costs nothing.
-        spectrogram = tf.ensure_shape(spectrogram, spectrogram.shape)
-        centred = spectrogram - self._spread(self.mean, spectrogram)
-        # A graph replaces a division by a constant with a product, but not this one. No divisor is 0.
-        normalized = tf.math.divide_no_nan(centred, self._spread(self.std, spectrogram))
-        return tf.ensure_shape(normalized, spectrogram.shape)
+        mean, std = self._spread(self.mean, spectrogram), self._spread(self.std, spectrogram)
+        return ops.standardize(spectrogram, mean, std)
 
     def _spread(self, table: np.ndarray, spectrogram: tf.Tensor) -> tf.Tensor:
         """Returns numbers `[bins, channels]` as a tensor that broadcasts to a spectrogram."""
@@ -77,6 +73,11 @@ class StatisticsNormalization(SpectrogramLayer):
         if self._is_repeated and channels is None:
             values = tf.repeat(values, tf.shape(spectrogram)[self.channel_axis] // self.quantities, axis=-1)
         return values if self.data_format == "channels_last" else tf.transpose(values)[:, None]
+
+    @property
+    def clip_channels(self) -> int:
+        """Smallest number of channels of a clip with which the input has the channels of `mean`."""
+        return max(1, self.mean.shape[1] // self.quantities)
 
     @property
     def _is_repeated(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from audiopipe.configs.base import Config
-from audiopipe.errors import ArgumentError, MissingDependencyError
+from audiopipe.plotting import images
 
 MAX_FREQUENCY_TICKS = 8
 SILENCE = 1e-10
@@ -28,34 +28,23 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
         MissingDependencyError: If matplotlib is not installed.
         ArgumentError: If the image cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            'Plotting needs the package matplotlib, which is not installed: pip install "audiopipe[plot]".'
-        ) from error
     if config.output_data_format == "channels_first":
         feature = np.moveaxis(feature, 0, -1)
     channels = feature.shape[-1]
-    figure = Figure(figsize=(9, 1 + 3 * channels), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = images.new_figure(9, 1 + 3 * channels)
     panels = figure.subplots(channels, 1, squeeze=False)[:, 0]
     draw = _draw_lines if config.quantities == (WAVEFORM,) else _draw_pictures
     draw(feature, config, panels)
     panels[-1].set_xlabel("start of the frame (s)")
     figure.suptitle(title)
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise ArgumentError(f"Could not write the image {os.fspath(path)!r}: {error}.") from error
+    images.save(figure, path)
 
 
 def _draw_lines(feature: np.ndarray, config: Config, panels: np.ndarray) -> None:
     """Draws each channel `[frames, 1]` of a feature as a line over time."""
     for index, axes in enumerate(panels):
         axes.plot(config.frame_times(len(feature)), feature[:, 0, index], linewidth=0.5)
-        axes.set_ylabel("\n".join([*_panel_name(index, len(panels), config.quantities), WAVEFORM]))
+        axes.set_ylabel("\n".join([*panel_name(index, len(panels), config.quantities), WAVEFORM]))
 
 
 def _draw_pictures(feature: np.ndarray, config: Config, panels: np.ndarray) -> None:
@@ -79,9 +68,8 @@ def _draw_pictures(feature: np.ndarray, config: Config, panels: np.ndarray) -> N
             )
         panels[0].figure.colorbar(image, ax=list(group), label=label)
     for index, axes in enumerate(panels):
-        _frequency_ticks(axes, config.frequencies())
-        bins = "coefficient" if config.quantities[0].endswith("cepstrum") else "frequency (Hz)"
-        axes.set_ylabel("\n".join([*_panel_name(index, channels, config.quantities), bins]))
+        axes.set_yticks(*bin_ticks(config))
+        axes.set_ylabel("\n".join([*panel_name(index, channels, config.quantities), bin_label(config)]))
 
 
 def _label(quantity: str) -> str:
@@ -101,14 +89,20 @@ def _picture(values: np.ndarray, quantity: str) -> tuple[np.ndarray, dict[str, A
     return levels, {"cmap": "magma", "vmin": levels.max() - 80, "vmax": levels.max()}
 
 
-def _panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[str]:
+def panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[str]:
     """Returns the quantity and the channel that a panel shows, each only if there are several."""
     n_audio = channels // len(quantities)
     name = [quantities[index // n_audio]] if len(quantities) > 1 else []
     return name + ([f"channel {index % n_audio}"] if n_audio > 1 else [])
 
 
-def _frequency_ticks(axes: Any, frequencies: np.ndarray) -> None:
-    """Labels some bins with their frequencies, rounded to 1 Hz."""
+def bin_ticks(config: Config) -> tuple[np.ndarray, list[str]]:
+    """Returns some bins of a feature, and their frequencies, rounded to 1 Hz."""
+    frequencies = config.frequencies()
     bins = np.unique(np.linspace(0, len(frequencies) - 1, MAX_FREQUENCY_TICKS).round().astype(int))
-    axes.set_yticks(bins, [f"{frequencies[index]:.0f}" for index in bins])
+    return bins, [f"{frequencies[index]:.0f}" for index in bins]
+
+
+def bin_label(config: Config) -> str:
+    """Returns the label of the axis of the bins."""
+    return "coefficient" if config.quantities[0].endswith("cepstrum") else "frequency (Hz)"

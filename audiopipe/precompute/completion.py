@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 from audiopipe.errors import FeatureSetError
 from audiopipe.feature_sets import file_names, index, publication, retention, valid_frames
 from audiopipe.feature_sets.description import Description
-from audiopipe.precompute import output_folder, plan
+from audiopipe.precompute import output_folder, plan, probed_machines
 from audiopipe.precompute.collected_sidecars import Collected
 from audiopipe.precompute.finished_shards import Finished
-from audiopipe.precompute.holdings import SHARD_FACTS, unique
+from audiopipe.precompute.holdings import SHARD_FACTS
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
@@ -76,7 +76,7 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         fill_values=work.fill_values,
         segments=work.segments,
         shards=shards,
-        machines=unique([*work.machines, *(sidecar["machine"] for sidecar in sidecars)]),
+        machines=probed_machines.of_sidecars(work, sidecars, work.machines),
         dtype=work.dtype,
         options=work.options,
         accept_truncated=work.accept_truncated,

@@ -1,6 +1,5 @@
 """What an output folder holds already: the clips of a feature set, and those of finished shards of a pending plan."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from audiopipe.feature_sets import file_names, index
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs.changes import StoredAudio
 from audiopipe.inputs.columns import Columns
-from audiopipe.precompute import former_plans, planned_clips
+from audiopipe.precompute import former_plans, planned_clips, probed_machines
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.stored_clips import Clips, Shard, Waiting, record_ids, text
@@ -147,7 +146,7 @@ def with_pending(held: Holdings, work: Plan) -> Holdings:
         failed={**{name: audio for name, audio in held.failed.items() if name not in tried}, **failed},
         short={**{name: audio for name, audio in held.short.items() if name not in tried}, **short},
         remarks=[*before, *made],
-        machines=unique([*held.machines, *work.machines, *(sidecar["machine"] for sidecar in sidecars)]),
+        machines=probed_machines.of_sidecars(work, sidecars, [*held.machines, *work.machines]),
     )
 
 
@@ -165,11 +164,6 @@ def missing(output: str, shards: Iterable[dict[str, Any]]) -> set[str]:
 def input_clip(fact: dict[str, Any]) -> str:
     """Returns the id of the input clip that a failure or a remark is about, which may be about a segment of it."""
     return fact.get("recording", fact["id"])
-
-
-def unique(machines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns each machine once, in order of first appearance."""
-    return list({json.dumps(machine, sort_keys=True): machine for machine in machines}.values())
 
 
 def _ids(clips: Clips) -> frozenset[str]:

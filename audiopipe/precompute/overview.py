@@ -17,6 +17,7 @@ from audiopipe.precompute import pending
 from audiopipe.precompute.pending import Pending
 from audiopipe.precompute.plan import Plan
 from audiopipe.storage import files
+from audiopipe.transform import probe
 
 KEYS = (
     "path",
@@ -101,7 +102,7 @@ def _described(feature_set: Description) -> dict[str, Any]:
         "bytes": sum(shard["bytes"] for shard in feature_set.shards),
         "failures": _kinds(Counter(map(kind, failures)).most_common()),
         "remarks": _kinds(Counter(map(kind, remarks)).most_common()),
-        "machines": feature_set.machines,
+        "machines": list(map(probe.without_values, feature_set.machines)),
     }
 
 

@@ -20,12 +20,12 @@ from audiopipe.feature_sets import file_names, index, record_heads, records, tfr
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
-from audiopipe.precompute import finished_shards, planned_clips
+from audiopipe.precompute import finished_shards, planned_clips, probed_machines
 from audiopipe.precompute.copied_records import OlderShards
 from audiopipe.precompute.ordered_records import OrderedRecords, Record
 from audiopipe.precompute.planned_clips import Part, Stored
 from audiopipe.precompute.source_changes import source_facts
-from audiopipe.runtime import machine_facts, stopping
+from audiopipe.runtime import stopping
 from audiopipe.storage import files
 from audiopipe.transform import ends, recordings
 from audiopipe.transform.segments import Segments, parse_id
@@ -76,7 +76,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         "failures": writer.failures,
         "remarks": writer.remarks,
         "seconds_spent": writer.seconds_spent,
-        "machine": _machine(),
+        **writer.machine(),
     }
     with writing(path):
         with files.temporary_file(plan.rows_file(shard)) as temporary:
@@ -144,6 +144,7 @@ class _Writer:
         self._sizes: list[int] = []
         self.seconds = 0.0
         self.max_error = 0.0
+        self._has_computed = False
         self.seconds_spent = {"read": 0.0, "feature": 0.0, "record": 0.0}
         self._failures: list[tuple[int, dict[str, Any]]] = []
         self._remarks: list[tuple[int, dict[str, Any]]] = []
@@ -157,6 +158,12 @@ class _Writer:
     def remarks(self) -> list[dict[str, Any]]:
         """Remarks in the order of the clips."""
         return [remark for _, remark in sorted(self._remarks, key=lambda item: item[0])]
+
+    def machine(self) -> dict[str, Any]:
+        """Returns what the sidecar says about the machine that computed features, see `probed_machines`."""
+        if not self._has_computed:
+            return {"machine": None, "probe": None}
+        return probed_machines.of_this_process(self._plan, self._transform)
 
     def rows(self) -> list[index.Row]:
         """Returns the rows of the index, in the order of the records."""
@@ -279,6 +286,7 @@ class _Writer:
         config = self._plan.config
         started, read_before = time.perf_counter(), reading.seconds
         feature = self._transform.compute(samples)
+        self._has_computed = True
         computed, read = time.perf_counter(), reading.seconds - read_before
         n_samples = len(samples) if isinstance(samples, np.ndarray) else samples.n_samples
         n_valid = n_samples if n_valid is None else n_valid
@@ -343,12 +351,6 @@ class _Writer:
 def _recording(source: Source, number: int) -> tuple[Any, ...]:
     """Returns a key that stretches of one recording share. A whole recording has a key of its own."""
     return source.recording() if source.is_stretch else (number,)
-
-
-@functools.cache
-def _machine() -> dict[str, Any]:
-    """Returns facts about the machine, once per process: they are slow to read on Linux with many cores."""
-    return machine_facts.machine()
 
 
 @functools.lru_cache(maxsize=4)

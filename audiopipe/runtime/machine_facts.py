@@ -15,6 +15,22 @@ INSTRUCTION_SETS = (
 )
 UNKNOWN = "unknown"
 
+_DECIDING_VERSIONS = {"tensorflow": "TensorFlow", "libsndfile": "libsndfile", "soxr": "soxr"}
+_OTHER_VERSIONS = {
+    "audiopipe": "audiopipe",
+    "keras": "Keras",
+    "numpy": "NumPy",
+    "soundfile": "soundfile",
+    "python": "Python",
+}
+_SETTINGS = {
+    "cpu_family": "CPU",
+    "instruction_sets": "instruction sets",
+    "onednn": "oneDNN",
+    "onednn_max_isa": "oneDNN's maximum instruction set",
+    "soxr_simd": "soxr's SIMD",
+}
+
 
 def processors() -> int:
     """Returns the number of processors that this process may use."""
@@ -25,7 +41,7 @@ def machine() -> dict[str, Any]:
     """Returns the facts that are recorded about the machine that computes features.
 
     Returns:
-        A dict with `versions`, `cpu_family`, `instruction_sets`, `onednn` and `onednn_max_isa`.
+        A dict with `versions`, `cpu_family`, `instruction_sets`, `onednn`, `onednn_max_isa` and `soxr_simd`.
     """
     return {
         "versions": versions(),
@@ -33,6 +49,7 @@ def machine() -> dict[str, Any]:
         "instruction_sets": instruction_sets(),
         "onednn": onednn_enabled(),
         "onednn_max_isa": onednn_max_isa(),
+        "soxr_simd": soxr_simd(),
     }
 
 
@@ -108,6 +125,12 @@ def onednn_max_isa() -> str:
     return (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "ALL").upper()
 
 
+def soxr_simd() -> str:
+    """Returns what `SOXR_USE_SIMD32` or `SOXR_USE_SIMD` tell soxr about vector instructions, or `"default"`."""
+    # soxr.c, should_use_simd32: the first of the two that is set decides.
+    return os.environ.get("SOXR_USE_SIMD32") or os.environ.get("SOXR_USE_SIMD") or "default"
+
+
 def differences(machines: list[dict[str, Any]]) -> str:
     """Describes how other machines differ from this one in the facts that change bits.
 
@@ -123,20 +146,34 @@ def differences(machines: list[dict[str, Any]]) -> str:
         >>> differences([{**machine(), "onednn": None}])
         'Bits may differ from those computed here: oneDNN None there, ... here. Each rounds float32 in its own way.'
     """
-    here = _deciding(machine())
-    different: list[str] = []
-    for there in map(_deciding, machines):
-        facts = [f"{name} {value} there, {here[name]} here" for name, value in there.items() if here[name] != value]
-        different.extend(fact for fact in facts if fact not in different)
+    here = machine()
+    different = list(dict.fromkeys(fact for there in machines for fact in different_facts(there, here)))
     if not different:
         return ""
     return f"Bits may differ from those computed here: {'; '.join(different)}. Each rounds float32 in its own way."
 
 
-def _deciding(facts: dict[str, Any]) -> dict[str, Any]:
-    """Returns the facts that change bits under readable names. Facts that were not recorded are left out."""
-    named = {"TensorFlow": "tensorflow", "libsndfile": "libsndfile", "soxr": "soxr"}
-    deciding = {name: facts["versions"].get(key) for name, key in named.items()}
-    named = {"CPU": "cpu_family", "instruction sets": "instruction_sets"}
-    named |= {"oneDNN": "onednn", "oneDNN's maximum instruction set": "onednn_max_isa"}
-    return deciding | {name: facts[key] for name, key in named.items() if key in facts}
+def different_facts(there: dict[str, Any], here: dict[str, Any], *, every: bool = False) -> list[str]:
+    """Returns the facts in which two machines differ, with both values. Settings that one lacks are left out.
+
+    Args:
+        there: The result of `machine` on another machine. A library that it does not name counts as another version.
+        here: The result of `machine` on this one.
+        every: Whether to compare every fact. If False, only those that are known to change bits are compared: the
+            version of NumPy, for example, hardly ever does.
+
+    Example:
+        >>> here = machine()
+        >>> there = {**here, "versions": {**here["versions"], "soxr": "0.1", "numpy": "2.0"}}
+        >>> [fact.split()[0] for fact in different_facts(there, here)]
+        ['soxr']
+        >>> [fact.split()[0] for fact in different_facts(there, here, every=True)]
+        ['soxr', 'NumPy']
+    """
+    theirs, ours = ({**dict.fromkeys(_DECIDING_VERSIONS), **facts["versions"], **facts} for facts in (there, here))
+    named = _DECIDING_VERSIONS | _SETTINGS | (_OTHER_VERSIONS if every else {})
+    return [
+        f"{name} {theirs[key]} there, {ours[key]} here"
+        for key, name in named.items()
+        if key in theirs and key in ours and theirs[key] != ours[key]
+    ]

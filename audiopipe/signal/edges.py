@@ -79,7 +79,7 @@ class EdgeFraming:
             >>> kaldi.n_frames(16000), torch.n_frames(16000)
             (98, 101)
         """
-        n_fft, win_length, hop_length = frame_sizes(n_fft, win_length, hop_length, maximum=checks.LARGEST_SIZE)
+        n_fft, win_length, hop_length = frame_sizes(n_fft, win_length, hop_length)
         edges = checks.choice("edges", edges, EDGES)
         if edges == SNIP and pad_mode is not None:
             raise checks.fail(

@@ -37,6 +37,20 @@ def canonical_mel_norm(name: str, norm: object) -> str | float | None:
     return checks.real(name, norm, minimum=0)
 
 
+def check_bands(name: str, n_bands: object, n_freq: int) -> int:
+    """Returns a number of bands as an int, of which a filterbank fits into a tensor.
+
+    Args:
+        name: Name of the argument, for the error message.
+        n_bands: The number.
+        n_freq: Number of frequency bins of the filterbank.
+
+    Raises:
+        ArgumentError: If it is not an integer of at least 1, or too large.
+    """
+    return checks.count_of(name, n_bands, f"a filterbank of {n_freq} frequencies", n_freq)
+
+
 MEL_TRIANGLES = ("hertz", "mel")
 NAMED_FILTERS = 5
 MEL_ADVICE = "Use fewer mels, a longer Fourier transform or a higher lowest frequency."

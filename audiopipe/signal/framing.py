@@ -161,7 +161,7 @@ class CentredFraming:
             >>> framing.n_frames(16000)
             101
         """
-        fft_length = checks.integer("fft_length", fft_length, minimum=1)
+        fft_length = checks.integer("fft_length", fft_length, minimum=1, maximum=checks.LARGEST_SIZE)
         sequence_length = fft_length if sequence_length is None else sequence_length
         if checks.integer("sequence_length", sequence_length, minimum=1) > fft_length:
             raise ArgumentError(
@@ -176,7 +176,7 @@ class CentredFraming:
         return cls(
             fft_length=fft_length,
             sequence_length=fft_length if window is None else int(sequence_length),
-            sequence_stride=checks.integer("sequence_stride", sequence_stride, minimum=1),
+            sequence_stride=checks.integer("sequence_stride", sequence_stride, minimum=1, maximum=checks.LARGEST_SIZE),
         )
 
     @property
@@ -204,17 +204,14 @@ class CentredFraming:
         return count * any_samples(n_samples)
 
 
-def frame_sizes(
-    n_fft: int, win_length: int | None, hop_length: int | None, *, maximum: int | None = None
-) -> tuple[int, int, int]:
+def frame_sizes(n_fft: int, win_length: int | None, hop_length: int | None) -> tuple[int, int, int]:
     """Checks the sizes of frames and fills in those that are None.
 
     Args:
-        n_fft: Length of the Fourier transform, at least 1.
+        n_fft: Length of the Fourier transform, at least 1. TensorFlow takes no larger sizes than `checks.LARGEST_SIZE`.
         win_length: Length of the window, at most `n_fft`. None means `n_fft`.
         hop_length: Samples between the starts of neighbouring frames, at least 1. None means `win_length // 4`, but at
             least 1.
-        maximum: Largest size. None means that there is none.
 
     Returns:
         `n_fft`, `win_length` and `hop_length`, in samples.
@@ -226,7 +223,7 @@ def frame_sizes(
         >>> frame_sizes(512, 400, None)
         (512, 400, 100)
     """
-    n_fft = checks.integer("n_fft", n_fft, minimum=1, maximum=maximum)
+    n_fft = checks.integer("n_fft", n_fft, minimum=1, maximum=checks.LARGEST_SIZE)
     win_length = n_fft if win_length is None else checks.integer("win_length", win_length, minimum=1)
     if win_length > n_fft:
         raise ArgumentError(
@@ -234,7 +231,7 @@ def frame_sizes(
             f"Received: win_length={win_length}, n_fft={n_fft}. Raise n_fft to at least {win_length}."
         )
     hop_length = max(1, win_length // 4) if hop_length is None else hop_length
-    return n_fft, win_length, checks.integer("hop_length", hop_length, minimum=1, maximum=maximum)
+    return n_fft, win_length, checks.integer("hop_length", hop_length, minimum=1, maximum=checks.LARGEST_SIZE)
 
 
 def any_samples(n_samples: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from audiopipe import checks
+from audiopipe.signal import filterbanks
 from audiopipe.signal.edges import EdgeFraming
 
 HANN, HAMMING, POVEY, BLACKMAN, RECTANGULAR = WINDOWS = ("hann", "hamming", "povey", "blackman", "rectangular")
@@ -33,7 +34,8 @@ def resolve(arguments: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ArgumentError: If an argument is out of range or contradicts another one.
     """
-    values = {"sample_rate": _size("sample_rate", arguments["sample_rate"], minimum=1)}
+    rate = checks.integer("sample_rate", arguments["sample_rate"], minimum=1, maximum=checks.LARGEST_SIZE)
+    values = {"sample_rate": rate}
     for part in (_clip_length, _waveform, _frames, _window, _spectrum, _bands, _logarithm, _normalization, _rows):
         values |= part({**arguments, **values})
     return values
@@ -98,6 +100,9 @@ def _clip_length(values: Mapping[str, Any]) -> dict[str, Any]:
             seconds,
             f"Use {samples / rate!r} for {samples} samples.",
         )
+    if samples > checks.LARGEST_SIZE:
+        longest = checks.LARGEST_SIZE / rate
+        raise checks.fail("clip_seconds", f"at most {longest:g} at {rate} Hz, because a tensor holds no more", seconds)
     return {
         "clip_seconds": samples / rate,
         "short_clips": checks.choice("short_clips", "pad" if short is None else short, ("pad", "repeat")),
@@ -153,7 +158,7 @@ def _bands(values: Mapping[str, Any]) -> dict[str, Any]:
     rate, f_max = values["sample_rate"], values["f_max"]
     f_min, f_max = checks.band("f_min", values["f_min"], "f_max", rate / 2 if f_max is None else f_max, rate)
     return {
-        "n_mels": _size("n_mels", values["n_mels"], minimum=1),
+        "n_mels": filterbanks.check_bands("n_mels", values["n_mels"], values["n_fft"] // 2 + 1),
         "f_min": f_min,
         "f_max": f_max,
         "mel_scale": checks.choice("mel_scale", values["mel_scale"], ("htk", "slaney")),
@@ -227,11 +232,14 @@ def _normalization(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows(values: Mapping[str, Any]) -> dict[str, Any]:
-    stacked = _size("stack_frames", values["stack_frames"], minimum=1)
-    masked = _size("masked_frames", values["masked_frames"], minimum=0)
+    bands = values["n_mels"]
+    stacked = checks.count_of("stack_frames", values["stack_frames"], f"a row of {bands} bins per frame", bands)
+    masked = checks.integer("masked_frames", values["masked_frames"], minimum=0)
+    if masked:
+        checks.count_of("masked_frames", masked, f"a feature of {bands} bins", bands)
     fixed, padding = values["fixed_frames"], values["padding_value"]
     if fixed is not None:
-        fixed = _size("fixed_frames", fixed, minimum=1)
+        fixed = checks.count_of("fixed_frames", fixed, f"a feature of {bands * stacked} bins", bands * stacked)
     if padding is not None:
         padding = _shift("padding_value", padding, values["scale_value"])
     if values["clip_seconds"] is not None:
@@ -258,17 +266,9 @@ def _shift(name: str, value: Any, scale: float) -> float:
     """Returns a number that the affine step subtracts or is applied to, so that float32 holds its result."""
     number = checks.real(name, value)
     if number and not all(1 / LARGEST_VALUE <= size <= LARGEST_VALUE for size in (abs(number), abs(number) / scale)):
-        raise checks.fail(
-            name,
-            f"0, or {1 / LARGEST_VALUE:g} to {LARGEST_VALUE:g} in size, also divided by scale_value={scale:g}",
-            value,
-        )
+        divided = "" if scale == 1 else f", also divided by scale_value={scale:g}"
+        raise checks.fail(name, f"0, or {1 / LARGEST_VALUE:g} to {LARGEST_VALUE:g} in size{divided}", value)
     return number
-
-
-def _size(name: str, value: Any, minimum: int) -> int:
-    """Returns a number of samples, bins or frames."""
-    return checks.integer(name, value, minimum=minimum, maximum=checks.LARGEST_SIZE)
 
 
 def _must_be(name: str, value: Any, only: Any, expected: str, advice: str) -> None:

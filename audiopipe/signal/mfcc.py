@@ -25,13 +25,15 @@ def resolve(arguments: Mapping[str, Any]) -> dict[str, Any]:
     values = log_mel.resolve(arguments)
     if values["log"] is None:
         raise checks.fail("log", "'ln', 'log10' or 'db', because a cepstrum is that of logarithms", None)
-    return values | _coefficients(arguments, values["n_mels"]) | _deltas(arguments)
+    coefficients = _coefficients(arguments, values["n_mels"])
+    return values | coefficients | _deltas(arguments, coefficients["n_mfcc"])
 
 
 def _coefficients(arguments: Mapping[str, Any], n_mels: int) -> dict[str, Any]:
     n_mfcc = checks.integer("n_mfcc", arguments["n_mfcc"], minimum=1)
     if n_mfcc > n_mels:
         raise checks.fail("n_mfcc", f"at most n_mels={n_mels}", n_mfcc, "Raise n_mels or lower n_mfcc.")
+    checks.count_of("n_mfcc", n_mfcc, f"a cosine transform of {n_mels} bands", n_mels)
     lifter = checks.real("lifter", arguments["lifter"], minimum=0, maximum=log_mel.LARGEST_VALUE)
     liftering = arguments["liftering"]
     if lifter:
@@ -46,7 +48,7 @@ def _coefficients(arguments: Mapping[str, Any], n_mels: int) -> dict[str, Any]:
     }
 
 
-def _deltas(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _deltas(arguments: Mapping[str, Any], n_mfcc: int) -> dict[str, Any]:
     deltas = checks.choice("deltas", checks.integer("deltas", arguments["deltas"]), (0, 1, 2))
     width, mode = arguments["delta_width"], arguments["delta_mode"]
     if deltas == 0:
@@ -54,7 +56,8 @@ def _deltas(arguments: Mapping[str, Any]) -> dict[str, Any]:
             if value is not None:
                 raise checks.fail(name, "None without deltas", value, "Set deltas to 1 or 2.")
         return {"deltas": 0, "delta_width": None, "delta_mode": None}
-    width = 5 if width is None else checks.integer("delta_width", width, minimum=3, maximum=checks.LARGEST_SIZE)
+    width = 5 if width is None else checks.integer("delta_width", width, minimum=3)
+    checks.count_of("delta_width", width, f"a stretch of {n_mfcc} coefficients", n_mfcc)
     if width % 2 == 0:
         raise checks.fail("delta_width", "odd, so that it has a middle frame", width)
     mode = checks.choice("delta_mode", "edge" if mode is None else mode, DELTA_MODES)

@@ -15,10 +15,9 @@ import tensorflow as tf
 
 from audiopipe import inputs
 from audiopipe.errors import AudioError, AudioRemark, FeatureSetError, InputError
-from audiopipe.feature_sets import dtypes, loading, records, tfrecords
+from audiopipe.feature_sets import dtypes, loading, machine_checks, records, tfrecords
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import SeveralInputs, Source
-from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 from audiopipe.transform.segments import parse_id, recording_of
 from audiopipe.transform.transform import Transform
@@ -79,7 +78,7 @@ def compare(feature_set: Description, source: Any, *, door: str, sample: int | N
         missing=missing,
         unknown=unknown,
         tolerance=tolerance,
-        machine=machine_facts.differences(feature_set.machines),
+        machine=machine_checks.differences(feature_set.machines, feature_set.config, feature_set.kernel_version),
     )
 
 

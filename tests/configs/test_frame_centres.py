@@ -77,8 +77,8 @@ def test_the_centre_of_an_own_window_is_that_of_its_energy():
 
 
 def test_centres_of_a_huge_transform_take_no_memory():
-    config = configs.StftMagnitude(sample_rate=RATE, n_fft=2**50, hop_length=2**40)
-    assert config.frame_centres(2).tolist() == [2**49 / RATE, (2**49 + 2**40) / RATE]
+    config = configs.StftMagnitude(sample_rate=RATE, n_fft=2**30, hop_length=2**20)
+    assert config.frame_centres(2).tolist() == [2**29 / RATE, (2**29 + 2**20) / RATE]
 
 
 def test_a_config_class_must_define_its_centres():

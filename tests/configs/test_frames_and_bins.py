@@ -28,10 +28,11 @@ def test_frequencies_of_bins_equal_independent_formulas():
     assert (mel.n_bins, log.n_bins) == (40, 84)
 
 
-def test_the_number_of_bins_is_known_without_their_frequencies():
-    # A feature set from a stranger can name any number, and frequencies would not fit into memory.
-    for config in (MelSpectrogram(n_mels=2**60), StftMagnitude(n_fft=2**61 - 2), WhisperLogMel(n_mels=2**60)):
-        assert config.n_bins == 2**60
+def test_the_number_of_bins_is_known_without_their_frequencies(monkeypatch):
+    # A feature set from a stranger can name large numbers, and frequencies would take gigabytes.
+    for config in (MelSpectrogram(n_mels=2**20), StftMagnitude(n_fft=2**21 - 2), WhisperLogMel(n_mels=2**20)):
+        monkeypatch.setattr(type(config), "frequencies", None)
+        assert config.n_bins == 2**20
 
 
 def test_frame_times_are_negative_in_the_padding_before_the_clip():

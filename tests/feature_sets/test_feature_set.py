@@ -26,6 +26,7 @@ from audiopipe.errors import (
 from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.identity import kernel_versions
 from audiopipe.inputs.columns import Columns
+from audiopipe.transform import probe
 
 OLD = Path(__file__).parents[1] / "data/v0.1"
 KERNEL_VERSION = kernel_versions.VERSIONS["StftMagnitude"]
@@ -113,6 +114,7 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
     assert "audiopipe" in versions
     assert machine["cpu_family"].startswith(platform.machine())
     assert isinstance(machine["onednn"], bool)
+    assert machine == probe.record(config)
     assert [shard["name"] for shard in shards] == sorted(path.name for path in shared_feature_set.glob("*.tfrecord"))
     for shard in shards:
         data = (shared_feature_set / shard["name"]).read_bytes()
@@ -396,6 +398,7 @@ def test_an_edited_fingerprint_alone_is_reported(feature_set, config, name):
             "'bytes' of a shard must be an integer of .*Received: None",
         ),
         (lambda content: content["machines"][0].pop("versions"), "must have a field 'versions'"),
+        (lambda content: content["machines"][0]["probe"].update(digest="0" * 64), "The digest of a probe must be"),
         (lambda content: content.update(machines=7), "'machines' of dataset.json must be a list. Received: 7"),
     ],
 )

@@ -104,8 +104,8 @@ def test_load_gives_the_bits_of_the_transform_of_the_normalized_config(recorded,
     assert_features(WAYS[way](sets, sets.normalized(normalized)).as_numpy_iterator(), expected)
 
 
-@pytest.mark.cases(1)
-@pytest.mark.parametrize("way", ["items of one set", "items", "balance", "crops"])
+@pytest.mark.cases(2)
+@pytest.mark.parametrize("way", ["crops", "items", "items of one set", "balance"])
 def test_random_elements_have_the_bits_of_the_transform_of_the_normalized_config(recorded, way):
     folder, normalized, expected = recorded
     sets = FeatureSet(folder)
@@ -144,10 +144,11 @@ def test_a_remote_set_has_the_bits_of_the_transform_of_the_normalized_config(rec
         assert_features(load(memory, normalized, shuffle=shuffle).as_numpy_iterator(), expected)
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     ("config", "dtype", "per"),
     [
+        (TWO_QUANTITIES, "float16", "bin"),
         (TWO_QUANTITIES, "float32", "bin"),
         (CONFIG, "float32", "global"),
         (TWO_QUANTITIES, "float32", "global"),
@@ -266,6 +267,7 @@ def test_the_message_about_another_base_leaves_the_normalization_out(tmp_path):
     assert "standardization" not in str(error.value)
 
 
+@pytest.mark.faults
 def test_saved_iterators_continue_with_the_same_bits(tmp_path):
     clips = {f"{number:02d}": feature(1 + number % 5, seed=number) for number in range(20)}
     synthetic_sets.write(tmp_path / "features", clips, shards=3)

@@ -6,13 +6,14 @@ import pytest
 from audiopipe import Transform, configs, hf
 from audiopipe.feature_sets.description import Description
 from audiopipe.hf import machine_notes
+from audiopipe.transform import probe
 
 pytestmark = pytest.mark.usefixtures("quiet_bars")
 
 
 def test_a_feature_set_made_from_a_dataset_of_another_one_has_its_machines(shared_feature_set, tmp_path):
     machines = Description.open(shared_feature_set).machines
-    assert machines
+    assert [sorted(machine["probe"]["files"]) for machine in machines] == [sorted(probe.FILES)]
     rows = hf.from_feature_set(shared_feature_set, cache_dir=tmp_path)
     changed = rows.map(lambda row: {"take": row["n_frames"]}).select([0]).remove_columns("note")
     changed.save_to_disk(tmp_path / "saved")
@@ -43,7 +44,7 @@ def test_machines_of_another_feature_and_invalid_lines_do_not_count(config, tmp_
         machine_notes.info([{"versions": {}}], config.fingerprint).description,
         *(
             machine_notes.info([machine], mel.config.fingerprint).description
-            for machine in ({}, {"versions": []}, {"versions": {"numpy": 3}})
+            for machine in ({}, {"versions": []}, {"versions": {"numpy": 3}}, {"versions": {}, "probe": {"files": {}}})
         ),
         machine_notes.MARK + "[" * 100_000,
         machine_notes.MARK + "3",

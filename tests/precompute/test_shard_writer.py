@@ -17,7 +17,7 @@ from audiopipe.errors import FeatureSetError, OutputError, StoppedError
 from audiopipe.feature_sets import records, tfrecords
 from audiopipe.feature_sets.file_names import shard_name
 from audiopipe.inputs import Source
-from audiopipe.precompute import completion, finished_shards, shard_writer
+from audiopipe.precompute import completion, finished_shards, probed_machines, shard_writer
 from audiopipe.runtime import machine_facts, stopping
 from audiopipe.storage import digests
 from audiopipe.transform import block_graphs, kernel, row_features
@@ -82,9 +82,9 @@ def test_the_rows_of_the_index_say_where_the_records_and_the_audio_are(work, cli
 def test_the_facts_about_the_machine_are_looked_up_once(work, monkeypatch):
     asked = []
     monkeypatch.setattr(machine_facts, "machine", lambda: asked.append(None) or {"cpu_family": "68000"})
-    shard_writer._machine.cache_clear()
+    probed_machines._facts.cache_clear()
     sidecars = [write_shard(work, shard) for shard in range(2)]
-    shard_writer._machine.cache_clear()
+    probed_machines._facts.cache_clear()
     assert [sidecar["machine"] for sidecar in sidecars] == [{"cpu_family": "68000"}] * 2
     assert len(asked) == 1
 

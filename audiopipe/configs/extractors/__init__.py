@@ -49,14 +49,15 @@ def from_extractor(extractor: Any) -> Config:
     Args:
         extractor: A feature extractor, a processor that holds one, the dict that `to_dict()` of one returns, the path
             of a `preprocessor_config.json` or `processor_config.json`, or a local folder that holds one. JSON and dicts
-            need no transformers. Nothing that a file says is imported or run, and nothing is downloaded.
+            need no transformers. A byte order mark at the start of a file is ignored. Nothing that a file says is
+            imported or run, and nothing is downloaded.
 
     Returns:
         A `WhisperLogMel`, a `LogMel` or a `NormalizedWaveform`.
 
     Raises:
         ConfigError: If the class is not supported, a file cannot be read, a setting is wrong, or no config reproduces
-            a setting, such as dithering. The message names the setting and its value.
+            a setting, such as dithering. The message names the setting and its value in the words of the extractor.
 
     Warns:
         UserWarning: If there are settings that the class does not use.
@@ -79,12 +80,7 @@ def from_extractor(extractor: Any) -> Config:
     settings = Settings(source.settings, f"{source.class_name}{source.where}", source.instance)
     settings.only("dither", 0.0, _DITHER)
     settings.only("padding_side", "right", _SIDE)
-    try:
-        config = convert(settings)
-    except ConfigError as error:
-        if str(error).startswith(settings.place):
-            raise
-        raise ConfigError(f"{settings.place}: {error}") from error
+    config = convert(settings)
     settings.warn_of_unknown()
     if isinstance(config, (LogMel, WhisperLogMel)) and source.instance is not None:
         check_arrays(config, settings)

@@ -11,6 +11,14 @@ _CROPS = (
     'The extractor has "fusion" and "rand_trunc", which choose the filterbank. It crops long audio at random; the '
     "config makes a clip that is too long a failure. Cut long recordings into segments."
 )
+_OWN = {
+    "sample_rate": "sampling_rate",
+    "clip_seconds": "max_length_s",
+    "n_fft": "fft_window_size",
+    "n_mels": "feature_size",
+    "f_min": "frequency_min",
+    "f_max": "frequency_max",
+}
 _REPEATS = 'Use "repeatpad", which repeats a clip as a whole and appends zeros, or "pad".'
 
 
@@ -32,7 +40,9 @@ def clap(settings: Settings) -> LogMel:
     settings.derived("nb_frequency_bins", n_fft // 2 + 1)
     settings.derived("nb_max_samples", round(seconds * rate))
     fields = MEL | (FUSION_FILTERS if truncation == "fusion" else OTHER_FILTERS)
-    return LogMel(
+    return settings.config(
+        LogMel,
+        _OWN,
         **fields
         | {
             "sample_rate": rate,
@@ -43,5 +53,5 @@ def clap(settings: Settings) -> LogMel:
             "n_mels": settings.integer("feature_size", 64, maximum=MAX_BINS),
             "f_min": low,
             "f_max": high,
-        }
+        },
     )

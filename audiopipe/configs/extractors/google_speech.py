@@ -14,6 +14,15 @@ from audiopipe.configs.presets.formats import CHANNELS_LAST
 from audiopipe.errors import ConfigError
 
 _SILENT = "It fills up the waveforms of a batch, and config.padding is silence."
+_OWN_OF_GEMMA = {
+    "sample_rate": "sampling_rate",
+    "gain": "input_scale_factor",
+    "n_mels": "feature_size",
+    "f_min": "min_frequency",
+    "f_max": "max_frequency",
+    "log_floor": "mel_floor",
+    "log_offset": "mel_floor",
+}
 _STATISTICS = "Leave it out, and apply layers.Standardize with your statistics to the feature in the model."
 
 
@@ -32,7 +41,10 @@ def lasr(settings: Settings) -> LogMel:
             f"sampling_rate={rate}."
         )
     n_fft = settings.even("n_fft", 512)
-    return LogMel(
+    own = {"sample_rate": "sampling_rate", "n_mels": "feature_size"}
+    return settings.config(
+        LogMel,
+        own,
         sample_rate=rate,
         n_fft=n_fft,
         win_length=settings.integer("win_length", 400, minimum=3, maximum=n_fft),
@@ -63,7 +75,9 @@ def gemma3n(settings: Settings) -> LogMel:
     win_length, hop_length = _length(settings, "frame_length", 32.0, rate), _length(settings, "hop_length", 10.0, rate)
     preemphasis = settings.real("preemphasis", 0.97, minimum=0)
     low, high = settings.band("min_frequency", 125.0, "max_frequency", 7600.0, rate)
-    return LogMel(
+    return settings.config(
+        LogMel,
+        _OWN_OF_GEMMA,
         **_shared(settings, rate, win_length, preemphasis, fft_overdrive=True),
         hop_length=hop_length,
         # A frame needs the sample before the one that pre-emphasis of another kind would start with.
@@ -93,7 +107,9 @@ def gemma4(settings: Settings) -> LogMel:
         )
     preemphasis = settings.real("preemphasis", 0.0, minimum=0)
     low, high = settings.band("min_frequency", 0.0, "max_frequency", 8000.0, rate)
-    return LogMel(
+    return settings.config(
+        LogMel,
+        _OWN_OF_GEMMA,
         **_shared(settings, rate, win_length, preemphasis, fft_overdrive=False),
         hop_length=hop_length,
         # It extends a clip by half a window of zeros at the start only, and marks as valid the frames that end before
@@ -143,9 +159,9 @@ def _length(settings: Settings, name: str, default_ms: float, rate: int) -> int:
 
     The extractor takes milliseconds, and keeps and saves only samples, which it ignores when it is loaded.
     """
-    milliseconds = settings.real(f"{name}_ms", default_ms, above=0)
+    milliseconds = settings.real(f"{name}_ms", default_ms, above=0, maximum=1000.0 * MAX_SAMPLES)
     samples = round(rate * milliseconds / 1000.0)
-    if settings.instance is not None or f"{name}_ms" not in settings:
+    if name in settings and (settings.instance is not None or f"{name}_ms" not in settings):
         saved = settings.integer(name, samples)
         if settings.instance is None and saved != samples:
             raise ConfigError(

@@ -29,7 +29,10 @@ def ast(settings: Settings) -> LogMel:
     mean, std = settings.real("mean", -4.2677393), settings.real("std", 4.5689974, above=0)
     if settings.boolean("do_normalize", True):
         affine = {"center_value": mean, "scale_value": 2 * std}
-    return LogMel(
+    own = {"n_mels": "num_mel_bins", "fixed_frames": "max_length", "center_value": "mean", "scale_value": "2 * std"}
+    return settings.config(
+        LogMel,
+        own,
         n_mels=settings.integer("num_mel_bins", 128, maximum=MAX_BINS),
         fixed_frames=settings.integer("max_length", 1024, maximum=MAX_FRAMES),
         padding_value=0.0,
@@ -46,16 +49,19 @@ def seamless_m4t(settings: Settings) -> LogMel:
     number of frames.
     """
     rate = settings.sample_rate(16000)
-    if rate <= 40:
+    if rate < 42:
         raise ConfigError(
-            f"{settings.place}: sampling_rate must be greater than 40, because the bands start at 20 Hz. Received: "
+            f"{settings.place}: sampling_rate must be at least 42, because the bands start at 20 Hz. Received: "
             f"sampling_rate={rate}."
         )
     settings.only("stride", 2, "The extractor pads clips to an even number of frames and marks every second as valid.")
     settings.refuse_in_json("mel_filters", "The extractor computes them from the other settings. Remove them.")
     settings.refuse_in_json("window", "It is always Kaldi's. Remove it.")
     settings.ignore(("feature_size",))
-    return LogMel(
+    own = {"sample_rate": "sampling_rate", "n_mels": "num_mel_bins"}
+    return settings.config(
+        LogMel,
+        own,
         gain=INT16_GAIN,
         n_mels=settings.integer("num_mel_bins", 80, maximum=MAX_BINS),
         normalization="clip",
@@ -82,7 +88,10 @@ def speech_to_text(settings: Settings) -> LogMel:
             f"both or by none. Received: normalize_means={subtracts}, normalize_vars={divides}. Set both to False and "
             "normalize in the model."
         )
-    return LogMel(
+    own = {"n_mels": "num_mel_bins"}
+    return settings.config(
+        LogMel,
+        own,
         gain=INT16_GAIN,
         n_mels=settings.integer("num_mel_bins", 80, maximum=MAX_BINS),
         normalization="clip" if normalizes else None,

@@ -18,16 +18,19 @@ def parakeet(settings: Settings) -> LogMel:
     settings.only("padding_value", 0.0, "It fills up the waveforms of a batch, and the rows of padding are 0.")
     rate = settings.sample_rate(16000, even=True)
     n_fft = settings.even("n_fft", 512)
-    return LogMel(
+    own = {"sample_rate": "sampling_rate", "n_mels": "feature_size"}
+    return settings.config(
+        LogMel,
+        own,
         **MEL
         | {
             "sample_rate": rate,
             "n_fft": n_fft,
-            "win_length": settings.integer("win_length", 400, maximum=n_fft),
+            "win_length": settings.integer("win_length", 400, minimum=3, maximum=n_fft),
             "hop_length": settings.integer("hop_length", 160),
             "preemphasis": settings.optional("preemphasis", 0.97, settings.real, minimum=0) or 0.0,
             "preemphasis_of": "waveform" if settings.get("preemphasis", 0.97) else None,
             "n_mels": settings.integer("feature_size", 80, maximum=MAX_BINS),
             "f_max": rate / 2,
-        }
+        },
     )

@@ -1,14 +1,18 @@
 """Settings of a feature extractor, checked one by one as they are read."""
 
 import functools
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from audiopipe import checks
+from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, ConfigError
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 # Larger values are mistakes, and a layer with them would not fit into memory.
 MAX_SAMPLE_RATE = 1_000_000
@@ -91,7 +95,7 @@ class Settings:
         value = self.get(name, default)
         if not _same(value, default):
             raise ConfigError(
-                f"{self.place}: no config reproduces {name}={_shown(value)}. It must be {default!r}. {advice}"
+                f"{self.place}: no config reproduces {name}={checks.shown(value, 80)}. It must be {default!r}. {advice}"
             )
 
     def derived(self, name: str, value: Any) -> None:
@@ -106,15 +110,16 @@ class Settings:
         if found != value:
             raise ConfigError(
                 f"{self.place}: {name} must be {value!r}, as the other settings give it. Received: "
-                f"{name}={_shown(found)}. It was changed after the extractor was created. Create one with the settings "
-                "that you want."
+                f"{name}={checks.shown(found, 80)}. It was changed after the extractor was created. Create one with "
+                "the settings that you want."
             )
 
     def refuse_in_json(self, name: str, advice: str) -> None:
         """Refuses an array that an instance has, but that JSON must not replace."""
         self._known.add(name)
         if self.instance is None and self._values.get(name) is not None:
-            raise ConfigError(f"{self.place}: no config reproduces {name}={_shown(self._values[name])}. {advice}")
+            value = checks.shown(self._values[name], 80)
+            raise ConfigError(f"{self.place}: no config reproduces {name}={value}. {advice}")
 
     def get(self, name: str, default: Any) -> Any:
         """Returns the value of a setting, with a scalar of NumPy as a number of Python."""
@@ -126,6 +131,26 @@ class Settings:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def config(self, cls: type[AnyConfig], own: Mapping[str, str], **fields: Any) -> AnyConfig:
+        """Creates a config. Its errors speak of the settings, because their reader may not know our fields.
+
+        Args:
+            cls: Class of the config.
+            own: For each field that is computed from a setting of another name, what it is: `"std"` or `"2 * std"`.
+            **fields: Fields of the config.
+
+        Raises:
+            ConfigError: If the class refuses the fields.
+        """
+        try:
+            return cls(**fields)
+        except ConfigError as error:
+            message = str(error).removeprefix(f"{cls.__name__}: ")
+            # A name without an underscore is also a word, unless a value or a demand follows.
+            names = "|".join(rf"\b{name}\b" + ("" if "_" in name else "(?==| must)") for name in own)
+            message = re.sub(names, lambda found: own[found[0]], message)
+            raise ConfigError(f"{self.place}: {message}") from None
+
     def ignore(self, names: Iterable[str]) -> None:
         """Marks settings that do not change the feature of a clip."""
         self._known.update(names)
@@ -134,12 +159,13 @@ class Settings:
         """Warns of settings that nothing has read, which transformers accepts and ignores."""
         if "image_processor_type" in self._values:
             return  # the file of a model of sounds and images has the settings of both
-        names = map(str, self._values)
+        names = (name if isinstance(name, str) else checks.shown(name, 80) for name in self._values)
         unknown = sorted(name for name in names if name not in self._known and not name.startswith("_"))
         if unknown:
+            more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
             warnings.warn(
-                f"{self.place} has settings that its class does not use: {', '.join(unknown)}. They are ignored, as "
-                "transformers ignores them. Check that the class of a newer version does the same.",
+                f"{self.place} has settings that its class does not use: {', '.join(unknown[:10])}{more}. They are "
+                "ignored, as transformers ignores them. Check that the class of a newer version does the same.",
                 stacklevel=3,
             )
 
@@ -160,8 +186,3 @@ class Settings:
 def _same(value: Any, item: Any) -> bool:
     is_simple = isinstance(value, (int, float, str)) and not isinstance(value, bool)
     return value is item or (is_simple and value == item)
-
-
-def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -19,6 +19,7 @@ PROCESSOR_FILE = "processor_config.json"
 EXTRACTOR_FILE = "preprocessor_config.json"
 NESTED = ("feature_extractor", "audio_processor")
 TYPE = "feature_extractor_type"
+MAX_DEPTH = 2  # of extractors in processors
 MAX_BYTES = 16 * 2**20  # the largest files have the filterbank of Whisper in them, 0.2 MB
 
 _WANTED = (
@@ -57,13 +58,13 @@ def find(extractor: Any) -> Source:
     return _of_object(extractor)
 
 
-def _of_object(extractor: Any) -> Source:
+def _of_object(extractor: Any, depth: int = 0) -> Source:
     if isinstance(extractor, type):
         raise ConfigError(f"{_WANTED} Received: the class {extractor.__name__}. Pass an instance of it.")
     for name in NESTED:
         inner = getattr(extractor, name, None)
-        if inner is not None:
-            return _of_object(inner)
+        if inner is not None and depth < MAX_DEPTH:
+            return _of_object(inner, depth + 1)
     cls = type(extractor)
     if cls.__module__.partition(".")[0] != "transformers":
         bases = [base.__name__ for base in cls.__mro__ if base.__module__.startswith("transformers.models.")]
@@ -77,21 +78,23 @@ def _of_object(extractor: Any) -> Source:
     return Source(cls.__name__, vars(extractor), "", extractor)
 
 
-def _of_dict(settings: Mapping[str, Any], where: str) -> Source:
+def _of_dict(settings: Mapping[str, Any], where: str, depth: int = 0) -> Source:
     for name in NESTED:
         inner = settings.get(name)
-        if isinstance(inner, Mapping):
-            return _of_dict(inner, where)
+        if isinstance(inner, Mapping) and depth < MAX_DEPTH:
+            return _of_dict(inner, where, depth + 1)
     class_name = settings.get(TYPE)
     if not isinstance(class_name, str):
-        received = f"{TYPE}={class_name!r}" if TYPE in settings else f"the keys {_keys(settings) or 'of an empty dict'}"
+        shown = checks.shown(class_name, 80)
+        received = f"{TYPE}={shown}" if TYPE in settings else f"the keys {_keys(settings) or 'of an empty dict'}"
         raise ConfigError(
             f'The settings{where} must name the class of the extractor, such as "{TYPE}": "WhisperFeatureExtractor". '
             f"Received: {received}. Add it: the documentation of the model in transformers names the class."
         )
     if settings.get("auto_map"):
         raise ConfigError(
-            f"The settings{where} must not name code of their own. Received: auto_map={settings['auto_map']!r:.200}. "
+            f"The settings{where} must not name code of their own. Received: "
+            f"auto_map={checks.shown(settings['auto_map'], 200)}. "
             f"audiopipe does not run it. If its feature is that of {class_name} of transformers, remove auto_map."
         )
     return Source(class_name, settings, where)
@@ -133,14 +136,15 @@ def _read(path: str) -> dict[str, Any]:
             f"{path!r} must have at most {MAX_BYTES} bytes. Received: more. It is no {EXTRACTOR_FILE} of transformers."
         )
     try:
-        settings = json.loads(content.decode(), object_pairs_hook=checks.unique_keys)
+        # Editors on Windows write a byte order mark, with which transformers would not read the file.
+        settings = json.loads(content.decode("utf-8-sig"), object_pairs_hook=checks.unique_keys)
     except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path!r} must be JSON. Received: {content[:60]!r} ({error}). Save the extractor again with "
             "extractor.save_pretrained(folder), or download the file again."
         ) from error
     if not isinstance(settings, dict):
-        raise ConfigError(f"{path!r} must hold a JSON object. Received: {settings!r:.60}. {_WANTED}")
+        raise ConfigError(f"{path!r} must hold a JSON object. Received: {checks.shown(settings, 60)}. {_WANTED}")
     return settings
 
 
@@ -154,5 +158,5 @@ def _open_file(path: str, flags: int) -> int:
 
 
 def _keys(names: Any) -> str:
-    shown = sorted(map(repr, names))
+    shown = sorted(checks.shown(name, 80) for name in names)
     return ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")

@@ -23,6 +23,22 @@ _WINDOWS = {
     "boxcar": "rectangular",
 }
 
+_OWN = {
+    "sample_rate": "sampling_rate",
+    "n_mels": "num_mel_bins",
+    "f_min": "fmin",
+    "f_max": "fmax",
+    "window": "win_function",
+}
+_OWN_OF_UNIVNET = _OWN | {
+    "n_fft": "filter_length",
+    "magnitude_offset": "mel_floor",
+    "log_floor": "compression_clip_val",
+    "log_factor": "compression_factor",
+    "center_value": "(normalize_min + normalize_max) / 2",
+    "scale_value": "(normalize_max - normalize_min) / 2",
+}
+
 
 def speecht5(settings: Settings) -> LogMel:
     """SpeechT5's log-mel spectrogram, which the extractor computes of `audio_target`.
@@ -42,7 +58,9 @@ def speecht5(settings: Settings) -> LogMel:
         ("n_freqs", n_fft // 2 + 1),
     ):
         settings.derived(name, value)
-    return LogMel(
+    return settings.config(
+        LogMel,
+        _OWN | {"log_floor": "mel_floor"},
         sample_rate=rate,
         n_fft=n_fft,
         win_length=win_length,
@@ -90,7 +108,9 @@ def univnet(settings: Settings) -> LogMel:
     center, scale = _tacotron_range(settings)
     if not settings.boolean("do_normalize", False):
         center, scale = 0.0, 1.0
-    return LogMel(
+    return settings.config(
+        LogMel,
+        _OWN_OF_UNIVNET,
         **HIFIGAN
         | {
             "sample_rate": rate,
@@ -105,7 +125,7 @@ def univnet(settings: Settings) -> LogMel:
             "log_factor": settings.real("compression_factor", 1.0, above=0),
             "center_value": center,
             "scale_value": scale,
-        }
+        },
     )
 
 

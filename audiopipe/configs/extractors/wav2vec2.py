@@ -17,4 +17,5 @@ def wav2vec2(settings: Settings) -> NormalizedWaveform:
     settings.only("feature_size", 1, "The feature is the waveform, which has one value per sample.")
     settings.only("padding_value", 0.0, "config.padding is silence, which is 0.")
     settings.only("do_normalize", True, "The model reads samples as they are, and needs no feature.")
-    return NormalizedWaveform(sample_rate=settings.sample_rate(16000))
+    own = {"sample_rate": "sampling_rate"}
+    return settings.config(NormalizedWaveform, own, sample_rate=settings.sample_rate(16000))

@@ -25,6 +25,11 @@ def whisper(settings: Settings) -> WhisperLogMel:
     chunk_seconds = settings.real("chunk_length", 30, above=0, maximum=MAX_SECONDS)
     settings.derived("n_samples", round(chunk_seconds * numbers.SAMPLE_RATE))
     settings.derived("nb_max_frames", round(chunk_seconds * numbers.SAMPLE_RATE) // numbers.HOP_LENGTH)
-    return WhisperLogMel(
-        n_mels=settings.integer("feature_size", 80, maximum=MAX_BINS), chunk_seconds=chunk_seconds, **CHANNELS_LAST
+    own = {"n_mels": "feature_size", "chunk_seconds": "chunk_length"}
+    return settings.config(
+        WhisperLogMel,
+        own,
+        n_mels=settings.integer("feature_size", 80, maximum=MAX_BINS),
+        chunk_seconds=chunk_seconds,
+        **CHANNELS_LAST,
     )

@@ -8,10 +8,10 @@ from .opening import opened as opened
 from .reader import Index as Index
 from .reader import IndexFile as IndexFile
 from .reader import IndexTable as IndexTable
-from .rows import Row as Row
-from .rows import SourceFacts as SourceFacts
-from .rows import rows as rows
-from .rows import table as table
+from .row_tables import Row as Row
+from .row_tables import SourceFacts as SourceFacts
+from .row_tables import rows as rows
+from .row_tables import table as table
 from .writer import Writer as Writer
 
 __all__ = [

@@ -10,7 +10,7 @@ from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import record_layout, records, tfrecords, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index.layout import schema
-from audiopipe.feature_sets.index.rows import Row, table
+from audiopipe.feature_sets.index.row_tables import Row, table
 from audiopipe.feature_sets.index.writer import GROUP_ROWS
 from audiopipe.storage import files
 

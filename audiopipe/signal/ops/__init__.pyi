@@ -6,6 +6,7 @@ from .elementwise import log as log
 from .elementwise import log1p as log1p
 from .elementwise import log10 as log10
 from .elementwise import power as power
+from .elementwise import standardize as standardize
 from .filterbank_product import apply_filterbank as apply_filterbank
 from .filterbank_product import apply_in_parts as apply_in_parts
 from .filterbank_product import combine_bins as combine_bins
@@ -43,5 +44,6 @@ __all__ = [
     "power",
     "power_spectrum",
     "rfft",
+    "standardize",
     "without_inaudible",
 ]

@@ -185,7 +185,7 @@ def test_what_no_config_reproduces_is_an_error_that_names_setting_and_value(clas
         ("ASTFeatureExtractor", "std", 0, "greater than 0"),
         ("ASTFeatureExtractor", "mean", [1.0], "a number"),
         ("ASTFeatureExtractor", "do_normalize", "true", "True or False"),
-        ("SeamlessM4TFeatureExtractor", "sampling_rate", 30, "greater than 40"),
+        ("SeamlessM4TFeatureExtractor", "sampling_rate", 41, "at least 42"),
         ("ClapFeatureExtractor", "frequency_min", 14000, "greater than frequency_min=14000"),
         ("ClapFeatureExtractor", "frequency_max", 48000, "at most half the sample rate, 24000"),
         ("ClapFeatureExtractor", "fft_window_size", 2**40, "at most"),

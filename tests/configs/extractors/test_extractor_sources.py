@@ -140,6 +140,16 @@ def test_settings_without_a_class_or_with_code_are_refused(settings, words):
         (b"{", "must be JSON"),
         (b"\xff{}", "must be JSON"),
         (b"[" * 100_000, "must be JSON"),
+        (b'{"feature_extractor": ' * 100_000, "must be JSON"),
+        (b'{"feature_extractor": ' * 400 + b"{}" + b"}" * 400, "must name the class"),
+        (b'{"feature_extractor_type": ' + b"[" * 900 + b"]" * 900 + b"}", "must name the class|must be JSON"),
+        (b"[" * 900 + b"]" * 900, "must hold a JSON object|must be JSON"),
+        (json.dumps({f"setting_{number}": 0 for number in range(1000)}).encode(), "and 990 more"),
+        (json.dumps(WHISPER).encode("utf-16"), "must be JSON"),
+        (
+            b'{"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 1' + b"0" * 5000 + b"}",
+            "must be JSON",
+        ),
         (b'{"feature_size": 80, "feature_size": 128}', "each key once"),
         (b'["WhisperFeatureExtractor"]', "must hold a JSON object"),
         (b"{}" + b" " * sources.MAX_BYTES, "must have at most"),
@@ -153,6 +163,30 @@ def test_files_that_are_no_settings_are_refused(content, words, tmp_path):
     with pytest.raises(ConfigError, match=words) as caught:
         configs.from_extractor(path)
     assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path):
+    (tmp_path / "preprocessor_config.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(WHISPER).encode())
+    assert configs.from_extractor(tmp_path) == registry.get("whisper-128")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_dict_that_holds_itself_and_values_too_large_to_print_are_errors_of_a_few_lines():
+    holds_itself = {"feature_size": 80}
+    holds_itself["feature_extractor"] = holds_itself
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+    wrong = [{**WHISPER, "padding_value": value} for value in (10**5000, deep, "x" * 10**5, {"a": deep})]
+    wrong += [{**WHISPER, "feature_size": value} for value in (10**5000, deep, ["x"] * 10**4)]
+    for settings in (holds_itself, {"feature_extractor_type": deep}, {**WHISPER, "auto_map": deep}, *wrong):
+        with pytest.raises(ConfigError) as caught:
+            configs.from_extractor(settings)
+        assert len(str(caught.value)) < 800
+    many = {f"setting_{number}": 0 for number in range(1000)}
+    with pytest.warns(UserWarning, match="too large to print, setting_0, .* and 991 more"):
+        configs.from_extractor(WHISPER | many | {10**5000: 1})
 
 
 def test_paths_without_a_file_are_refused(tmp_path):

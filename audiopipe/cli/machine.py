@@ -1,0 +1,91 @@
+"""The command `audiopipe machine`."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
+from audiopipe.cli.terminal import add_machine, console, facts_table, print_fact
+from audiopipe.runtime import startup
+
+if TYPE_CHECKING:
+    from audiopipe.feature_sets.machine_checks import MachineCheck
+
+NOT_COMPARED = "cannot be compared: that machine recorded no probe of this feature and this release."
+
+
+def machine(
+    output: OutputArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for programs. The documentation describes its keys.")
+    ] = False,
+    imports: ImportOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Compare the machines that computed a feature set with this one.
+
+    Computes the feature of three short files that come with audiopipe, the probe, and compares it with what each of
+    those machines computed. The exit code is 0 only if every bit of every machine agrees.
+    """
+    from audiopipe.feature_sets import machine_checks
+    from audiopipe.feature_sets.description import Description
+    from audiopipe.runtime import machine_facts
+
+    with startup.quiet():
+        import tensorflow  # noqa: F401 (it prints notes when it is imported)
+    feature_set = Description.open(output)
+    here = machine_facts.machine()
+    checks = machine_checks.check(feature_set.machines, feature_set.config, feature_set.kernel_version, always=True)
+    agrees = bool(checks) and all(item.verdict is not None and item.verdict.agrees for item in checks)
+    if as_json:
+        facts = {"path": output, "agrees": agrees, "here": here, "machines": list(map(_described, checks))}
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        _print(here, checks)
+    if not agrees:
+        raise typer.Exit(1)
+
+
+def _print(here: dict[str, Any], checks: "list[MachineCheck]") -> None:
+    from audiopipe.transform import probe
+
+    table = facts_table()
+    table.add_row("machine", "this one")
+    add_machine(table, here)
+    for number, item in enumerate(checks, 1):
+        table.add_section()
+        table.add_row("machine", f"{number} of the feature set")
+        for different in item.different:
+            table.add_row("differs in", different)
+        if not item.different:
+            table.add_row("differs in", "nothing that is recorded")
+        if item.verdict is not None:
+            for file in item.verdict.files:
+                table.add_row(file.name, _file(file))
+        table.add_row("verdict", f"{probe.SUBJECT} {NOT_COMPARED if item.verdict is None else item.verdict.text}")
+    console.print(table)
+    if not checks:
+        print_fact("The feature set does not record which machines computed it.")
+
+
+def _file(file: Any) -> str:
+    if file.step is None:
+        return "every bit agrees"
+    return f"other bits from the step {file.step!r} on, at most {file.max_difference:.2g} apart"
+
+
+def _described(item: "MachineCheck") -> dict[str, Any]:
+    """Returns what JSON says about a machine: the facts without the values of the probe, and the verdict."""
+    from audiopipe.transform import probe
+
+    verdict = item.verdict
+    files = [] if verdict is None else verdict.files
+    return {
+        "facts": probe.without_values(item.facts),
+        "different": list(item.different),
+        "agrees": None if verdict is None else verdict.agrees,
+        "max_difference": None if verdict is None else verdict.max_difference,
+        "decibels": None if verdict is None else verdict.decibels,
+        "text": None if verdict is None else f"{probe.SUBJECT} {verdict.text}",
+        "probes": {file.name: {"differs_from": file.step, "max_difference": file.max_difference} for file in files},
+    }

@@ -1,0 +1,100 @@
+"""Figures of statistics over the bins of a feature."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiopipe.configs.base import Config
+from audiopipe.errors import ArgumentError
+from audiopipe.plotting import images
+from audiopipe.plotting.feature_plot import LABELS, LINEAR, bin_label, bin_ticks, panel_name
+
+if TYPE_CHECKING:
+    from audiopipe.signal.statistics import Statistics
+
+DECADES = 1e3  # values of linear quantities that span more than this ratio have a logarithmic scale
+ONE_SIDED = tuple(quantity for quantity in LINEAR if not quantity.endswith("part"))  # never negative
+
+
+def plot_statistics(
+    statistics: "Statistics | Mapping[str, Statistics]",
+    config: Config,
+    path: str | os.PathLike[str],
+    title: str = "",
+) -> None:
+    """Plots statistics over the bins of a feature and saves the figure as an image.
+
+    Each channel of the statistics has a panel. A line shows the mean, a band one standard deviation on either side of
+    it, and dotted lines the minimum and the maximum, if they are known.
+
+    Args:
+        statistics: Statistics of a feature, or several by name, which are drawn over each other.
+        config: Config of the feature. It gives the axes.
+        path: Path of the image. Its extension selects the format.
+        title: Title of the figure.
+
+    Raises:
+        MissingDependencyError: If matplotlib is not installed.
+        ArgumentError: If the statistics do not have the bins of the config, or the image cannot be written.
+
+    Example:
+        >>> from audiopipe import FeatureSet
+        >>> sets = FeatureSet("tests/data/v0.1/features")
+        >>> plot_statistics(sets.statistics, sets.config, "statistics.png", title="all clips")  # doctest: +SKIP
+    """
+    named = statistics if isinstance(statistics, Mapping) else {"": statistics}
+    channels = {drawn.mean.shape[1] for drawn in named.values()}
+    if len(channels) != 1 or any(len(drawn.mean) != config.n_bins for drawn in named.values()):
+        shapes = [drawn.mean.shape for drawn in named.values()]
+        raise ArgumentError(
+            f"statistics must have the {config.n_bins} bins of the config and equal shapes. Received: {shapes}."
+        )
+    [n_channels] = channels
+    figure = images.new_figure(9, 1 + 3 * n_channels)
+    panels = figure.subplots(n_channels, 1, squeeze=False, sharex=True)[:, 0]
+    for channel, axes in enumerate(panels):
+        for number, (name, drawn) in enumerate(named.items()):
+            _draw(axes, drawn, channel, name, f"C{number}")
+        quantity = config.quantities[channel // (n_channels // len(config.quantities))]
+        _scale(axes, list(named.values()), channel, quantity)
+        names = [name for name in panel_name(channel, n_channels, config.quantities) if name != quantity]
+        axes.set_ylabel("\n".join([*names, LABELS.get(quantity, quantity)]))
+        axes.margins(x=0.01)
+    if config.n_bins > 1:
+        panels[-1].set_xticks(*bin_ticks(config))
+        panels[-1].set_xlabel(bin_label(config))
+    else:
+        panels[-1].set_xticks([])
+    lines, labels = panels[0].get_legend_handles_labels()
+    columns = len(named) if len(named) > 1 else len(labels)  # a legend is filled column by column
+    figure.legend(lines, labels, loc="outside lower center", ncols=columns, fontsize="small")
+    figure.suptitle(title)
+    images.save(figure, path)
+
+
+def _draw(axes: Any, statistics: "Statistics", channel: int, name: str, colour: str) -> None:
+    """Draws one channel of statistics over the bins."""
+    mean, std = statistics.mean[:, channel], statistics.std[:, channel]
+    bins = np.arange(len(mean))
+    prefix = f"{name}: " if name else ""
+    is_one = len(bins) == 1  # lines and bands need two bins
+    axes.plot(bins, mean, color=colour, marker="o" if is_one else None, label=f"{prefix}mean")
+    label = f"{prefix}mean ± standard deviation"
+    if is_one:
+        axes.errorbar(bins, mean, std, color=colour, capsize=8, label=label)
+    else:
+        axes.fill_between(bins, mean - std, mean + std, color=colour, alpha=0.25, linewidth=0, label=label)
+    style: dict[str, Any] = {"marker": "_", "markersize": 24} if is_one else {}
+    limits = [values for values in (statistics.min, statistics.max) if values is not None]
+    for number, values in enumerate(limits):
+        style["label"] = None if number else f"{prefix}minimum and maximum"
+        axes.plot(bins, values[:, channel], color=colour, linestyle=":", linewidth=1, **style)
+
+
+def _scale(axes: Any, drawn: list["Statistics"], channel: int, quantity: str) -> None:
+    """Gives magnitudes and powers a logarithmic scale if they span several decades."""
+    means = np.concatenate([statistics.mean[:, channel] for statistics in drawn])
+    if quantity in ONE_SIDED and means.min() > 0 and means.max() / means.min() > DECADES:
+        axes.set_yscale("log", nonpositive="clip")
