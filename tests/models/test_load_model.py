@@ -1,6 +1,7 @@
 """`load_model`: models from files, with audiopipe's layers and without code of the file."""
 
 import json
+import warnings
 import zipfile
 
 import keras
@@ -9,8 +10,19 @@ import pytest
 import tensorflow as tf
 from classifiers import sequential
 
-from audiopipe import check, fingerprint_of, load_model
-from audiopipe.errors import AudiopipeError, ConfigMismatchError, FingerprintError, ModelError
+from audiopipe import FeatureSet, Statistics, Transform, check, fingerprint_of, load_model
+from audiopipe.errors import (
+    ArgumentError,
+    AudiopipeError,
+    ConfigMismatchError,
+    FingerprintError,
+    MachineWarning,
+    ModelError,
+)
+from audiopipe.feature_sets import fingerprints
+from audiopipe.layers import FeatureStamp
+from audiopipe.models import machines
+from audiopipe.transform import probe
 
 AUDIO = np.random.default_rng(0).standard_normal((2, 1000, 1)).astype(np.float32)
 
@@ -189,3 +201,48 @@ def test_errors_of_other_layers_are_errors_of_audiopipe(paths, tmp_path):
     path = forged(paths["model.keras"], tmp_path / "model.keras", layer)
     with pytest.raises(AudiopipeError, match="cannot be loaded: RuntimeError: the layer of somebody"):
         load_model(path)
+
+
+def with_machine(config, **changes):
+    """Returns a model whose features were computed on another machine, as its stamp says."""
+    stamp = json.loads(config.stamp_layer().stamp)
+    [facts] = stamp["machines"]
+    stamp["machines"] = [{**facts, **changes}]
+    inputs = keras.Input((None, 129, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(FeatureStamp(json.dumps(stamp))(inputs))
+    return keras.Model(inputs, pooled)
+
+
+def test_a_model_of_another_machine_warns_only_if_the_bits_differ(config, tmp_path, monkeypatch):
+    path = tmp_path / "model.keras"
+    with_machine(config, onednn_max_isa="SSE41").save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_model(path)  # the probe says that the bits agree
+    other = Transform(config)
+    compute = other.compute
+    monkeypatch.setattr(other, "compute", lambda samples: compute(samples) + np.float32(1e-3))
+    record = probe.measure(other)
+    with_machine(config, onednn_max_isa="SSE41", probe=record.to_dict()).save(path)
+    with pytest.warns(MachineWarning, match=r"was trained on features of another environment.*\(0\.001\d* dB\)"):
+        load_model(path)
+
+
+def test_a_stamp_from_a_normalized_view_is_compared_with_the_probe_of_the_stored_features(
+    config, shared_feature_set, monkeypatch
+):
+    numbers = Statistics(mean=np.linspace(-40, -10, 129), std=np.full(129, 8.0))
+    view = FeatureSet(shared_feature_set).normalized(numbers)
+    [stamp] = fingerprints.stamps_of(view.stamp_model(sequential()))
+    assert machines.differences(stamp) == ""
+    stamp.machines[0]["onednn_max_isa"] = "SSE41"
+    assert machines.differences(stamp) == ""
+    del stamp.machines[0]["probe"]
+    assert "Bits may differ from those computed here" in machines.differences(stamp)
+
+
+def test_a_stamp_with_machines_of_another_form_is_refused(config):
+    for wrong in ([3], [{}], [{"versions": 3}]):
+        stamp = json.loads(config.stamp_layer().stamp) | {"machines": wrong}
+        with pytest.raises(ArgumentError, match="stamp must be the JSON of a config"):
+            FeatureStamp(json.dumps(stamp))
