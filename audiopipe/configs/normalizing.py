@@ -60,6 +60,13 @@ class Normalizable(Identified):
         Raises:
             ConfigError: If the statistics are those of another feature, have another number of bins or channels, if
                 the config is normalized already, or if an argument is out of range.
+
+        Example:
+            >>> from audiopipe import Statistics, registry
+            >>> base = registry.get("speech-mel-80")
+            >>> config = base.normalized(Statistics(mean=np.full(80, -30.0), std=np.full(80, 8.0)))
+            >>> config.quantities, config.silence, config.without_normalization == base
+            (('normalized decibel',), -2.5, True)
         """
         if self.standardization is not None:
             raise ConfigError(
