@@ -9,7 +9,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from audiopipe.feature_sets import element_streams, index, records
+from audiopipe.feature_sets import (
+    clip_sums,
+    element_streams,
+    index,
+    record_heads,
+    records,
+    stored_statistics,
+    tfrecords,
+)
 from audiopipe.feature_sets.description import Description, sha256
 from audiopipe.transform.probe_records import ProbedFile, ProbeRecord
 
@@ -49,7 +57,8 @@ def bless(folder):
 
     def change(content):
         listed = [(content[name], copy) for name, copy in COPIES.items() if content.get(name)]
-        for facts in (*content["shards"], *(facts for facts, _ in listed)):
+        others = [content["statistics"]] if content.get("statistics") else []
+        for facts in (*content["shards"], *(facts for facts, _ in listed), *others):
             data = (folder / facts["name"]).read_bytes()
             facts.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         for facts, copy in listed:
@@ -59,9 +68,11 @@ def bless(folder):
 
 
 def reindex(folder):
-    """Makes the index and `dataset.json` match the shards on disk. Durations and sources are kept."""
+    """Makes the index, the statistics and `dataset.json` match the shards on disk. Durations and sources are kept."""
     bless(folder)
     description = Description.open(folder)
+    if description.statistics_file is not None:
+        write_statistics(folder)
     path = folder / description.index["name"]
     before, now = pq.read_table(path), index.of_records(description)
     for name in ("seconds", "source"):
@@ -69,6 +80,18 @@ def reindex(folder):
         now = now.set_column(position, now.schema.field(name), before[name].cast(now.schema.field(name).type))
     write_index(folder, now)
     edit(folder, lambda content: content["counts"].update(frames=sum(now["n_frames"].to_pylist())))
+
+
+def write_statistics(folder):
+    """Replaces the statistics by those of the records, and makes `dataset.json` match them."""
+    description = Description.open(folder)
+    sums = [clip_sums.ClipSums(description.config) for _ in description.shards]
+    for shard, found in zip(description.shards, sums, strict=True):
+        with open(folder / shard["name"], "rb") as file:
+            for _, record in tfrecords.read(file, shard["name"]):
+                found.add_record(record, record_heads.head(record).valid_frames)
+    stored_statistics.write(description, [found.to_dict() for found in sums])
+    bless(folder)
 
 
 def write_index(folder, table):

@@ -55,6 +55,7 @@ def _table(facts: dict[str, Any]) -> Table:
         if facts["seconds"]:
             table.add_row("clips last", _durations(facts["seconds"]))
         table.add_row("shards", f"{facts['shards']}, {progress.size(facts['bytes'])}")
+        table.add_row("statistics", "stored" if facts["statistics"] else "not stored, computed when they are needed")
     stored = facts["dtype"]
     if facts["max_error"]:
         stored += f", off by at most {facts['max_error']:g}"

@@ -209,6 +209,7 @@ _OPTIONAL = {
     "index": _file(file_names.is_index_name, file_names.index_name(3)),
     "failures": _file(file_names.is_failures_name, file_names.failures_name(3)),
     "remarks": _file(file_names.is_remarks_name, file_names.remarks_name(3)),
+    "statistics": _file(file_names.is_statistics_name, file_names.statistics_name(3)),
     "obsolete": _list(
         _object(
             {

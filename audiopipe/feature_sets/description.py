@@ -69,6 +69,8 @@ class Description:
         index: `name`, `bytes` and `sha256` of the index. None if there is none, as in format 1.
         failures_file: The same of the file with the failures. Format 1 may lack the size and the checksum.
         remarks_file: The same of the file with the remarks.
+        statistics_file: The same of the file with the statistics. None if there is none, as in feature sets of older
+            releases.
         obsolete: Files of earlier generations that readers of these may still use: the `files`, and when they were
             `replaced`, in seconds since 1970.
         format_version: Format of the records and of `dataset.json`.
@@ -95,6 +97,7 @@ class Description:
     index: dict[str, Any] | None = None
     failures_file: dict[str, Any] | None = None
     remarks_file: dict[str, Any] | None = None
+    statistics_file: dict[str, Any] | None = None
     obsolete: list[dict[str, Any]] = field(default_factory=list)
     format_version: int = dataset_json.FORMAT_VERSION
     set_id: str = ""
@@ -124,7 +127,8 @@ class Description:
 
     def _listed(self) -> list[dict[str, Any]]:
         """Returns the facts about all files besides the shards."""
-        return [facts for facts in (self.index, self.failures_file, self.remarks_file) if facts is not None]
+        listed = (self.index, self.failures_file, self.remarks_file, self.statistics_file)
+        return [facts for facts in listed if facts is not None]
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], generation: int | None = None) -> "Description":
@@ -226,6 +230,7 @@ class Description:
             "index": self.index,
             "failures": self.failures_file,
             "remarks": self.remarks_file,
+            "statistics": self.statistics_file,
             "machines": self.machines,
             "segments": self.segments.to_dict() if self.segments else None,
             "storage": {"dtype": self.dtype, "max_error": self.max_error},
@@ -291,8 +296,7 @@ class Description:
         """Raises an error unless every shard exists and has the size in `dataset.json`.
 
         Args:
-            checksums: Whether to compare the checksums of the shards, and to check the index and the files with the
-                failures and the remarks as well.
+            checksums: Whether to compare the checksums of the shards, and to check all other files as well.
 
         Raises:
             CorruptFeatureSetError: If a file is missing or differs. The message names the file.
@@ -318,6 +322,7 @@ def _files(content: dict[str, Any]) -> dict[str, Any]:
         "index": content.get("index"),
         "failures_file": content.get("failures"),
         "remarks_file": content.get("remarks"),
+        "statistics_file": content.get("statistics"),
         "obsolete": content.get("obsolete", []),
     }
 

@@ -18,6 +18,7 @@ _OLD_SHARD = r"features-[0-9]{5,19}-of-[0-9]{5,19}\.tfrecord"  # of format 1
 _INDEX = rf"index-{_NUMBER}\.parquet"
 _FAILURES = rf"failures-{_NUMBER}\.jsonl"
 _REMARKS = rf"remarks-{_NUMBER}\.jsonl"
+_STATISTICS = rf"statistics-{_NUMBER}\.jsonl"
 _DESCRIPTION = rf"dataset-{_NUMBER}\.json"
 
 
@@ -44,6 +45,11 @@ def failures_name(generation: int) -> str:
 def remarks_name(generation: int) -> str:
     """Returns the file name of the remarks of a generation."""
     return f"remarks-{generation:08d}.jsonl"
+
+
+def statistics_name(generation: int) -> str:
+    """Returns the file name of the statistics of a generation."""
+    return f"statistics-{generation:08d}.jsonl"
 
 
 def description_name(generation: int) -> str:
@@ -98,6 +104,11 @@ def is_remarks_name(name: object) -> bool:
     return _is(_REMARKS, name)
 
 
+def is_statistics_name(name: object) -> bool:
+    """Returns whether a value is a name from `statistics_name`."""
+    return _is(_STATISTICS, name)
+
+
 def is_description_name(name: object) -> bool:
     """Returns whether a value is a name from `description_name`."""
     return _is(_DESCRIPTION, name)
@@ -110,7 +121,7 @@ def is_numbered(name: object) -> bool:
         >>> is_numbered("index-00000003.parquet"), is_numbered("clips.parquet"), is_numbered("notes.txt")
         (True, False, False)
     """
-    return _is("|".join([_SHARD, _OLD_SHARD, _INDEX, _FAILURES, _REMARKS, _DESCRIPTION]), name)
+    return _is("|".join([_SHARD, _OLD_SHARD, _INDEX, _FAILURES, _REMARKS, _STATISTICS, _DESCRIPTION]), name)
 
 
 def is_of_set(name: object) -> bool:

@@ -1,4 +1,4 @@
-"""Publication of a generation of a feature set: its index and lists, then `dataset.json`, then the copies for people.
+"""Publication of a generation of a feature set: its other files, then `dataset.json`, then the copies for people.
 
 Until `dataset.json` is replaced, readers see the generation before. It names every file of its generation, so it alone
 decides what belongs to the feature set. A publication that is interrupted at any point can be repeated.
@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from audiopipe.feature_sets import file_names, index, retention, set_files
+from audiopipe.feature_sets import file_names, index, retention, set_files, stored_statistics
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.file_names import CLIPS_FILE, DATASET_FILE, FAILURES_FILE, REMARKS_FILE
 from audiopipe.storage import files
@@ -23,6 +23,7 @@ def publish(
     rows: Iterable[pa.Table],
     failures: Iterable[dict[str, Any]],
     remarks: Iterable[dict[str, Any]],
+    sums: Iterable[dict[str, Any] | None],
     *,
     previous: Description | None = None,
     keep_old_seconds: float = retention.KEEP_OLD_SECONDS,
@@ -30,10 +31,11 @@ def publish(
     """Publishes a generation of a feature set whose shards are written.
 
     Args:
-        description: The feature set. `index`, `failures`, `remarks` and `obsolete` are filled in.
+        description: The feature set. Its facts about other files than the shards are filled in.
         rows: Rows of the index in the order of the records, as tables.
         failures: Facts about each clip that failed.
         remarks: Facts about each remark.
+        sums: Sums of each shard, as for `stored_statistics.write`.
         previous: The generation that is replaced. None if there is none.
         keep_old_seconds: How long the files of replaced generations are kept.
 
@@ -52,6 +54,7 @@ def publish(
         index=index_facts,
         failures_file=_write_lines(output, file_names.failures_name(generation), failures),
         remarks_file=_write_lines(output, file_names.remarks_name(generation), remarks),
+        statistics_file=stored_statistics.write(description, sums),
     )
     complete = replace(complete, obsolete=retention.obsolete(previous, complete, time.time(), keep_old_seconds))
     if previous is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from audiopipe.precompute.finished_shards import Finished
-from audiopipe.precompute.holdings import input_clip
+from audiopipe.precompute.holdings import SUMS, input_clip
 from audiopipe.precompute.plan import Plan
 from audiopipe.transform import ends
 
@@ -12,15 +12,15 @@ from audiopipe.transform import ends
 class Collected:
     """Facts about all clips of a finished plan.
 
-    There may be a remark about every recording, so memory holds only the remarks that an update keeps. All others are
-    read from the sidecars whenever they are needed.
+    There may be a remark about every recording, so memory holds only the remarks that an update keeps. All others, and
+    the sums of the shards, are read from the sidecars whenever they are needed.
 
     Args:
         work: The plan.
         finished: Its finished shards.
 
     Attributes:
-        sidecars: Sidecars of the computed shards without their remarks.
+        sidecars: Sidecars of the computed shards without their remarks and sums.
         failures: Facts about each clip that failed.
         n_remarks: Number of remarks.
         n_short: Number of recordings that are too short for a segment.
@@ -41,11 +41,18 @@ class Collected:
         for sidecar in self._finished.sidecars():
             yield from sidecar["remarks"]
 
+    def sums(self) -> Iterator[dict[str, Any] | None]:
+        """Yields the sums of each computed shard that has records. None if an older release wrote the shard."""
+        for sidecar in self._finished.sidecars():
+            if sidecar["records"]:
+                yield sidecar.get(SUMS)
+
     def _counted(self) -> Iterator[dict[str, Any]]:
         """Yields the remarks once, in another order, and sets the attributes."""
         about, computed = set(map(input_clip, self._kept)), set[str]()
         for sidecar in self._finished.sidecars():
             remarks = sidecar.pop("remarks")
+            sidecar.pop(SUMS, None)
             computed.update(about.intersection(map(input_clip, (*sidecar["failures"], *remarks))))
             self.sidecars.append(sidecar)
             yield from map(self._count, remarks)

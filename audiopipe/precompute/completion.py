@@ -1,8 +1,9 @@
 """Completion of a feature set from its finished shards."""
 
+import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from audiopipe.errors import FeatureSetError
+from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import file_names, index, publication, retention, valid_frames
 from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.stored_statistics import ShardSums
 from audiopipe.precompute import output_folder, plan, probed_machines
 from audiopipe.precompute.collected_sidecars import Collected
 from audiopipe.precompute.finished_shards import Finished
-from audiopipe.precompute.holdings import SHARD_FACTS
+from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
@@ -46,8 +48,10 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         )
     found = Collected(work, finished)
     sidecars = found.sidecars
-    shards = work.kept() + [{name: sidecar[name] for name in SHARD_FACTS} for sidecar in sidecars if sidecar["records"]]
     previous = output_folder.replaceable(work.output)
+    kept = work.kept()
+    sums = _sums(kept, previous, found)
+    shards = [{name: facts[name] for name in SHARD_FACTS} for facts in (*kept, *sidecars) if facts["records"]]
     if not shards:
         if previous is not None:
             raise FeatureSetError(f"{_nothing(work, found)} The old feature set in {work.output!r} stays.")
@@ -94,6 +98,7 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         rows.tables(),
         found.failures,
         found.remarks(),
+        sums,
         previous=previous,
         keep_old_seconds=keep_old_seconds,
     )
@@ -105,10 +110,30 @@ def _is_same(work: Plan, previous: Description, description: Description, found:
     """Returns whether a plan led to the feature set that the folder has: the clips that it tried again failed again."""
     if files.exists(work.file(plan.SOURCES)):  # the index changes
         return False
-    names = ("generation", "next_shard", "index", "failures_file", "remarks_file", "obsolete")
+    names = ("generation", "next_shard", "index", "failures_file", "remarks_file", "statistics_file", "obsolete")
     now = replace(description, **{name: getattr(previous, name) for name in names})
     same = now == previous and found.failures == previous.failures()
     return same and all(one == two for one, two in itertools.zip_longest(found.remarks(), previous.remarks()))
+
+
+def _sums(
+    kept: Sequence[dict[str, Any]], previous: Description | None, found: Collected
+) -> Iterator[dict[str, Any] | None]:
+    """Yields the sums of each shard that is kept, and of each that was computed. None if they are not known."""
+    with contextlib.ExitStack() as stack:
+        known: ShardSums | None = None
+        positions: dict[str, int] = {}
+        if previous is not None and kept:
+            # Features can be used without their statistics, so an update goes on without those that are damaged.
+            with contextlib.suppress(CorruptFeatureSetError):
+                known = stack.enter_context(ShardSums.opened(previous))
+            positions = {shard["name"]: position for position, shard in enumerate(previous.shards)}
+        for facts in kept:
+            if SUMS in facts or known is None:
+                yield facts.get(SUMS)
+            else:
+                yield known.of_shard(positions[facts["name"]]).to_dict() if facts["name"] in positions else None
+    yield from found.sums()
 
 
 def _write_lists(output: str, found: Collected) -> None:

@@ -20,6 +20,7 @@ from audiopipe.storage import files
 from audiopipe.transform.segments import recording_of
 
 SHARD_FACTS = ("name", "id", "records", "bytes", "sha256", "max_error")
+SUMS = "sums"  # also in sidecars and plans, see `audiopipe.feature_sets.stored_statistics`
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,7 +124,9 @@ def with_pending(held: Holdings, work: Plan) -> Holdings:
     # A plan that followed another pending one keeps what that one had finished, whose rows are in the plan.
     facts = [kept for kept in work.kept() if kept["name"] not in known and files.exists(_rows_file(work, kept["name"]))]
     gone = missing(work.output, facts)
-    facts += [{name: sidecar[name] for name in SHARD_FACTS} for sidecar in sidecars if sidecar["records"]]
+    # The feature set has no sums of these shards.
+    names = (*SHARD_FACTS, SUMS)
+    facts += [{name: sidecar[name] for name in names if name in sidecar} for sidecar in sidecars if sidecar["records"]]
     shards = [Shard(fact, _rows(work, fact["name"])) for fact in facts if fact["name"] not in gone]
     lost = [Shard(fact, _rows(work, fact["name"])) for fact in facts if fact["name"] in gone]
     segmented = work.segments is not None

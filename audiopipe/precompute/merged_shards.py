@@ -1,5 +1,6 @@
 """Writer of one shard of a merge: it copies records and gives them their new id, metadata and place."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -8,10 +9,12 @@ import pyarrow.parquet as pq
 
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, OutputError
 from audiopipe.feature_sets import file_names, index, records, set_files, tfrecords, valid_frames
+from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import SourceFacts
 from audiopipe.feature_sets.record_heads import Head
 from audiopipe.feature_sets.records import Place
+from audiopipe.feature_sets.stored_statistics import ShardSums
 from audiopipe.precompute import finished_shards
 from audiopipe.precompute.merge_plan import MergedShard, MergePlan
 from audiopipe.storage import files
@@ -19,7 +22,9 @@ from audiopipe.transform.segments import parse_id
 
 
 class ShardCopier:
-    """Copies the records of feature sets into the shards of a merge. The values of the features are not decoded.
+    """Copies the records of feature sets into the shards of a merge. A context manager.
+
+    The values of the features are decoded only for statistics that a feature set lacks.
 
     Args:
         plan: The plan of the merge.
@@ -28,6 +33,15 @@ class ShardCopier:
     def __init__(self, plan: MergePlan):
         self._plan = plan
         self._facts = [_Facts(description) for description in plan.descriptions]
+        self._files = contextlib.ExitStack()
+        self._known: list[ShardSums | None] = []
+
+    def __enter__(self) -> "ShardCopier":
+        self._known = [self._files.enter_context(ShardSums.opened(item)) for item in self._plan.descriptions]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
 
     def write(self, shard: MergedShard) -> None:
         """Writes a shard, then its rows of the index, and then its sidecar.
@@ -38,29 +52,42 @@ class ShardCopier:
         """
         path = self._plan.shard_path(shard.number)
         rows: list[index.Row] = []
+        sums = ClipSums(self._plan.descriptions[0].config)
         try:
             with files.temporary_file(path) as temporary:
                 with tfrecords.Writer(temporary) as file:
-                    for row, record in self._records(shard):
+                    for row, record in self._records(shard, sums):
                         rows.append(replace(row, number=len(rows), offset=file.write(record), bytes=len(record)))
                 written = set_files.facts_of(file_names.shard_name(shard.number), temporary)
             with files.temporary_file(self._plan.rows_file(shard.number)) as temporary:
                 pq.write_table(index.table(rows, self._plan.columns), temporary, compression="zstd")
-            finished_shards.publish(self._plan, self._sidecar(shard, written))
+            sidecar = {**self._sidecar(shard, written), "sums": sums.to_dict()}
+            finished_shards.publish(self._plan, sidecar)
         except OSError as error:
             raise OutputError(f"Could not write {path!r}: {str(error.strerror or error).rstrip('.')}.") from error
 
-    def _records(self, shard: MergedShard) -> Iterator[tuple[index.Row, bytes]]:
-        """Yields each record of a shard with its row of the index, but for its place in the new shard."""
+    def _records(self, shard: MergedShard, sums: ClipSums) -> Iterator[tuple[index.Row, bytes]]:
+        """Yields each record of a shard with its row of the index, but for its place in the new shard.
+
+        Args:
+            shard: The shard.
+            sums: Receives the sums of its features.
+        """
         plan, count = self._plan, 0
         for number, position in shard.parts:
             description, prefix = plan.descriptions[number], plan.prefixes[number]
             facts = self._facts[number].of_shard(position)
+            known = self._known[number]
+            if known is not None:
+                sums.merge(known.of_shard(position))
             for (record, clip_id, head, metadata), (seconds, source) in zip(
                 _records_of(description, position), facts, strict=True
             ):
                 joined = plan.joined.metadata(number, metadata)
                 new_id = prefix + clip_id
+                n_valid = valid_frames.of_record(head.valid_frames, description)
+                if known is None:
+                    sums.add_record(record, n_valid)
                 copied = records.rewritten(
                     record,
                     joined,
@@ -76,7 +103,7 @@ class ShardCopier:
                 row = index.Row(
                     id=new_id,
                     n_frames=head.n_frames,
-                    valid_frames=valid_frames.of_record(head.valid_frames, description),
+                    valid_frames=n_valid,
                     seconds=seconds,
                     metadata=joined,
                     shard=0,  # its place in dataset.json is known when the feature set is complete

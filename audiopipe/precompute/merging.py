@@ -15,7 +15,7 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.precompute import completion, merge_plan, output_folder, plan
 from audiopipe.precompute.finished_shards import Finished
-from audiopipe.precompute.holdings import SHARD_FACTS
+from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
 from audiopipe.precompute.merge_plan import MergePlan, Started
 from audiopipe.precompute.merged_shards import ShardCopier
 from audiopipe.precompute.output_folder import OutputFolder
@@ -109,14 +109,15 @@ class _Merge:
             finished.check_shards()
             self._planned(work, finished.done.clips)
             try:
-                copier, missing = ShardCopier(work), set(finished.missing())
-                for shard in work.shards():
-                    if shard.number in missing:
-                        copier.write(shard)
-                        finished.refresh()
-                        self.reporter.update(finished.done, len(self.sets))
-                    if lock.lost:
-                        lock.check()
+                missing = set(finished.missing())
+                with ShardCopier(work) as copier:
+                    for shard in work.shards():
+                        if shard.number in missing:
+                            copier.write(shard)
+                            finished.refresh()
+                            self.reporter.update(finished.done, len(self.sets))
+                        if lock.lost:
+                            lock.check()
                 lock.check()
                 self._finish(work, finished)
             except BaseException as error:
@@ -209,6 +210,7 @@ class _Merge:
             _rows(work),
             self.sets.failures(),
             self.sets.remarks(),
+            (sidecar.get(SUMS) for sidecar in finished.sidecars()),
             previous=output_folder.replaceable(self.output),
         )
         plan.remove(self.output)

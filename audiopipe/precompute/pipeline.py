@@ -113,4 +113,4 @@ class _WriteShard(beam.DoFn):
         }
         for name, count in counts.items():
             beam.metrics.Metrics.counter("audiopipe", name).inc(count)
-        yield {key: value for key, value in sidecar.items() if key not in ("failures", "remarks")}
+        yield {key: value for key, value in sidecar.items() if key not in ("failures", "remarks", "sums")}

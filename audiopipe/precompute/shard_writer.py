@@ -17,6 +17,7 @@ from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import AudioError, OutputError, StoppedError
 from audiopipe.feature_sets import file_names, index, record_heads, records, tfrecords, valid_frames
+from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs import Source, listings
 from audiopipe.inputs.listings import Listed
@@ -44,7 +45,8 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         shard: Number of the shard.
 
     Returns:
-        The sidecar: name, id, number of records, bytes and SHA-256 of the shard, its failures and seconds of audio.
+        The sidecar: name, id, number of records, bytes and SHA-256 of the shard, the sums of its features, its failures
+        and seconds of audio.
 
     Raises:
         OutputError: If the shard cannot be written.
@@ -71,6 +73,7 @@ def write_shard(clips_file: str, shard: int) -> dict[str, Any]:
         "clips": len(part.clips),
         "seconds": writer.seconds,
         "max_error": writer.max_error,
+        "sums": writer.sums.to_dict(),
         "bytes": size,
         "sha256": digest,
         "failures": writer.failures,
@@ -142,6 +145,7 @@ class _Writer:
         self._digests: dict[int, bytes | None] = {}
         self._written: list[tuple[int, Record, int]] = []  # number of the clip, record without content, offset
         self._sizes: list[int] = []
+        self.sums = ClipSums(part.plan.config)
         self.seconds = 0.0
         self.max_error = 0.0
         self._has_computed = False
@@ -229,6 +233,7 @@ class _Writer:
                 content, clip.metadata, plan.columns, records.Place(self._part.id, place), padded=padded
             )
             head = record_heads.head(copied)
+            self.sums.add_record(copied, head.valid_frames)
             ordered.add(number, Record(copied, place, clip, head.n_frames, head.valid_frames, seconds))
         ordered.finish(number)
         self._digests[number] = bytes.fromhex(stored.digest) if stored.digest else None
@@ -303,6 +308,7 @@ class _Writer:
             self._plan.dtype,
             valid_frames=valid,
         )
+        self.sums.add(feature, valid, self._plan.dtype)
         del feature  # for a long recording, it takes as much memory as everything else together
         seconds = n_samples / config.sample_rate
         ordered.add(number, Record(content, place, clip, n_frames, valid, seconds))

@@ -6,7 +6,7 @@ block lose no digits to an offset that is large compared with the standard devia
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +16,14 @@ from audiopipe.errors import ArgumentError
 from audiopipe.signal import exact_sums
 from audiopipe.signal.statistics import Statistics
 
-MAX_BLOCK_FRAMES = 1024
-_BLOCK_VALUES = 1 << 18  # in float64, they fit into the second-level cache of a processor
+MAX_BLOCK_FRAMES = 1 << 14
+_BLOCK_VALUES = 1 << 17  # in float64, they fit into the second-level cache of a processor
 _GROUP = 32  # frames that NumPy adds to others at once
 _CENTRE_FRAMES = 128  # of a block whose mean is the centre
-_PENDING_BLOCKS = 64  # that are added as integers at once: one by one, that would take more time than the sums
+# Blocks are added as integers many at once: one by one, that would take more time than the sums. They are at most 64,
+# and have at most about a million columns together.
+_PENDING_VALUES = 1 << 20
+_MIN_PENDING_COLUMNS = _PENDING_VALUES // 64
 # Every float32 is a multiple of 2**-149, so every product of two is one of 2**-298, and so are roundings of these.
 _UNIT, _SQUARE_UNIT = -149, -298
 _FLOAT32_BITS, _FLOAT64_BITS = 24, 53
@@ -37,6 +40,7 @@ class _Block(NamedTuple):
         centre: Numbers that float32 holds, near the means.
         deviations: Sums of the deviations from the centre.
         squares: Sums of their squares.
+        corrections: Terms that make the sums of the values exact where `deviations` are rounded.
     """
 
     n_frames: int
@@ -45,6 +49,7 @@ class _Block(NamedTuple):
     centre: np.ndarray
     deviations: np.ndarray
     squares: np.ndarray
+    corrections: list[np.ndarray]
 
 
 class FeatureSums:
@@ -82,7 +87,6 @@ class FeatureSums:
         self._max = np.full(n_columns, -np.inf, np.float32)
         self._block_frames = max(1, min(MAX_BLOCK_FRAMES, _BLOCK_VALUES // n_columns))
         self._pending: list[_Block] = []
-        self._corrections: list[np.ndarray] = []  # terms of the sums that the pending blocks lack
         self._scratch: np.ndarray | None = None  # memory for the deviations of a block
 
     def add(self, frames: np.ndarray) -> None:
@@ -94,25 +98,32 @@ class FeatureSums:
         Raises:
             ArgumentError: If the array has another shape or dtype, or a value is not finite. Nothing is added then.
         """
-        if frames.ndim != 3 or frames.shape[1:] != self.shape or frames.dtype != np.float32:
-            bins, channels = self.shape
-            raise ArgumentError(
-                f"frames must be a float32 array of shape [frames, {bins}, {channels}]. Received: {frames.dtype} of "
-                f"shape {frames.shape}."
-            )
-        if not len(frames):
-            return
-        values = np.ascontiguousarray(frames).reshape(len(frames), -1)
-        if self._scratch is None:
-            self._scratch = np.empty(self._block_frames * values.shape[1])
-        starts = range(0, len(values), self._block_frames)
-        parts = [values[start : start + self._block_frames] for start in starts]
-        blocks = [_sums_of(part, self._scratch) for part in parts]
-        for part, block in zip(parts, blocks, strict=True):
-            self._add_block(part, block, self._scratch)
+        self.add_parts([frames])
 
-    def merge(self, other: "FeatureSums") -> None:
+    def add_parts(self, parts: Iterable[np.ndarray]) -> None:
+        """Adds the frames of one clip in parts. Other parts of the same clip may give other bits.
+
+        Args:
+            parts: Arrays as for `add`.
+
+        Raises:
+            ArgumentError: As in `add`.
+        """
+        blocks = [block for part in parts for block in self._blocks(part)]
+        for block in blocks:
+            self.count += block.n_frames
+            np.minimum(self._min, block.smallest, out=self._min)
+            np.maximum(self._max, block.largest, out=self._max)
+            self._pending.append(block)
+            if len(self._pending) * max(_MIN_PENDING_COLUMNS, len(self._sum)) >= _PENDING_VALUES:
+                self._settle()
+
+    def merge(self, other: "FeatureSums", times: int = 1) -> None:
         """Adds all values of other sums.
+
+        Args:
+            other: The other sums.
+            times: How often to add each value, at least once.
 
         Raises:
             ArgumentError: If the other sums have another shape.
@@ -121,9 +132,9 @@ class FeatureSums:
             raise ArgumentError(f"Sums must have equal shapes to be merged. Received: {self.shape} and {other.shape}.")
         self._settle()
         other._settle()
-        self.count += other.count
-        self._sum = [mine + theirs for mine, theirs in zip(self._sum, other._sum, strict=True)]
-        self._square = [mine + theirs for mine, theirs in zip(self._square, other._square, strict=True)]
+        self.count += times * other.count
+        self._sum = [mine + times * theirs for mine, theirs in zip(self._sum, other._sum, strict=True)]
+        self._square = [mine + times * theirs for mine, theirs in zip(self._square, other._square, strict=True)]
         np.minimum(self._min, other._min, out=self._min)
         np.maximum(self._max, other._max, out=self._max)
 
@@ -203,21 +214,19 @@ class FeatureSums:
     def __repr__(self) -> str:
         return f"FeatureSums(shape={self.shape}, count={self.count})"
 
-    def _add_block(self, values: np.ndarray, block: _Block, scratch: np.ndarray) -> None:
-        rounded = _may_be_rounded(values, block, scratch)
-        self._pending.append(block)
-        self.count += block.n_frames
-        np.minimum(self._min, block.smallest, out=self._min)
-        np.maximum(self._max, block.largest, out=self._max)
-        if rounded.any():
-            # The exact sums replace what the block says about them.
-            exact = exact_sums.parts(values[:, rounded].astype(np.float64))
-            for part in (*exact, -block.n_frames * block.centre[rounded], -block.deviations[rounded]):
-                correction = np.zeros(len(rounded))
-                correction[rounded] = part
-                self._corrections.append(correction)
-        if len(self._pending) >= _PENDING_BLOCKS or len(self._pending) * values.shape[1] >= _BLOCK_VALUES:
-            self._settle()
+    def _blocks(self, frames: np.ndarray) -> Iterator[_Block]:
+        """Yields the sums of each block of frames."""
+        if frames.ndim != 3 or frames.shape[1:] != self.shape or frames.dtype != np.float32:
+            bins, channels = self.shape
+            raise ArgumentError(
+                f"frames must be a float32 array of shape [frames, {bins}, {channels}]. Received: {frames.dtype} of "
+                f"shape {frames.shape}."
+            )
+        values = np.ascontiguousarray(frames).reshape(len(frames), len(self._sum))
+        if self._scratch is None:
+            self._scratch = np.empty(self._block_frames * values.shape[1])
+        for start in range(0, len(values), self._block_frames):
+            yield _sums_of(values[start : start + self._block_frames], self._scratch)
 
     def _settle(self) -> None:
         """Adds the pending blocks to the integers."""
@@ -227,15 +236,14 @@ class FeatureSums:
         centres = np.stack([block.centre for block in self._pending])
         deviations = np.stack([block.deviations for block in self._pending])
         squares = np.stack([block.squares for block in self._pending])
-        # All of these products are exact: a centre has 24 bits, a number of frames 11, and a part of a float64 at most
+        # All of these products are exact: a centre has 24 bits, a number of frames 15, and a part of a float64 at most
         # 29. With d = x - c, the sum of x is n c + sum d, and that of x**2 is sum d**2 + 2 c sum d + n c c.
         totals = n_frames * centres
-        sums = [totals, deviations, *(correction[None] for correction in self._corrections)]
+        sums = [totals, deviations, *(row[None] for block in self._pending for row in block.corrections)]
         products = [factor * centres for factor in (*_halves(2 * deviations), *_halves(totals))]
         self._sum = _added(self._sum, np.concatenate(sums), _UNIT)
         self._square = _added(self._square, np.concatenate([squares, *products]), _SQUARE_UNIT)
         self._pending.clear()
-        self._corrections.clear()
 
 
 def _sums_of(values: np.ndarray, scratch: np.ndarray) -> _Block:
@@ -252,7 +260,15 @@ def _sums_of(values: np.ndarray, scratch: np.ndarray) -> _Block:
     _subtract(deviations, centre)
     sums = _reduced(deviations, np.add)
     np.multiply(deviations, deviations, out=deviations)
-    return _Block(n_frames, smallest, largest, centre, sums, _reduced(deviations, np.add))
+    block = _Block(n_frames, smallest, largest, centre, sums, _reduced(deviations, np.add), [])
+    rounded = _may_be_rounded(values, block, scratch)
+    if rounded.any():
+        exact = exact_sums.parts(values[:, rounded].astype(np.float64))
+        for part in (*exact, -n_frames * centre[rounded], -sums[rounded]):
+            correction = np.zeros(len(rounded))
+            correction[rounded] = part
+            block.corrections.append(correction)
+    return block
 
 
 def _subtract(values: np.ndarray, row: np.ndarray) -> None:

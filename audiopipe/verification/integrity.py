@@ -16,9 +16,11 @@ import numpy as np
 from audiopipe.configs.clip_lengths import fewest_samples
 from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import file_names, hashes, index, records, set_files, tfrecords
+from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.feature_sets.index import Row
 from audiopipe.storage import files
+from audiopipe.verification.statistics_check import StatisticsCheck
 
 SHOWN_FAULTS = 20
 BLOCK_BYTES = 1 << 20
@@ -30,8 +32,8 @@ def check(description: Description) -> None:
     """Raises an error unless a feature set is whole.
 
     Every shard must have its checksum, and every record its own checksum, its place and a feature of the config. The
-    index must agree with the records row by row, and the counts with both. All other files that `dataset.json` names
-    must have their checksums, and the files with stable names must be copies of them.
+    index must agree with the records row by row, and the counts and the statistics with both. All other files that
+    `dataset.json` names must have their checksums, and the files with stable names must be copies of them.
 
     Args:
         description: The feature set.
@@ -47,17 +49,26 @@ def check(description: Description) -> None:
     index_path = _check_other_files(description, found)
     totals = _Totals(description)
     listed = iter(()) if index_path is None else _index_rows(description, found)
-    for position, shard in enumerate(description.shards):
-        expected = list(islice(listed, shard["records"]))
+    with contextlib.ExitStack() as stack:
+        statistics: StatisticsCheck | None = None
         with found.collected():
-            rows = _read_shard(description, position)
-            totals.add(rows)
-            totals.add_seconds(expected)
-            if index_path is not None and len(expected) == len(rows):
-                _check_rows(index_path, files.join(description.path, shard["name"]), expected, rows)
-    if not found.faults:
-        with found.collected():
-            totals.check()
+            statistics = stack.enter_context(StatisticsCheck.opened(description))
+        for position, shard in enumerate(description.shards):
+            expected = list(islice(listed, shard["records"]))
+            sums = None if statistics is None else ClipSums(description.config)
+            with found.collected():
+                rows = _read_shard(description, position, sums)
+                totals.add(rows)
+                totals.add_seconds(expected)
+                if index_path is not None and len(expected) == len(rows):
+                    _check_rows(index_path, files.join(description.path, shard["name"]), expected, rows)
+                if statistics is not None and sums is not None:
+                    statistics.check_shard(position, sums)
+        if not found.faults:
+            with found.collected():
+                totals.check()
+                if statistics is not None:
+                    statistics.check_total()
     found.raise_all(description.path)
 
 
@@ -154,8 +165,8 @@ def _opened_shard(description: Description, position: int) -> Iterator[Any]:
             raise fault
 
 
-def _read_shard(description: Description, position: int) -> list[Row]:
-    """Reads and checks the records of a shard. Returns their rows of an index."""
+def _read_shard(description: Description, position: int, sums: ClipSums | None) -> list[Row]:
+    """Reads and checks the records of a shard, and adds them to sums. Returns their rows of an index."""
     shard = description.shards[position]
     path = files.join(description.path, shard["name"])
     rows: list[Row] = []
@@ -163,7 +174,7 @@ def _read_shard(description: Description, position: int) -> list[Row]:
     with _opened_shard(description, position) as file:
         for offset, record in tfrecords.read(file, path):
             if count < shard["records"]:
-                rows.append(_row(description, position, count, offset, record, path))
+                rows.append(_row(description, position, count, offset, record, path, sums))
             count += 1
         if count != shard["records"]:
             raise CorruptFeatureSetError(
@@ -172,8 +183,16 @@ def _read_shard(description: Description, position: int) -> list[Row]:
     return rows
 
 
-def _row(description: Description, position: int, number: int, offset: int, record: bytes, path: str) -> Row:
-    """Checks a record and returns its row of an index."""
+def _row(
+    description: Description,
+    position: int,
+    number: int,
+    offset: int,
+    record: bytes,
+    path: str,
+    sums: ClipSums | None,
+) -> Row:
+    """Checks a record, adds it to sums, and returns its row of an index."""
     where = f"Record {number} of the shard {path!r}"
     try:
         found = records.decode(record, description.columns, description.config, description.dtype)
@@ -186,6 +205,8 @@ def _row(description: Description, position: int, number: int, offset: int, reco
     elif found.number != number:
         fault = "belongs to another place"
     else:
+        if sums is not None:
+            sums.add_stored(found.feature, found.valid_frames)
         return Row(
             id=found.id,
             n_frames=found.n_frames,

@@ -25,8 +25,8 @@ def verify(
 
     Without `source`, nothing is recomputed, and TensorFlow is not needed. In any case, every shard must have its
     checksum, and every record its own checksum, its place and a feature of the config. The index must agree with the
-    records row by row, and the counts with both. All other files that `dataset.json` names must have their checksums,
-    and `clips.parquet`, `failures.jsonl` and `remarks.jsonl` must be copies of them.
+    records row by row, and the counts and the statistics with both. All other files that `dataset.json` names must have
+    their checksums, and `clips.parquet`, `failures.jsonl` and `remarks.jsonl` must be copies of them.
 
     The comparison uses the values that `load` returns. If features are stored as float16 or bfloat16, the recomputed
     values are rounded to that dtype first. `max_error` in `dataset.json` gives the rounding error.

@@ -280,11 +280,14 @@ def test_plot_writes_an_image_with_one_panel_per_channel(tmp_path, config_file, 
 # Help and errors
 
 COMMANDS = {
-    (): ["precompute", "merge", "verify", "inspect", "configs", "plot"],
+    (): ["precompute", "merge", "verify", "inspect", "machine", "stats", "compare", "configs", "plot"],
     ("precompute",): ["INPUT", "OUTPUT", "--config", "--num-shards", "--update", "--runner=DataflowRunner"],
     ("merge",): ["SET", "OUTPUT", "--prefix", "--overwrite", "--log-json"],
     ("verify",): ["OUTPUT", "--input", "--door", "--sample", "--all", "--tolerance"],
     ("inspect",): ["OUTPUT"],
+    ("machine",): ["OUTPUT", "--json"],
+    ("stats",): ["SET", "--where", "--json", "--plot"],
+    ("compare",): ["A", "B", "--where-a", "--where-b", "--tolerance", "--json"],
     ("plot",): ["CLIP", "IMAGE", "--config"],
     ("configs",): ["list", "show", "diff"],
     ("configs", "list"): ["--help"],

@@ -58,6 +58,7 @@ def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, co
     assert rows["frames"] == "112"
     assert rows["audio"] == "1.5 s"
     assert rows["shards"].startswith("2, ")
+    assert rows["statistics"] == "stored"
     assert rows["stored as"] == "float32"
     assert rows["metadata"].startswith("age (int, missing: -1), clean (bool), gain (float), note (string)")
     assert rows["numpy"] == np.__version__
@@ -74,6 +75,7 @@ def test_the_json_has_the_facts_of_the_table(shared_feature_set, config):
     assert (found["dtype"], found["max_error"]) == ("float32", 0.0)
     assert (found["format_version"], found["generation"], found["shards"]) == (2, 1, 2)
     assert found["bytes"] == sum(path.stat().st_size for path in shared_feature_set.glob("*.tfrecord"))
+    assert (shared_feature_set / found["statistics"]).is_file()
     assert found["metadata"]["gain"] == "float"
     [failures] = found["failures"]
     assert (failures["count"], failures["kind"][:7]) == (1, "decode:")

@@ -57,6 +57,9 @@ def test_dataset_json_has_every_field(shared_feature_set, config, samples):
         digest = hashlib.sha256(data).hexdigest()
         assert content.pop(field) == {"name": name, "bytes": len(data), "sha256": digest}
         assert (shared_feature_set / copy).read_bytes() == data
+    data = (shared_feature_set / "statistics-00000001.jsonl").read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    assert content.pop("statistics") == {"name": "statistics-00000001.jsonl", "bytes": len(data), "sha256": digest}
     [note] = content["input"].pop("notes")
     assert note.startswith("The column 'age' has missing integers")
     assert content == {
@@ -366,7 +369,7 @@ def test_edited_fields_of_the_config_are_listed_even_if_the_config_is_invalid(fe
     ) as caught:
         Description.open(feature_set)
     content = json.loads((feature_set / "dataset.json").read_text())
-    later = {"channel", "standardization"}
+    later = ("channel", "standardization")
     fields = {name: value for name, value in content["config"].items() if name not in later}
     identity = {"config": fields, "kernel_version": content["kernel_version"]}
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))

@@ -202,6 +202,29 @@ def test_a_view_has_the_identity_of_the_normalized_config(tmp_path):
         view.normalized(statistics(CONFIG))
 
 
+def test_statistics_of_a_view_are_those_of_the_values_that_it_returns(tmp_path):
+    write(tmp_path / "features")
+    sets = FeatureSet(tmp_path / "features")
+    part = sets.select(["7", "30", "30"])
+    before = part.statistics
+    view = sets.normalized(before)
+    for clips in (view.select(["7", "30", "30"]), view):
+        found = clips.statistics
+        frames = np.concatenate([clip["feature"] for clip in clips]).astype(np.float64)
+        assert found.fingerprint == view.fingerprint
+        np.testing.assert_array_equal(found.count, len(frames))
+        np.testing.assert_allclose(found.std, frames.std(axis=0), rtol=1e-12)
+        np.testing.assert_array_equal(found.min, frames.min(axis=0))
+        np.testing.assert_array_equal(found.max, frames.max(axis=0))
+        np.testing.assert_allclose(found.mean, frames.mean(axis=0), rtol=0, atol=1e-12)
+    normalized = view.select(["7", "30", "30"]).statistics
+    np.testing.assert_allclose(normalized.mean, 0, atol=1e-7)
+    np.testing.assert_allclose(normalized.std, 1, rtol=1e-6)
+    assert FeatureSet(tmp_path / "features").select(["30", "7", "30"]).statistics == before
+    with pytest.raises(ConfigError, match=view.fingerprint):
+        sets.normalized(normalized)  # which are no statistics of the stored features
+
+
 def test_the_numbers_must_be_those_of_this_feature(tmp_path):
     write(tmp_path / "features")
     sets = FeatureSet(tmp_path / "features")

@@ -246,7 +246,7 @@ def test_what_is_not_finished_is_overwritten_on_request(pair, tmp_path, monkeypa
     merge(pair[:1], output, overwrite=True)
     assert FeatureSet(output).ids == ["a", "b"]
     expected = {"index-00000001.parquet", "failures-00000001.jsonl", "remarks-00000001.jsonl", "dataset.json"}
-    expected |= {"clips.parquet", "failures.jsonl", "remarks.jsonl"}
+    expected |= {"statistics-00000001.jsonl", "clips.parquet", "failures.jsonl", "remarks.jsonl"}
     assert set(files_of(output)) == expected | {shard["name"] for shard in FeatureSet(output).shards}
 
 

@@ -38,7 +38,7 @@ def test_sidecars_have_the_digest_and_the_folder_the_probe_once(work, config):
     digest = probe.here(config).digest[:16]
     assert [sidecar["probe"] for sidecar in sidecars] == [digest] * 2
     assert all(sidecar["machine"] == machine_facts.machine() for sidecar in sidecars)
-    assert max(len(json.dumps(sidecar)) for sidecar in sidecars) < 2000
+    assert max(len(json.dumps({**sidecar, "sums": None})) for sidecar in sidecars) < 2000
     assert probes_in(work.output) == [f"probe-{digest}.json"]
     [machine] = probed_machines.of_sidecars(work, sidecars, [])
     assert machine == probe.record(config)

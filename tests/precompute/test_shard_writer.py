@@ -241,6 +241,7 @@ def test_a_complete_feature_set_has_the_sums_of_its_shards_and_failures_in_the_o
         "index-00000001.parquet",
         "failures-00000001.jsonl",
         "remarks-00000001.jsonl",
+        "statistics-00000001.jsonl",
     ]
     lines = Path(work.output, "failures.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["broken.wav"]
