@@ -352,14 +352,3 @@ def test_a_remote_set_has_the_same_statistics(sets, folder, tmp_path, memory):
         copy = FeatureSet(remote)
         assert copy.statistics == sets.statistics
         assert copy.select([7, 2, 0, 1, 3]).statistics == sets.select([0, 1, 2, 3, 7]).statistics
-
-
-def test_a_normalized_view_has_the_statistics_of_the_values_that_it_returns(sets):
-    base = sets.where(split="train")
-    view = base.normalized(base.statistics)
-    frames = np.concatenate([clip["feature"] for clip in view])
-    found = view.statistics
-    for name, values in expected(frames).items():
-        np.testing.assert_allclose(getattr(found, name), values, rtol=1e-12, atol=1e-12)
-    assert found.fingerprint == view.fingerprint != base.statistics.fingerprint
-    assert sets.where(split="train").statistics == base.statistics
