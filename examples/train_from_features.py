@@ -5,8 +5,9 @@
 The example synthesises its corpus: short sounds of four classes, "spoken" by twelve speakers who differ in pitch and in
 background noise. It precomputes log-mel features and splits the clips by speaker. The statistics of the training clips
 normalize the features of both splits while they are read. It trains on buckets of clips of similar length, and saves a
-model that computes its own normalized features. At the end, the saved model must predict from the audio files what the
-classifier predicts from the stored features.
+model that computes its own normalized features. The classifier records the feature that it was trained on, so it
+refuses any other. At the end, the saved model must predict from the audio files what the classifier predicts from the
+stored features.
 """
 
 import csv
@@ -18,7 +19,7 @@ import numpy as np
 import soundfile
 from keras import ops
 
-from audiopipe import FeatureSet, Transform, beam, configs, layers, load, tfdata
+from audiopipe import FeatureCheck, FeatureSet, Transform, beam, configs, layers, load, load_model, tfdata
 
 RATE = 16000
 CLASSES = ["falling", "pulsing", "rising", "steady"]
@@ -99,17 +100,18 @@ def main() -> float:
 
     keras.utils.set_random_seed(0)
     train, test = batches(parts["train"], config, shuffle=True), batches(parts["test"], config)
-    model = classifier()
+    model = config.stamp_model(classifier())
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss, metrics=["accuracy"])
     resume = [keras.callbacks.BackupAndRestore(output / "backup"), tfdata.ResumeEpochs(train)]
-    history = model.fit(train, epochs=EPOCHS, shuffle=False, callbacks=resume, verbose=0).history["loss"]
+    callbacks = [FeatureCheck(parts["train"].normalized(config)), *resume]
+    history = model.fit(train, epochs=EPOCHS, shuffle=False, callbacks=callbacks, verbose=0).history["loss"]
     accuracy = model.evaluate(test, verbose=0, return_dict=True)["accuracy"]
     print(f"loss {history[0]:.2f} .. {history[-1]:.2f}, accuracy {accuracy:.2f} on new speakers")
     assert accuracy > 0.7, "The accuracy must be far above chance, which is 0.25."
 
     with_front_end(model, config).save(output / "model.keras")
-    saved, mel = keras.models.load_model(output / "model.keras"), Transform(config)
+    saved, mel = load_model(output / "model.keras"), Transform(config)
     for clip in parts["test"].normalized(config):
         feature = clip["feature"][None]
         stored = model([feature, np.ones(feature.shape[:2], bool)])

@@ -215,13 +215,12 @@ class FeatureSet(ClipViews):
     def statistics(self) -> "Statistics":
         """Count, mean, standard deviation, minimum and maximum of each bin and channel, over the frames of the clips.
 
-        Only real frames count, not those that the feature or its segments pad. The values are those that are stored, or
-        in a view from `normalized` those that it returns. If the config keeps all channels, the channels of a clip are
-        pooled, so there is one for each of its `quantities`.
+        Only real frames count, not those that the feature or its segments pad. The values are those that are read:
+        after rounding to the storage dtype and, in a view from `normalized`, after this step. If the config keeps all
+        channels, the channels of a clip are pooled, so there is one for each of its `quantities`.
 
-        The statistics of whole shards are stored with a set. Other clips are read, and so are all clips of a normalized
-        view. Their statistics are kept in the user's cache. The bits do not depend on the order of the clips. A
-        repeated clip counts as often as it is there.
+        The statistics of whole shards are stored with a set. Other clips are read, and their statistics are kept in the
+        user's cache. The bits do not depend on the order of the clips. A repeated clip counts as often as it is there.
 
         Raises:
             FeatureSetError: If the clips have no frames.
@@ -234,7 +233,7 @@ class FeatureSet(ClipViews):
         """
         from audiopipe.feature_sets import view_statistics
 
-        return view_statistics.of_rows(self._sets, self._rows, self.normalized_config)
+        return view_statistics.of_rows(self._sets, self._rows, self.fingerprint, self._normalization)
 
     def _as_read(self, clip: dict[str, Any]) -> dict[str, Any]:
         return clip if self.normalized_config is None else {**clip, "feature": self._normalized(clip["feature"])}

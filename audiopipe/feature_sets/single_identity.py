@@ -34,7 +34,8 @@ def only(found: Iterable[Identity], searched: str) -> Identity:
         )
     if len(different) > 1:
         if len(stamps) == len(computed) == 1:
-            raise _mismatch(*stamps.values(), *computed.values(), searched)
+            [trained_on], [front_end] = stamps.values(), computed.values()
+            raise _mismatch(trained_on, front_end, searched)
         raise _several(different, searched)
     [identity] = different
     return Identity(config=identity.config, kernel_version=identity.kernel_version, frozen=identity.frozen)

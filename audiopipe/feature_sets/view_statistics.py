@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import clip_sums
 from audiopipe.feature_sets.description import Description
@@ -32,7 +31,7 @@ THREADS = 2  # one reads while another one sums
 REMOTE_THREADS = 16  # because each request waits for an answer
 
 
-def of_rows(sets: JoinedSets, rows: Rows, normalized_config: Config | None = None) -> Statistics:
+def of_rows(sets: JoinedSets, rows: Rows, fingerprint: str, normalization: Normalization | None = None) -> Statistics:
     """Returns the statistics of some clips. They do not depend on the order of the clips.
 
     The sums of a shard whose clips are all used, each as often, are taken from its feature set, if it has them. Other
@@ -41,20 +40,19 @@ def of_rows(sets: JoinedSets, rows: Rows, normalized_config: Config | None = Non
     Args:
         sets: The feature sets.
         rows: Numbers of the clips, in any order. A repeated clip counts as often as it is there.
-        normalized_config: Config whose normalization is applied to the features before they are summed. None means that
-            there is none. The stored sums are those of features without it, so all clips are read.
+        fingerprint: Fingerprint of the features as they are read.
+        normalization: What is applied to features when they are read. The clips are then read, all of them.
 
     Raises:
         FeatureSetError: If the clips have no frames.
         CorruptFeatureSetError: If a file is missing or damaged, or a value is not finite.
         ArgumentError: If the environment variable `AUDIOPIPE_CACHE` is no local folder.
     """
-    description = sets.descriptions[0]
-    total = clip_sums.empty(description.config)
+    total = clip_sums.empty(sets.descriptions[0].config)
     parts = list(sets.shard_parts(rows))
-    others = _add_stored(total, parts) if normalized_config is None else parts
+    others = _add_stored(total, parts) if normalization is None else parts
     if others:
-        total.merge(_of_parts(others, normalized_config))
+        total.merge(_of_parts(others, fingerprint, normalization))
     if not total.count:
         paths = ", ".join(repr(one.path) for one in sets.descriptions)
         received = f"{len(rows)} clips without frames" if len(rows) else "no clips"
@@ -62,8 +60,7 @@ def of_rows(sets: JoinedSets, rows: Rows, normalized_config: Config | None = Non
             f"Statistics need at least one frame that holds audio. Received: {received} of {paths}. Check the "
             "conditions that choose the clips."
         )
-    config = description.config if normalized_config is None else normalized_config
-    return total.statistics(config.fingerprint_at(description.kernel_version))
+    return total.statistics(fingerprint)
 
 
 def _add_stored(total: FeatureSums, parts: Iterable[ShardPart]) -> list[ShardPart]:
@@ -96,12 +93,10 @@ def _common_times(parts: Sequence[ShardPart]) -> int | None:
     return first if all(part.times == first for part in parts) else None
 
 
-def _of_parts(parts: Sequence[ShardPart], normalized_config: Config | None) -> FeatureSums:
+def _of_parts(parts: Sequence[ShardPart], fingerprint: str, normalization: Normalization | None) -> FeatureSums:
     """Returns the sums of clips, from the cache if it has them."""
     description = parts[0].stored.description
-    digest = hashlib.sha256(f"{LAYOUT} {description.fingerprint} {description.dtype} ".encode())
-    if normalized_config is not None:
-        digest.update(normalized_config.fingerprint.encode())
+    digest = hashlib.sha256(f"{LAYOUT} {fingerprint} {description.dtype} ".encode())
     for part in sorted(part.digest for part in parts):  # contents count, not names and places
         digest.update(part)
     key = digest.hexdigest()
@@ -112,7 +107,7 @@ def _of_parts(parts: Sequence[ShardPart], normalized_config: Config | None) -> F
             kept = FeatureSums.from_dict(json.loads(content))
             if kept.shape == shape:
                 return kept
-    sums = _computed(parts, shape, None if normalized_config is None else Normalization(normalized_config))
+    sums = _computed(parts, shape, normalization)
     user_cache.write(KIND, key, json.dumps(sums.to_dict()).encode())
     return sums
 
@@ -132,8 +127,7 @@ def _computed(parts: Sequence[ShardPart], shape: tuple[int, int], normalization:
             for record, times in zip(stored.read_records(rows), repeats.tolist(), strict=True):
                 if stopped.is_set():
                     break
-                feature = record.feature if normalization is None else normalization(record.feature)
-                _add(by_times.setdefault(times, FeatureSums(shape)), record, feature, stored.description)
+                _add(by_times.setdefault(times, FeatureSums(shape)), record, stored.description, normalization)
         total = FeatureSums(shape)
         for times, sums in by_times.items():
             total.merge(sums, times)
@@ -160,7 +154,8 @@ def _blocks(parts: Sequence[ShardPart]) -> Iterator[tuple[StoredSet, Rows, np.nd
             yield part.stored, rows, np.ones(len(rows), int) if part.repeats is None else part.repeats[block]
 
 
-def _add(sums: FeatureSums, record: Record, feature: np.ndarray, description: Description) -> None:
+def _add(sums: FeatureSums, record: Record, description: Description, normalization: Normalization | None) -> None:
+    feature = record.feature if normalization is None else normalization(record.feature)
     n_valid = record.n_frames if record.valid_frames is None else min(record.valid_frames, record.n_frames)
     try:
         sums.add_parts(clip_sums.frames_of(feature, description.config, n_valid, "float32"))

@@ -163,6 +163,18 @@ def test_joined_sets_have_the_statistics_of_all_their_clips(tmp_path):
     assert again.statistics == joined.statistics
 
 
+def test_statistics_of_a_normalized_view_are_those_of_the_values_that_it_returns(folder, sets, tmp_path):
+    train = sets.where(split="train")
+    stored = FeatureSet(with_statistics(folder, tmp_path / "stored"))
+    for view in (train, train[1:], sets, stored):
+        normalized = view.normalized(train.statistics)
+        check(normalized.statistics, np.concatenate([clip["feature"] for clip in normalized]))
+        assert normalized.statistics.fingerprint == normalized.fingerprint != view.fingerprint
+    found = train.normalized(train.statistics).statistics
+    np.testing.assert_allclose(found.mean, 0, atol=1e-4)
+    np.testing.assert_allclose(found.std, 1, rtol=1e-4)
+
+
 def test_a_set_of_the_first_release_has_statistics():
     sets = FeatureSet("tests/data/v0.1/features")
     check(sets.statistics, np.concatenate([clip["feature"] for clip in sets]))
@@ -331,14 +343,3 @@ def test_a_remote_set_has_the_same_statistics(sets, folder, tmp_path, memory):
         copy = FeatureSet(remote)
         assert copy.statistics == sets.statistics
         assert copy.select([7, 2, 0, 1, 3]).statistics == sets.select([0, 1, 2, 3, 7]).statistics
-
-
-def test_a_normalized_view_has_the_statistics_of_the_values_that_it_returns(sets):
-    base = sets.where(split="train")
-    view = base.normalized(base.statistics)
-    frames = np.concatenate([clip["feature"] for clip in view])
-    found = view.statistics
-    for name, values in expected(frames).items():
-        np.testing.assert_allclose(getattr(found, name), values, rtol=1e-12, atol=1e-12)
-    assert found.fingerprint == view.fingerprint != base.statistics.fingerprint
-    assert sets.where(split="train").statistics == base.statistics
