@@ -51,13 +51,15 @@ def show_config(
 ) -> None:
     """Print a config as JSON. Save the output to a file to use it with --config.
 
-    If SOURCE holds features or a SavedModel, which keep the kernel version that they were computed with, the kernel
-    version is shown as well.
+    If SOURCE holds features, a SavedModel or a model with a stamp, which keep a kernel version, it is shown as well. Of
+    a model, it is shown whether its front end or its stamp records the config.
     """
     from audiopipe.feature_sets import fingerprints
 
     identity = fingerprints.identity_of(source)
     print_fact(f"fingerprint {identity.fingerprint}")
+    if identity.origin is not None:
+        print_fact(f"recorded by the {identity.origin} of the model")
     if identity.frozen:
         print_fact(f"kernel version {identity.kernel_version}{_difference(identity)}")
     if identity.config.standardization is not None:

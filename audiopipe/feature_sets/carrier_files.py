@@ -15,7 +15,7 @@ from typing import Any
 
 from audiopipe.errors import AudiopipeError, FingerprintError
 from audiopipe.feature_sets import graph_messages
-from audiopipe.feature_sets.identities import Identity, current, stamped, trained_on
+from audiopipe.feature_sets.identities import FRONT_END, Identity, current, stamped, trained_on
 from audiopipe.identity import model_stamps
 from audiopipe.storage import files
 
@@ -100,7 +100,7 @@ def in_graphs(graphs: Iterable[Any], where: str) -> Iterator[Identity]:
                 if found:
                     text = node.attr["value"].tensor.string_val[0].decode()
                     is_stamp = found[1] == model_stamps.TRAINED_ON_NODE
-                    identity = trained_on(text) if is_stamp else stamped(text)
+                    identity = trained_on(text) if is_stamp else stamped(text, origin=FRONT_END)
                     if identity is None:
                         raise FingerprintError(
                             f"{where} does not contain the kernel version of its feature, because the class of its "

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiopipe.configs.base import Config
-from audiopipe.feature_sets import fingerprints
-from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.runtime import machine_facts
-from audiopipe.storage import files
 from audiopipe.transform import probe
 from audiopipe.transform.probe_verdicts import Verdict
 
@@ -55,26 +52,6 @@ def check(
         verdict = probe.verdict(facts, config, kernel_version) if different or always else None
         checks.append(MachineCheck(facts=facts, different=different, deciding=deciding, verdict=verdict))
     return checks
-
-
-def check_file(path: str) -> list[MachineCheck]:
-    """Compares the machines that a feature set or a stamped model records with this one, and computes the probe.
-
-    Args:
-        path: Folder of a feature set or a SavedModel, or a `.keras` file, local or remote.
-
-    Raises:
-        FingerprintError: If there is none of these, or a stamp was edited.
-        CorruptFeatureSetError: If `dataset.json` is invalid.
-    """
-    if files.exists(files.join(path, DATASET_FILE)):
-        description = Description.open(path)
-        return check(description.machines, description.config, description.kernel_version, always=True)
-    return [
-        item
-        for stamp in fingerprints.stamps_of(path)
-        for item in check(stamp.machines, stamp.config, stamp.kernel_version, always=True)
-    ]
 
 
 def differences(machines: Iterable[dict[str, Any]], config: Config, kernel_version: int | None = None) -> str:

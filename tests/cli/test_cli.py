@@ -220,17 +220,22 @@ def carriers(shared_feature_set, clips, config, tmp_path_factory):
     model = keras.Sequential([keras.Input((None, 1)), config.layer()])
     model.save(folder / "model.keras")
     model.export(folder / "exported", verbose=False)
+    classifier = keras.Sequential([keras.Input((None, config.n_bins, 1)), keras.layers.GlobalAveragePooling2D()])
+    config.stamp_model(classifier).save(folder / "stamped.keras")
     rows = datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})
     hf.map(rows, Transform(config)).to_parquet(folder / "features.parquet")
-    found = (shared_feature_set, folder / "model.keras", folder / "exported", folder / "features.parquet")
-    return dict(zip(("feature set", ".keras", "SavedModel", "Parquet"), found, strict=True))
+    names = ("model.keras", "exported", "stamped.keras", "features.parquet")
+    found = (shared_feature_set, *[folder / name for name in names])
+    return dict(zip(("feature set", ".keras", "SavedModel", "stamp", "Parquet"), found, strict=True))
 
 
-@pytest.mark.parametrize("kind", ["feature set", ".keras", "SavedModel", "Parquet"])
+@pytest.mark.parametrize("kind", ["feature set", ".keras", "SavedModel", "stamp", "Parquet"])
 def test_configs_show_and_diff_take_what_carries_a_config(carriers, config, config_file, kind, monkeypatch):
     shown = run("configs", "show", carriers[kind])
     assert configs.from_json(shown.stdout) == config
     assert config.fingerprint in shown.stderr
+    origin = {".keras": "front end", "SavedModel": "front end", "stamp": "stamp"}.get(kind)
+    assert (f"recorded by the {origin} of the model" in shown.stderr) == (origin is not None)
     same = run("configs", "diff", carriers[kind], config_file)
     assert (same.exit_code, "The same feature" in same.stdout) == (0, True)
     before = config.kernel_version

@@ -1,6 +1,7 @@
 """`Config.normalized`: numbers from statistics, what the config says of its feature, and what is refused."""
 
 import dataclasses
+import functools
 import json
 import pickle
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from silent_configs import EXAMPLES, channels_of
 
-from audiopipe import Statistics, Transform, configs, registry
+from audiopipe import Statistics, Transform, configs, layers, registry
 from audiopipe.configs import normalizing, silence
 from audiopipe.errors import ConfigError
 
@@ -185,6 +186,42 @@ def test_the_layer_computes_in_float32_whatever_the_policy_of_the_model(policy):
         keras.config.set_dtype_policy(before)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, expected)
+
+
+class Halved:
+    """Part of a config class that changes the feature, and that is no config itself."""
+
+    @property
+    def quantities(self):
+        """Name of the half."""
+        return ("half",)
+
+    @functools.cached_property
+    def padding(self):
+        """Half of silence."""
+        return np.asarray(self.silence) / 2
+
+    def layer(self, name=None):
+        """Returns the layer of the other base class, and one that halves."""
+        layer = super().layer(name)
+        layer.add(layers.Standardize(0.0, 2.0, "channels_last", dtype="float32"))
+        layer.config_json = self.to_json()
+        return layer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HalvedMel(Halved, configs.MelSpectrogram):
+    output_data_format: str = "channels_last"
+
+
+def test_members_that_come_from_another_base_class_are_extended_too():
+    base = HalvedMel(n_fft=512, hop_length=160, n_mels=5, return_decibel=True)
+    config = base.normalized(statistics_of(base))
+    waveform = np.random.default_rng(0).uniform(-1, 1, (1, 2000, 1)).astype(np.float32)
+    feature = base.layer()(waveform).numpy()
+    np.testing.assert_array_equal(config.layer()(waveform), config.standardization.apply(feature, base))
+    assert config.quantities == ("normalized half",)
+    np.testing.assert_array_equal(config.padding_frame(1), config.standardization.apply(base.padding_frame(1), base))
 
 
 def test_a_layer_of_another_package_must_be_a_composed_layer(monkeypatch):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from classifiers import sequential
+from typer.testing import CliRunner
 
-from audiopipe import FeatureSet, Statistics, Transform, check, fingerprint_of, load_model
+from audiopipe import FeatureSet, Statistics, Transform, check, cli, fingerprint_of, load_model
 from audiopipe.errors import (
     ArgumentError,
     AudiopipeError,
@@ -215,6 +216,11 @@ def test_a_model_of_another_machine_warns_only_if_the_bits_differ(config, tmp_pa
     with_machine(config, onednn_max_isa="SSE41", probe=record.to_dict()).save(path)
     with pytest.warns(MachineWarning, match=r"was trained on features of another environment.*\(0\.001\d* dB\)"):
         load_model(path)
+    shown = CliRunner().invoke(cli.app, ["machine", str(path)])
+    assert (shown.exit_code, "differs here by at most 0.001" in shown.output) == (1, True)
+    config.stamp_model(sequential()).save(path)
+    shown = CliRunner().invoke(cli.app, ["machine", str(path)])
+    assert (shown.exit_code, "has the same bits here" in shown.output) == (0, True)
 
 
 def test_a_stamp_from_a_normalized_view_is_compared_with_the_probe_of_the_stored_features(

@@ -204,7 +204,7 @@ def test_a_class_that_makes_its_stamp_keeps_the_saved_one_when_it_is_loaded(conf
 @pytest.mark.cases(2)
 @pytest.mark.parametrize("form", ["model.keras", "exported", "saved"])
 def test_a_front_end_and_a_stamp_of_one_feature_agree(config, serving, serving_file, form):
-    assert fingerprint_of(serving).frozen is False
+    assert (fingerprint_of(serving).frozen, fingerprint_of(serving).origin) == (False, "front end and stamp")
     identity = fingerprint_of(serving_file(form))
     assert (identity.fingerprint, identity.frozen) == (config.fingerprint, form != "model.keras")
 
