@@ -8,7 +8,7 @@ import numpy as np
 import soundfile as sf
 
 from audiopipe import configs
-from audiopipe.feature_sets import records, tfrecords
+from audiopipe.feature_sets import clip_sums, records, stored_statistics, tfrecords
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.file_names import COPIES, DATASET_FILE
 
@@ -83,9 +83,12 @@ class Corpus:
 
 
 def content(path):
-    """Returns the bits and the metadata of every clip of a feature set, by id. Classes are names."""
+    """Returns the bits and the metadata of every clip of a feature set, by id. Classes are names.
+
+    The statistics of the set, if it has any, must have the sums of these clips.
+    """
     description = Description.open(path)
-    clips = {}
+    clips, sums = {}, clip_sums.ClipSums(description.config)
     for shard in description.shards:
         with open(os.path.join(path, shard["name"]), "rb") as file:
             for _, record in tfrecords.read(file):
@@ -98,6 +101,9 @@ def content(path):
                 facts = (found.n_frames, found.valid_frames, metadata)
                 assert found.id not in clips
                 clips[found.id] = (found.feature.tobytes(), *facts)
+                sums.add_record(record, found.valid_frames)
+    stored = stored_statistics.read(description)
+    assert stored is None or stored == sums.sums
     return clips
 
 

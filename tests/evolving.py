@@ -14,7 +14,7 @@ import soundfile as sf
 from corpora import CONFIG, RATE, sound
 
 from audiopipe import beam
-from audiopipe.feature_sets import file_names, index, records, tfrecords
+from audiopipe.feature_sets import clip_sums, file_names, index, records, stored_statistics, tfrecords
 from audiopipe.feature_sets.description import Description
 from audiopipe.transform.segments import Segments
 
@@ -301,13 +301,14 @@ def snapshot(path):
     """Returns everything that a feature set says about its clips, by id, with the names of classes.
 
     Returns:
-        The clips, failures, remarks, counts, and types of columns. A clip has its bits, metadata, and row of the index.
+        The clips, failures, remarks, counts, types of columns, and sums. A clip has its bits, metadata, and row of the
+        index.
     """
     description = Description.open(path)
     description.check_files(checksums=True)
     layout = index.Layout(description.columns).own
     rows = pq.read_table(os.path.join(path, description.index["name"])).to_pylist()
-    clips = {}
+    clips, sums = {}, clip_sums.ClipSums(description.config)
     for position, shard in enumerate(description.shards):
         with open(os.path.join(path, shard["name"]), "rb") as file:
             for number, (offset, record) in enumerate(tfrecords.read(file)):
@@ -320,16 +321,20 @@ def snapshot(path):
                 for column in description.schema:
                     assert _same(row.pop(column), found.metadata[column])
                 assert found.id not in clips
+                sums.add_record(record, found.valid_frames)
                 metadata = {name: _named(description, name, value) for name, value in found.metadata.items()}
                 bits = found.feature.tobytes()
                 clips[found.id] = (bits, found.feature.shape, found.valid_frames, repr(metadata), repr(row))
     assert len(rows) == len(clips)
+    statistics = stored_statistics.read(description)
+    assert statistics == sums.sums
     return {
         "clips": clips,
         "failures": _sorted(description.failures()),
         "remarks": _sorted(description.remarks()),
         "counts": description.counts,
         "schema": description.schema,
+        "statistics": statistics.to_dict(),
     }
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiopipe import checks
 from audiopipe.cli import conditions
 from audiopipe.cli.conditions import WHERE_HELP
 from audiopipe.cli.shared_arguments import IMPORT_HELP, import_modules
-from audiopipe.cli.terminal import console, print_error, print_fact
+from audiopipe.cli.terminal import console, facts_table, print_error, print_fact
 from audiopipe.errors import AudiopipeError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def _compare(
     from audiopipe.feature_sets import FeatureSet
     from audiopipe.verification import compare_statistics
 
+    tolerance = checks.real("tolerance", tolerance, minimum=0)
     sets = [FeatureSet(path) for path in paths]
     sets[1].expect(sets[0].config, sets[0].kernel_version)
     sets = [conditions.chosen(clips, where) for clips in sets]
@@ -98,9 +100,10 @@ def _compare(
         ]
         typer.echo(json.dumps(_facts(sides, first, statistics, found, tolerance), indent=2))
     else:
+        table = facts_table()
         for side, name, clips in (("A", names[0], first), ("B", names[1], second)):
-            line = f"{side}: {name}, {_size(clips)}"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            table.add_row(side, name, _size(clips))
+        console.print(table)
         _print(first, statistics, found, tolerance, worst)
     if first.dtype != second.dtype:
         print_fact(f"A is stored as {first.dtype} and B as {second.dtype}, so a difference may be due to rounding")

@@ -36,8 +36,9 @@ class Normalizable(Identified):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name, extended in _EXTENDED.items():
-            if name in vars(cls):
-                setattr(cls, name, extended(vars(cls)[name]))
+            owner = next((base for base in cls.__mro__ if name in vars(base)), Normalizable)
+            if owner is cls or not issubclass(owner, Normalizable):  # other bases of a class can have these members too
+                setattr(cls, name, extended(vars(owner)[name]))
 
     def normalized(self, statistics: Any, per: str = "bin", eps: float = 1e-5) -> Self:
         """Returns a config of its own, whose feature is `(x - mean) / std` of the feature of this one.

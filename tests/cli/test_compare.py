@@ -1,15 +1,15 @@
 """The command `audiopipe compare`: differences, exit codes and errors."""
 
 import json
+from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 import pytest
 import synthetic_sets
 from synthetic_sets import COLUMNS, CONFIG, feature
 from typer.testing import CliRunner
 
-from audiopipe import FeatureSet, cli
+from audiopipe import FeatureSet, cli, plotting
 from audiopipe.feature_sets import view_statistics
 
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
@@ -49,7 +49,12 @@ def test_the_worst_bins_come_first_with_their_differences(folder):
     arguments = (folder, folder, "--where-a", "label=cat", "--where-b", "label=dog")
     result = run(*arguments, "--worst", 2)
     assert result.exit_code == 1
-    rows = [line.split("│")[1:-1] for line in result.stdout.splitlines() if line.startswith("│")]
+    lines = [line.split("│")[1:-1] for line in result.stdout.splitlines() if line.startswith("│")]
+    sides, rows = lines[:2], lines[2:]
+    assert [[cell.strip() for cell in side] for side in sides] == [
+        ["A", f"{folder} label=cat", "4 clips, 2,000 frames"],
+        ["B", f"{folder} label=dog", "4 clips, 2,000 frames"],
+    ]
     assert [int(row[0]) for row in rows] == [3, 7]
     found = facts(*arguments)
     values = {
@@ -119,6 +124,8 @@ def test_other_features_are_refused_with_the_fields_that_differ(folder):
         (("--where-b", "labels=cat"), "--where-b must be COLUMN=VALUE"),
         (("--where-a", "id=none"), "Received: no clips"),
         (("--tolerance", "-1"), "tolerance"),
+        (("--tolerance", "nan"), "tolerance"),
+        (("--tolerance", "inf"), "tolerance must be finite. Received: tolerance=inf"),
         (("--import", "no_such_module"), "no_such_module"),
     ],
 )
@@ -150,6 +157,10 @@ def test_a_difference_of_storage_dtypes_is_mentioned(folder, tmp_path):
     assert "A is stored as float32 and B as float16" in result.stderr
 
 
-def test_both_can_be_plotted(folder, tmp_path):
-    assert run(folder, folder, "--plot", tmp_path / "drift.png").exit_code == 0
-    assert matplotlib.image.imread(tmp_path / "drift.png").shape == (480, 1080, 4)
+def test_both_can_be_plotted(folder, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plotting, "plot_statistics", lambda *arguments, title: drawn.append((*arguments, title)))
+    assert run(folder, folder, "--where-b", "label=dog", "--plot", "drift.png").exit_code == 1
+    sets = FeatureSet(folder)
+    both = {"A": sets.statistics, "B": sets.where(label="dog").statistics}
+    assert drawn == [(both, CONFIG, Path("drift.png"), f"A: {folder}\nB: {folder} label=dog")]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from audiopipe import beam, cli
+from audiopipe import Statistics, beam, cli, configs
 from audiopipe.errors import FeatureSetError
 from audiopipe.precompute import shard_writer
 from audiopipe.verification import verify
@@ -28,6 +28,14 @@ def facts(folder):
     result = runner.invoke(cli.app, ["inspect", str(folder), "--json"])
     assert result.exit_code == 0, result.exception
     return json.loads(result.stdout)
+
+
+def test_inspect_shows_the_normalization_of_a_config_in_a_few_words(clips, config, tmp_path):
+    statistics = Statistics(mean=np.zeros(config.n_bins), std=np.ones(config.n_bins))
+    normalized = config.normalized(statistics)
+    beam.precompute(clips / "stereo.flac", tmp_path / "features", normalized)
+    assert shown(tmp_path / "features")["standardization"] == repr(normalized.standardization)
+    assert configs.from_dict(facts(tmp_path / "features")["config"]) == normalized
 
 
 @pytest.fixture

@@ -1,17 +1,19 @@
 """`Config.normalized`: numbers from statistics, what the config says of its feature, and what is refused."""
 
 import dataclasses
+import functools
 import json
 import pickle
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from silent_configs import EXAMPLES, channels_of
 
-from audiopipe import Statistics, Transform, configs, registry
-from audiopipe.configs import silence
+from audiopipe import Statistics, Transform, configs, layers, registry
+from audiopipe.configs import normalizing, silence
 from audiopipe.errors import ConfigError
 
 MEL = configs.MelSpectrogram(sample_rate=16000, n_fft=512, hop_length=160, n_mels=5, return_decibel=True)
@@ -171,6 +173,64 @@ def test_a_config_class_of_another_package_is_normalized_without_knowing_of_it(m
     np.testing.assert_array_equal(silence.of_zeros(config), config.silence)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_the_layer_computes_in_float32_whatever_the_policy_of_the_model(policy):
+    config = MEL.normalized(statistics_of(MEL))
+    waveform = np.random.default_rng(0).uniform(-1, 1, (1, 2000, 1)).astype(np.float32)
+    expected = config.layer()(waveform).numpy()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        found = config.layer()(waveform).numpy()
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
+
+
+class Halved:
+    """Part of a config class that changes the feature, and that is no config itself."""
+
+    @property
+    def quantities(self):
+        """Name of the half."""
+        return ("half",)
+
+    @functools.cached_property
+    def padding(self):
+        """Half of silence."""
+        return np.asarray(self.silence) / 2
+
+    def layer(self, name=None):
+        """Returns the layer of the other base class, and one that halves."""
+        layer = super().layer(name)
+        layer.add(layers.Standardize(0.0, 2.0, "channels_last", dtype="float32"))
+        layer.config_json = self.to_json()
+        return layer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HalvedMel(Halved, configs.MelSpectrogram):
+    output_data_format: str = "channels_last"
+
+
+def test_members_that_come_from_another_base_class_are_extended_too():
+    base = HalvedMel(n_fft=512, hop_length=160, n_mels=5, return_decibel=True)
+    config = base.normalized(statistics_of(base))
+    waveform = np.random.default_rng(0).uniform(-1, 1, (1, 2000, 1)).astype(np.float32)
+    feature = base.layer()(waveform).numpy()
+    np.testing.assert_array_equal(config.layer()(waveform), config.standardization.apply(feature, base))
+    assert config.quantities == ("normalized half",)
+    np.testing.assert_array_equal(config.padding_frame(1), config.standardization.apply(base.padding_frame(1), base))
+
+
+def test_a_layer_of_another_package_must_be_a_composed_layer(monkeypatch):
+    config = dataclasses.replace(MEL, n_mels=6).normalized(Statistics(mean=np.zeros(6), std=np.ones(6)))
+    monkeypatch.setattr(type(MEL), "layer", normalizing._extended_layer(lambda config, name=None: object()))
+    with pytest.raises(ConfigError, match=r"must return an audiopipe.layers.ComposedLayer.*Received: object"):
+        config.layer()
+
+
 def test_statistics_of_another_feature_are_refused():
     other = dataclasses.replace(MEL, hop_length=100)
     with pytest.raises(ConfigError, match=f"fingerprint {MEL.fingerprint}. Received: .*{other.fingerprint}"):
@@ -192,7 +252,7 @@ def test_statistics_of_an_older_kernel_version_are_refused():
         ({"eps": float("nan")}, "eps must be finite"),
         ({"eps": "1"}, "eps must be a number"),
         ({"statistics": Statistics(mean=np.zeros(4), std=np.ones(4))}, r"each of the 5 bins and 1 channels.*\[4, 1\]"),
-        ({"statistics": Statistics(mean=np.zeros((5, 2)), std=np.ones((5, 2)))}, r"Received: mean of shape \[5, 2\]"),
+        ({"statistics": Statistics(mean=np.zeros((5, 2)), std=np.ones((5, 2)))}, r"Received: a mean of shape \[5, 2\]"),
         ({"statistics": Statistics(mean=np.full(5, 1e39), std=np.ones(5))}, r"mean\[0\]\[0\] must be at most"),
         ({"statistics": np.zeros(5)}, r"needs statistics.*Received: ndarray"),
         ({"statistics": None}, r"needs statistics, such as .*Received: NoneType"),

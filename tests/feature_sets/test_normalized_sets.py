@@ -258,12 +258,12 @@ def test_a_message_says_which_features_are_normalized_and_what_to_do(tmp_path):
     write(tmp_path / "stored", normalized)
     base, stored = FeatureSet(tmp_path / "base"), FeatureSet(tmp_path / "stored")
     cases = [
-        (lambda: load(stored, CONFIG), "holds normalized features", "cannot be undone with the same bits"),
-        (lambda: load(tmp_path / "stored", otherwise), "normalized by other numbers", "config.without_normalization"),
-        (lambda: load(base.normalized(numbers), CONFIG), "is a view that normalizes", "that the view was made of"),
-        (lambda: load(base.normalized(numbers), otherwise), "by other numbers", "Normalize the feature set"),
-        (lambda: base.expect(normalized), "before the normalization of the expected config", "Apply it on reading"),
-        (lambda: stored.normalized(otherwise), "normalized by other numbers", "cannot be replaced"),
+        (lambda: load(stored, CONFIG), "holds normalized features, and the expected", "cannot be undone"),
+        (lambda: load(tmp_path / "stored", otherwise), "were normalized by other", "config.without_normalization"),
+        (lambda: load(base.normalized(numbers), CONFIG), "is normalized on reading, and", "made this view, or"),
+        (lambda: load(base.normalized(numbers), otherwise), "is normalized on reading by other", "made this view."),
+        (lambda: base.expect(normalized), "before the normalization of the expected config", "Normalize them"),
+        (lambda: stored.normalized(otherwise), "were normalized by other numbers", "cannot be replaced"),
         (
             lambda: FeatureSet([base, base.normalized(numbers)]),
             "normalized in the same way",
@@ -284,7 +284,7 @@ def test_a_message_says_which_features_are_normalized_and_what_to_do(tmp_path):
 def test_the_message_about_another_base_leaves_the_normalization_out(tmp_path):
     write(tmp_path / "features")
     normalized = DECIBEL.normalized(statistics(DECIBEL))
-    with pytest.raises(ConfigMismatchError, match="of another config before the normalization") as error:
+    with pytest.raises(ConfigMismatchError, match="Expected before its normalization") as error:
         load(tmp_path / "features", normalized)
     assert "return_decibel: True != False" in str(error.value)
     assert "standardization" not in str(error.value)

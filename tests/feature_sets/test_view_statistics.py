@@ -17,11 +17,12 @@ from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import dtypes, stored_set, stored_statistics, view_statistics
 from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.feature_set import of_description
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
 
 COLUMNS = Columns(types={"split": "string", "take": "int"}, fill_values={"take": -1})
-LENGTHS = [5, 40, 1, 12, 0, 33, 7, 20, 3, 1100, 9, 2]
+LENGTHS = [5, 14, 1, 12, 0, 23, 7, 10, 3, 70, 9, 2]
 
 
 def values_of(number, config=CONFIG, channels=1):
@@ -83,7 +84,7 @@ VIEWS = {
     "whole": (lambda sets: sets, range(12)),
     "where": (lambda sets: sets.where(split="train"), [0, 3, 6, 9]),
     "missing": (lambda sets: sets.where(split=None), [2, 5, 8, 11]),
-    "condition": (lambda sets: sets.where(lambda clip: clip["n_frames"] > 10), [1, 3, 5, 7, 9]),
+    "condition": (lambda sets: sets.where(lambda clip: clip["n_frames"] > 10), [1, 3, 5, 9]),
     "select": (lambda sets: sets.select(["clip-7", "clip-2", "clip-5"]), [2, 5, 7]),
     "repeated": (lambda sets: sets.select([3, 5, 3, 3, 8, 5]), [3, 3, 3, 5, 5, 8]),
     "slice": (lambda sets: sets[2:11:3], [2, 5, 8]),
@@ -239,6 +240,14 @@ def test_whole_shards_are_not_read_and_give_the_same_bits(folder, tmp_path, view
     assert view(FeatureSet(stored)).statistics == view(FeatureSet(folder)).statistics
 
 
+def test_the_statistics_that_precompute_stored_have_the_bits_of_those_of_its_records(shared_feature_set):
+    stored = FeatureSet(shared_feature_set)
+    [description] = stored.descriptions
+    unknown = of_description(dataclasses.replace(description, statistics_file=None))
+    assert stored.statistics == unknown[::-1].statistics
+    check(stored.statistics, np.concatenate([clip["feature"] for clip in stored]))
+
+
 def test_sets_with_and_without_stored_sums_can_be_joined(folder, tmp_path):
     stored = with_statistics(folder, tmp_path / "stored")
     damage(stored, 0, 1, 2)
@@ -343,14 +352,3 @@ def test_a_remote_set_has_the_same_statistics(sets, folder, tmp_path, memory):
         copy = FeatureSet(remote)
         assert copy.statistics == sets.statistics
         assert copy.select([7, 2, 0, 1, 3]).statistics == sets.select([0, 1, 2, 3, 7]).statistics
-
-
-def test_a_normalized_view_has_the_statistics_of_the_values_that_it_returns(sets):
-    base = sets.where(split="train")
-    view = base.normalized(base.statistics)
-    frames = np.concatenate([clip["feature"] for clip in view])
-    found = view.statistics
-    for name, values in expected(frames).items():
-        np.testing.assert_allclose(getattr(found, name), values, rtol=1e-12, atol=1e-12)
-    assert found.fingerprint == view.fingerprint != base.statistics.fingerprint
-    assert sets.where(split="train").statistics == base.statistics

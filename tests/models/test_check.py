@@ -146,7 +146,7 @@ def test_a_model_of_a_normalized_feature_takes_the_view_but_not_the_stored_set(n
 
 def test_a_model_of_the_stored_feature_does_not_take_a_normalized_view(normalized, config, shared_feature_set):
     view = FeatureSet(shared_feature_set).normalized(normalized)
-    with pytest.raises(ConfigMismatchError, match="is a view that normalizes the features"):
+    with pytest.raises(ConfigMismatchError, match="is normalized on reading"):
         check(config.stamp_model(sequential()), view)
 
 

@@ -52,6 +52,7 @@ def assert_complete(output, expected):
     assert content(output) == expected
     description = Description.open(output)
     description.check_files(checksums=True)
+    assert description.statistics_file is not None
     known = {"clips.parquet", "dataset.json", "failures.jsonl", "remarks.jsonl", *description.file_names}
     assert set(files_of(output)) == known
 
