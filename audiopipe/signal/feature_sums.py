@@ -27,6 +27,7 @@ _MIN_PENDING_COLUMNS = _PENDING_VALUES // 64
 # Every float32 is a multiple of 2**-149, so every product of two is one of 2**-298, and so are roundings of these.
 _UNIT, _SQUARE_UNIT = -149, -298
 _FLOAT32_BITS, _FLOAT64_BITS = 24, 53
+_MAX_COUNT = (1 << 63) - 1
 _LISTS = ("sum", "square", "min", "max")
 
 
@@ -190,16 +191,19 @@ class FeatureSums:
         """
         try:
             sums = cls(tuple(content["shape"]))
-            sums.count = checks.integer("count", content["count"], minimum=0)
+            sums.count = checks.integer("count", content["count"], minimum=0, maximum=_MAX_COUNT)
             if sums.count:
                 columns = {name: list(content[name]) for name in _LISTS}
                 if any(len(column) != math.prod(sums.shape) for column in columns.values()):
                     raise ArgumentError("Sums must have a number for each bin and channel. Received: another number.")
                 sums._sum = [exact_sums.from_text(text, _UNIT) for text in columns["sum"]]
                 sums._square = [exact_sums.from_text(text, _SQUARE_UNIT) for text in columns["square"]]
-                sums._min, sums._max = (np.array(columns[name], np.float32) for name in ("min", "max"))
+                with np.errstate(over="ignore"):  # of numbers beyond float32, which become infinite
+                    sums._min, sums._max = (np.array(columns[name], np.float32) for name in ("min", "max"))
                 if not (np.isfinite(sums._min).all() and np.isfinite(sums._max).all()):
                     raise ArgumentError("Sums must have finite minima and maxima. Received: NaN or infinity.")
+                if (sums._min > sums._max).any():
+                    raise ArgumentError("Sums must have minima of at most their maxima. Received: larger ones.")
         except ArgumentError:
             raise
         except (TypeError, ValueError, KeyError) as error:

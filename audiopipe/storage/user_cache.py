@@ -35,7 +35,7 @@ def folder() -> str | None:
             raise ArgumentError(
                 f"The environment variable {VARIABLE} must be a local folder. Received: {VARIABLE}={chosen!r}."
             )
-        return os.path.abspath(chosen)
+        return os.path.abspath(os.path.expanduser(chosen))  # no shell has expanded ~ in a file of settings
     caches = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(caches):  # the standard says that relative paths are ignored
         caches = os.path.join(os.path.expanduser("~"), ".cache")

@@ -28,6 +28,7 @@ def cache(monkeypatch, tmp_path):
         ({"AUDIOPIPE_CACHE": "/mine", "XDG_CACHE_HOME": "/caches"}, "/mine"),
         ({"XDG_CACHE_HOME": "/caches"}, "/caches/audiopipe"),
         ({"AUDIOPIPE_CACHE": "", "XDG_CACHE_HOME": "/caches"}, "/caches/audiopipe"),
+        ({"AUDIOPIPE_CACHE": "~/mine"}, "/home/anna/mine"),
         ({}, "/home/anna/.cache/audiopipe"),
         ({"XDG_CACHE_HOME": "relative"}, "/home/anna/.cache/audiopipe"),
     ],
