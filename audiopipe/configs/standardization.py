@@ -124,9 +124,9 @@ class Standardization:
         if self.n_bins not in (1, config.n_bins) or self.n_channels not in channels:
             raise ConfigError(
                 f"{type(config).__name__}: standardization must have 1 or {config.n_bins} bins, and "
-                f"{' or '.join(map(str, channels))} channels. Received: {self.n_bins} bins and {self.n_channels} "
-                "channels. Compute the statistics of this feature, or change the fields of "
-                "`config.without_normalization`, which has no statistics."
+                f"{_channels(channels)}. Received: {self.n_bins} bins and {_channels([self.n_channels])}. "
+                "Compute the statistics of this feature, or change the fields of `config.without_normalization`, which "
+                "has no statistics."
             )
 
     def __repr__(self) -> str:
@@ -152,10 +152,10 @@ def check(name: str, value: Any) -> Standardization | None:
         return value
     if isinstance(value, dict) and set(value) == {"mean", "std"}:
         return Standardization(**value)
-    received = f"a dict with the keys {', '.join(map(str, value))}" if isinstance(value, dict) else f"{value!r:.80}"
+    keys = f"a dict with the keys {', '.join(map(str, value))}" if isinstance(value, dict) else None
     raise ArgumentError(
         f'{name} must be None, or {{"mean": [[...]], "std": [[...]]}} with numbers [bins][channels]. Received: '
-        f"{received}. Use config.normalized(statistics)."
+        f"{keys or checks.shown(value, 200)}. Use config.normalized(statistics)."
     )
 
 
@@ -197,7 +197,7 @@ def _checked(config: Config, statistics: Any) -> tuple[np.ndarray, np.ndarray]:
     if mean.shape not in [(config.n_bins, count) for count in channels]:
         raise ConfigError(
             f"The statistics must have a number for each of the {config.n_bins} bins and "
-            f"{' or '.join(map(str, channels))} channels of {name}. Received: a mean of shape "
+            f"{_channels(channels)} of {name}. Received: a mean of shape "
             f"{list(mean.shape)}. Compute the statistics of a feature set of this config. Repeat a number that fits "
             f"all bins: np.full({config.n_bins}, number)."
         )
@@ -263,6 +263,10 @@ def _table(name: str, values: Any, minimum: float) -> Table:
 def _float32(name: str, number: Any, minimum: float) -> float:
     number = checks.real(name, number, minimum=minimum, maximum=checks.LARGEST_FLOAT32)
     return float(np.float32(number)) + 0.0  # -0.0 becomes 0.0, as a small negative number can be rounded to it
+
+
+def _channels(numbers: list[int]) -> str:
+    return f"{' or '.join(map(str, numbers))} channel{'' if numbers == [1] else 's'}"
 
 
 def _range(numbers: list[float]) -> str:
