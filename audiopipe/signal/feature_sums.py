@@ -18,7 +18,8 @@ from audiopipe.signal.statistics import Statistics
 
 MAX_BLOCK_FRAMES = 1 << 14
 _BLOCK_VALUES = 1 << 17  # in float64, they fit into the second-level cache of a processor
-_GROUP = 32  # frames that NumPy adds to others at once
+_GROUP = 32  # frames that NumPy adds to others at once, because it is slow with short rows
+_WIDE = 256  # columns of rows that are not short. A block then has at most 512 of them
 _CENTRE_FRAMES = 128  # of a block whose mean is the centre
 # Blocks are added as integers many at once: one by one, that would take more time than the sums. They are at most 64,
 # and have at most about a million columns together.
@@ -279,8 +280,8 @@ def _sums_of(values: np.ndarray, scratch: np.ndarray) -> _Block:
 
 
 def _subtract(values: np.ndarray, row: np.ndarray) -> None:
-    """Subtracts a row from all rows, several rows at a time because NumPy is slow with short ones."""
-    grouped = len(values) // _GROUP * _GROUP
+    """Subtracts a row from all rows, several rows at a time if they are short."""
+    grouped = len(values) // _GROUP * _GROUP if len(row) < _WIDE else 0
     if grouped:
         wide = values[:grouped].reshape(-1, _GROUP * len(row))
         np.subtract(wide, np.tile(row, _GROUP), out=wide)
@@ -288,8 +289,13 @@ def _subtract(values: np.ndarray, row: np.ndarray) -> None:
 
 
 def _reduced(values: np.ndarray, function: np.ufunc) -> np.ndarray:
-    """Combines rows: first each row with those that follow it at a distance of 32 rows, then the results by halves."""
+    """Combines rows: first each row with those that follow it at a distance of 32 rows, then the results by halves.
+
+    Wide rows are combined one after the other.
+    """
     n_rows, n_columns = values.shape
+    if n_columns >= _WIDE:
+        return function.reduce(values, axis=0)
     grouped = n_rows // _GROUP * _GROUP
     if grouped:
         rows = function.reduce(values[:grouped].reshape(-1, _GROUP * n_columns), axis=0).reshape(_GROUP, n_columns)

@@ -68,10 +68,22 @@ def exact(values):
         cancelling(1500),
         (noise(1500) - noise(1500).mean(axis=0, dtype=np.float64)).astype(np.float32),  # the mean is nearly 0
         opposite(750),
+        noise(40, 150, 2),  # so wide that rows are added one by one
         noise(1500) + np.float32(1e6),
         np.round(noise(1500).astype(np.float16)).astype(np.float32),
     ],
-    ids=["a frame", "noise", "subnormal", "all sizes", "cancelling", "zero mean", "opposite", "offset", "float16"],
+    ids=[
+        "a frame",
+        "noise",
+        "subnormal",
+        "all sizes",
+        "cancelling",
+        "zero mean",
+        "opposite",
+        "wide",
+        "offset",
+        "float16",
+    ],
 )
 def test_statistics_equal_those_of_exact_arithmetic(values):
     statistics = summed(np.array_split(values, min(4, len(values)))).statistics("1f3a")
