@@ -251,7 +251,7 @@ def test_statistics_of_an_older_kernel_version_are_refused():
         ({"eps": 0.0}, "eps must be at least"),
         ({"eps": float("nan")}, "eps must be finite"),
         ({"eps": "1"}, "eps must be a number"),
-        ({"statistics": Statistics(mean=np.zeros(4), std=np.ones(4))}, r"each of the 5 bins and 1 channels.*\[4, 1\]"),
+        ({"statistics": Statistics(mean=np.zeros(4), std=np.ones(4))}, r"each of the 5 bins and 1 channel.*\[4, 1\]"),
         ({"statistics": Statistics(mean=np.zeros((5, 2)), std=np.ones((5, 2)))}, r"Received: a mean of shape \[5, 2\]"),
         ({"statistics": Statistics(mean=np.full(5, 1e39), std=np.ones(5))}, r"mean\[0\]\[0\] must be at most"),
         ({"statistics": np.zeros(5)}, r"needs statistics.*Received: ndarray"),
@@ -271,5 +271,5 @@ def test_a_normalized_config_is_not_normalized_again():
 
 def test_another_number_of_bins_needs_other_statistics():
     config = MEL.normalized(statistics_of(MEL))
-    with pytest.raises(ConfigError, match=r"must have 1 or 6 bins.*Received: 5 bins and 1 channels"):
+    with pytest.raises(ConfigError, match=r"must have 1 or 6 bins.*Received: 5 bins and 1 channel"):
         dataclasses.replace(config, n_mels=6)

@@ -106,7 +106,7 @@ def test_other_numbers_are_refused(mean, std, message):
         ({"mean": [[0.0]], "std": [[0.0]]}, r"MelSpectrogram: std\[0\]\[0\] must be at least"),
         (
             {"mean": [[0.0]] * 4, "std": [[1.0]] * 4},
-            "must have 1 or 5 bins, and 1 channels. Received: 4 bins and 1 channels",
+            "must have 1 or 5 bins, and 1 channel. Received: 4 bins and 1 channel",
         ),
         ({"mean": [[0.0, 1.0]], "std": [[1.0, 1.0]]}, "Received: 1 bins and 2 channels"),
     ],
