@@ -72,6 +72,7 @@ def test_only_the_input_with_the_feature_gets_the_stamp(config):
 
 
 def trained(model, feature):
+    model.reset_metrics()
     return model.train_on_batch(feature, np.eye(2, dtype=np.float32)[[0, 1, 1, 0]], return_dict=True)
 
 
@@ -261,3 +262,13 @@ def test_the_stamp_of_a_later_config_with_more_fields_is_read(config):
     changed = dataclasses.replace(config, channel=0)  # a field that was added later, and is not at its default
     stamped = changed.stamp_model(sequential())
     assert fingerprint_of(stamped).config.channel == 0
+
+
+@pytest.mark.parametrize("make", [sequential, functional])
+def test_weights_of_a_model_without_a_stamp_fit_the_stamped_model(make, config, feature, tmp_path):
+    model = make()
+    model.save_weights(tmp_path / "model.weights.h5")
+    stamped = config.stamp_model(make())
+    stamped.load_weights(tmp_path / "model.weights.h5")
+    batch = inputs_of(model, feature)
+    assert same(stamped(batch), model(batch))
