@@ -1,4 +1,4 @@
-"""What the examples in docstrings may use without importing it."""
+"""What the examples in docstrings may use without importing it, and the cache of all tests."""
 
 import numpy as np
 import pytest
@@ -10,3 +10,11 @@ def _names_for_examples(request):
         import tensorflow as tf
 
         request.getfixturevalue("doctest_namespace").update(np=np, tf=tf)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_the_tests(tmp_path_factory):
+    """Keeps results in a folder of this run, so that no test finds what another run has kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDIOPIPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -44,6 +44,7 @@ import os, shutil, tempfile
 import numpy as np
 import tensorflow as tf
 folder = tempfile.mkdtemp()
+os.environ["AUDIOPIPE_CACHE"] = os.path.join(folder, "cache")
 """
 doctest_global_cleanup = "shutil.rmtree(folder)"
 

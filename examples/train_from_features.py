@@ -3,9 +3,11 @@
     python examples/train_from_features.py OUTPUT
 
 The example synthesises its corpus: short sounds of four classes, "spoken" by twelve speakers who differ in pitch and in
-background noise. It precomputes log-mel features, splits the clips by speaker, trains on buckets of clips of similar
-length, and saves a model that computes its own features. At the end, the saved model must predict from the audio files
-what the classifier predicts from the stored features.
+background noise. It precomputes log-mel features and splits the clips by speaker. The statistics of the training clips
+normalize the features of both splits while they are read. It trains on buckets of clips of similar length, and saves a
+model that computes its own normalized features. The classifier records the feature that it was trained on, so it
+refuses any other. At the end, the saved model must predict from the audio files what the classifier predicts from the
+stored features.
 """
 
 import csv
@@ -17,7 +19,7 @@ import numpy as np
 import soundfile
 from keras import ops
 
-from audiopipe import FeatureSet, Transform, beam, configs, layers, load, tfdata
+from audiopipe import FeatureCheck, FeatureSet, Transform, beam, configs, layers, load, load_model, tfdata
 
 RATE = 16000
 CLASSES = ["falling", "pulsing", "rising", "steady"]
@@ -58,10 +60,10 @@ def write_corpus(folder: Path) -> Path:
     return manifest
 
 
-def batches(sets: FeatureSet, *, shuffle: bool = False):
+def batches(sets: FeatureSet, config: configs.Config, *, shuffle: bool = False):
     """Returns batches of clips of similar length: the feature and the mask of its real frames, and the class."""
-    dataset = load(sets, CONFIG, columns=["label"], shuffle=shuffle, seed=0)
-    dataset = tfdata.bucketed_batch(dataset, MAX_FRAMES, CONFIG, mask=True)
+    dataset = load(sets, config, columns=["label"], shuffle=shuffle, seed=0)  # normalizes the stored features
+    dataset = tfdata.bucketed_batch(dataset, MAX_FRAMES, config, mask=True)
     return dataset.map(lambda batch: ((batch["feature"], batch["mask"]), batch["label"]))
 
 
@@ -70,18 +72,18 @@ def classifier() -> keras.Model:
     feature = keras.Input((None, CONFIG.n_mels, 1), name="feature")
     mask = keras.Input((None,), dtype="bool", name="mask")
     real = ops.cast(mask[:, :, None, None], "float32")
-    hidden = layers.SpecAugment(4, 10, mask_value=CONFIG.silence, data_format="channels_last", seed=0)(feature)
-    hidden = keras.layers.Rescaling(1 / 25, offset=1)(hidden) * real
+    # 0 is the mean of every bin.
+    hidden = layers.SpecAugment(4, 10, mask_value=0.0, data_format="channels_last", seed=0)(feature) * real
     for _ in range(2):
         hidden = keras.layers.Conv2D(16, (9, 3), padding="same", activation="relu")(hidden) * real
     mean = ops.sum(ops.max(hidden, axis=2), axis=1) / ops.sum(real, axis=(1, 2))
     return keras.Model([feature, mask], keras.layers.Dense(len(CLASSES))(mean))
 
 
-def with_front_end(trained: keras.Model) -> keras.Model:
+def with_front_end(trained: keras.Model, config: configs.Config) -> keras.Model:
     """Returns a model of whole clips of raw audio, `[batch, time, channels]`, that computes the feature itself."""
     audio = keras.Input((None, 1), name="audio")
-    feature = CONFIG.layer()(audio)
+    feature = config.layer()(audio)
     mask = ops.ones_like(feature[..., 0, 0], dtype="bool")
     return keras.Model(audio, trained([feature, mask]))
 
@@ -94,21 +96,23 @@ def main() -> float:
     sets = FeatureSet(output / "features")
     parts = sets.split({"train": 0.7, "test": 0.3}, by="speaker", seed=2)
     print({name: f"{len(part)} clips" for name, part in parts.items()}, sets.class_names("label"))
+    config = CONFIG.normalized(parts["train"].statistics)  # the test speakers must not take part in it
 
     keras.utils.set_random_seed(0)
-    train, test = batches(parts["train"], shuffle=True), batches(parts["test"])
-    model = classifier()
+    train, test = batches(parts["train"], config, shuffle=True), batches(parts["test"], config)
+    model = config.stamp_model(classifier())
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss, metrics=["accuracy"])
     resume = [keras.callbacks.BackupAndRestore(output / "backup"), tfdata.ResumeEpochs(train)]
-    history = model.fit(train, epochs=EPOCHS, shuffle=False, callbacks=resume, verbose=0).history["loss"]
+    callbacks = [FeatureCheck(parts["train"].normalized(config)), *resume]
+    history = model.fit(train, epochs=EPOCHS, shuffle=False, callbacks=callbacks, verbose=0).history["loss"]
     accuracy = model.evaluate(test, verbose=0, return_dict=True)["accuracy"]
     print(f"loss {history[0]:.2f} .. {history[-1]:.2f}, accuracy {accuracy:.2f} on new speakers")
     assert accuracy > 0.7, "The accuracy must be far above chance, which is 0.25."
 
-    with_front_end(model).save(output / "model.keras")
-    saved, mel = keras.models.load_model(output / "model.keras"), Transform(CONFIG)
-    for clip in parts["test"]:
+    with_front_end(model, config).save(output / "model.keras")
+    saved, mel = load_model(output / "model.keras"), Transform(config)
+    for clip in parts["test"].normalized(config):
         feature = clip["feature"][None]
         stored = model([feature, np.ones(feature.shape[:2], bool)])
         raw = saved(mel.read(output / "corpus" / clip["id"])[None])

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 import audiopipe.layers
 from audiopipe import Transform, beam, configs, fingerprint_of, hf, load, registry
-from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, InputChangedError
+from audiopipe.errors import ConfigMismatchError, CorruptFeatureSetError, FingerprintError, InputChangedError
 from audiopipe.feature_sets import FeatureSet
 from audiopipe.precompute.overview import overview
 from audiopipe.registry import Registry
@@ -110,10 +110,15 @@ def test_a_feature_set_becomes_rows_of_datasets(values, tmp_path):
     np.testing.assert_array_equal(rows[0]["feature"], values["mono"][..., 0])
 
 
-def test_rows_in_parquet_carry_their_fingerprint(values, tmp_path):
+def test_rows_in_parquet_have_no_digests_and_carry_their_fingerprint_once_somebody_vouches_for_them(values, tmp_path):
     rows = datasets.Dataset.from_parquet(str(DATA / "mapped.parquet"), cache_dir=tmp_path)
+    for source in (rows, DATA / "mapped.parquet"):
+        with pytest.raises(FingerprintError, match=rf"{FACTS['mel']}.*Data of earlier releases.*hf\.with_digests"):
+            fingerprint_of(source)
+    rows = hf.with_digests(rows)
+    rows.to_parquet(tmp_path / "mapped.parquet")
     assert fingerprint_of(rows).fingerprint == FACTS["mel"]
-    assert fingerprint_of(DATA / "mapped.parquet") == fingerprint_of(rows)
+    assert fingerprint_of(tmp_path / "mapped.parquet") == fingerprint_of(rows)
     assert rows["label"][:] == [3, 1, 4]
     for row, name in zip(rows.with_format("numpy"), CLIPS, strict=True):
         np.testing.assert_array_equal(row["feature"], values[name][..., 0])

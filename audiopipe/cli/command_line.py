@@ -4,8 +4,8 @@ import sys
 
 import typer
 
-from audiopipe.cli import configs, inspect, machine, merge, plot, precompute, verify
-from audiopipe.cli.terminal import errors, exit_now
+from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, stats, verify
+from audiopipe.cli.terminal import exit_now, print_error
 from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
 
 TOO_MANY_FAILURES = 3  # exit code
@@ -21,6 +21,8 @@ app.command(**precompute.SETTINGS)(precompute.precompute)
 app.command()(merge.merge)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
+app.command()(stats.stats)
+app.command()(compare.compare)
 app.command()(machine.machine)
 app.add_typer(configs.app, name="configs")
 app.command()(plot.plot)
@@ -37,8 +39,7 @@ def main(commands: typer.Typer = app) -> None:
     try:
         commands()
     except AudiopipeError as error:
-        errors.print(f"[bold red]{type(error).__name__}[/]:", end=" ")
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        print_error(error)
         if isinstance(error, StalledError):
             exit_now(1)
         sys.exit(TOO_MANY_FAILURES if isinstance(error, TooManyFailuresError) else 1)

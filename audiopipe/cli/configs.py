@@ -1,9 +1,11 @@
 """The command `audiopipe configs`."""
 
 import json
+import re
 from typing import Annotated, Any
 
 import typer
+from rich.highlighter import JSONHighlighter
 
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import VerbatimTable, console, print_fact
@@ -49,16 +51,21 @@ def show_config(
 ) -> None:
     """Print a config as JSON. Save the output to a file to use it with --config.
 
-    If SOURCE holds features or a SavedModel, which keep the kernel version that they were computed with, the kernel
-    version is shown as well.
+    If SOURCE holds features, a SavedModel or a model with a stamp, which keep a kernel version, it is shown as well. Of
+    a model, it is shown whether its front end or its stamp records the config.
     """
     from audiopipe.feature_sets import fingerprints
 
     identity = fingerprints.identity_of(source)
     print_fact(f"fingerprint {identity.fingerprint}")
+    if identity.origin is not None:
+        print_fact(f"recorded by the {identity.origin} of the model")
     if identity.frozen:
         print_fact(f"kernel version {identity.kernel_version}{_difference(identity)}")
-    console.print_json(json.dumps(identity.config.to_dict(), sort_keys=True))
+    if identity.config.standardization is not None:
+        print_fact(f"normalized by {identity.config.standardization!r}")
+        print_fact(f"fingerprint without normalization {identity.config.without_normalization.fingerprint}")
+    console.print(JSONHighlighter()(_json_text(identity.config.to_dict())), soft_wrap=True)
 
 
 @app.command("diff")
@@ -77,6 +84,12 @@ def diff_configs(
     difference = one.config.diff(other.config, other.kernel_version, one.kernel_version)
     console.print(difference, markup=False, highlight=False)
     raise typer.Exit(1)
+
+
+def _json_text(content: dict[str, Any]) -> str:
+    """Returns indented JSON with the numbers of a list on one line, because a normalized config has hundreds."""
+    text = json.dumps(content, sort_keys=True, indent=2)
+    return re.sub(r"\[[^][{}\"]+\]", lambda numbers: f"[{' '.join(numbers[0][1:-1].split())}]", text)
 
 
 def _difference(identity: Any) -> str:

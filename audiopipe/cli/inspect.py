@@ -34,6 +34,7 @@ def inspect(
 
 
 def _table(facts: dict[str, Any]) -> Table:
+    from audiopipe.configs.standardization import Standardization
     from audiopipe.precompute import progress
 
     table = facts_table()
@@ -41,6 +42,8 @@ def _table(facts: dict[str, Any]) -> Table:
     for name in ("fingerprint", "kernel_version"):
         table.add_row(name.replace("_", " "), str(facts[name]))
     for name, value in facts["config"].items():
+        if name == "standardization" and value is not None:
+            value = Standardization(**value)  # whose text is short
         table.add_row(name, repr(value) if name != "feature" else str(value))
     if facts["generation"]:
         table.add_row("generation", str(facts["generation"]))
@@ -52,6 +55,7 @@ def _table(facts: dict[str, Any]) -> Table:
         if facts["seconds"]:
             table.add_row("clips last", _durations(facts["seconds"]))
         table.add_row("shards", f"{facts['shards']}, {progress.size(facts['bytes'])}")
+        table.add_row("statistics", "stored" if facts["statistics"] else "not stored, computed when they are needed")
     stored = facts["dtype"]
     if facts["max_error"]:
         stored += f", off by at most {facts['max_error']:g}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
+from audiopipe.cli.shared_arguments import ImportOption
 from audiopipe.cli.terminal import add_machine, console, facts_table, print_fact
 from audiopipe.runtime import startup
 
@@ -16,37 +16,53 @@ NOT_COMPARED = "cannot be compared: that machine recorded no probe of this featu
 
 
 def machine(
-    output: OutputArgument,
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Folder of a feature set, or a model with a stamp, local or remote.")
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object for programs. The documentation describes its keys.")
     ] = False,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Compare the machines that computed a feature set with this one.
+    """Compare the machines that computed a feature set, or what a model was trained on, with this one.
 
     Computes the feature of three short files that come with audiopipe, the probe, and compares it with what each of
     those machines computed. The exit code is 0 only if every bit of every machine agrees.
     """
-    from audiopipe.feature_sets import machine_checks
-    from audiopipe.feature_sets.description import Description
+    from audiopipe.feature_sets import carrier_files
     from audiopipe.runtime import machine_facts
 
     with startup.quiet():
         import tensorflow  # noqa: F401 (it prints notes when it is imported)
-    feature_set = Description.open(output)
+    is_model = source.endswith(".keras") or carrier_files.is_saved_model(source)
     here = machine_facts.machine()
-    checks = machine_checks.check(feature_set.machines, feature_set.config, feature_set.kernel_version, always=True)
+    checks = _of_model(source) if is_model else _of_set(source)
     agrees = bool(checks) and all(item.verdict is not None and item.verdict.agrees for item in checks)
     if as_json:
-        facts = {"path": output, "agrees": agrees, "here": here, "machines": list(map(_described, checks))}
+        facts = {"path": source, "agrees": agrees, "here": here, "machines": list(map(_described, checks))}
         typer.echo(json.dumps(facts, indent=2))
     else:
-        _print(here, checks)
+        _print(here, checks, "model" if is_model else "feature set")
     if not agrees:
         raise typer.Exit(1)
 
 
-def _print(here: dict[str, Any], checks: "list[MachineCheck]") -> None:
+def _of_set(path: str) -> "list[MachineCheck]":
+    from audiopipe.feature_sets import machine_checks
+    from audiopipe.feature_sets.description import Description
+
+    feature_set = Description.open(path)
+    return machine_checks.check(feature_set.machines, feature_set.config, feature_set.kernel_version, always=True)
+
+
+def _of_model(path: str) -> "list[MachineCheck]":
+    from audiopipe.feature_sets import fingerprints
+    from audiopipe.models import machines
+
+    return [found for stamp in fingerprints.stamps_of(path) for found in machines.checks(stamp)]
+
+
+def _print(here: dict[str, Any], checks: "list[MachineCheck]", what: str) -> None:
     from audiopipe.transform import probe
 
     table = facts_table()
@@ -54,7 +70,7 @@ def _print(here: dict[str, Any], checks: "list[MachineCheck]") -> None:
     add_machine(table, here)
     for number, item in enumerate(checks, 1):
         table.add_section()
-        table.add_row("machine", f"{number} of the feature set")
+        table.add_row("machine", f"{number} of the {what}")
         for different in item.different:
             table.add_row("differs in", different)
         if not item.different:
@@ -65,7 +81,7 @@ def _print(here: dict[str, Any], checks: "list[MachineCheck]") -> None:
         table.add_row("verdict", f"{probe.SUBJECT} {NOT_COMPARED if item.verdict is None else item.verdict.text}")
     console.print(table)
     if not checks:
-        print_fact("The feature set does not record which machines computed it.")
+        print_fact(f"The {what} does not record which machines computed its features.")
 
 
 def _file(file: Any) -> str:

@@ -68,12 +68,14 @@ def import_modules(modules: list[str]) -> list[str]:
     return modules
 
 
+IMPORT_HELP = "Import this module first, to make your own config classes known. Can be repeated."
+
 ImportOption = Annotated[
     list[str],
     typer.Option(
         "--import",
         metavar="MODULE",
-        help="Import this module first, to make your own config classes known. Can be repeated.",
+        help=IMPORT_HELP,
         callback=import_modules,
         show_default=False,
     ),

@@ -76,6 +76,12 @@ def _exact(seconds: float) -> str:
     return f"{seconds:.4g} s" if seconds < 600 else audio_duration(seconds)
 
 
+def print_error(error: Exception) -> None:
+    """Prints an error to standard error, without a traceback."""
+    errors.print(f"[bold red]{type(error).__name__}[/]:", end=" ")
+    errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+
+
 def print_fact(text: str) -> None:
     """Prints a line to standard error verbatim, without markup or folding."""
     errors.print(text, markup=False, highlight=False, soft_wrap=True)

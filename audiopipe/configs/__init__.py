@@ -13,6 +13,7 @@ from audiopipe.configs.mel import MelSpectrogram
 from audiopipe.configs.mfcc import Mfcc
 from audiopipe.configs.normalized_waveform import NormalizedWaveform
 from audiopipe.configs.parsing import from_dict, from_json
+from audiopipe.configs.standardization import Standardization
 from audiopipe.configs.stft import Stft, StftMagnitude, StftMagPhase
 from audiopipe.configs.whisper import WhisperLogMel
 
@@ -25,6 +26,7 @@ __all__ = [
     "MelSpectrogram",
     "Mfcc",
     "NormalizedWaveform",
+    "Standardization",
     "Stft",
     "StftMagPhase",
     "StftMagnitude",

@@ -36,8 +36,9 @@ class Normalizable(Identified):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name, extended in _EXTENDED.items():
-            if name in vars(cls):
-                setattr(cls, name, extended(vars(cls)[name]))
+            owner = next((base for base in cls.__mro__ if name in vars(base)), Normalizable)
+            if owner is cls or not issubclass(owner, Normalizable):  # other bases of a class can have these members too
+                setattr(cls, name, extended(vars(owner)[name]))
 
     def normalized(self, statistics: Any, per: str = "bin", eps: float = 1e-5) -> Self:
         """Returns a config of its own, whose feature is `(x - mean) / std` of the feature of this one.
@@ -60,6 +61,13 @@ class Normalizable(Identified):
         Raises:
             ConfigError: If the statistics are those of another feature, have another number of bins or channels, if
                 the config is normalized already, or if an argument is out of range.
+
+        Example:
+            >>> from audiopipe import Statistics, registry
+            >>> base = registry.get("speech-mel-80")
+            >>> config = base.normalized(Statistics(mean=np.full(80, -30.0), std=np.full(80, 8.0)))
+            >>> config.quantities, config.silence, config.without_normalization == base
+            (('normalized decibel',), -2.5, True)
         """
         if self.standardization is not None:
             raise ConfigError(

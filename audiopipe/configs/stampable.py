@@ -73,7 +73,7 @@ class Stampable(Identified):
 
 
 def here(config: Any) -> dict[str, Any]:
-    """Returns what stamps say about this machine."""
-    from audiopipe.runtime import machine_facts
+    """Returns what stamps say about this machine: facts about it, and what it computes from a few short files."""
+    from audiopipe.transform import probe
 
-    return machine_facts.machine()
+    return probe.record(config)

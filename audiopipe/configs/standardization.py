@@ -14,6 +14,7 @@ import numpy as np
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, ConfigError
+from audiopipe.signal.statistics import Statistics
 
 if TYPE_CHECKING:
     from audiopipe.configs.base import Config
@@ -169,7 +170,7 @@ def of_statistics(config: Config, statistics: Any, per: str, eps: float) -> Stan
         eps = checks.real("eps", eps, minimum=checks.SMALLEST_FLOAT32, maximum=checks.LARGEST_FLOAT32)
         mean, std = _checked(config, statistics)
         if per == "global":
-            mean, std = _of_quantities(len(config.quantities), mean, std, getattr(statistics, "count", None))
+            mean, std = _of_quantities(len(config.quantities), mean, std, statistics.count)
         return Standardization(mean.tolist(), np.maximum(std, eps).tolist())
     except ConfigError:
         raise
@@ -184,21 +185,21 @@ def _checked(config: Config, statistics: Any) -> tuple[np.ndarray, np.ndarray]:
         ConfigError: If they are not.
     """
     name = type(config).__name__
-    if not (hasattr(statistics, "mean") and hasattr(statistics, "std")) or callable(statistics.mean):
+    if not isinstance(statistics, Statistics):
         raise ConfigError(
             f"{name}.normalized needs statistics, such as `FeatureSet(path).statistics` or `Statistics(mean=..., "
             f"std=...)`. Received: {type(statistics).__name__}."
         )
-    fingerprint = getattr(statistics, "fingerprint", None)
-    if fingerprint not in (None, config.fingerprint):
-        raise ConfigError(_other_feature(config, fingerprint))
-    mean, std = np.asarray(statistics.mean, np.float64), np.asarray(statistics.std, np.float64)
+    if statistics.fingerprint not in (None, config.fingerprint):
+        raise ConfigError(_other_feature(config, statistics.fingerprint))
+    mean, std = statistics.mean, statistics.std
     channels = sorted({len(config.quantities), config.feature_channels or len(config.quantities)})
-    if mean.shape != std.shape or mean.shape not in [(config.n_bins, count) for count in channels]:
+    if mean.shape not in [(config.n_bins, count) for count in channels]:
         raise ConfigError(
             f"The statistics must have a number for each of the {config.n_bins} bins and "
-            f"{' or '.join(map(str, channels))} channels of {name}. Received: mean of shape {list(mean.shape)}, std of "
-            f"shape {list(std.shape)}. Compute the statistics of a feature set of this config."
+            f"{' or '.join(map(str, channels))} channels of {name}. Received: a mean of shape "
+            f"{list(mean.shape)}. Compute the statistics of a feature set of this config. Repeat a number that fits "
+            f"all bins: np.full({config.n_bins}, number)."
         )
     return mean, std
 

@@ -3,7 +3,8 @@
 - A `.keras` file contains the config in the config of the layer and in a separate file.
 - A SavedModel contains it, with the kernel version, in a constant of the graph.
 - Both contain the stamp of a model in the same ways.
-- A Parquet file that `datasets` wrote contains it, with the kernel version, in the description of the column.
+- A Parquet file that `datasets` wrote contains it, with the kernel version, in the description of the column, and the
+  digests of its rows in another column.
 """
 
 import json
@@ -12,9 +13,9 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from audiopipe.errors import FingerprintError
+from audiopipe.errors import AudiopipeError, FingerprintError
 from audiopipe.feature_sets import graph_messages
-from audiopipe.feature_sets.identities import Identity, current, stamped, trained_on
+from audiopipe.feature_sets.identities import FRONT_END, Identity, current, stamped, trained_on
 from audiopipe.identity import model_stamps
 from audiopipe.storage import files
 
@@ -99,7 +100,7 @@ def in_graphs(graphs: Iterable[Any], where: str) -> Iterator[Identity]:
                 if found:
                     text = node.attr["value"].tensor.string_val[0].decode()
                     is_stamp = found[1] == model_stamps.TRAINED_ON_NODE
-                    identity = trained_on(text) if is_stamp else stamped(text)
+                    identity = trained_on(text) if is_stamp else stamped(text, origin=FRONT_END)
                     if identity is None:
                         raise FingerprintError(
                             f"{where} does not contain the kernel version of its feature, because the class of its "
@@ -109,30 +110,49 @@ def in_graphs(graphs: Iterable[Any], where: str) -> Iterator[Identity]:
 
 
 def in_parquet_file(path: str) -> Iterator[Identity]:
-    """Yields the identities of the feature columns of a Parquet file, of which only the schema is read.
+    """Yields the identities of the feature columns of a Parquet file, of which the schema and some rows are read.
 
     As in `datasets`, the description of a column counts only as long as the column has its type: float32 in lists.
 
     Raises:
-        FingerprintError: If the file is damaged.
+        FingerprintError: If the file is damaged, or if the values of a feature were changed or have no digests.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from audiopipe.feature_sets import digest_checks
+
     try:
         with files.open_binary(path) as file:
             schema = pq.read_schema(file)
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        types = described.get("info", {}).get("features", {})
-        columns = [(field.type, types[field.name]) for field in schema if field.name in types]
+            described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+            types = described.get("info", {}).get("features", {})
+            ids = {field.name: _described_id(types.get(field.name)) for field in schema}
+            columns = {
+                field.name: stamped(ids[field.name]) for field in schema if _item_type(field.type) == pa.float32()
+            }
+            identities = {name: identity for name, identity in columns.items() if identity is not None}
+            texts = {field.name: ids[field.name] for field in schema if _is_text(field.type)}
+            for name in identities:
+                digest_checks.check_parquet(file, name, identities, texts)
+    except AudiopipeError:
+        raise
     except (OSError, pa.ArrowException, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise FingerprintError(f"{path!r} is not a valid Parquet file: {error}. Write the file again.") from error
-    for kind, described in columns:
-        while isinstance(described, dict) and "feature" in described:
-            described = described["feature"]
-        identity = stamped(described.get("id")) if isinstance(described, dict) else None
-        if identity is not None and _item_type(kind) == pa.float32():
-            yield identity
+    yield from identities.values()
+
+
+def _described_id(described: Any) -> str | None:
+    """Returns the `id` in the description of a column. A nested list has the `id` of its innermost elements."""
+    while isinstance(described, dict) and "feature" in described:
+        described = described["feature"]
+    return described.get("id") if isinstance(described, dict) else None
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _item_type(kind: Any) -> Any:

@@ -55,17 +55,18 @@ def check(
     wanted, found = expected.fingerprint_at(expected_version), config.fingerprint_at(kernel_version)
     if wanted == found:
         return
+    kind = "Expected"
     fault, advice = _difference_of_normalizations(config, kernel_version, expected, expected_version, on_reading)
     if not fault:
         fault = "holds features of another config"
         advice = "Use features of the expected config, or pass the config of these features."
         if expected.standardization is not None and config.standardization is None:
             # The normalization is no difference that matters: it is applied on reading.
-            expected = expected.without_normalization
-            fault, wanted = f"{fault} before the normalization", expected.fingerprint_at(expected_version)
+            kind, expected = "Expected before its normalization", expected.without_normalization
+            wanted = expected.fingerprint_at(expected_version)
     difference = expected.diff(config, kernel_version, expected_version)
     raise ConfigMismatchError(
-        f"{where} {fault}. Expected (left, fingerprint {wanted}) and found (right, fingerprint {found}):\n"
+        f"{where} {fault}. {kind} (left, fingerprint {wanted}) and found (right, fingerprint {found}):\n"
         f"{difference}\n{advice}"
     )
 
@@ -77,30 +78,32 @@ def _difference_of_normalizations(
     if lacks_normalization(config, kernel_version, expected, expected_version):
         return (
             "holds the features before the normalization of the expected config",
-            "Apply it on reading: audiopipe.load(..., config=...), audiopipe.hf.from_feature_set(..., config) or "
+            "Normalize them on reading: audiopipe.load(..., config=...), audiopipe.hf.from_feature_set(..., config) or "
             "FeatureSet(...).normalized(config).",
         )
     if lacks_normalization(expected, expected_version, config, kernel_version):
         if on_reading:
             return (
-                "is a view that normalizes the features, and they are expected without the normalization",
-                "Pass the feature set that the view was made of, or the config of the view.",
+                "is normalized on reading, and the expected config is not normalized",
+                "Pass the feature set from which normalized(...) made this view, or the config of the view.",
             )
         return (
-            "holds normalized features, and they are expected without the normalization",
+            "holds normalized features, and the expected config is not normalized",
             "A normalization cannot be undone with the same bits. Use a feature set of the expected config, or pass "
-            "the config of these features, which is normalized.",
+            "the config of these features.",
         )
-    bases = expected.without_normalization, config.without_normalization
     if expected.standardization is None or config.standardization is None:
         return "", ""
+    bases = expected.without_normalization, config.without_normalization
     if bases[0].fingerprint_at(expected_version) != bases[1].fingerprint_at(kernel_version):
         return "", ""
     if on_reading:
-        advice = "Normalize the feature set that the view was made of: FeatureSet(...).normalized(config)."
-    else:
-        advice = (
-            "A normalization cannot be replaced with the same bits. Use a feature set of the expected config or of its "
-            "config.without_normalization, or pass the config of these features."
+        return (
+            "is normalized on reading by other numbers than those of the expected config",
+            "Normalize the feature set from which normalized(...) made this view.",
         )
-    return "holds features that were normalized by other numbers", advice
+    return (
+        "holds features that were normalized by other numbers than those of the expected config",
+        "A normalization cannot be replaced with the same bits. Use a feature set of the expected config or of its "
+        "config.without_normalization, or pass the config of these features.",
+    )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from audiopipe.feature_sets.index import Rows
     from audiopipe.feature_sets.joined_sets import JoinedSets
+    from audiopipe.signal.statistics import Statistics
 
 Source: TypeAlias = "str | os.PathLike[str] | FeatureSet | Sequence[str | os.PathLike[str] | FeatureSet]"
 
@@ -209,6 +210,30 @@ class FeatureSet(ClipViews):
             {'id': 'mono', 'n_frames': 38, 'gain': 0.1}
         """
         return self._sets.table(self._rows)
+
+    @functools.cached_property
+    def statistics(self) -> "Statistics":
+        """Count, mean, standard deviation, minimum and maximum of each bin and channel, over the frames of the clips.
+
+        Only real frames count, not those that the feature or its segments pad. The values are those that are read:
+        after rounding to the storage dtype and, in a view from `normalized`, after this step. If the config keeps all
+        channels, the channels of a clip are pooled, so there is one for each of its `quantities`.
+
+        The statistics of whole shards are stored with a set. Other clips are read, and their statistics are kept in the
+        user's cache. The bits do not depend on the order of the clips. A repeated clip counts as often as it is there.
+
+        Raises:
+            FeatureSetError: If the clips have no frames.
+            CorruptFeatureSetError: If a file is missing or damaged.
+
+        Example:
+            >>> statistics = FeatureSet("tests/data/v0.1/features").where(clean=True).statistics
+            >>> int(statistics.count[0, 0]), statistics.mean.shape
+            (66, (20, 1))
+        """
+        from audiopipe.feature_sets import view_statistics
+
+        return view_statistics.of_rows(self._sets, self._rows, self.fingerprint, self._normalization)
 
     def _as_read(self, clip: dict[str, Any]) -> dict[str, Any]:
         return clip if self.normalized_config is None else {**clip, "feature": self._normalized(clip["feature"])}

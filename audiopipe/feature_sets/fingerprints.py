@@ -2,7 +2,7 @@
 
 A composed layer that was made from a config carries the JSON of that config. A `FeatureStamp` carries that of the
 feature that a model was trained on. A dataset of `datasets` carries it, with the kernel version, in the type of the
-column. `carrier_files` describes files.
+column, and the digests of its rows show whether the values still are that feature. `carrier_files` describes files.
 """
 
 import os
@@ -27,6 +27,10 @@ HDF5_SUFFIXES = (".h5", ".hdf5")
 def fingerprint_of(source: Any) -> Identity:
     """Returns the identity of the feature that something was built for.
 
+    A dataset or a Parquet file must have the digests of its rows, which `audiopipe.hf` makes. At most 32 rows are
+    compared with them: evenly spaced ones of a dataset, the first ones of the row groups of a Parquet file, and the
+    first row of a streaming dataset. `hf.to_feature_set` and `hf.to_tf_dataset` compare every row that they read.
+
     Args:
         source: A Keras model with a front end or a stamp, or a composed layer; an object that `tf.saved_model.load`
             returned; the local or remote path of a `.keras` file, SavedModel, feature set or Parquet file of features;
@@ -37,7 +41,8 @@ def fingerprint_of(source: Any) -> Identity:
         The config, its fingerprint, and whether the numerics are frozen.
 
     Raises:
-        FingerprintError: If `source` carries no config or several different ones.
+        FingerprintError: If `source` carries no config or several different ones, or if the values of a dataset or a
+            Parquet file were changed, or may have been because their digests are missing.
         ConfigMismatchError: If a model computes another feature than the one that it was trained on.
 
     Example:
@@ -99,7 +104,8 @@ def of_columns(features: Mapping[str, Any]) -> dict[str, Identity]:
         features: Type of each column, as in `datasets.Dataset.features`.
 
     Returns:
-        Identity of each column that `audiopipe.hf` made, by the name of the column.
+        Identity of each float32 column whose type names a feature, by the name of the column. Types survive changes of
+        the values, which `digest_checks` finds.
     """
     found = {name: stamped(_id(kind)) for name, kind in features.items()}
     return {name: identity for name, identity in found.items() if identity is not None}
@@ -204,7 +210,13 @@ def _in_dataset(dataset: Any) -> Iterator[Identity]:
         for split, rows in dataset.items():
             yield only(_in_dataset(rows), f"the types of the columns {rows.column_names} of the split {split!r}")
         return
-    yield from of_columns(dataset.features or {}).values()
+    columns = of_columns(dataset.features or {})
+    if columns:
+        from audiopipe.feature_sets import digest_checks
+
+        for name in columns:
+            digest_checks.check_dataset(dataset, name, columns)
+    yield from columns.values()
 
 
 def _in_loaded(loaded: Any) -> Iterator[Identity]:
@@ -216,7 +228,7 @@ def _in_loaded(loaded: Any) -> Iterator[Identity]:
 
 
 def _id(kind: Any) -> str | None:
-    """Returns the `id` of a type of `datasets`. A nested list has the `id` of its innermost elements."""
+    """Returns the `id` of a float32 type of `datasets`. A nested list has the `id` of its innermost elements."""
     while hasattr(kind, "feature"):
         kind = kind.feature
-    return getattr(kind, "id", None)
+    return getattr(kind, "id", None) if getattr(kind, "dtype", None) == "float32" else None

@@ -9,6 +9,9 @@ from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError
 from audiopipe.identity import model_stamps
 
+FRONT_END = "front end"
+STAMP = "stamp"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -19,11 +22,14 @@ class Identity:
         kernel_version: Kernel version of the feature.
         frozen: Whether the computation was saved, as in a SavedModel, or its results were, as in a feature set. If
             False, the installed version of audiopipe computes the feature.
+        origin: What in a model says so: `"front end"`, `"stamp"` or `"front end and stamp"`. None for everything else.
+            Identities are equal whatever it is.
     """
 
     config: Config
     kernel_version: int
     frozen: bool
+    origin: str | None = field(default=None, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -39,16 +45,17 @@ class TrainedOn(Identity):
         machines: What the stamp says about each kind of machine that computed the features.
     """
 
+    origin: str | None = field(default=STAMP, compare=False)
     machines: list[dict[str, Any]] = field(default_factory=list, compare=False)
 
 
 def current(config_json: str) -> Identity:
     """Returns the identity of a layer whose feature the installed version computes."""
     config = configs.from_json(config_json)
-    return Identity(config=config, kernel_version=config.kernel_version, frozen=False)
+    return Identity(config=config, kernel_version=config.kernel_version, frozen=False, origin=FRONT_END)
 
 
-def stamped(text: str | None) -> Identity | None:
+def stamped(text: str | None, origin: str | None = None) -> Identity | None:
     """Returns the identity in a stamp, or None if the text is not a stamp or lacks the kernel version."""
     try:
         stamp = json.loads(text or "")
@@ -57,7 +64,7 @@ def stamped(text: str | None) -> Identity | None:
         return None
     if type(kernel_version) is not int:
         return None
-    return Identity(config=configs.from_dict(fields), kernel_version=kernel_version, frozen=True)
+    return Identity(config=configs.from_dict(fields), kernel_version=kernel_version, frozen=True, origin=origin)
 
 
 def trained_on(text: str) -> TrainedOn:

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.feature_sets import hashes, index, joined_columns, valid_frames
+from audiopipe.feature_sets import hashes, index, joined_columns, shard_parts, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Layout, Rows
 from audiopipe.feature_sets.joined_columns import JoinedColumns
 from audiopipe.feature_sets.records import Record
+from audiopipe.feature_sets.shard_parts import ShardPart
 from audiopipe.feature_sets.stored_set import Place, StoredSet
 
 OWN_COLUMNS = {"id": "string", "n_frames": "int", "valid_frames": "int", "seconds": "float"}
@@ -77,6 +78,10 @@ class JoinedSets:
         number = bisect.bisect_right(self._first_rows, row) - 1
         stored = self._sets[number]
         return number, stored, stored.place(row - self._first_rows[number])
+
+    def shard_parts(self, rows: Rows) -> Iterator[ShardPart]:
+        """Yields the shards of which there are clips, with these, each once, see `shard_parts.of_rows`."""
+        return shard_parts.of_rows(self._sets, self._first_rows, rows)
 
     def sizes(self, rows: Rows) -> np.ndarray:
         """Returns the sizes of the records of clips in bytes, as the indexes have them: int64 `[rows]`."""

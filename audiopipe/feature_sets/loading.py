@@ -51,7 +51,7 @@ def load(
             A `FeatureSet` is read in the generation that it was opened in. Of a view, only its records are read, in its
             order. The items of a list are joined as by `FeatureSet`, which also puts prefixes before equal ids.
         config: Expected config: a config, a registered name, the path of a JSON file, a `Transform`, or anything that
-            carries a config, see `audiopipe.fingerprint_of`: a Keras model with a composed layer, the path of its
+            carries a config, see `audiopipe.fingerprint_of`: a Keras model with a front end or a stamp, the path of its
             `.keras` file or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an
             error, with one exception: features of `config.without_normalization` are normalized on reading, as
             `FeatureSet.normalized` does, so that they are those of the config. None accepts every config. The feature

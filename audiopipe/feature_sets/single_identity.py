@@ -34,10 +34,17 @@ def only(found: Iterable[Identity], searched: str) -> Identity:
         )
     if len(different) > 1:
         if len(stamps) == len(computed) == 1:
-            raise _mismatch(*stamps.values(), *computed.values(), searched)
+            [trained_on], [front_end] = stamps.values(), computed.values()
+            raise _mismatch(trained_on, front_end, searched)
         raise _several(different, searched)
     [identity] = different
-    return Identity(config=identity.config, kernel_version=identity.kernel_version, frozen=identity.frozen)
+    origins = sorted({item.origin for item in identities if item.origin is not None})
+    return Identity(
+        config=identity.config,
+        kernel_version=identity.kernel_version,
+        frozen=identity.frozen,
+        origin=" and ".join(origins) or None,
+    )
 
 
 def difference(expected: Identity, found: Identity) -> str:

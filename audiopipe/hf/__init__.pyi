@@ -1,3 +1,4 @@
+from .digests import with_digests as with_digests
 from .fork_server import spawned as spawned
 from .from_feature_sets import from_feature_set as from_feature_set
 from .mapping import map as map
@@ -13,5 +14,6 @@ __all__ = [
     "spawned",
     "to_feature_set",
     "to_tf_dataset",
+    "with_digests",
     "with_transform",
 ]

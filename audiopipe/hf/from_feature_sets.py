@@ -13,19 +13,19 @@ import pyarrow as pa
 import tensorflow as tf
 
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
-from audiopipe.feature_sets import element_streams, loading, valid_frames
+from audiopipe.feature_sets import element_streams, loading, row_digests, valid_frames
+from audiopipe.feature_sets.arrow_features import to_arrow
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet, Source, clips_of
 from audiopipe.hf import machine_notes
-from audiopipe.hf.arrays import to_arrow
-from audiopipe.hf.types import feature_type, valid_frames_type
+from audiopipe.hf.types import digest_type, feature_type, valid_frames_type
 from audiopipe.inputs.columns import Columns, is_list, item_type
 from audiopipe.precompute import shard_writer
 from audiopipe.storage import files
 
 BLOCK_BYTES = 16_000_000  # of features in memory at once
 BLOCK_ROWS = 1000
-LAYOUT = 3  # version of the cached files, part of their name
+LAYOUT = 4  # version of the cached files, part of their name
 
 _TYPES = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"}
 
@@ -54,8 +54,9 @@ def from_feature_set(
         cache_dir: Folder for the Arrow file. None means the cache of `datasets`.
 
     Returns:
-        A dataset with the columns `id`, `feature` (see `feature_type`), `n_frames` and the metadata, in the order of
-        the records. If the feature or its segments pad clips, `valid_frames` is there as well, as in `audiopipe.load`.
+        A dataset with the columns `id`, `feature` (see `feature_type`), `n_frames`, `feature_digest` (as for `map`) and
+        the metadata, in the order of the records. If the feature or its segments pad clips, `valid_frames` is there as
+        well, as in `audiopipe.load`.
         Features are float32, whatever dtype they are stored as. Missing integers, classes and lists are
         null, missing text is empty, and a missing floating-point number is NaN. A column with class names is a
         `ClassLabel`, or a list of them. `audiopipe.fingerprint_of` returns the fingerprint of the feature set. The
@@ -85,10 +86,11 @@ def from_feature_set(
     columns = loading.columns_of(feature_set)
     valid = _valid_frames(feature_set, columns)
     others = {"id", "n_frames", *columns.types, *([valid] if valid else [])}
-    if feature in others:
+    digest = row_digests.name_of(feature)
+    if {feature, digest} & others:
         raise ArgumentError(
-            f"feature must not be the name of another column: {', '.join(sorted(others))}. Received: "
-            f"feature={feature!r}. Choose another name."
+            f"The columns of the feature, {feature!r} and {digest!r}, must not have the names of other columns: "
+            f"{', '.join(sorted(others))}. Received: feature={feature!r}. Choose another name."
         )
     types = datasets.Features(
         {
@@ -96,6 +98,7 @@ def from_feature_set(
             feature: feature_type(feature_set.config, feature_set.kernel_version),
             "n_frames": datasets.Value("int64"),
             **({valid: valid_frames_type()} if valid else {}),
+            digest: digest_type(feature_set.fingerprint),
             **{name: _type(name, columns) for name in columns.types},
         }
     )
@@ -138,7 +141,7 @@ def _type(name: str, columns: Columns) -> Any:
 
 
 def _write(file: str, feature_set: Description | FeatureSet, feature: str, types: datasets.Features) -> None:
-    schema, metadata = types.arrow_schema, loading.columns_of(feature_set)
+    schema, metadata, fingerprint = types.arrow_schema, loading.columns_of(feature_set), feature_set.fingerprint
     valid = _valid_frames(feature_set, metadata)
     counts = ["n_frames", *([valid] if valid else [])]
     with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
@@ -147,6 +150,9 @@ def _write(file: str, feature_set: Description | FeatureSet, feature: str, types
             values = [_row(element, metadata, counts) for element in block]
             columns = {name: pa.array([row[name] for row in values], schema.field(name).type) for name in values[0]}
             columns[feature] = to_arrow(arrays, schema.field(feature).type)
+            columns[row_digests.name_of(feature)] = pa.array(
+                [row_digests.digest(array, fingerprint) for array in arrays]
+            )
             stream.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
 
 

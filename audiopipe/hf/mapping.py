@@ -9,10 +9,11 @@ import datasets
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudioError
+from audiopipe.feature_sets import row_digests
 from audiopipe.hf import cache_keys, local_files, row_callable
 from audiopipe.hf.fork_server import spawned
 from audiopipe.hf.row_callable import RowCallable
-from audiopipe.hf.types import count_types, feature_type
+from audiopipe.hf.types import count_types, digest_type, feature_type
 from audiopipe.transform.row_columns import count_columns
 from audiopipe.transform.transform import Transform
 
@@ -73,9 +74,11 @@ def map(
             computed it from the same state of the local files.
 
     Returns:
-        The dataset with the columns `feature` and `n_frames`. `feature` is a float32 array, `[frames, bins]` if it has
-        one channel, otherwise `[frames, bins, channels]`. If the config pads or cuts clips, as that of Whisper does,
-        the column `valid_frames` has the number of frames that hold audio, and a clip that is cut gets a remark.
+        The dataset with the columns `feature`, `n_frames` and `feature_digest`. `feature` is a float32 array,
+        `[frames, bins]` if it has one channel, otherwise `[frames, bins, channels]`. `feature_digest` is a text by
+        which readers find out whether the values of the row were changed; it is null for a row without a feature. If
+        the config pads or cuts clips, as that of Whisper does, the column `valid_frames` has the number of frames that
+        hold audio, and a clip that is cut gets a remark.
 
     Raises:
         ArgumentError: If there is no such column, or an argument is wrong.
@@ -135,7 +138,9 @@ def _map(
     is_streaming = isinstance(dataset, datasets.IterableDataset)
     # A streaming dataset without types has to read its first rows to find its columns.
     features = dataset.features if dataset.features is not None else dataset._resolve_features().features
-    kept = kept_columns(list(features), transform, keep_columns, on_error, remarks)
+    digest = row_digests.name_of(transform.feature)
+    shown = [ERROR] * (on_error == "null") + [REMARK] * remarks
+    kept = kept_columns(list(features), transform, keep_columns, [*count_columns(transform.config), digest, *shown])
     audio_type = features[transform.audio]
     decoding = isinstance(audio_type, datasets.Audio)
     encoded = dataset.with_format(None)  # a format would convert the stored values
@@ -145,7 +150,7 @@ def _map(
     if decoding and transform.audio in kept:
         types[transform.audio] = datasets.Audio(decode=False)
     types |= {transform.feature: feature_type(transform.config), **count_types(transform.config)}
-    shown = [ERROR] * (on_error == "null") + [REMARK] * remarks
+    types[digest] = digest_type(transform.config.fingerprint)
     types |= dict.fromkeys(shown, datasets.Value("string"))
     taken = {*features, *types}
     hidden = {} if is_streaming else _hidden_columns(taken, shown, on_error)
@@ -200,7 +205,7 @@ def _hidden_columns(taken: Collection[str], shown: Collection[str], on_error: st
 
 
 def kept_columns(
-    columns: list[str], transform: Transform, keep_columns: Sequence[str] | None, on_error: str, remarks: bool = False
+    columns: list[str], transform: Transform, keep_columns: Sequence[str] | None, added: Sequence[str]
 ) -> list[str]:
     """Returns the columns to keep, in the order of the dataset.
 
@@ -208,8 +213,7 @@ def kept_columns(
         columns: All columns of the dataset.
         transform: The transform, which names the audio column and the feature column.
         keep_columns: The columns to keep. None keeps all but the audio.
-        on_error: As for `map`. `"null"` adds the column `error`.
-        remarks: As for `map`. True adds the column `remark`.
+        added: The columns that are added beside the feature.
 
     Raises:
         ArgumentError: If a column is missing, or has the name of a column that the map adds.
@@ -228,7 +232,6 @@ def kept_columns(
         kept = [name for name in columns if name != transform.audio]
     else:
         kept = [name for name in columns if name in keep_columns]
-    added = [*count_columns(transform.config), *[ERROR] * (on_error == "null"), *[REMARK] * remarks]
     if transform.feature in added:
         raise ArgumentError(
             f"The feature must not have the name of another column that the map adds: {', '.join(added)}. Received: "

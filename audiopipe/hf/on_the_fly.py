@@ -8,7 +8,7 @@ import datasets
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.hf.mapping import kept_columns
 from audiopipe.hf.row_callable import named
-from audiopipe.transform.row_columns import RowColumns
+from audiopipe.transform.row_columns import RowColumns, count_columns
 from audiopipe.transform.transform import Transform
 
 
@@ -53,7 +53,7 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
         )
     if not isinstance(transform, Transform):
         raise ArgumentError(f"transform must be a Transform. Received: {transform!r}. Make one: Transform(config).")
-    kept = kept_columns(dataset.column_names, transform, keep_columns, "raise")
+    kept = kept_columns(dataset.column_names, transform, keep_columns, count_columns(transform.config))
     stored = dataset.with_format(None)
     if isinstance(dataset.features[transform.audio], datasets.Audio):
         stored = stored.cast_column(transform.audio, datasets.Audio(decode=False))

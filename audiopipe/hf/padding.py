@@ -1,7 +1,7 @@
 """Conversion of a dataset to padded batches of `tf.data`."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
-from audiopipe.hf.arrays import to_numpy
+from audiopipe.feature_sets import digest_checks, fingerprints
+from audiopipe.feature_sets.arrow_features import to_numpy
 from audiopipe.hf.list_columns import is_list, padded
 from audiopipe.hf.missing_integers import MissingIntegers
-from audiopipe.hf.types import feature_column, feature_shape, valid_frames_column
+from audiopipe.hf.types import digests_of, feature_column, feature_shape, is_digest, valid_frames_column
 from audiopipe.inputs.columns import length_names
 
 
@@ -27,6 +28,7 @@ def to_tf_dataset(
     seed: int | None = None,
     padding_value: float | None = None,
     drop_remainder: bool = False,
+    check: bool = True,
 ) -> tf.data.Dataset:
     """Converts a dataset that `map` made to a `tf.data.Dataset` of batches, each padded to its longest clip.
 
@@ -36,13 +38,17 @@ def to_tf_dataset(
     Args:
         dataset: A `datasets.Dataset` or `IterableDataset` with a feature column that `map` or `from_feature_set` made.
         batch_size: Number of clips per batch.
-        columns: The columns to return beside the feature: text, numbers, booleans, or lists of these. None returns all.
+        columns: The columns to return beside the feature: text, numbers, booleans, or lists of these. None returns all
+            but the digests of features.
         shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
             `dataset.shuffle(buffer_size=...)` instead.
         seed: Seed for `shuffle`, which makes the order reproducible.
         padding_value: The value of frames beyond a clip's end. None means the padding of the feature's config, which is
             silence, see `Config.padding`.
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
+        check: Whether to compare every row that is read with its digest, so that changed values are not taken for the
+            feature. False returns any values of the feature's shape, such as augmented or normalized ones. Pass the
+            `padding_value` that silence has among them.
 
     Returns:
         A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise
@@ -55,7 +61,9 @@ def to_tf_dataset(
         missing one.
 
     Raises:
-        FingerprintError: If no column, or more than one, says which feature it holds.
+        FingerprintError: If no column, or more than one, says which feature it holds, or if values were changed or have
+            no digest. If only rows beyond those that `fingerprint_of` compares were changed, reading their batch fails
+            with the same message.
         ArgumentError: If an argument is wrong, or the type of a column is not supported. If a boolean is missing, or an
             integer is missing in a column that has the value -1. A streaming dataset raises these errors while it is
             read.
@@ -88,7 +96,7 @@ def to_tf_dataset(
         raise ArgumentError(
             "The dataset must declare the types of its columns. Received: features=None. Make it with audiopipe.hf.map."
         )
-    batches = _Batches(dataset.features, columns, padding_value)
+    batches = _Batches(dataset.features, columns, padding_value, checks.boolean("check", check))
     rows = dataset.select_columns(batches.columns)
     if is_streaming:
         # The Arrow format would infer the types again every few rows. The NumPy format is faster than Python objects,
@@ -96,13 +104,16 @@ def to_tf_dataset(
         streamed = rows.with_format(None if batches.has_lists else "numpy")
 
         def elements() -> Iterator[dict[str, np.ndarray]]:
-            waiting, missing = iter(streamed), batches.missing_integers()
-            while read := list(itertools.islice(waiting, batch_size)):
+            waiting, missing = enumerate(streamed), batches.missing_integers()
+            while read := dict(itertools.islice(waiting, batch_size)):
                 if not drop_remainder or len(read) == batch_size:
                     yield batches.of_rows(read, missing)
 
         made = tf.data.Dataset.from_generator(elements, output_signature=batches.signature)
     else:
+        digest_checks.check_stored(dataset)
+        if check:
+            digest_checks.check_dataset(dataset, batches.feature, fingerprints.of_columns(dataset.features))
         numbers = tf.data.Dataset.range(len(dataset))
         if shuffle:
             numbers = numbers.shuffle(max(1, len(dataset)), seed=seed, reshuffle_each_iteration=True)
@@ -123,7 +134,7 @@ def _reader(rows: datasets.Dataset, batches: "_Batches", missing: MissingInteger
     def read(numbers: np.ndarray) -> list[np.ndarray]:
         first, last = int(numbers[0]), int(numbers[-1])
         in_order = last - first + 1 == len(numbers) and (np.diff(numbers) == 1).all()
-        made = batches.of_table(rows[first : last + 1] if in_order else rows[numbers], missing)
+        made = batches.of_table(rows[first : last + 1] if in_order else rows[numbers], numbers, missing)
         return [made[name] for name in names]
 
     def element(numbers: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -140,34 +151,40 @@ class _Batches:
     """Conversion of rows to batches.
 
     Attributes:
+        feature: The column of the feature.
         columns: The columns to read.
         integers: Those that hold an integer in each row.
         signature: The `tf.TensorSpec` of each entry of a batch.
     """
 
-    def __init__(self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float | None):
+    def __init__(
+        self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float | None, check: bool
+    ):
         unknown = sorted(set(columns or ()) - set(features))
         if isinstance(columns, str) or unknown:
             raise ArgumentError(f"columns must be names of {', '.join(features)}. Received: columns={columns!r}.")
-        self._feature, identity = feature_column(features, columns)
+        self.feature, identity = feature_column(features, columns)
+        self._digests = digests_of(features, self.feature) if check else None
         if padding_value is not None and (np.ndim(padding_value) or np.asarray(padding_value).dtype.kind not in "iuf"):
             raise checks.fail("padding_value", "a number or None", padding_value)
         self._config = identity.config
         self._padding_value = identity.config.padding if padding_value is None else padding_value
         shape = feature_shape(identity.config)
         self._frame_axis = identity.config.frame_axis if len(shape) == 3 else 0
-        chosen = features if columns is None else columns
+        used = self._digests.column if self._digests is not None else None
+        if columns is None:
+            columns = [name for name, kind in features.items() if name != used and not is_digest(kind)]
         valid = valid_frames_column(features, identity.config)
-        chosen = chosen if valid is None or valid in chosen else [valid, *chosen]
-        others = [name for name in chosen if name not in (self._feature, "n_frames")]
-        self.columns = [self._feature, *others]
+        columns = columns if valid is None or valid in columns else [valid, *columns]
+        others = [name for name in columns if name not in (self.feature, "n_frames")]
+        self.columns = [self.feature, *others, *([used] if used is not None and used not in others else [])]
         self._types = {name: features.arrow_schema.field(name).type for name in others}
         self.integers = [name for name, kind in self._types.items() if pa.types.is_integer(kind)]
         self._classes = [name for name in others if isinstance(features[name], datasets.ClassLabel)]
         lists = [name for name, kind in self._types.items() if is_list(kind)]
         self._lengths = length_names(lists, {*self.columns, "n_frames"})
         self.signature = {
-            self._feature: tf.TensorSpec([None, *shape], tf.float32),
+            self.feature: tf.TensorSpec([None, *shape], tf.float32),
             "n_frames": tf.TensorSpec([None], tf.int64),
         }
         for name, kind in self._types.items():
@@ -185,21 +202,30 @@ class _Batches:
         """Returns what watches the integers of one pass over the rows."""
         return MissingIntegers(self._classes)
 
-    def of_table(self, table: pa.Table, missing: MissingIntegers) -> dict[str, np.ndarray]:
-        """Returns the batch of the rows of an Arrow table."""
-        return self._batch(to_numpy(table[self._feature]), {name: table[name] for name in self.columns[1:]}, missing)
+    def of_table(
+        self, table: pa.Table, numbers: Sequence[int] | np.ndarray, missing: MissingIntegers
+    ) -> dict[str, np.ndarray]:
+        """Returns the batch of the rows of an Arrow table, which have these numbers."""
+        arrays = to_numpy(table[self.feature])
+        if self._digests is not None:
+            for number, array, digest in zip(numbers, arrays, table[self._digests.column].to_pylist(), strict=True):
+                self._digests.check(int(number), array, digest)
+        return self._batch(arrays, {name: table[name] for name in self._types}, missing)
 
-    def of_rows(self, rows: Sequence[dict[str, Any]], missing: MissingIntegers) -> dict[str, np.ndarray]:
-        """Returns the batch of rows that were read in NumPy format or as Python objects."""
-        arrays = [_array(row[self._feature]) for row in rows]
-        others = {name: _column([row[name] for row in rows], self._types[name]) for name in self.columns[1:]}
+    def of_rows(self, rows: Mapping[int, dict[str, Any]], missing: MissingIntegers) -> dict[str, np.ndarray]:
+        """Returns the batch of rows that were read in NumPy format or as Python objects, by their numbers."""
+        arrays = [digest_checks.read_array(row[self.feature]) for row in rows.values()]
+        if self._digests is not None:
+            for (number, row), array in zip(rows.items(), arrays, strict=True):
+                self._digests.check(number, array, digest_checks.read_text(row[self._digests.column]))
+        others = {name: _column([row[name] for row in rows.values()], kind) for name, kind in self._types.items()}
         return self._batch(arrays, others, missing)
 
     def _batch(
         self, arrays: list[np.ndarray | None], others: dict[str, pa.ChunkedArray], missing: MissingIntegers
     ) -> dict[str, np.ndarray]:
         feature, n_frames = self._padded(arrays)
-        batch = {self._feature: feature, "n_frames": n_frames}
+        batch = {self.feature: feature, "n_frames": n_frames}
         for name, column in others.items():
             dtype = self.signature[name].dtype
             if name in self._lengths:
@@ -218,7 +244,7 @@ class _Batches:
                 "All features of a batch must have equal numbers of bins and channels. Received: shapes "
                 f"{', '.join(str(array.shape) for array in there)}. Set channels in the config, or use batch_size=1."
             )
-        declared = [size or 0 for size in self.signature[self._feature].shape[1:]]
+        declared = [size or 0 for size in self.signature[self.feature].shape[1:]]
         shape = list(there[0].shape) if there else declared
         shape[axis] = int(n_frames.max())
         padded, padding = np.empty([len(arrays), *shape], np.float32), self._padding(shape)
@@ -250,12 +276,6 @@ def _dtype(name: str, kind: pa.DataType) -> tf.DType:
         "The columns beside the feature must be text, numbers, booleans, or lists of these. Received: "
         f"{name!r} of type {kind}. Name the columns that you want: columns=[...]."
     )
-
-
-def _array(feature: Any) -> np.ndarray | None:
-    """Returns the feature of a row. None if it is missing, which the NumPy format shows as NaN, or has no frames."""
-    array = None if feature is None else np.asarray(feature, np.float32)
-    return array if array is not None and array.ndim and array.size else None
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from audiopipe.audio.remarks import Remark, warn
 from audiopipe.errors import ArgumentError, AudioError
+from audiopipe.feature_sets import row_digests
 from audiopipe.transform import audio_values
 from audiopipe.transform.row_columns import RowColumns
 from audiopipe.transform.transform import Transform
@@ -63,7 +64,9 @@ class RowCallable:
         self.files = files
 
     def __call__(self, values: Sequence[Any], numbers: Sequence[int]) -> dict[str, list[Any]]:
-        rows = RowColumns(self.transform.config, self.transform.feature, writable=self.writable)
+        config = self.transform.config
+        rows = RowColumns(config, self.transform.feature, writable=self.writable)
+        digests: list[str | None] = []
         errors: list[str | None] = []
         texts: list[str | None] = []
         remarks: list[Remark] = []  # of the row that comes next
@@ -71,16 +74,19 @@ class RowCallable:
         for number, value, made in zip(numbers, values, computed, strict=True):
             if isinstance(made, tuple):
                 rows.add(made)
+                digests.append(row_digests.digest(made[0], config.fingerprint))
                 errors.append(None)
             elif isinstance(made, AudioError):
                 rows.add(None)
+                digests.append(None)
                 errors.append(self._of_failure(number, value, made))
             else:
                 raise ArgumentError(f"{self.where}Row {number}: {made}") from made
             texts.append(self._of_remarks(number, value, remarks))
             remarks.clear()
         reports = {self.error_column: errors, self.remark_column: texts}
-        return rows.columns | {name: column for name, column in reports.items() if name is not None}
+        reported = {name: column for name, column in reports.items() if name is not None}
+        return rows.columns | {row_digests.name_of(self.transform.feature): digests} | reported
 
     def _of_failure(self, number: int, value: Any, failure: AudioError) -> str:
         """Returns the error of a row as its column holds it. Raises it or warns about it if that is the policy."""

@@ -14,16 +14,16 @@ import pyarrow as pa
 
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
-from audiopipe.feature_sets import dtypes, file_names, index, publication, records, set_files, tfrecords
+from audiopipe.feature_sets import digest_checks, dtypes, file_names, index, publication, records, set_files, tfrecords
+from audiopipe.feature_sets.arrow_features import to_numpy
 from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.feature_sets.records import Place
 from audiopipe.hf import machine_notes, stored_lengths
-from audiopipe.hf.arrays import to_numpy
 from audiopipe.hf.stored_lengths import Lengths
-from audiopipe.hf.types import feature_column, valid_frames_column
+from audiopipe.hf.types import digests_of, feature_column, is_digest, valid_frames_column
 from audiopipe.inputs import column_inference, declared_columns, metadata_types
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.duplicate_ids import Names
@@ -47,7 +47,8 @@ def to_feature_set(
 ) -> FeatureSet:
     """Writes a dataset that `map` made as a feature set.
 
-    The records hold the bits of the rows, under the fingerprint of the column's type. `audiopipe.load` reads them.
+    The records hold the bits of the rows, under the fingerprint of the column's type. `audiopipe.load` reads them. The
+    values of every row are compared with its digest before anything is written.
     `audiopipe.verification.verify` compares them with the audio, if the input is a table of the same rows or the rows
     have the ids of its clips.
 
@@ -62,7 +63,7 @@ def to_feature_set(
             `00000000` and so on.
         path: Folder to write to, local or remote. It must be new or empty.
         columns: The columns that become metadata: text, numbers, booleans, or lists of these. The names of a
-            `ClassLabel` go into `dataset.json`. None takes all but `id` and `error`.
+            `ClassLabel` go into `dataset.json`. None takes all but `id`, `error` and the digests of features.
         dtype: Dtype of the stored features: `"float32"`, `"float16"` or `"bfloat16"`.
         overwrite: Whether to replace a feature set in the folder.
 
@@ -70,7 +71,8 @@ def to_feature_set(
         The finished feature set.
 
     Raises:
-        FingerprintError: If no column, or more than one, says which feature it holds.
+        FingerprintError: If no column, or more than one, says which feature it holds, or if the values of a row were
+            changed or have no digest. See `with_digests`.
         InputError: If a column cannot be metadata, or two rows have one id.
         FeatureSetError: If the folder cannot be used, or no row has a feature.
         FeatureSetLockedError: If a job is writing to the folder.
@@ -100,9 +102,9 @@ def to_feature_set(
     for note in listing.columns.notes:
         warnings.warn(note, MetadataRemark, stacklevel=2)
     output = files.absolute(os.fspath(path))
-    _check_folder(output, overwrite)
+    output_folder.check_new(output, overwrite)
     with output_folder.locked(output) as lock:
-        _check_folder(output, overwrite)
+        output_folder.check_new(output, overwrite)
         folder = OutputFolder.look(output, overwrite=True)
         plan.remove(output)
         output_folder.remove_temporaries(output)
@@ -171,12 +173,15 @@ class _Rows:
             )
         self._feature, self.identity = feature_column(dataset.features, columns)
         self.machines = machine_notes.of_dataset(dataset.info, self.identity.fingerprint)
-        chosen = [name for name in dataset.column_names if name != "error"] if columns is None else columns
+        digest_checks.check_stored(dataset)
+        self._digests = digests_of(dataset.features, self._feature)
+        if columns is None:
+            columns = [name for name, kind in dataset.features.items() if name != "error" and not is_digest(kind)]
         self._valid_frames = valid_frames_column(dataset.features, self.identity.config)
-        own = (self._feature, "n_frames", "id", self._valid_frames)
-        self._metadata = [name for name in chosen if name not in own]
+        own = (self._feature, "n_frames", "id", self._valid_frames, self._digests.column)
+        self._metadata = [name for name in columns if name not in own]
         reserved = [name for name in ("id", "error", self._valid_frames) if name and name in dataset.column_names]
-        names = list(dict.fromkeys([self._feature, *self._metadata, *reserved]))
+        names = list(dict.fromkeys([self._feature, self._digests.column, *self._metadata, *reserved]))
         self._rows = dataset.select_columns(names).with_format("arrow")
         self._declared = declared_columns.of_schema(dataset.features.arrow_schema, "The dataset")
 
@@ -184,13 +189,13 @@ class _Rows:
         return len(self._rows)
 
     def read(self, start: int, stop: int) -> Iterator[_Row]:
-        """Yields the rows from `start` to before `stop`."""
+        """Yields the rows from `start` to before `stop`, and compares each with its digest."""
         config = self.identity.config
         for first in range(start, stop, ROWS_AT_ONCE):
             table: pa.Table = self._rows[first : min(stop, first + ROWS_AT_ONCE)]
-            others = table.drop_columns([self._feature]).to_pylist() if table.num_columns > 1 else None
-            for place, array in enumerate(to_numpy(table[self._feature])):
-                row = {} if others is None else others[place]
+            others = table.drop_columns([self._feature]).to_pylist()
+            for place, (array, row) in enumerate(zip(to_numpy(table[self._feature]), others, strict=True)):
+                self._digests.check(first + place, array, row[self._digests.column])
                 if array is not None and array.ndim == 2:
                     array = np.expand_dims(array, config.channel_axis)
                 n_frames = 0 if array is None else array.shape[config.frame_axis]
@@ -209,6 +214,7 @@ class _Rows:
         """Reads all rows once and returns the facts about them.
 
         Raises:
+            FingerprintError: If the values of a row were changed or have no digest.
             InputError: If a column cannot be metadata, or two rows have the same id.
             FeatureSetError: If no row has a feature.
         """
@@ -257,22 +263,6 @@ def _clip_id(value: Any, row: int) -> str:
         raise InputError(f"Row {row}: the id must not be empty. Give the clip an id, or remove the column id.")
     metadata_types.check_text(str(value), f"Row {row}")
     return str(value)
-
-
-def _check_folder(output: str, overwrite: bool) -> None:
-    """Raises an error unless the folder is new or empty, or holds a feature set that may be replaced."""
-    if not files.exists(output):
-        return
-    if not files.is_folder(output):
-        raise FeatureSetError(f"path must be a folder. Received: the file {output!r}. Choose another path.")
-    there = [name for name in files.walk(output) if not output_folder.is_lock(name)]
-    strange = [name for name in there if not output_folder.is_ours(name)]
-    if strange or (there and not overwrite):
-        advice = "Choose another folder." if strange else "Choose another folder, or pass overwrite=True."
-        raise FeatureSetError(
-            f"path must be a new or empty folder. Received: {output!r}, which contains "
-            f"{(strange or there)[0]!r}. {advice}"
-        )
 
 
 class _Shards:

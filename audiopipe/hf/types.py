@@ -7,8 +7,9 @@ import datasets
 
 from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError
-from audiopipe.feature_sets import fingerprints
+from audiopipe.feature_sets import digest_checks, fingerprints, row_digests
 from audiopipe.feature_sets.fingerprints import Identity
+from audiopipe.feature_sets.row_digests import RowDigests
 from audiopipe.transform import entry_names, row_columns
 
 VALID_FRAMES_ID = "audiopipe valid frames"
@@ -18,7 +19,8 @@ def feature_type(config: Config, kernel_version: int | None = None) -> Any:
     """Returns the `datasets` type of a config's feature, which carries the config and its fingerprint.
 
     The `id` of the type holds them as JSON. `datasets` keeps it in its cache, on disk and in Parquet, and
-    `audiopipe.fingerprint_of` reads it. Datasets of different features cannot be concatenated.
+    `audiopipe.fingerprint_of` reads it. Datasets of different features cannot be concatenated. As `datasets` keeps it
+    even if the values change, a fingerprint also needs the digests of the rows, which `map` and `with_digests` add.
 
     In an array type of `datasets` only the first dimension may be unknown. If frames are not the first dimension, or
     the number of channels is unknown too, the type is nested lists, which are slower to read.
@@ -50,6 +52,29 @@ def valid_frames_type() -> Any:
     Its `id` tells the column from metadata that happens to have its name.
     """
     return datasets.Value("int64", id=VALID_FRAMES_ID)
+
+
+def digest_type(fingerprint: str) -> Any:
+    """Returns the type of a column with the digests of a feature. By its `id` the column is found after a renaming."""
+    return datasets.Value("string", id=row_digests.mark(fingerprint))
+
+
+def is_digest(kind: Any) -> bool:
+    """Returns whether a type is that of a column with digests."""
+    return isinstance(kind, datasets.Value) and row_digests.is_mark(kind.id)
+
+
+def digests_of(features: Mapping[str, Any], feature: str) -> RowDigests:
+    """Returns the comparison of the rows of a dataset with their digests.
+
+    Args:
+        features: The types of a dataset's columns.
+        feature: Name of the feature column.
+
+    Raises:
+        FingerprintError: If there is no column with the digests of the feature.
+    """
+    return digest_checks.digests_of(features, feature, fingerprints.of_columns(features))
 
 
 def valid_frames_column(features: Mapping[str, Any], config: Config) -> str | None:

@@ -48,6 +48,7 @@ def parse(stamp: str) -> dict[str, Any]:
         content = {"machines": []} | json.loads(stamp)
         fits = isinstance(content["config"]["feature"], str) and isinstance(content["fingerprint"], str)
         fits = fits and type(content["kernel_version"]) is int and isinstance(content["machines"], list)
+        fits = fits and all(isinstance(facts["versions"], dict) for facts in content["machines"])
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"not a stamp: {stamp!r:.80}") from error
     if not fits:

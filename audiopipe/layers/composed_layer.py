@@ -273,7 +273,7 @@ class ComposedLayer(keras.Sequential):
         if model_stamps.is_edited(config):
             raise FingerprintError(
                 f"The layers and the padding of {config.get('name')!r} must match the config that was saved with them, "
-                f"but one of these was edited. Received: config_json={config['config_json']!r}, "
+                f"but one of these was edited. Received: config_json={config['config_json']!r:.200}, "
                 f"padding={config.get('padding')!r}. Save the model again with a layer from config.layer()."
             )
         config = {name: value for name, value in config.items() if name != model_stamps.DIGEST}

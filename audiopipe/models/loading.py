@@ -2,14 +2,15 @@
 
 import contextlib
 import os
+import warnings
 from typing import Any
 
 import keras
 
 import audiopipe.layers  # noqa: F401 (Keras finds the layers of a saved model once they are imported)
-from audiopipe.errors import AudiopipeError, ConfigError, FingerprintError, ModelError
+from audiopipe.errors import AudiopipeError, ConfigError, FingerprintError, MachineWarning, ModelError
 from audiopipe.feature_sets import carrier_files, fingerprints
-from audiopipe.models import file_objects
+from audiopipe.models import file_objects, machines
 from audiopipe.models.saved_graphs import ENDPOINTS, SavedGraphs
 from audiopipe.storage import files
 
@@ -47,6 +48,10 @@ def load_model(
         ConfigMismatchError: If the model computes another feature than the one that it was trained on.
         FingerprintError: If a stamp or the config of a layer was edited.
 
+    Warns:
+        MachineWarning: If the model has a stamp, and this machine computes the feature with other bits than the machine
+            of the stamp. The message says by how much they differ.
+
     Example:
         >>> import keras, tempfile
         >>> import audiopipe
@@ -68,7 +73,7 @@ def load_model(
             f"There must be a .keras file or a SavedModel ({carrier_files.SAVED_MODEL_FILE}) at the path. Received: "
             f"{path!r}. Load an HDF5 file with keras.saving.load_model, and save it as a .keras file."
         )
-    _check(model)
+    _check(model, path)
     return model
 
 
@@ -98,9 +103,13 @@ def _saved_model(path: str, endpoint: str | None) -> keras.Model:
     ) from faults[-1]
 
 
-def _check(model: keras.Model) -> None:
-    """Raises an error if a model contradicts itself, or its stamp was edited."""
+def _check(model: keras.Model, path: str) -> None:
+    """Raises an error if a model contradicts itself. Warns if it was trained on features with other bits."""
+    stamps = []
     with contextlib.suppress(ConfigError):  # the class of the config may be unknown in a program that only computes
-        fingerprints.stamps_of(model)
+        stamps = fingerprints.stamps_of(model)
     with contextlib.suppress(FingerprintError):  # many models have no config, and some have several
         fingerprints.fingerprint_of(model)
+    for different in filter(None, map(machines.differences, stamps)):
+        message = f"The model {path!r} was trained on features of another environment. {different}"
+        warnings.warn(message, MachineWarning, stacklevel=3)

@@ -36,8 +36,7 @@ def plot_feature(feature: np.ndarray, config: Config, path: str | os.PathLike[st
     draw = _draw_lines if config.quantities == (WAVEFORM,) else _draw_pictures
     draw(feature, config, panels)
     panels[-1].set_xlabel("start of the frame (s)")
-    figure.suptitle(title)
-    images.save(figure, path)
+    images.save(figure, path, title)
 
 
 def _draw_lines(feature: np.ndarray, config: Config, panels: np.ndarray) -> None:

@@ -31,12 +31,19 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
+def save(figure: "Figure", path: str | os.PathLike[str], title: str) -> None:
     """Saves a figure as an image, whose format is that of the extension.
+
+    Args:
+        figure: The figure.
+        path: Path of the image.
+        title: Title of the figure, such as a path: dollar signs are no formulas, and bytes that are not UTF-8 are
+            escaped.
 
     Raises:
         ArgumentError: If the image cannot be written.
     """
+    figure.suptitle(title.encode("utf-8", "backslashreplace").decode(), parse_math=False)
     try:
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:

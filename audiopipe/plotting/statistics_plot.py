@@ -70,8 +70,7 @@ def plot_statistics(
     lines, labels = panels[0].get_legend_handles_labels()
     columns = len(named) if len(named) > 1 else len(labels)  # a legend is filled column by column
     figure.legend(lines, labels, loc="outside lower center", ncols=columns, fontsize="small")
-    figure.suptitle(title)
-    images.save(figure, path)
+    images.save(figure, path, title)
 
 
 def _draw(axes: Any, statistics: "Statistics", channel: int, name: str, colour: str) -> None:

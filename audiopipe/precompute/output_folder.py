@@ -101,6 +101,30 @@ def locked(output: str) -> Iterator[Any]:
         yield lock
 
 
+def check_new(path: str, overwrite: bool) -> None:
+    """Raises an error unless a folder is new or empty, or holds a feature set that may be replaced.
+
+    Args:
+        path: Path of the folder, as the caller named it.
+        overwrite: Whether a feature set may be replaced.
+
+    Raises:
+        FeatureSetError: If the path is a file, or the folder holds anything else.
+    """
+    if not files.exists(path):
+        return
+    if not files.is_folder(path):
+        raise FeatureSetError(f"path must be a folder. Received: the file {path!r}. Choose another path.")
+    there = [name for name in files.walk(path) if not is_lock(name)]
+    foreign = [name for name in there if not is_ours(name)]
+    if foreign or (there and not overwrite):
+        advice = "Choose another folder." if foreign else "Choose another folder, or pass overwrite=True."
+        raise FeatureSetError(
+            f"path must be a new or empty folder. Received: {path!r}, which contains {(foreign or there)[0]!r}. "
+            f"{advice}"
+        )
+
+
 def is_ours(name: str) -> bool:
     """Returns whether a file is one that a job writes, or a temporary file of one."""
     final = _final_name(name)

@@ -121,8 +121,12 @@ class FeatureSums:
             if len(self._pending) * max(_MIN_PENDING_COLUMNS, len(self._sum)) >= _PENDING_VALUES:
                 self._settle()
 
-    def merge(self, other: "FeatureSums") -> None:
+    def merge(self, other: "FeatureSums", times: int = 1) -> None:
         """Adds all values of other sums.
+
+        Args:
+            other: The other sums.
+            times: How often to add each value, at least once.
 
         Raises:
             ArgumentError: If the other sums have another shape.
@@ -131,9 +135,9 @@ class FeatureSums:
             raise ArgumentError(f"Sums must have equal shapes to be merged. Received: {self.shape} and {other.shape}.")
         self._settle()
         other._settle()
-        self.count += other.count
-        self._sum = [mine + theirs for mine, theirs in zip(self._sum, other._sum, strict=True)]
-        self._square = [mine + theirs for mine, theirs in zip(self._square, other._square, strict=True)]
+        self.count += times * other.count
+        self._sum = [mine + times * theirs for mine, theirs in zip(self._sum, other._sum, strict=True)]
+        self._square = [mine + times * theirs for mine, theirs in zip(self._square, other._square, strict=True)]
         np.minimum(self._min, other._min, out=self._min)
         np.maximum(self._max, other._max, out=self._max)
 

@@ -35,8 +35,8 @@ def check(config: Config) -> None:
     if getattr(layer, "config_json", None) != config.to_json():
         raise ConfigError(
             f"{name}.layer must return a layer that keeps the config, so that models say which feature they use. "
-            f"Received: config_json={getattr(layer, 'config_json', None)!r}. Return an audiopipe.layers.ComposedLayer, "
-            "and set layer.config_json = self.to_json()."
+            f"Received: config_json={getattr(layer, 'config_json', None)!r:.200}. Return an "
+            "audiopipe.layers.ComposedLayer, and set layer.config_json = self.to_json()."
         )
     n_samples, channels = max(1, clip_lengths.fewest_samples(config, FRAMES)), config.channels or 1
     if n_samples >= clip_lengths.MAX_SAMPLES:

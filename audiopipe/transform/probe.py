@@ -78,7 +78,8 @@ def verdict(facts: dict[str, Any], config: Config, kernel_version: int | None = 
 
     Args:
         facts: Facts about the other machine, as `record` returns them.
-        config: Config of the feature.
+        config: Config of the feature. If it is normalized, the other machine may have computed the feature without the
+            normalization, as when features are stored once and normalized on reading. That feature is then compared.
         kernel_version: Kernel version of the features. None means that of this release.
 
     Returns:
@@ -86,12 +87,13 @@ def verdict(facts: dict[str, Any], config: Config, kernel_version: int | None = 
         kernel version or other files, or the probe cannot be computed here.
     """
     there = of_machine(facts)
-    if there is None or there.fingerprint != config.fingerprint:
+    if there is None or kernel_version not in (None, config.kernel_version):
         return None
-    if kernel_version not in (None, config.kernel_version):
-        return None
-    computed = here(config)
-    return None if computed is None else compare(there, computed, config)
+    for feature in (config, config.without_normalization):
+        if there.fingerprint == feature.fingerprint:
+            computed = here(feature)
+            return None if computed is None else compare(there, computed, feature)
+    return None
 
 
 def here(config: Config, transform: Any = None) -> ProbeRecord | None:
@@ -150,9 +152,8 @@ def _samples(name: str, config: Config) -> np.ndarray:
     The two channels of the file are repeated if the config needs more. If the clip is too short, it is repeated.
     """
     decoded, rate = _decoded(name)
-    fixed = config.channels not in (None, 1)
-    width = config.channels if fixed else max(decoded.shape[1], 1 + (config.channel or 0))
-    wide = decoded[:, np.arange(width) % decoded.shape[1]]
+    width = max(decoded.shape[1], 1 + (config.channel or 0)) if config.channels in (None, 1) else config.channels
+    wide = decoded[:, [channel % decoded.shape[1] for channel in range(width or 1)]]
     blocks = audio.convert_blocks(
         [(wide, config.sample_rate if name == TAKEN_AS_IT_IS else rate)],
         sample_rate=config.sample_rate,

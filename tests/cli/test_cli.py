@@ -12,7 +12,7 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from audiopipe import Transform, cli, configs, hf, load, registry
+from audiopipe import Statistics, Transform, cli, configs, hf, load, registry
 from audiopipe.errors import AudiopipeError
 
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
@@ -188,6 +188,19 @@ def test_configs_show_prints_json_that_can_be_resolved(tmp_path):
     assert registry.get("speech-mel-80").fingerprint in result.stderr
 
 
+def test_configs_show_and_diff_say_how_a_config_is_normalized(tmp_path):
+    base = registry.get("speech-mel-80")
+    config = base.normalized(Statistics(mean=np.linspace(-31, -12, 80), std=np.linspace(4, 9, 80)))
+    (tmp_path / "mel.json").write_text(config.to_json())
+    shown = run("configs", "show", str(tmp_path / "mel.json"))
+    assert configs.from_json(shown.stdout) == config
+    assert f"normalized by {config.standardization!r}" in shown.stderr
+    assert f"fingerprint without normalization {base.fingerprint}" in shown.stderr
+    assert "\n      [-31.0],\n" in shown.stdout  # a line for each bin
+    result = run("configs", "diff", str(tmp_path / "mel.json"), "speech-mel-80")
+    assert (result.exit_code, result.stdout) == (1, f"standardization: {config.standardization!r} != None\n")
+
+
 def test_configs_diff_exits_with_1_and_prints_the_fields_that_differ(tmp_path, config_file):
     same = run("configs", "diff", "speech-mel-80", "speech-mel-80")
     assert (same.exit_code, "The same feature" in same.stdout) == (0, True)
@@ -207,17 +220,22 @@ def carriers(shared_feature_set, clips, config, tmp_path_factory):
     model = keras.Sequential([keras.Input((None, 1)), config.layer()])
     model.save(folder / "model.keras")
     model.export(folder / "exported", verbose=False)
+    classifier = keras.Sequential([keras.Input((None, config.n_bins, 1)), keras.layers.GlobalAveragePooling2D()])
+    config.stamp_model(classifier).save(folder / "stamped.keras")
     rows = datasets.Dataset.from_dict({"audio": [str(clips / "quiet.wav")]})
     hf.map(rows, Transform(config)).to_parquet(folder / "features.parquet")
-    found = (shared_feature_set, folder / "model.keras", folder / "exported", folder / "features.parquet")
-    return dict(zip(("feature set", ".keras", "SavedModel", "Parquet"), found, strict=True))
+    names = ("model.keras", "exported", "stamped.keras", "features.parquet")
+    found = (shared_feature_set, *[folder / name for name in names])
+    return dict(zip(("feature set", ".keras", "SavedModel", "stamp", "Parquet"), found, strict=True))
 
 
-@pytest.mark.parametrize("kind", ["feature set", ".keras", "SavedModel", "Parquet"])
+@pytest.mark.parametrize("kind", ["feature set", ".keras", "SavedModel", "stamp", "Parquet"])
 def test_configs_show_and_diff_take_what_carries_a_config(carriers, config, config_file, kind, monkeypatch):
     shown = run("configs", "show", carriers[kind])
     assert configs.from_json(shown.stdout) == config
     assert config.fingerprint in shown.stderr
+    origin = {".keras": "front end", "SavedModel": "front end", "stamp": "stamp"}.get(kind)
+    assert (f"recorded by the {origin} of the model" in shown.stderr) == (origin is not None)
     same = run("configs", "diff", carriers[kind], config_file)
     assert (same.exit_code, "The same feature" in same.stdout) == (0, True)
     before = config.kernel_version
@@ -267,11 +285,14 @@ def test_plot_writes_an_image_with_one_panel_per_channel(tmp_path, config_file, 
 # Help and errors
 
 COMMANDS = {
-    (): ["precompute", "merge", "verify", "inspect", "configs", "plot"],
+    (): ["precompute", "merge", "verify", "inspect", "machine", "stats", "compare", "configs", "plot"],
     ("precompute",): ["INPUT", "OUTPUT", "--config", "--num-shards", "--update", "--runner=DataflowRunner"],
     ("merge",): ["SET", "OUTPUT", "--prefix", "--overwrite", "--log-json"],
     ("verify",): ["OUTPUT", "--input", "--door", "--sample", "--all", "--tolerance"],
     ("inspect",): ["OUTPUT"],
+    ("machine",): ["SOURCE", "--json"],
+    ("stats",): ["SET", "--where", "--json", "--plot"],
+    ("compare",): ["A", "B", "--where-a", "--where-b", "--tolerance", "--json"],
     ("plot",): ["CLIP", "IMAGE", "--config"],
     ("configs",): ["list", "show", "diff"],
     ("configs", "list"): ["--help"],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from audiopipe import beam, cli
+from audiopipe import Statistics, beam, cli, configs
 from audiopipe.errors import FeatureSetError
 from audiopipe.precompute import shard_writer
 from audiopipe.verification import verify
@@ -28,6 +28,14 @@ def facts(folder):
     result = runner.invoke(cli.app, ["inspect", str(folder), "--json"])
     assert result.exit_code == 0, result.exception
     return json.loads(result.stdout)
+
+
+def test_inspect_shows_the_normalization_of_a_config_in_a_few_words(clips, config, tmp_path):
+    statistics = Statistics(mean=np.zeros(config.n_bins), std=np.ones(config.n_bins))
+    normalized = config.normalized(statistics)
+    beam.precompute(clips / "stereo.flac", tmp_path / "features", normalized)
+    assert shown(tmp_path / "features")["standardization"] == repr(normalized.standardization)
+    assert configs.from_dict(facts(tmp_path / "features")["config"]) == normalized
 
 
 @pytest.fixture
@@ -58,6 +66,7 @@ def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, co
     assert rows["frames"] == "112"
     assert rows["audio"] == "1.5 s"
     assert rows["shards"].startswith("2, ")
+    assert rows["statistics"] == "stored"
     assert rows["stored as"] == "float32"
     assert rows["metadata"].startswith("age (int, missing: -1), clean (bool), gain (float), note (string)")
     assert rows["numpy"] == np.__version__
@@ -74,6 +83,7 @@ def test_the_json_has_the_facts_of_the_table(shared_feature_set, config):
     assert (found["dtype"], found["max_error"]) == ("float32", 0.0)
     assert (found["format_version"], found["generation"], found["shards"]) == (2, 1, 2)
     assert found["bytes"] == sum(path.stat().st_size for path in shared_feature_set.glob("*.tfrecord"))
+    assert (shared_feature_set / found["statistics"]).is_file()
     assert found["metadata"]["gain"] == "float"
     [failures] = found["failures"]
     assert (failures["count"], failures["kind"][:7]) == (1, "decode:")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audiopipe import composed, configs, layers
+from audiopipe import Statistics, composed, configs, layers
 from audiopipe.errors import ArgumentError
 from audiopipe.export import to_tflite
 from audiopipe.signal import real_arithmetic
@@ -51,6 +51,9 @@ FRONT_ENDS_OF_CONFIGS = {
     "normalized, stacked": configs.LogMel(**LOG_MEL, normalization="clip", ddof=1, stack_frames=2, padding_value=0.0),
     "masked, fixed": configs.LogMel(**LOG_MEL, edges="same", log="db", top_db=30.0, masked_frames=1, fixed_frames=25),
     "clips": configs.LogMel(**LOG_MEL, clip_seconds=0.2, short_clips="repeat", edges="midpoint", log="log10"),
+    "normalized by statistics": configs.LogMel(**LOG_MEL, center_value=-3.0, scale_value=7.0).normalized(
+        Statistics(mean=np.linspace(-2, 1, 20), std=np.linspace(0.3, 5, 20))
+    ),
     "mfcc": configs.Mfcc(**LOG_MEL, lifter=22.0, deltas=2, center_value=1.0, fixed_frames=25),
 }
 WHISPER = {"chunk": {"chunk_seconds": 0.2}, "cut chunk": {"chunk_seconds": 0.05}, "whole clip": {"chunk_seconds": None}}

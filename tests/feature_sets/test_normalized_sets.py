@@ -202,6 +202,29 @@ def test_a_view_has_the_identity_of_the_normalized_config(tmp_path):
         view.normalized(statistics(CONFIG))
 
 
+def test_statistics_of_a_view_are_those_of_the_values_that_it_returns(tmp_path):
+    write(tmp_path / "features")
+    sets = FeatureSet(tmp_path / "features")
+    part = sets.select(["7", "30", "30"])
+    before = part.statistics
+    view = sets.normalized(before)
+    for clips in (view.select(["7", "30", "30"]), view):
+        found = clips.statistics
+        frames = np.concatenate([clip["feature"] for clip in clips]).astype(np.float64)
+        assert found.fingerprint == view.fingerprint
+        np.testing.assert_array_equal(found.count, len(frames))
+        np.testing.assert_allclose(found.std, frames.std(axis=0), rtol=1e-12)
+        np.testing.assert_array_equal(found.min, frames.min(axis=0))
+        np.testing.assert_array_equal(found.max, frames.max(axis=0))
+        np.testing.assert_allclose(found.mean, frames.mean(axis=0), rtol=0, atol=1e-12)
+    normalized = view.select(["7", "30", "30"]).statistics
+    np.testing.assert_allclose(normalized.mean, 0, atol=1e-7)
+    np.testing.assert_allclose(normalized.std, 1, rtol=1e-6)
+    assert FeatureSet(tmp_path / "features").select(["30", "7", "30"]).statistics == before
+    with pytest.raises(ConfigError, match=view.fingerprint):
+        sets.normalized(normalized)  # which are no statistics of the stored features
+
+
 def test_the_numbers_must_be_those_of_this_feature(tmp_path):
     write(tmp_path / "features")
     sets = FeatureSet(tmp_path / "features")
@@ -235,12 +258,12 @@ def test_a_message_says_which_features_are_normalized_and_what_to_do(tmp_path):
     write(tmp_path / "stored", normalized)
     base, stored = FeatureSet(tmp_path / "base"), FeatureSet(tmp_path / "stored")
     cases = [
-        (lambda: load(stored, CONFIG), "holds normalized features", "cannot be undone with the same bits"),
-        (lambda: load(tmp_path / "stored", otherwise), "normalized by other numbers", "config.without_normalization"),
-        (lambda: load(base.normalized(numbers), CONFIG), "is a view that normalizes", "that the view was made of"),
-        (lambda: load(base.normalized(numbers), otherwise), "by other numbers", "Normalize the feature set"),
-        (lambda: base.expect(normalized), "before the normalization of the expected config", "Apply it on reading"),
-        (lambda: stored.normalized(otherwise), "normalized by other numbers", "cannot be replaced"),
+        (lambda: load(stored, CONFIG), "holds normalized features, and the expected", "cannot be undone"),
+        (lambda: load(tmp_path / "stored", otherwise), "were normalized by other", "config.without_normalization"),
+        (lambda: load(base.normalized(numbers), CONFIG), "is normalized on reading, and", "made this view, or"),
+        (lambda: load(base.normalized(numbers), otherwise), "is normalized on reading by other", "made this view."),
+        (lambda: base.expect(normalized), "before the normalization of the expected config", "Normalize them"),
+        (lambda: stored.normalized(otherwise), "were normalized by other numbers", "cannot be replaced"),
         (
             lambda: FeatureSet([base, base.normalized(numbers)]),
             "normalized in the same way",
@@ -261,7 +284,7 @@ def test_a_message_says_which_features_are_normalized_and_what_to_do(tmp_path):
 def test_the_message_about_another_base_leaves_the_normalization_out(tmp_path):
     write(tmp_path / "features")
     normalized = DECIBEL.normalized(statistics(DECIBEL))
-    with pytest.raises(ConfigMismatchError, match="of another config before the normalization") as error:
+    with pytest.raises(ConfigMismatchError, match="Expected before its normalization") as error:
         load(tmp_path / "features", normalized)
     assert "return_decibel: True != False" in str(error.value)
     assert "standardization" not in str(error.value)

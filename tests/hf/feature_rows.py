@@ -13,4 +13,4 @@ def feature_rows(types, **columns):
     count = len(next(iter(columns.values())))
     features = [np.full((row + 1, 9), row, np.float32) for row in range(count)]
     declared = datasets.Features({"feature": hf.feature_type(CONFIG), **types})
-    return datasets.Dataset.from_dict({"feature": features, **columns}, features=declared)
+    return hf.with_digests(datasets.Dataset.from_dict({"feature": features, **columns}, features=declared))

@@ -48,7 +48,7 @@ def test_each_normalization_has_its_own_rows_and_type(sets, tmp_path):
     view = hf.from_feature_set(sets.normalized(first).where(id="7"), first, **cache)
     assert view["id"] == ["7"]
     assert_normalized(view, first)
-    with pytest.raises(ConfigMismatchError, match="is a view that normalizes"):
+    with pytest.raises(ConfigMismatchError, match="is normalized on reading"):
         hf.from_feature_set(sets.normalized(first), CONFIG, **cache)
 
 

@@ -37,7 +37,7 @@ def rows(values, features=None):
 
 def check(mapped, expected):
     """Asserts that features read in NumPy format agree with the reference."""
-    assert mapped.column_names == ["label", "feature", "n_frames"]
+    assert mapped.column_names == ["label", "feature", "n_frames", "feature_digest"]
     assert mapped["label"][:] == list(range(len(expected)))
     assert mapped["n_frames"][:] == [len(feature) for feature in expected]
     for row, feature in zip(mapped.with_format("numpy"), expected, strict=True):
@@ -82,7 +82,7 @@ def test_each_split_of_a_dataset_dict_is_mapped(mel, paths, expected):
 def test_the_transform_names_the_columns(config, paths, expected):
     mel = Transform(config, audio="speech", feature="stft")
     mapped = hf.map(Dataset.from_dict({"speech": paths, "audio": [1, 2, 3, 4]}), mel)
-    assert set(mapped.column_names) == {"audio", "stft", "n_frames"}
+    assert set(mapped.column_names) == {"audio", "stft", "n_frames", "stft_digest"}
     np.testing.assert_allclose(mapped.with_format("numpy")[3]["stft"], expected[3], atol=TOLERANCE)
 
 

@@ -65,7 +65,7 @@ def test_a_column_holds_the_remarks_of_each_row(mel, dataset, form):
         )
     )
     assert texts == []
-    assert list(rows[0]) == ["label", "feature", "n_frames", "error", "remark"]
+    assert list(rows[0]) == ["label", "feature", "n_frames", "feature_digest", "error", "remark"]
     found = dict(zip(CLIPS, [row["remark"] for row in rows], strict=True))
     assert (found["whole.wav"], found["cancels.wav"], found["broken.wav"]) == (None, CANCELS, None)
     assert "the data chunk" in found["truncated.wav"]
@@ -88,7 +88,7 @@ def test_the_column_is_text_even_if_no_row_has_a_remark(mel, dataset):
 def test_without_the_column_remarks_are_warnings_that_name_row_and_file(mel, dataset, form):
     mapped, texts = caught(lambda: rows_of(hf.map(FORMS[form](dataset.select([0, 2])), mel)))
     assert texts == [f"Row 1: 'cancels.wav': {CANCELS}."]
-    assert list(mapped[0]) == ["label", "feature", "n_frames"]
+    assert list(mapped[0]) == ["label", "feature", "n_frames", "feature_digest"]
 
 
 def test_a_result_from_the_cache_warns_again(mel, dataset, tmp_path):
@@ -160,7 +160,7 @@ def test_columns_with_the_names_of_hidden_columns_are_kept(mel, dataset, on_erro
     good = dataset.select([0]).rename_column("label", "remark").add_column("_remark", [7]).add_column("_error", [8])
     row = hf.map(good.add_column("error", [9]), mel, on_error=on_error)[0]
     assert [row[name] for name in ("remark", "_remark", "_error", "error")] == [0, 7, 8, 9]
-    assert list(row) == ["remark", "_remark", "_error", "error", "feature", "n_frames"]
+    assert list(row) == ["remark", "_remark", "_error", "error", "feature", "n_frames", "feature_digest"]
 
 
 def test_a_column_named_remark_is_refused_if_remarks_are_wanted(mel, dataset):
@@ -180,7 +180,7 @@ def test_a_feature_with_the_name_of_another_added_column_is_refused(config, data
 
 def test_the_feature_may_have_the_name_of_a_hidden_column(mel, dataset):
     mapped = hf.map(dataset.select([0]), Transform(mel.config, feature="_remark"))
-    assert mapped.column_names == ["label", "_remark", "n_frames"]
+    assert mapped.column_names == ["label", "_remark", "n_frames", "_remark_digest"]
     assert mapped.features["_remark"] == hf.feature_type(mel.config)
 
 

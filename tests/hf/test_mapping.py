@@ -80,7 +80,10 @@ def check(mapped, expected):
 def test_skip_leaves_out_the_rows_that_fail(mel, dataset, expected, form):
     mapped = hf.map(FORMS[form](dataset), mel, on_error="skip", batch_size=2)
     assert mapped.features == Features(
-        label=Value("int64"), feature=hf.feature_type(mel.config), n_frames=Value("int64")
+        label=Value("int64"),
+        feature=hf.feature_type(mel.config),
+        n_frames=Value("int64"),
+        feature_digest=Value("string", id=f"audiopipe digest of {mel.config.fingerprint}"),
     )
     check(mapped, expected)
     plain = list(mapped.with_format(None))
@@ -139,15 +142,20 @@ def test_an_empty_dataset_gets_the_columns_and_types(mel, dataset, on_error):
 
 def test_keep_columns_selects_the_columns_that_stay(mel, dataset):
     dataset = dataset.select([1, 3]).add_column("speaker", ["Bo", "Di"])
-    assert hf.map(dataset, mel, keep_columns=["speaker"]).column_names == ["speaker", "feature", "n_frames"]
-    assert hf.map(dataset, mel, keep_columns=[]).column_names == ["feature", "n_frames"]
+    assert hf.map(dataset, mel, keep_columns=["speaker"]).column_names == [
+        "speaker",
+        "feature",
+        "n_frames",
+        "feature_digest",
+    ]
+    assert hf.map(dataset, mel, keep_columns=[]).column_names == ["feature", "n_frames", "feature_digest"]
 
 
 @pytest.mark.parametrize("form", ["struct", "Audio()", "Audio(decode=False)", "streaming", "streaming Audio()"])
 def test_keep_columns_can_keep_the_audio_as_it_is_stored(mel, dataset, form):
     given = FORMS[form](dataset)
     mapped = hf.map(given, mel, keep_columns=["audio"], on_error="skip")
-    assert mapped.column_names == ["audio", "feature", "n_frames"]
+    assert mapped.column_names == ["audio", "feature", "n_frames", "feature_digest"]
     assert mapped.features["audio"] == given.features["audio"]
     if form.endswith("Audio()"):
         mapped = mapped.cast_column("audio", Audio(decode=False))  # decoding would need torchcodec

@@ -161,7 +161,7 @@ def test_a_stored_dataset_has_the_same_bits_types_and_fingerprint(mapped, mel, e
 CHANGES = {
     "select": lambda mapped: mapped.select([1, 2]),
     "shuffle": lambda mapped: mapped.shuffle(seed=0),
-    "select_columns": lambda mapped: mapped.select_columns(["feature"]),
+    "select_columns": lambda mapped: mapped.select_columns(["feature", "feature_digest"]),
     "rename_column": lambda mapped: mapped.rename_column("feature", "mel"),
     "map": lambda mapped: mapped.map(lambda row: {"twice": 2 * row["label"]}),
     "filter": lambda mapped: mapped.filter(lambda row: row["label"] > 5),

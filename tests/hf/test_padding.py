@@ -138,7 +138,7 @@ def test_several_channels_are_padded_along_the_frames(config, clips, changes):
     short = stereo(stereo.read(path)[:900])
     types = datasets.Features(feature=hf.feature_type(stereo.config))
     axis = 1 if "output_data_format" in changes else 0
-    rows = Dataset.from_dict({"feature": [short, whole]}, features=types)
+    rows = hf.with_digests(Dataset.from_dict({"feature": [short, whole]}, features=types))
     [batch] = hf.to_tf_dataset(rows).as_numpy_iterator()
     n_frames = short.shape[axis]
     assert batch["feature"].shape == (2, *whole.shape)
@@ -154,7 +154,8 @@ def test_several_channels_are_padded_along_the_frames(config, clips, changes):
 def test_each_quantity_has_its_own_padding(name):
     config = EXAMPLES[name]
     short, whole = (np.zeros(config.feature_shape(n_frames, 2), np.float32) for n_frames in (2, 5))
-    rows = Dataset.from_dict({"feature": [short, whole]}, features=datasets.Features(feature=hf.feature_type(config)))
+    types = datasets.Features(feature=hf.feature_type(config))
+    rows = hf.with_digests(Dataset.from_dict({"feature": [short, whole]}, features=types))
     for dataset in (rows, rows.to_iterable_dataset()):
         [batch] = hf.to_tf_dataset(dataset).as_numpy_iterator()
         expected = np.concatenate([short, padding_of(config, 3, 2)], axis=config.frame_axis)

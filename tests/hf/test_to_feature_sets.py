@@ -143,7 +143,7 @@ def test_features_are_stored_in_the_given_dtype(mapped, written, tmp_path, dtype
 def test_a_row_with_values_beyond_the_dtype_becomes_a_failure(config, tmp_path):
     types = datasets.Features(feature=hf.feature_type(config))
     rows = Dataset.from_dict({"feature": [np.full((2, 129), 7e4, "float32"), np.ones((3, 129), "float32")]}, types)
-    feature_set = hf.to_feature_set(rows, tmp_path / "features", dtype="float16")
+    feature_set = hf.to_feature_set(hf.with_digests(rows), tmp_path / "features", dtype="float16")
     assert (feature_set.counts["clips"], feature_set.counts["frames"]) == (1, 3)
     assert "float16 holds values up to 65504" in feature_set.failures()[0]["error"]
     assert fewest_samples(config, 3) / 8000 / 3600 == feature_set.counts["hours"]

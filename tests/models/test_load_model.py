@@ -1,6 +1,7 @@
 """`load_model`: models from files, with audiopipe's layers and without code of the file."""
 
 import json
+import warnings
 import zipfile
 
 import keras
@@ -8,42 +9,40 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from classifiers import sequential
+from typer.testing import CliRunner
 
-from audiopipe import check, fingerprint_of, load_model
-from audiopipe.errors import AudiopipeError, ConfigMismatchError, FingerprintError, ModelError
+from audiopipe import FeatureSet, Statistics, Transform, check, cli, fingerprint_of, load_model
+from audiopipe.errors import (
+    ArgumentError,
+    AudiopipeError,
+    ConfigMismatchError,
+    FingerprintError,
+    MachineWarning,
+    ModelError,
+)
+from audiopipe.feature_sets import fingerprints
+from audiopipe.layers import FeatureStamp
+from audiopipe.models import machines
+from audiopipe.transform import probe
 
 AUDIO = np.random.default_rng(0).standard_normal((2, 1000, 1)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def serving(config):
-    """Returns a model that computes its feature, with a stamp behind its front end."""
-    return keras.Sequential([keras.Input((None, 1)), config.layer(), config.stamp_model(sequential())])
-
-
-@pytest.fixture(scope="module")
-def paths(serving, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("serving")
-    serving.save(folder / "model.keras")
-    serving.export(folder / "exported", verbose=False)
-    tf.saved_model.save(serving, folder / "saved")
-    return {form: folder / form for form in ("model.keras", "exported", "saved")}
-
-
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("form", ["model.keras", "exported", "saved"])
-def test_a_loaded_model_computes_the_same_and_offers_its_config(paths, serving, config, form):
-    model = load_model(paths[form])
+def test_a_loaded_model_computes_the_same_and_offers_its_config(serving_file, serving, config, form):
+    model = load_model(serving_file(form))
     assert isinstance(model, keras.Model)
     assert np.array_equal(model(AUDIO), serving(AUDIO))
     assert np.array_equal(model.predict(AUDIO, verbose=0), serving(AUDIO))
     identity = fingerprint_of(model)
     assert (identity.config, identity.frozen) == (config, form != "model.keras")
     check(model, config)
-    check(paths[form], config)
+    check(serving_file(form), config)
 
 
-def test_a_remote_file_is_loaded(paths, serving, config):
-    with tf.io.gfile.GFile(paths["model.keras"], "rb") as file:
+def test_a_remote_file_is_loaded(serving_file, config):
+    with tf.io.gfile.GFile(serving_file("model.keras"), "rb") as file:
         content = file.read()
     import fsspec
 
@@ -75,6 +74,7 @@ def test_a_compiled_model_is_compiled_when_it_is_loaded(config, tmp_path):
     assert not load_model(tmp_path / "model.keras", compile=False).compiled
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("form", ["model.keras", "exported"])
 def test_a_classifier_behind_the_layer_of_another_config_is_not_loaded(config, other, form, tmp_path):
     # Directly behind the front end, the stamp would refuse to be traced.
@@ -148,14 +148,16 @@ LOOKUP = described("keras.layers", "StringLookup", {"vocabulary": "/etc/passwd"}
         (LOOKUP, "would read the file '/etc/passwd'"),
     ],
 )
-def test_a_file_with_code_or_unknown_objects_is_refused(paths, layer, message, tmp_path):
-    path = forged(paths["model.keras"], tmp_path / "model.keras", layer)
+def test_a_file_with_code_or_unknown_objects_is_refused(serving_file, layer, message, tmp_path):
+    path = forged(serving_file("model.keras"), tmp_path / "model.keras", layer)
     with pytest.raises(ModelError, match=message):
         load_model(path)
 
 
-def test_settings_of_compile_are_checked_only_if_they_are_used(paths, tmp_path, serving):
-    path = forged(paths["model.keras"], tmp_path / "model.keras", loss=described("builtins", "function", "team_loss"))
+def test_settings_of_compile_are_checked_only_if_they_are_used(serving_file, tmp_path, serving):
+    path = forged(
+        serving_file("model.keras"), tmp_path / "model.keras", loss=described("builtins", "function", "team_loss")
+    )
     with pytest.raises(ModelError, match="needs 'team_loss'"):
         load_model(path)
     assert np.array_equal(load_model(path, compile=False)(AUDIO), serving(AUDIO))
@@ -184,8 +186,58 @@ class Broken(keras.layers.Layer):
         raise RuntimeError("the layer of somebody")
 
 
-def test_errors_of_other_layers_are_errors_of_audiopipe(paths, tmp_path):
+def test_errors_of_other_layers_are_errors_of_audiopipe(serving_file, tmp_path):
     layer = described(None, "Broken", registered_name="tests>Broken")
-    path = forged(paths["model.keras"], tmp_path / "model.keras", layer)
+    path = forged(serving_file("model.keras"), tmp_path / "model.keras", layer)
     with pytest.raises(AudiopipeError, match="cannot be loaded: RuntimeError: the layer of somebody"):
         load_model(path)
+
+
+def with_machine(config, **changes):
+    """Returns a model whose features were computed on another machine, as its stamp says."""
+    stamp = json.loads(config.stamp_layer().stamp)
+    [facts] = stamp["machines"]
+    stamp["machines"] = [{**facts, **changes}]
+    inputs = keras.Input((None, 129, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(FeatureStamp(json.dumps(stamp))(inputs))
+    return keras.Model(inputs, pooled)
+
+
+def test_a_model_of_another_machine_warns_only_if_the_bits_differ(config, tmp_path, monkeypatch):
+    path = tmp_path / "model.keras"
+    with_machine(config, onednn_max_isa="SSE41").save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_model(path)  # the probe says that the bits agree
+    other = Transform(config)
+    compute = other.compute
+    monkeypatch.setattr(other, "compute", lambda samples: compute(samples) + np.float32(1e-3))
+    record = probe.measure(other)
+    with_machine(config, onednn_max_isa="SSE41", probe=record.to_dict()).save(path)
+    with pytest.warns(MachineWarning, match=r"was trained on features of another environment.*\(0\.001\d* dB\)"):
+        load_model(path)
+    shown = CliRunner().invoke(cli.app, ["machine", str(path)])
+    assert (shown.exit_code, "differs here by at most 0.001" in shown.output) == (1, True)
+    config.stamp_model(sequential()).save(path)
+    shown = CliRunner().invoke(cli.app, ["machine", str(path)])
+    assert (shown.exit_code, "has the same bits here" in shown.output) == (0, True)
+
+
+def test_a_stamp_from_a_normalized_view_is_compared_with_the_probe_of_the_stored_features(
+    config, shared_feature_set, monkeypatch
+):
+    numbers = Statistics(mean=np.linspace(-40, -10, 129), std=np.full(129, 8.0))
+    view = FeatureSet(shared_feature_set).normalized(numbers)
+    [stamp] = fingerprints.stamps_of(view.stamp_model(sequential()))
+    assert machines.differences(stamp) == ""
+    stamp.machines[0]["onednn_max_isa"] = "SSE41"
+    assert machines.differences(stamp) == ""
+    del stamp.machines[0]["probe"]
+    assert "Bits may differ from those computed here" in machines.differences(stamp)
+
+
+def test_a_stamp_with_machines_of_another_form_is_refused(config):
+    for wrong in ([3], [{}], [{"versions": 3}]):
+        stamp = json.loads(config.stamp_layer().stamp) | {"machines": wrong}
+        with pytest.raises(ArgumentError, match="stamp must be the JSON of a config"):
+            FeatureStamp(json.dumps(stamp))

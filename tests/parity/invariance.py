@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import reject, settings
 from hypothesis import strategies as st
 
-from audiopipe import Transform
+from audiopipe import Statistics, Transform
 from audiopipe.audio import conversion
 from audiopipe.configs import (
     Config,
@@ -34,6 +34,17 @@ MAX_CLIPS = 5
 
 KALDI = {"remove_dc_offset": True, "preemphasis": 0.97, "mel_triangles": "mel", "f_min": 20.0, "gain": 32768.0}
 NEMO = {"log_offset": 2.0**-24, "normalization": "clip", "std_epsilon": 1e-5, "masked_frames": 1, "padding_value": 0.0}
+
+
+def _normalized(*bases: Config) -> list[Config]:
+    """Returns each config twice: normalized for each bin, and by one number for each quantity."""
+    made = []
+    for base in bases:
+        shape = base.n_bins, len(base.quantities)
+        statistics = Statistics(mean=np.linspace(-9, 7, np.prod(shape)).reshape(shape), std=np.full(shape, 5.3))
+        made += [base.normalized(statistics, per) for per in ("bin", "global")]
+    return made
+
 
 # Awkward sizes on purpose: transforms of odd, prime and power-of-two lengths and of one and two samples, numbers of
 # bins that do not fill SIMD registers, single bins, hops that do not divide the frame, and hops that skip samples.
@@ -118,6 +129,11 @@ POOL: list[Config] = [
     Mfcc(**RATE, n_fft=255, hop_length=90, n_mels=29, log="db", top_db=60.0, normalization="clip", fixed_frames=12),
     NormalizedWaveform(**RATE, channels=None),
     NormalizedWaveform(variance_epsilon=0.0),
+    *_normalized(
+        MelSpectrogram(**RATE, n_fft=256, hop_length=100, n_mels=29, return_decibel=True, channels=None),
+        StftMagPhase(**RATE, n_fft=61, hop_length=40, channels=2, return_decibel=True, **FIRST),
+        LogMel(**RATE, n_fft=200, hop_length=80, n_mels=23, fixed_frames=9, center_value=-4.0, scale_value=9.0),
+    ),
 ]
 
 

@@ -7,12 +7,13 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from audiopipe import configs
+from audiopipe import Statistics, configs
 from audiopipe.errors import ArgumentError, MissingDependencyError
 from audiopipe.plotting.feature_plot import plot_feature
 
 FIELDS = {"sample_rate": 8000, "n_fft": 256, "hop_length": 100}
 FEATURE = np.random.default_rng(4).uniform(0.1, 5, (12, 129, 3)).astype(np.float32)
+FOUR = Statistics(mean=np.zeros(4), std=np.ones(4))
 
 
 @pytest.fixture
@@ -104,7 +105,9 @@ def test_powers_have_ten_decibels_per_decade(drawn, tmp_path):
     [
         (configs.LogMel(n_mels=4), "log power", "frequency (Hz)"),
         (configs.LogMel(n_mels=4, normalization="clip"), "normalized log power", "frequency (Hz)"),
+        (configs.StftMagnitude(n_fft=6).normalized(FOUR), "normalized magnitude", "frequency (Hz)"),
         (configs.Mfcc(n_mfcc=4), "cepstrum", "coefficient"),
+        (configs.Mfcc(n_mfcc=4).normalized(FOUR), "normalized cepstrum", "coefficient"),
         (configs.Mfcc(n_mfcc=4, normalization="clip"), "normalized cepstrum", "coefficient"),
     ],
 )

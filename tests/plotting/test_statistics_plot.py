@@ -70,6 +70,12 @@ def test_the_image_is_saved(tmp_path):
     assert matplotlib.image.imread(tmp_path / "image.png").shape == (480, 1080, 4)
 
 
+def test_a_title_is_shown_as_it_is(drawn, tmp_path):
+    plot_statistics(made(9), STFT, tmp_path / "image.png", title="a$b$/caf\udce9")
+    title = drawn[0][0].figure._suptitle
+    assert (title.get_text(), title.get_parse_math()) == (r"a$b$/caf\udce9", False)
+
+
 def test_several_statistics_are_drawn_over_each_other_with_their_names(drawn, tmp_path):
     first, second = made(9), Statistics(mean=np.zeros(9), std=np.ones(9))  # the limits of the second are not known
     plot_statistics({"train": first, "test": second}, STFT, tmp_path / "image.png")

@@ -51,9 +51,9 @@ try:
     rows.map(mel, batched=True, num_proc=2)
 except Exception as error:
     report["datasets"] = f"{type(error).__name__}: {error}"
-one = values(hf.map(rows, mel, keep_in_memory=True))
+one = hf.map(rows, mel, keep_in_memory=True)
 two = hf.map(rows, mel, num_proc=2)
-report["same"] = values(two) == one
+report["same"] = values(two) == values(one) and two["feature_digest"][:] == one["feature_digest"][:]
 report["types"] = two.features["feature"] == hf.feature_type(mel.config)
 with hf.spawned():
     own = rows.map(doubled, batched=True, num_proc=2)

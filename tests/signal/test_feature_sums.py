@@ -111,6 +111,13 @@ def test_neither_order_nor_grouping_changes_a_bit():
         assert merged.statistics() == expected.statistics()
 
 
+def test_sums_that_are_merged_several_times_are_those_of_repeated_clips():
+    clips = [noise(30, seed=number) * 10 + 100 for number in range(3)]
+    merged = summed([clips[0]])
+    merged.merge(summed(clips[1:]), times=3)
+    assert merged == summed([clips[0], *clips[1:] * 3])
+
+
 def test_wide_features_are_summed_in_shorter_blocks(monkeypatch):
     monkeypatch.setattr(feature_sums, "_BLOCK_VALUES", 100)
     values = noise(50, 6, 2)

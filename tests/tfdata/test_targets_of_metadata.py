@@ -78,7 +78,8 @@ def test_a_sequence_of_class_labels_keeps_its_classes(tmp_path):
         }
     )
     rows = {"feature": [np.zeros((2, 33), np.float32)] * 3, "tags": [[1], [], [0, 1]], "label": [0, 1, 1]}
-    hf.to_feature_set(datasets.Dataset.from_dict(rows, features=kind), tmp_path / "features")
+    made = hf.with_digests(datasets.Dataset.from_dict(rows, features=kind))
+    hf.to_feature_set(made, tmp_path / "features")
     sets = FeatureSet(tmp_path / "features")
     assert sets.classes == {"label": ["dog", "cat"], "tags": ["rain", "car"]}
     made = tfdata.class_names(tfdata.multi_hot(load(sets), "tags", sets), "label", sets)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiopipe import Transform, configs, registry
+from audiopipe import Statistics, Transform, configs, registry
 from audiopipe.runtime import machine_facts
 from audiopipe.transform import probe, probe_records, probe_verdicts
 from audiopipe.transform.probe_records import ProbedFile, ProbeRecord
@@ -217,6 +217,14 @@ def test_probes_of_other_features_kernels_and_files_are_not_compared(recorded, c
     assert probe.verdict(known, config, config.kernel_version).agrees
     fewer = {name: file for name, file in recorded.files.items() if name != "sweep.opus"}
     assert probe.verdict(facts(ProbeRecord(recorded.fingerprint, fewer)), config) is None
+
+
+def test_features_that_were_normalized_on_reading_are_compared_without_the_normalization(recorded, config):
+    normalized = config.normalized(Statistics(mean=[-30.0] * config.n_bins, std=[9.0] * config.n_bins))
+    assert probe.verdict(facts(recorded), normalized).agrees
+    other = changed(recorded, "voice.flac", values=recorded.files["voice.flac"].values + np.float32(1))
+    assert "(1.1 dB)" in probe.verdict(facts(other), normalized).text
+    assert probe.verdict(facts(probe.here(normalized)), config) is None
 
 
 def test_digests_depend_on_every_bit_and_the_shape_but_not_on_the_bits_of_nan():

@@ -16,9 +16,10 @@ SEED = 20261130
 
 
 def voice(rate: int, noise: np.random.Generator) -> np.ndarray:
-    """Returns a vowel that glides, between silence and faint noise: float64 `[time]`.
+    """Returns a vowel that glides, between silence and a tone without noise: float64 `[time]`.
 
-    Its harmonics fall by 12 dB per octave, so high bins have far less power than low ones, as in speech.
+    The harmonics of the vowel fall, so high bins have far less power than low ones, as in speech. Float32 rounds most
+    where a bin has hardly any power beside others, as those far from the tone, which are almost empty.
     """
     time = np.arange(int(SECONDS * rate)) / rate
     phase = 2 * np.pi * np.cumsum(110 + 80 * time / SECONDS) / rate
@@ -31,6 +32,8 @@ def voice(rate: int, noise: np.random.Generator) -> np.ndarray:
     loudness = np.clip(np.minimum(time - 0.06, SECONDS - 0.08 - time) / 0.08, 0, 1) ** 2
     sound = vowel * loudness + 0.002 * noise.standard_normal(len(time)) * (0.05 + loudness)
     sound[time < 0.02] = 0.0  # digital silence
+    tone = time > SECONDS - 0.08
+    sound[tone] = 0.3 * np.sin(2 * np.pi * (900 + 500 * time[tone]) * time[tone])
     return sound
 
 

@@ -23,7 +23,7 @@ _OWN_OF_GEMMA = {
     "log_floor": "mel_floor",
     "log_offset": "mel_floor",
 }
-_STATISTICS = "Leave it out, and apply layers.Standardize with your statistics to the feature in the model."
+_STATISTICS = "Leave it out, and use config.normalized(Statistics(mean=per_bin_mean, std=per_bin_stddev))."
 
 
 def lasr(settings: Settings) -> LogMel:

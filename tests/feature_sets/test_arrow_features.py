@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiopipe.errors import ArgumentError
-from audiopipe.hf.arrays import to_arrow, to_numpy
+from audiopipe.feature_sets.arrow_features import to_arrow, to_numpy
 
 TYPES = {
     "Array2D": datasets.Array2D((None, 3), "float32"),
