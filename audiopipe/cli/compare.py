@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiopipe import checks
 from audiopipe.cli import conditions
 from audiopipe.cli.conditions import WHERE_HELP
 from audiopipe.cli.shared_arguments import IMPORT_HELP, import_modules
@@ -76,6 +75,7 @@ def _compare(
     plot: Path | None,
 ) -> bool:
     """Prints the comparison and returns whether all differences are within the tolerance."""
+    from audiopipe import checks
     from audiopipe.feature_sets import FeatureSet
     from audiopipe.verification import compare_statistics
 

@@ -30,15 +30,15 @@ def to_numpy(column: pa.ChunkedArray) -> list[np.ndarray | None]:
     """
     arrays: list[np.ndarray | None] = []
     for chunk in column.chunks:
-        missing = chunk.is_null().to_numpy(zero_copy_only=False)
+        missing = chunk.is_null().to_pylist()
         level = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
         offsets = []
         while pa.types.is_list(level.type) or pa.types.is_large_list(level.type):
-            offsets.append(level.offsets.to_numpy())
+            offsets.append(_values(level.offsets))
             level = level.values
         if level.type != pa.float32():
             raise ArgumentError(f"A feature must be float32. Received: values of type {level.type}.")
-        values = level.to_numpy(zero_copy_only=False)
+        values = _values(level)
         arrays.extend(None if missing[row] else _row(offsets, values, row) for row in range(len(chunk)))
     return arrays
 
@@ -66,6 +66,13 @@ def to_arrow(arrays: Sequence[np.ndarray], kind: pa.DataType) -> pa.Array:
     if isinstance(kind, pa.ExtensionType):
         return pa.ExtensionArray.from_storage(kind, lists.cast(kind.storage_type))
     return lists.cast(kind)
+
+
+def _values(column: pa.Array) -> np.ndarray:
+    """Returns numbers as an array that shares their memory, if none is null."""
+    if column.null_count or not len(column):
+        return column.to_numpy(zero_copy_only=False)
+    return np.from_dlpack(column)  # `to_numpy` would import pandas, which takes half a second
 
 
 def _row(offsets: list[np.ndarray], values: np.ndarray, row: int) -> np.ndarray:

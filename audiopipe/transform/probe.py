@@ -152,9 +152,8 @@ def _samples(name: str, config: Config) -> np.ndarray:
     The two channels of the file are repeated if the config needs more. If the clip is too short, it is repeated.
     """
     decoded, rate = _decoded(name)
-    fixed = config.channels not in (None, 1)
-    width = config.channels if fixed else max(decoded.shape[1], 1 + (config.channel or 0))
-    wide = decoded[:, np.arange(width) % decoded.shape[1]]
+    width = max(decoded.shape[1], 1 + (config.channel or 0)) if config.channels in (None, 1) else config.channels
+    wide = decoded[:, [channel % decoded.shape[1] for channel in range(width or 1)]]
     blocks = audio.convert_blocks(
         [(wide, config.sample_rate if name == TAKEN_AS_IT_IS else rate)],
         sample_rate=config.sample_rate,

@@ -69,10 +69,10 @@ class Verdict:
         """What to say about a feature: its bits agree, or it differs by at most so much, in which files, and why."""
         if self.agrees:
             return "has the same bits here."
-        causes = dict.fromkeys(self._cause(file) for file in self.files if file.step is not None)
         parts = []
-        for cause in causes:
-            names = [file.name for file in self.files if self._cause(file) == cause]
+        for step in dict.fromkeys(file.step for file in self.files if file.step is not None):
+            names = [file.name for file in self.files if file.step == step]
+            cause = _CAUSES[step]
             parts.append(cause if len(names) == len(self.files) else f"{cause} for {_joined(names)}")
         agreeing = [file.name for file in self.files if file.step is None]
         if agreeing:
@@ -90,10 +90,6 @@ class Verdict:
         else:
             in_its_unit = f"{_rounded(difference / max(file.largest for file in self.files)):g} of its largest value"
         return f"differs here by at most {_rounded(difference):g} ({in_its_unit})"
-
-    @staticmethod
-    def _cause(file: FileVerdict) -> str | None:
-        return None if file.step is None else _CAUSES[file.step]
 
 
 def compare(there: ProbeRecord, here: ProbeRecord, config: Config) -> Verdict | None:

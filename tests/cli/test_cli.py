@@ -290,7 +290,7 @@ COMMANDS = {
     ("merge",): ["SET", "OUTPUT", "--prefix", "--overwrite", "--log-json"],
     ("verify",): ["OUTPUT", "--input", "--door", "--sample", "--all", "--tolerance"],
     ("inspect",): ["OUTPUT"],
-    ("machine",): ["OUTPUT", "--json"],
+    ("machine",): ["SOURCE", "--json"],
     ("stats",): ["SET", "--where", "--json", "--plot"],
     ("compare",): ["A", "B", "--where-a", "--where-b", "--tolerance", "--json"],
     ("plot",): ["CLIP", "IMAGE", "--config"],

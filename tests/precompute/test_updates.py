@@ -132,7 +132,7 @@ def test_clips_that_fail_again_do_not_stop_an_update_of_a_large_set(corpus, outp
     monkeypatch.setattr(job, "FIRST_CLIPS", 2)
     for name in ("c2", "c3"):
         corpus.audio(name).write_bytes(b"no audio")
-    make(corpus, output, max_failure_ratio=0.34)
+    make(corpus, output, max_failure_ratio=1.0)  # the job may look when only the shards with failures are finished
     corpus.put("c9", 9, label="dog", speaker="s9")
     assert update(corpus, output, max_failure_ratio=0.34).counts["failures"] == 2  # of 7 clips, and of 3 to compute
     with pytest.raises(TooManyFailuresError, match="2 of 7 clips failed"):
