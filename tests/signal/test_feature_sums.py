@@ -60,10 +60,11 @@ def exact(values):
         of_all_sizes(1500),
         cancelling(1500),
         (noise(1500) - noise(1500).mean(axis=0, dtype=np.float64)).astype(np.float32),  # the mean is nearly 0
+        noise(1500) + np.float32([[0.0], [9.0], [11.0]]),  # with a centre for the last bin alone
         noise(1500) + np.float32(1e6),
         np.round(noise(1500).astype(np.float16)).astype(np.float32),
     ],
-    ids=["a frame", "noise", "subnormal", "all sizes", "cancelling", "zero mean", "offset", "float16"],
+    ids=["a frame", "noise", "subnormal", "all sizes", "cancelling", "zero mean", "offsets", "large offset", "float16"],
 )
 def test_statistics_equal_those_of_exact_arithmetic(values):
     statistics = summed(np.array_split(values, min(3, len(values)))).statistics("1f3a")
