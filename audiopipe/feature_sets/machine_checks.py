@@ -75,7 +75,8 @@ def differences(machines: Iterable[dict[str, Any]], config: Config, kernel_versi
         >>> differences([{**facts, "onednn": None}], mel)
         'Bits may differ from those computed here: oneDNN None there, ... here. Each rounds float32 in its own way.'
     """
-    measured, unknown = [], []
+    measured: list[str] = []
+    unknown: list[str] = []
     for item in check(machines, config, kernel_version):
         if item.verdict is None:
             unknown += item.deciding
