@@ -78,7 +78,7 @@ def differences(machines: Iterable[dict[str, Any]], config: Config, kernel_versi
     measured, unknown = [], []
     for item in check(machines, config, kernel_version):
         if item.verdict is None:
-            unknown.append(item.facts)
+            unknown += item.deciding
         elif not item.verdict.agrees:
             measured.append(f"{'; '.join(item.different)}: {probe.SUBJECT} {item.verdict.text}")
-    return " ".join(filter(None, [*dict.fromkeys(measured), machine_facts.differences(unknown)]))
+    return " ".join(filter(None, [*dict.fromkeys(measured), machine_facts.warning_of(unknown)]))

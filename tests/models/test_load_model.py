@@ -1,5 +1,6 @@
 """`load_model`: models from files, with audiopipe's layers and without code of the file."""
 
+import dataclasses
 import json
 import warnings
 import zipfile
@@ -11,7 +12,8 @@ import tensorflow as tf
 from classifiers import sequential
 from typer.testing import CliRunner
 
-from audiopipe import FeatureSet, Statistics, Transform, check, cli, fingerprint_of, load_model
+from audiopipe import FeatureSet, Statistics, Transform, check, cli, configs, fingerprint_of, load_model
+from audiopipe.configs import config_classes
 from audiopipe.errors import (
     ArgumentError,
     AudiopipeError,
@@ -177,6 +179,22 @@ def test_a_stamp_that_was_edited_is_refused(config, tmp_path):
             written.writestr(name, archive.read(name).replace(*change))
     with pytest.raises(FingerprintError, match="was edited"):
         load_model(path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TeamFeature(configs.StftMagnitude):
+    """A config of another package."""
+
+
+def test_a_program_without_the_class_of_the_config_can_load_a_model_but_not_read_its_config(
+    config, tmp_path, monkeypatch
+):
+    fields = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
+    TeamFeature(**fields).stamp_model(sequential()).save(tmp_path / "model.keras")
+    monkeypatch.delitem(config_classes._classes, TeamFeature.feature_name())
+    model = load_model(tmp_path / "model.keras")
+    with pytest.raises(FingerprintError, match=r"TeamFeature' is not known here"):
+        fingerprint_of(model)
 
 
 @keras.saving.register_keras_serializable("tests")
