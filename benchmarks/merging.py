@@ -23,6 +23,7 @@ from rich.table import Table
 
 from audiopipe import configs, merge
 from audiopipe.feature_sets import file_names, index, publication, records, set_files, tfrecords
+from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs.columns import Columns
 
@@ -37,16 +38,17 @@ def write(folder: Path, columns: Columns, first: int, clips: int, shards: int, s
     folder.mkdir()
     shape = (CONFIG.framing.n_frames(round(seconds * CONFIG.sample_rate)), CONFIG.n_mels, 1)
     feature = np.random.default_rng(first).uniform(-80, 0, shape).astype(np.float32)
-    described, tables = [], []
+    described, tables, sums = [], [], []
     for position, numbers in enumerate(np.array_split(np.arange(first, first + clips), shards)):
         name, shard_id = file_names.shard_name(position), f"{first + position:016x}"
-        rows = []
+        rows, found = [], ClipSums(CONFIG)
         with tfrecords.Writer(str(folder / name)) as file:
             for number, clip in enumerate(numbers.tolist()):
                 values = {"speaker": f"speaker {clip % 7}", "take": clip, "gain": clip / 7}
                 metadata = {column: values[column] for column in columns.types}
                 place = records.Place(shard_id, number)
                 record, _ = records.encode(f"{clip}.wav", feature, CONFIG, metadata, columns, place)
+                found.add(feature, None, "float32")
                 rows.append(
                     index.Row(
                         id=f"{clip}.wav",
@@ -63,6 +65,7 @@ def write(folder: Path, columns: Columns, first: int, clips: int, shards: int, s
         facts = set_files.facts(str(folder), name)
         described.append({**facts, "id": shard_id, "records": len(rows), "max_error": 0.0})
         tables.append(index.table(rows, columns))
+        sums.append(found.to_dict())
     description = Description(
         path=str(folder),
         config=CONFIG,
@@ -72,7 +75,7 @@ def write(folder: Path, columns: Columns, first: int, clips: int, shards: int, s
         shards=described,
         machines=[],
     )
-    publication.publish(description, tables, [], [])
+    publication.publish(description, tables, [], [], sums)
 
 
 def contenders(folder: Path, sets: dict[str, list[str]]) -> dict[str, Callable[[], object]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-FEATURE, REST = "feature", "the rest"
+FEATURE, STATISTICS, REST = "feature", "the statistics", "the rest"
 
 
 def steps() -> list[tuple[str, Any, str]]:
@@ -19,6 +19,7 @@ def steps() -> list[tuple[str, Any, str]]:
     from audiopipe import Transform
     from audiopipe.audio import conversion, decoding, layouts, opening
     from audiopipe.feature_sets import records, tfrecords
+    from audiopipe.feature_sets.clip_sums import ClipSums
     from audiopipe.inputs import listings
     from audiopipe.precompute import shard_writer
 
@@ -33,6 +34,8 @@ def steps() -> list[tuple[str, Any, str]]:
         ("whether all samples are finite, and other steps of reading", conversion, "convert_parts"),
         (FEATURE, Transform, "compute"),
         ("encoding the record", records, "encode"),
+        (STATISTICS, ClipSums, "add"),
+        (STATISTICS, ClipSums, "to_dict"),
         ("tfrecords.Writer", tfrecords.Writer, "write"),
         ("tfrecords.Writer", tfrecords.Writer, "__exit__"),
         ("SHA-256 of the shard", shard_writer, "sha256"),

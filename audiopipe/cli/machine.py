@@ -56,10 +56,13 @@ def _of_set(path: str) -> "list[MachineCheck]":
 
 
 def _of_model(path: str) -> "list[MachineCheck]":
-    from audiopipe.feature_sets import fingerprints
-    from audiopipe.models import machines
+    from audiopipe.feature_sets import fingerprints, machine_checks
 
-    return [found for stamp in fingerprints.stamps_of(path) for found in machines.checks(stamp)]
+    return [
+        found
+        for stamp in fingerprints.stamps_of(path)
+        for found in machine_checks.check(stamp.machines, stamp.config, stamp.kernel_version, always=True)
+    ]
 
 
 def _print(here: dict[str, Any], checks: "list[MachineCheck]", what: str) -> None:

@@ -26,8 +26,9 @@ NORMALIZED = "normalized "
 class Normalizable(Identified):
     """Frozen dataclass that can end with a normalization. Base class of `Config`.
 
-    `layer`, `quantities`, `silence` and `padding` of a class describe the feature without the normalization. This class
-    extends them, so that neither audiopipe's configs nor those of other packages need to know of it.
+    `layer`, `quantities`, `decibels_per_unit`, `silence` and `padding` of a class describe the feature without the
+    normalization. This class extends them, so that neither audiopipe's configs nor those of other packages need to know
+    of it.
     """
 
     if TYPE_CHECKING:
@@ -155,9 +156,18 @@ def _extended_values(member: Any, name: str) -> property:
     return property(values, doc=member.__doc__)
 
 
+def _extended_unit(member: Any) -> property:
+    def unit(config: Any) -> float | None:
+        # A difference of 1 is another number of decibels in every bin.
+        return member.__get__(config, type(config)) if config.standardization is None else None
+
+    return property(unit, doc=member.__doc__)
+
+
 _EXTENDED: dict[str, Callable[[Any], Any]] = {
     "layer": _extended_layer,
     "quantities": _extended_quantities,
+    "decibels_per_unit": _extended_unit,
     "silence": functools.partial(_extended_values, name="silence"),
     "padding": functools.partial(_extended_values, name="padding"),
 }

@@ -38,6 +38,7 @@ class ClipSums:
 
     def __init__(self, config: Config):
         self._config = config
+        self._frame_axis = config.frame_axis
         self._sums = empty(config)
         self._are_known = True
 
@@ -101,7 +102,7 @@ class ClipSums:
         return None if self.sums is None else self.sums.to_dict()
 
     def _add(self, feature: np.ndarray, valid_frames: int | None, dtype: str) -> None:
-        n_frames = feature.shape[self._config.frame_axis]
+        n_frames = feature.shape[self._frame_axis]
         n_valid = n_frames if valid_frames is None else min(valid_frames, n_frames)
         self._sums.add_parts(frames_of(feature, self._config, n_valid, dtype))
 
@@ -118,10 +119,11 @@ def frames_of(feature: np.ndarray, config: Config, n_valid: int, dtype: str) -> 
     Yields:
         float32 `[frames, bins, channels]`, with the channels of `empty`.
     """
-    frames = np.moveaxis(feature, config.channel_axis, -1)
+    frames = feature if config.output_data_format == "channels_last" else np.moveaxis(feature, config.channel_axis, -1)
     count = max(1, _VALUES_AT_ONCE // max(1, frames[0].size)) if n_valid else 1
     for start in range(0, n_valid, count):
-        part = dtypes.as_loaded(frames[start : min(start + count, n_valid)], dtype)
+        part = frames[start : min(start + count, n_valid)]
+        part = part if dtype == "float32" else dtypes.as_loaded(part, dtype)
         if config.channels is None:
             n_frames, n_bins, _ = part.shape
             quantities = part.reshape(n_frames, n_bins, len(config.quantities), -1)

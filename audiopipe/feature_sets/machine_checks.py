@@ -75,10 +75,11 @@ def differences(machines: Iterable[dict[str, Any]], config: Config, kernel_versi
         >>> differences([{**facts, "onednn": None}], mel)
         'Bits may differ from those computed here: oneDNN None there, ... here. Each rounds float32 in its own way.'
     """
-    measured, unknown = [], []
+    measured: list[str] = []
+    unknown: list[str] = []
     for item in check(machines, config, kernel_version):
         if item.verdict is None:
-            unknown.append(item.facts)
+            unknown += item.deciding
         elif not item.verdict.agrees:
             measured.append(f"{'; '.join(item.different)}: {probe.SUBJECT} {item.verdict.text}")
-    return " ".join(filter(None, [*dict.fromkeys(measured), machine_facts.differences(unknown)]))
+    return " ".join(filter(None, [*dict.fromkeys(measured), machine_facts.warning_of(unknown)]))

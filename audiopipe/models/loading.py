@@ -9,8 +9,8 @@ import keras
 
 import audiopipe.layers  # noqa: F401 (Keras finds the layers of a saved model once they are imported)
 from audiopipe.errors import AudiopipeError, ConfigError, FingerprintError, MachineWarning, ModelError
-from audiopipe.feature_sets import carrier_files, fingerprints
-from audiopipe.models import file_objects, machines
+from audiopipe.feature_sets import carrier_files, fingerprints, machine_checks
+from audiopipe.models import file_objects
 from audiopipe.models.saved_graphs import ENDPOINTS, SavedGraphs
 from audiopipe.storage import files
 
@@ -110,6 +110,8 @@ def _check(model: keras.Model, path: str) -> None:
         stamps = fingerprints.stamps_of(model)
     with contextlib.suppress(FingerprintError):  # many models have no config, and some have several
         fingerprints.fingerprint_of(model)
-    for different in filter(None, map(machines.differences, stamps)):
-        message = f"The model {path!r} was trained on features of another environment. {different}"
-        warnings.warn(message, MachineWarning, stacklevel=3)
+    for stamp in stamps:
+        different = machine_checks.differences(stamp.machines, stamp.config, stamp.kernel_version)
+        if different:
+            message = f"The model {path!r} was trained on features of another environment. {different}"
+            warnings.warn(message, MachineWarning, stacklevel=3)

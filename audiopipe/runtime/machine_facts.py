@@ -147,10 +147,17 @@ def differences(machines: list[dict[str, Any]]) -> str:
         'Bits may differ from those computed here: oneDNN None there, ... here. Each rounds float32 in its own way.'
     """
     here = machine()
-    different = list(dict.fromkeys(fact for there in machines for fact in different_facts(there, here)))
-    if not different:
-        return ""
-    return f"Bits may differ from those computed here: {'; '.join(different)}. Each rounds float32 in its own way."
+    return warning_of([fact for there in machines for fact in different_facts(there, here)])
+
+
+def warning_of(different: list[str]) -> str:
+    """Returns what to say about facts that differ, or an empty string if there are none.
+
+    Args:
+        different: Results of `different_facts`, which may repeat themselves.
+    """
+    facts = "; ".join(dict.fromkeys(different))
+    return f"Bits may differ from those computed here: {facts}. Each rounds float32 in its own way." if facts else ""
 
 
 def different_facts(there: dict[str, Any], here: dict[str, Any], *, every: bool = False) -> list[str]:

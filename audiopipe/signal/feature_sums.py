@@ -1,8 +1,8 @@
 """Sums from which the statistics of features follow, whatever the order in which clips are added.
 
-Frames are summed in blocks of a clip: first in float64 around a centre near the mean of the block, with additions in a
-fixed order, and then the sums of the blocks as integers, without rounding. Sums of squares around the mean of each
-block lose no digits to an offset that is large compared with the standard deviation.
+Frames are summed in blocks of a clip: first in float64, with additions in a fixed order. Where the mean of a block is
+large compared with its standard deviation, these are sums of deviations from a centre near the mean, so they lose no
+digits to an offset. The sums of the blocks are then added as integers, without rounding.
 """
 
 import math
@@ -17,9 +17,11 @@ from audiopipe.signal import exact_sums
 from audiopipe.signal.statistics import Statistics
 
 MAX_BLOCK_FRAMES = 1 << 14
-_BLOCK_VALUES = 1 << 17  # in float64, they fit into the second-level cache of a processor
-_GROUP = 32  # frames that NumPy adds to others at once, because it is slow with short rows
-_WIDE = 256  # columns of rows that are not short. A block then has at most 512 of them
+_BLOCK_VALUES = 1 << 17
+_PART_VALUES = 1 << 15  # of a block that are float64 at once, so few that they stay in the cache of a processor
+_GROUP = 32  # frames that NumPy adds to others at once
+_WIDE = 256  # columns of frames that are added one by one
+_MAX_SQUARES = 100.0  # sum of squares divided by that of squared deviations, up to which no centre is needed
 _CENTRE_FRAMES = 128  # of a block whose mean is the centre
 # Blocks are added as integers many at once: one by one, that would take more time than the sums. They are at most 64,
 # and have at most about a million columns together.
@@ -28,6 +30,7 @@ _MIN_PENDING_COLUMNS = _PENDING_VALUES // 64
 # Every float32 is a multiple of 2**-149, so every product of two is one of 2**-298, and so are roundings of these.
 _UNIT, _SQUARE_UNIT = -149, -298
 _FLOAT32_BITS, _FLOAT64_BITS = 24, 53
+_ONE = np.uint32(1)
 _MAX_COUNT = (1 << 63) - 1
 _LISTS = ("sum", "square", "min", "max")
 
@@ -39,7 +42,7 @@ class _Block(NamedTuple):
         n_frames: Number of frames.
         smallest: Smallest values, float32.
         largest: Largest values, float32.
-        centre: Numbers that float32 holds, near the means.
+        centre: Numbers that float32 holds: near the mean if that is large compared with the standard deviation, else 0.
         deviations: Sums of the deviations from the centre.
         squares: Sums of their squares.
         corrections: Terms that make the sums of the values exact where `deviations` are rounded.
@@ -89,7 +92,7 @@ class FeatureSums:
         self._max = np.full(n_columns, -np.inf, np.float32)
         self._block_frames = max(1, min(MAX_BLOCK_FRAMES, _BLOCK_VALUES // n_columns))
         self._pending: list[_Block] = []
-        self._scratch: np.ndarray | None = None  # memory for the deviations of a block
+        self._scratch: np.ndarray | None = None  # memory for numbers of a block in float64
 
     def add(self, frames: np.ndarray) -> None:
         """Adds the frames of one clip.
@@ -229,7 +232,8 @@ class FeatureSums:
             )
         values = np.ascontiguousarray(frames).reshape(len(frames), len(self._sum))
         if self._scratch is None:
-            self._scratch = np.empty(self._block_frames * values.shape[1])
+            rows = min(self._block_frames, _group(values))
+            self._scratch = np.empty(max(_PART_VALUES, rows * values.shape[1]))
         for start in range(0, len(values), self._block_frames):
             yield _sums_of(values[start : start + self._block_frames], self._scratch)
 
@@ -246,26 +250,24 @@ class FeatureSums:
         totals = n_frames * centres
         sums = [totals, deviations, *(row[None] for block in self._pending for row in block.corrections)]
         products = [factor * centres for factor in (*_halves(2 * deviations), *_halves(totals))]
-        self._sum = _added(self._sum, np.concatenate(sums), _UNIT)
-        self._square = _added(self._square, np.concatenate([squares, *products]), _SQUARE_UNIT)
+        self._sum = _increased(self._sum, np.concatenate(sums), _UNIT)
+        self._square = _increased(self._square, np.concatenate([squares, *products]), _SQUARE_UNIT)
         self._pending.clear()
 
 
 def _sums_of(values: np.ndarray, scratch: np.ndarray) -> _Block:
-    """Sums a block of frames around a centre. All additions have a fixed order, on every processor."""
+    """Sums a block of frames. All additions have a fixed order, on every processor."""
     n_frames = len(values)
-    smallest, largest = _reduced(values, np.minimum), _reduced(values, np.maximum)
-    if not (np.isfinite(smallest).all() and np.isfinite(largest).all()):
+    smallest, largest = _extreme(values, np.minimum), _extreme(values, np.maximum)
+    if not math.isfinite(smallest.sum(dtype=np.float64) + largest.sum(dtype=np.float64)):
         raise ArgumentError("Values must be finite to have statistics. Received: NaN or infinity.")
-    deviations = scratch[: values.size].reshape(values.shape)
-    np.copyto(deviations, values)
-    some = deviations[:: -(-n_frames // _CENTRE_FRAMES)]
-    # Of equal values, the mean is exactly the value, because float64 holds their sum.
-    centre = (_reduced(some, np.add) / len(some)).astype(np.float32).astype(np.float64)
-    _subtract(deviations, centre)
-    sums = _reduced(deviations, np.add)
-    np.multiply(deviations, deviations, out=deviations)
-    block = _Block(n_frames, smallest, largest, centre, sums, _reduced(deviations, np.add), [])
+    sums, squares = _totals(values, None, scratch)
+    centre = np.zeros(len(sums))
+    # Squares lose the digits of the variance in a bin whose mean is large compared with its standard deviation.
+    far = squares > _MAX_SQUARES * (squares - sums * sums / n_frames)
+    if far.any():
+        centre[far], sums[far], squares[far] = _centred(values if far.all() else values[:, far], scratch)
+    block = _Block(n_frames, smallest, largest, centre, sums, squares, [])
     unit = _unit(values, block, scratch)
     reach = n_frames * np.maximum(largest - centre, centre - smallest)
     # The sum of a block may cancel that of another one, so a rounding error may be large compared with their sum.
@@ -279,36 +281,75 @@ def _sums_of(values: np.ndarray, scratch: np.ndarray) -> _Block:
     return block
 
 
-def _subtract(values: np.ndarray, row: np.ndarray) -> None:
-    """Subtracts a row from all rows, several rows at a time if they are short."""
-    grouped = len(values) // _GROUP * _GROUP if len(row) < _WIDE else 0
-    if grouped:
-        wide = values[:grouped].reshape(-1, _GROUP * len(row))
-        np.subtract(wide, np.tile(row, _GROUP), out=wide)
-    np.subtract(values[grouped:], row, out=values[grouped:])
+def _centred(values: np.ndarray, scratch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns a centre near the mean of each column, and the sums of the deviations from it and of their squares."""
+    some = values[:: -(-len(values) // _CENTRE_FRAMES)].astype(np.float64)
+    # Of equal values, the mean is exactly the value, because float64 holds their sum.
+    centre = (_halved(some) / len(some)).astype(np.float32).astype(np.float64)
+    return centre, *_totals(values, centre, scratch)
 
 
-def _reduced(values: np.ndarray, function: np.ufunc) -> np.ndarray:
-    """Combines rows: first each row with those that follow it at a distance of 32 rows, then the results by halves.
+def _totals(values: np.ndarray, centre: np.ndarray | None, scratch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Adds the deviations of the rows from a centre, and their squares.
 
-    Wide rows are combined one after the other.
+    Rows are added to those at a distance of a group of rows, part by part, and then the results by halves.
     """
-    n_rows, n_columns = values.shape
-    if n_columns >= _WIDE:
-        return function.reduce(values, axis=0)
-    grouped = n_rows // _GROUP * _GROUP
-    if grouped:
-        rows = function.reduce(values[:grouped].reshape(-1, _GROUP * n_columns), axis=0).reshape(_GROUP, n_columns)
-        rest = n_rows - grouped
-        function(rows[:rest], values[grouped:], out=rows[:rest])
-    else:
-        rows = values.copy()
+    group = _group(values)
+    rest = values[len(values) // group * group :].astype(np.float64)
+    if centre is not None:
+        rest -= centre
+    if len(values) < group:
+        return _halved(rest.copy()), _halved(rest * rest)
+    n_columns = values.shape[1]
+    wide_centre = None if centre is None else np.broadcast_to(centre, (group, n_columns)).reshape(-1)
+    sums, squares = np.zeros((2, group * n_columns))
+    for part in _wide_parts(values):
+        numbers = scratch[: part.size].reshape(part.shape)
+        np.copyto(numbers, part)
+        if wide_centre is not None:
+            np.subtract(numbers, wide_centre, out=numbers)
+        sums += np.add.reduce(numbers, axis=0)
+        np.multiply(numbers, numbers, out=numbers)
+        squares += np.add.reduce(numbers, axis=0)
+    sums, squares = sums.reshape(group, n_columns), squares.reshape(group, n_columns)
+    sums[: len(rest)] += rest
+    squares[: len(rest)] += rest * rest
+    return _halved(sums), _halved(squares)
+
+
+def _group(values: np.ndarray) -> int:
+    """Returns how many rows are combined with others at once. NumPy is slow with short rows."""
+    return _GROUP if values.shape[1] < _WIDE else 1
+
+
+def _wide_parts(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields parts of an array, with a group of rows in one. Rows after the last whole group are left out."""
+    group = _group(values)
+    wide = values[: len(values) // group * group].reshape(-1, group * values.shape[1])
+    count = max(1, _PART_VALUES // wide.shape[1])
+    for start in range(0, len(wide), count):
+        yield wide[start : start + count]
+
+
+def _halved(rows: np.ndarray) -> np.ndarray:
+    """Adds rows by halves, in place."""
     n_rows = len(rows)
     while n_rows > 1:
         half = n_rows // 2
-        function(rows[:half], rows[n_rows - half : n_rows], out=rows[:half])
+        np.add(rows[:half], rows[n_rows - half : n_rows], out=rows[:half])
         n_rows -= half
-    return rows[0]
+    return rows[0].copy()
+
+
+def _extreme(values: np.ndarray, function: np.ufunc) -> np.ndarray:
+    """Returns the minimum or the maximum of each column."""
+    n_columns = values.shape[1]
+    group = _group(values)
+    rows = values[len(values) // group * group :]
+    if len(values) >= group:
+        wide = values[: len(values) - len(rows)].reshape(-1, group * n_columns)
+        rows = np.concatenate([function.reduce(wide, axis=0).reshape(group, n_columns), rows])
+    return function.reduce(rows, axis=0)
 
 
 def _unit(values: np.ndarray, block: _Block, scratch: np.ndarray) -> np.ndarray:
@@ -320,10 +361,16 @@ def _unit(values: np.ndarray, block: _Block, scratch: np.ndarray) -> np.ndarray:
     unknown = least <= 0  # there is zero, or values of both signs
     if unknown.any():
         # The bits of a float32 without its sign are ordered as its size. One less makes zero the largest.
-        sizes = scratch.view(np.uint32)[: values.size].reshape(values.shape)
-        np.left_shift(values.view(np.uint32), np.uint32(1), out=sizes)
-        np.subtract(sizes, np.uint32(1), out=sizes)
-        nonzero = ((_reduced(sizes, np.minimum) + np.uint32(1)) >> np.uint32(1)).view(np.float32)
+        bits = values.view(np.uint32)
+        group = _group(bits)
+        rest = bits[len(bits) // group * group :]
+        rows = [_extreme((rest << _ONE) - _ONE, np.minimum)] if len(rest) else []
+        for part in _wide_parts(bits):
+            sizes = scratch.view(np.uint32)[: part.size].reshape(part.shape)
+            np.left_shift(part, _ONE, out=sizes)
+            np.subtract(sizes, _ONE, out=sizes)
+            rows.append(np.minimum.reduce(np.minimum.reduce(sizes, axis=0).reshape(group, -1), axis=0))
+        nonzero = ((np.minimum.reduce(rows) + _ONE) >> _ONE).view(np.float32)
         least = np.where(unknown, nonzero, least)
     _, exponents = np.frexp(np.where(block.centre == 0, least, np.minimum(least, np.abs(block.centre))))
     return np.ldexp(1.0, exponents - _FLOAT32_BITS)
@@ -337,6 +384,6 @@ def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return high, values - high
 
 
-def _added(totals: list[int], terms: np.ndarray, exponent: int) -> list[int]:
+def _increased(totals: list[int], terms: np.ndarray, exponent: int) -> list[int]:
     sums = exact_sums.column_sums(terms, exponent)
     return [total + more for total, more in zip(totals, sums, strict=True)]

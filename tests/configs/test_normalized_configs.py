@@ -196,6 +196,8 @@ class Halved:
         """Name of the half."""
         return ("half",)
 
+    decibels_per_unit = property(lambda config: 2.0)
+
     @functools.cached_property
     def padding(self):
         """Half of silence."""
@@ -220,7 +222,8 @@ def test_members_that_come_from_another_base_class_are_extended_too():
     waveform = np.random.default_rng(0).uniform(-1, 1, (1, 2000, 1)).astype(np.float32)
     feature = base.layer()(waveform).numpy()
     np.testing.assert_array_equal(config.layer()(waveform), config.standardization.apply(feature, base))
-    assert config.quantities == ("normalized half",)
+    assert (base.quantities, base.decibels_per_unit) == (("half",), 2.0)
+    assert (config.quantities, config.decibels_per_unit) == (("normalized half",), None)
     np.testing.assert_array_equal(config.padding_frame(1), config.standardization.apply(base.padding_frame(1), base))
 
 

@@ -166,7 +166,7 @@ def test_a_forged_value_in_format_1_gives_a_clear_error_or_a_valid_feature_set(t
         opened(folder)
 
 
-@pytest.mark.parametrize("field", ["shards", "index", "failures", "remarks", "obsolete"])
+@pytest.mark.parametrize("field", ["shards", "index", "failures", "remarks", "statistics", "obsolete"])
 def test_a_name_that_leaves_the_folder_is_refused_before_anything_is_opened(folder, field):
     content = json.loads((folder / "dataset.json").read_text())
     content["index"] = {"name": "index-00000008.parquet", "bytes": 4, "sha256": "0" * 64}
@@ -186,7 +186,14 @@ def test_a_name_that_leaves_the_folder_is_refused_before_anything_is_opened(fold
 
 
 @pytest.mark.parametrize(
-    "name", ["features-00000001.tfrecord", "failures-00000001.jsonl", "remarks-00000001.jsonl", "dataset.json"]
+    "name",
+    [
+        "features-00000001.tfrecord",
+        "failures-00000001.jsonl",
+        "remarks-00000001.jsonl",
+        "statistics-00000001.jsonl",
+        "dataset.json",
+    ],
 )
 def test_a_link_out_of_the_folder_is_refused_before_it_is_opened(folder, name):
     outside = folder.parent / OUTSIDE / name

@@ -68,7 +68,8 @@ def exact(values):
         cancelling(1500),
         (noise(1500) - noise(1500).mean(axis=0, dtype=np.float64)).astype(np.float32),  # the mean is nearly 0
         opposite(750),
-        noise(40, 150, 2),  # so wide that rows are added one by one
+        noise(40, 150, 2),  # so wide that frames are added one by one
+        noise(1500) + np.float32([[0.0], [9.0], [11.0]]),  # with a centre for the last bin alone
         noise(1500) + np.float32(1e6),
         np.round(noise(1500).astype(np.float16)).astype(np.float32),
     ],
@@ -81,7 +82,8 @@ def exact(values):
         "zero mean",
         "opposite",
         "wide",
-        "offset",
+        "offsets",
+        "large offset",
         "float16",
     ],
 )
