@@ -21,7 +21,9 @@ _BLOCK_VALUES = 1 << 17
 _PART_VALUES = 1 << 15  # of a block that are float64 at once, so few that they stay in the cache of a processor
 _GROUP = 32  # frames that NumPy adds to others at once
 _WIDE = 256  # columns of frames that are added one by one
-_MAX_SQUARES = 100.0  # sum of squares divided by that of squared deviations, up to which no centre is needed
+# Sum of squares divided by that of squared deviations, up to which no centre is needed. Errors of the former grow by
+# this factor. Each of the 512 additions of a block may round by 2**-54 in the same direction, if values are equal.
+_MAX_SQUARES = 25.0
 _CENTRE_FRAMES = 128  # of a block whose mean is the centre
 # Blocks are added as integers many at once: one by one, that would take more time than the sums. They are at most 64,
 # and have at most about a million columns together.

@@ -99,6 +99,21 @@ def test_statistics_equal_those_of_exact_arithmetic(values):
     assert statistics.fingerprint == "1f3a"
 
 
+def test_equal_values_whose_additions_round_in_one_direction_cost_few_digits():
+    random = np.random.default_rng(0)
+    for ratio in [8, 20, 30, 90]:  # of the mean square and the variance: with and without a centre
+        for floor in np.float32([-13.815511, -9.7, -20.3]):
+            values = np.full((16384, 1, 1), floor)
+            spread = np.abs(floor) / np.sqrt(0.01 * ratio)
+            loud = random.random(values.shape) < 0.01
+            values[loud] += spread * random.choice([-1, 1], loud.sum()).astype(np.float32)
+            numbers, counts = np.unique(values, return_counts=True)
+            weighted = [(Fraction(float(number)), int(count)) for number, count in zip(numbers, counts, strict=True)]
+            mean = sum(count * number for number, count in weighted) / values.size
+            variance = sum(count * (number - mean) ** 2 for number, count in weighted) / values.size
+            np.testing.assert_allclose(summed([values]).statistics().std, math.sqrt(variance), rtol=3e-13, atol=0)
+
+
 def test_an_offset_of_a_million_over_a_million_frames_loses_no_digits():
     block = noise(1000, 2) + np.float32(1e6)
     mean, std = exact(block)
