@@ -96,6 +96,8 @@ def _saved_model(path: str, endpoint: str | None) -> keras.Model:
     for wanted in (endpoint,) if endpoint else ENDPOINTS:
         try:
             return SavedGraphs(path, wanted)
+        except AudiopipeError:
+            raise
         except Exception as error:  # TensorFlow raises many kinds for damaged files
             faults.append(error)
     raise ModelError(
