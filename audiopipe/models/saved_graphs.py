@@ -66,7 +66,7 @@ class SavedGraphs(keras.Model):
     def get_config(self):
         """Refuses, because a `.keras` file cannot hold the graphs."""
         raise ModelError(
-            "A model that was loaded from a SavedModel cannot be part of a .keras file, which describes layers and holds "
-            f"no graphs. Received: {self.name!r}. Call it once and save it with model.export(path), or copy the folder of "
-            "the SavedModel."
+            "A model that was loaded from a SavedModel cannot be part of a .keras file, which describes layers and "
+            f"holds no graphs. Received: {self.name!r}. Call it once and save it with model.export(path), or copy the "
+            "folder of the SavedModel."
         )
