@@ -232,5 +232,6 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
     if isinstance(config, str):
         return get(config)
     raise ArgumentError(
-        f"config must be a config, a registered name, or the path of a JSON file. Received: {config!r}."
+        "config must be a config, a registered name, or the path of a JSON file. Received: "
+        f"{checks.shown(config, length=200)}."
     )

@@ -206,6 +206,11 @@ class ClipViews(DescribedSets):
                 f"per and eps belong to statistics, and a config has its numbers already. Received: per={per!r}, "
                 f"eps={eps!r} with {type(statistics).__name__}. Leave them out."
             )
+        if isinstance(statistics, Mapping):
+            raise ArgumentError(
+                "statistics must be Statistics or a normalized config. Received: a dict. Use "
+                "Statistics.from_dict(...) if `Statistics.to_dict` made it."
+            )
         from audiopipe.feature_sets import fingerprints  # which imports the base of this class
 
         config, version = fingerprints.expected(statistics)

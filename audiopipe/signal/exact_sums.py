@@ -40,17 +40,27 @@ def column_sums(terms: np.ndarray, exponent: int) -> list[int]:
     return totals
 
 
-def parts(terms: np.ndarray) -> list[np.ndarray]:
-    """Returns a few float64 rows whose exact sum is the exact sum of the rows of `terms`, see `column_sums`."""
-    rows, remainder = [], terms
-    while remainder.any():
-        _, exponents = np.frexp(np.abs(remainder).max(axis=0))
+def parts(terms: np.ndarray, unit: np.ndarray | float = 0.0) -> list[np.ndarray]:
+    """Returns a few float64 rows whose exact sum is the exact sum of the rows of `terms`, see `column_sums`.
+
+    Args:
+        terms: float64 or float32 `[rows, columns]`, finite, far below the largest float64.
+        unit: Powers of two `[columns]`. All terms of a column are multiples of its unit. 0 means that it is not known.
+    """
+    rows: list[np.ndarray] = []
+    remainder, rounded = terms, np.empty(terms.shape)
+    while (largest := np.maximum(remainder.max(axis=0), -remainder.min(axis=0)).astype(np.float64)).any():
+        if (len(terms) * largest <= 2.0**_MANTISSA_BITS * unit).all():
+            rows.append(np.add.reduce(remainder, axis=0, dtype=np.float64))  # without rounding
+            break
+        _, exponents = np.frexp(largest)
         # Adding 1.5 * 2**e rounds a number below 2**(e - 1) to a multiple of 2**(e - 52). A sum of `len(terms)` of
         # these multiples has at most 53 bits.
         rounder = np.ldexp(1.5, exponents + len(terms).bit_length() + 1)
-        rounded = (remainder + rounder) - rounder
-        remainder = remainder - rounded
+        np.add(remainder, rounder, out=rounded)
+        rounded -= rounder
         rows.append(np.add.reduce(rounded, axis=0))
+        remainder = np.subtract(remainder, rounded, out=None if remainder is terms else remainder)
     return rows
 
 

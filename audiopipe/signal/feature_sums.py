@@ -60,8 +60,8 @@ class FeatureSums:
 
     The same blocks of frames give the same sums whatever the order in which they are added and however sums are merged.
 
-    The sum of all values is exact for a bin that has values of both signs, and otherwise has a relative error below
-    2**-44 in each block. Sums of squared deviations are rounded in each block, with a relative error of that size.
+    The sum of all values is exact. Sums of squared deviations are rounded in each block, with a relative error below
+    2**-44.
 
     Args:
         shape: Number of bins, and number of channels.
@@ -263,9 +263,12 @@ def _sums_of(values: np.ndarray, scratch: np.ndarray) -> _Block:
     if far.any():
         centre[far], sums[far], squares[far] = _centred(values if far.all() else values[:, far], scratch)
     block = _Block(n_frames, smallest, largest, centre, sums, squares, [])
-    rounded = _may_be_rounded(values, block, scratch)
+    unit = _unit(values, block, scratch)
+    reach = n_frames * np.maximum(largest - centre, centre - smallest)
+    # The sum of a block may cancel that of another one, so a rounding error may be large compared with their sum.
+    rounded = reach >= 2.0**_FLOAT64_BITS * unit
     if rounded.any():
-        exact = exact_sums.parts(values[:, rounded].astype(np.float64))
+        exact = exact_sums.parts(values if rounded.all() else values[:, rounded], unit[rounded])
         for part in (*exact, -n_frames * centre[rounded], -sums[rounded]):
             correction = np.zeros(len(rounded))
             correction[rounded] = part
@@ -336,27 +339,27 @@ def _extreme(values: np.ndarray, function: np.ufunc) -> np.ndarray:
     return function.reduce(rows, axis=0)
 
 
-def _may_be_rounded(values: np.ndarray, block: _Block, scratch: np.ndarray) -> np.ndarray:
-    """Returns which columns have values of both signs and deviations whose sum float64 may have rounded.
+def _unit(values: np.ndarray, block: _Block, scratch: np.ndarray) -> np.ndarray:
+    """Returns a power of two for each column, of which all values and deviations are multiples, in float64.
 
-    Sums of both signs may cancel, so a rounding error may be large compared with their sum.
+    It is the last bit of the smallest absolute value, or of that of the centre.
     """
-    mixed = (block.smallest < 0) & (block.largest > 0)
-    if not mixed.any():
-        return mixed
-    # The bits of a float32 without its sign are ordered as its size. One less makes zero the largest.
-    bits = values.view(np.uint32)
-    rows = [_extreme((bits[len(bits) // _GROUP * _GROUP :] << _ONE) - _ONE, np.minimum)] if len(bits) % _GROUP else []
-    for part in _wide_parts(bits):
-        sizes = scratch.view(np.uint32)[: part.size].reshape(part.shape)
-        np.left_shift(part, _ONE, out=sizes)
-        np.subtract(sizes, _ONE, out=sizes)
-        rows.append(np.minimum.reduce(np.minimum.reduce(sizes, axis=0).reshape(_GROUP, -1), axis=0))
-    least = ((np.minimum.reduce(rows) + _ONE) >> _ONE).view(np.float32)
-    # Each deviation is a multiple of the last bit of the smallest value or of that of the centre.
+    least = np.where(block.smallest > 0, block.smallest, -block.largest)
+    unknown = least <= 0  # there is zero, or values of both signs
+    if unknown.any():
+        # The bits of a float32 without its sign are ordered as its size. One less makes zero the largest.
+        bits = values.view(np.uint32)
+        rest = bits[len(bits) // _GROUP * _GROUP :]
+        rows = [_extreme((rest << _ONE) - _ONE, np.minimum)] if len(rest) else []
+        for part in _wide_parts(bits):
+            sizes = scratch.view(np.uint32)[: part.size].reshape(part.shape)
+            np.left_shift(part, _ONE, out=sizes)
+            np.subtract(sizes, _ONE, out=sizes)
+            rows.append(np.minimum.reduce(np.minimum.reduce(sizes, axis=0).reshape(_GROUP, -1), axis=0))
+        nonzero = ((np.minimum.reduce(rows) + _ONE) >> _ONE).view(np.float32)
+        least = np.where(unknown, nonzero, least)
     _, exponents = np.frexp(np.where(block.centre == 0, least, np.minimum(least, np.abs(block.centre))))
-    reach = block.n_frames * np.maximum(block.largest - block.centre, block.centre - block.smallest)
-    return mixed & (reach >= np.ldexp(1.0, exponents - _FLOAT32_BITS + _FLOAT64_BITS))
+    return np.ldexp(1.0, exponents - _FLOAT32_BITS)
 
 
 def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

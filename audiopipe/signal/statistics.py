@@ -136,11 +136,13 @@ def _array(name: str, value: Any) -> np.ndarray:
     """Returns a read-only array `[bins, channels]` of int64 for a count, else of float64."""
     try:
         given = np.asarray(value)
-        array = given.astype(np.int64 if name == "count" else np.float64)
     except (TypeError, ValueError, OverflowError):
         raise checks.fail(name, "an array of numbers", value) from None
     if given.dtype.kind not in ("iu" if name == "count" else "iuf"):
         raise checks.fail(name, "an array of integers" if name == "count" else "an array of numbers", value)
+    array = given.astype(np.int64 if name == "count" else np.float64)
+    if name == "count" and (array != given).any():
+        raise checks.fail(name, "below 2**63", value)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or array.size == 0:

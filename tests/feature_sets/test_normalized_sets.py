@@ -235,6 +235,8 @@ def test_the_numbers_must_be_those_of_this_feature(tmp_path):
         sets.normalized(Statistics(mean=[1.0], std=[1.0]))
     with pytest.raises(ArgumentError, match="is not normalized"):
         sets.normalized(CONFIG)
+    with pytest.raises(ArgumentError, match=r"Statistics\.from_dict"):
+        sets.normalized(statistics(CONFIG).to_dict())
     with pytest.raises(ArgumentError, match="per and eps belong to statistics"):
         sets.normalized(CONFIG.normalized(statistics(CONFIG)), per="global")
 

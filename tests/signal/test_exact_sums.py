@@ -30,6 +30,16 @@ def test_sums_of_many_rows_of_all_sizes_do_not_depend_on_the_order():
         assert exact_sums.column_sums(random.permutation(terms), UNIT) == expected
 
 
+@pytest.mark.parametrize("bits", [0, 20, 60, 120])
+@pytest.mark.parametrize("known", [True, False])
+def test_parts_have_the_exact_sum_of_float32_numbers_of_any_range(bits, known):
+    random = np.random.default_rng(bits)
+    terms = (random.integers(1, 1 << 24, (1000, 2)) * 2.0 ** random.integers(-bits, 1, (1000, 2))).astype(np.float32)
+    unit = np.full(2, 2.0**-bits) if known else 0.0
+    for column, rows in zip(terms.T, np.transpose(exact_sums.parts(terms, unit)), strict=True):
+        assert sum(map(Fraction, rows.tolist())) == sum(map(Fraction, column.tolist()))
+
+
 @pytest.mark.parametrize("integer", [0, 1, -1, 3 << 500, -(2**100) + 1])
 def test_texts_keep_integers(integer):
     text = exact_sums.to_text(integer, UNIT)

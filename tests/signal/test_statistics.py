@@ -75,6 +75,8 @@ def test_repr_is_short():
         ({"min": [5, 5]}, "min must be at most max"),
         ({"count": [0, 1]}, "count must be at least 1"),
         ({"count": [1.5, 1]}, "integers"),
+        ({"count": [2**63, 2**63]}, r"count must be below 2\*\*63"),
+        ({"std": [1j, 1]}, "std must be an array of numbers"),
         ({"max": [True, False]}, "max must be an array of numbers"),
         ({"fingerprint": 3}, "fingerprint must be"),
     ],
