@@ -1,6 +1,7 @@
 """The command `audiopipe machine`."""
 
 import json
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,17 +81,16 @@ def _print(here: dict[str, Any], checks: "list[MachineCheck]", what: str) -> Non
             table.add_row("differs in", "nothing that is recorded")
         if item.verdict is not None:
             for file in item.verdict.files:
-                table.add_row(file.name, _file(file))
+                table.add_row(file.name, file.text)
         table.add_row("verdict", f"{probe.SUBJECT} {NOT_COMPARED if item.verdict is None else item.verdict.text}")
     console.print(table)
     if not checks:
         print_fact(f"The {what} does not record which machines computed its features.")
 
 
-def _file(file: Any) -> str:
-    if file.step is None:
-        return "every bit agrees"
-    return f"other bits from the step {file.step!r} on, at most {file.max_difference:.2g} apart"
+def _finite(value: float | None) -> float | None:
+    """Returns a number, or None instead of an infinity, which JSON does not have."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _described(item: "MachineCheck") -> dict[str, Any]:
@@ -103,8 +103,10 @@ def _described(item: "MachineCheck") -> dict[str, Any]:
         "facts": probe.without_values(item.facts),
         "different": list(item.different),
         "agrees": None if verdict is None else verdict.agrees,
-        "max_difference": None if verdict is None else verdict.max_difference,
-        "decibels": None if verdict is None else verdict.decibels,
+        "max_difference": None if verdict is None else _finite(verdict.max_difference),
+        "decibels": None if verdict is None else _finite(verdict.decibels),
         "text": None if verdict is None else f"{probe.SUBJECT} {verdict.text}",
-        "probes": {file.name: {"differs_from": file.step, "max_difference": file.max_difference} for file in files},
+        "probes": {
+            file.name: {"differs_from": file.step, "max_difference": _finite(file.max_difference)} for file in files
+        },
     }

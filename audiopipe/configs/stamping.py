@@ -75,7 +75,7 @@ def _has_this_stamp(model: "keras.Model", stamp: str) -> bool:
     wanted = model_stamps.parse(stamp)["fingerprint"]
     layers = model._flatten_layers(include_self=True, recursive=True)
     for layer in layers:
-        if isinstance(layer, ComposedLayer):
+        if isinstance(layer, ComposedLayer) or getattr(layer, "has_front_end", False):  # in a SavedModel
             raise ArgumentError(
                 f"model must take features. Received: {model.name!r}, whose layer {layer.name!r} computes them from "
                 "audio. A layer from config.layer() records the config of its feature itself. Stamp the part of the "

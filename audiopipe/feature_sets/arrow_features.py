@@ -15,7 +15,7 @@ def to_numpy(column: pa.ChunkedArray) -> list[np.ndarray | None]:
     """Returns the rows of a column as arrays that share its memory.
 
     Args:
-        column: float32 values as `Array2D`, `Array3D` or nested lists.
+        column: float32 values as `Array2D`, `Array3D` or nested lists, whose lengths may be part of the type.
 
     Returns:
         One array per row, None for a null row.
@@ -33,9 +33,14 @@ def to_numpy(column: pa.ChunkedArray) -> list[np.ndarray | None]:
         missing = chunk.is_null().to_pylist()
         level = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
         offsets = []
-        while pa.types.is_list(level.type) or pa.types.is_large_list(level.type):
-            offsets.append(_values(level.offsets))
-            level = level.values
+        while _is_list(level.type):
+            if pa.types.is_fixed_size_list(level.type):
+                size, count = level.type.list_size, len(level)
+                offsets.append(np.arange(count + 1) * size)
+                level = level.values.slice(level.offset * size, count * size)
+            else:
+                offsets.append(_values(level.offsets))
+                level = level.values
         if level.type != pa.float32():
             raise ArgumentError(f"A feature must be float32. Received: values of type {level.type}.")
         values = _values(level)
@@ -66,6 +71,10 @@ def to_arrow(arrays: Sequence[np.ndarray], kind: pa.DataType) -> pa.Array:
     if isinstance(kind, pa.ExtensionType):
         return pa.ExtensionArray.from_storage(kind, lists.cast(kind.storage_type))
     return lists.cast(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def _values(column: pa.Array) -> np.ndarray:

@@ -152,6 +152,7 @@ def _described_id(described: Any) -> str | None:
 def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 

@@ -30,7 +30,8 @@ def only(found: Iterable[Identity], searched: str) -> Identity:
         raise FingerprintError(
             f"No config was found. Searched: {searched}. Only layers and datasets that were made from a config carry "
             "one. Build the model with config.layer(), stamp a model that takes features with "
-            "config.stamp_model(model), or map the dataset with audiopipe.hf.map."
+            "config.stamp_model(model), or map the dataset with audiopipe.hf.map. If you know which feature the "
+            "columns of a dataset hold, vouch for it: audiopipe.hf.with_digests(dataset, config)."
         )
     if len(different) > 1:
         if len(stamps) == len(computed) == 1:

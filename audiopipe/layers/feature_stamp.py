@@ -63,7 +63,7 @@ class FeatureStamp(AudioLayer):
         self.supports_masking = True
 
     def __call__(self, inputs, *args, **kwargs):
-        self._check_front_end(inputs)
+        self.check_front_end(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs):
@@ -73,8 +73,12 @@ class FeatureStamp(AudioLayer):
             tf.constant(self.stamp, name=model_stamps.TRAINED_ON_NODE)
         return inputs
 
-    def _check_front_end(self, inputs: Any) -> None:
-        """Raises an error if the input is what a composed layer computed from another config."""
+    def check_front_end(self, inputs: Any) -> None:
+        """Raises an error if the input is what a composed layer computed from another config.
+
+        Raises:
+            ConfigMismatchError: If it is. The message lists the fields that differ.
+        """
         config_json = getattr(inputs, model_stamps.MARK, None)
         if config_json is None:
             return

@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, ConfigMismatchError
 from audiopipe.feature_sets import expected_configs, fingerprints
 from audiopipe.feature_sets.described_sets import DescribedSets
@@ -56,12 +57,15 @@ class Expectation:
 
     def __init__(self, features: Any):
         tensorflow = sys.modules.get("tensorflow")
-        if tensorflow is not None and isinstance(features, tensorflow.data.Dataset):
+        is_data = tensorflow is not None and isinstance(features, tensorflow.data.Dataset)
+        if is_data or hasattr(features, "__array__"):
             raise ArgumentError(
-                f"A tf.data.Dataset does not say which feature its elements are. Received: {features!r:.200}. Pass the "
-                "feature set, the config or the Transform that it was made with."
+                f"Arrays and a tf.data.Dataset do not say which feature they hold. Received: {features!r:.200}. Pass "
+                "the feature set, the config or the Transform that they were made with."
             )
-        self._name = f"{features!r:.300}"
+        # The text of a config is long, and the message lists the fields that differ anyway.
+        is_config = isinstance(features, Config)
+        self._name = f"The {type(features).__name__} that was passed" if is_config else f"{features!r:.300}"
         self._sets = FeatureSet(features) if isinstance(features, (list, tuple)) else features
         self._identity = fingerprints.identity_of(self._sets)
 
@@ -79,6 +83,4 @@ class Expectation:
                 here = found.config, found.kernel_version
                 expected_configs.check(self._name, *here, expected.config, expected.kernel_version)
         except ConfigMismatchError as error:
-            raise ConfigMismatchError(
-                f"The model takes another feature, which is the expected one here. {error}"
-            ) from error
+            raise ConfigMismatchError(f"The model takes another feature (the expected one below). {error}") from error

@@ -40,8 +40,8 @@ def load_model(
 
     Returns:
         The model. That of a SavedModel computes with the saved graphs, and the layers within are not accessible. It
-        takes the inputs of the saved model: if there are several and the endpoint is `"serving_default"`, a dict by
-        their names.
+        keeps a stamp, and can be exported again, but not saved as a `.keras` file. It takes the inputs of the saved
+        model: if there are several and the endpoint is `"serving_default"`, a dict by their names.
 
     Raises:
         ModelError: If there is no model at the path, or it is damaged, needs classes that are not known, or has code.
@@ -96,6 +96,8 @@ def _saved_model(path: str, endpoint: str | None) -> keras.Model:
     for wanted in (endpoint,) if endpoint else ENDPOINTS:
         try:
             return SavedGraphs(path, wanted)
+        except AudiopipeError:
+            raise
         except Exception as error:  # TensorFlow raises many kinds for damaged files
             faults.append(error)
     raise ModelError(

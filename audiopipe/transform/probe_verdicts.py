@@ -30,6 +30,18 @@ class FileVerdict:
     max_difference: float = 0.0
     largest: float = 0.0
 
+    @property
+    def text(self) -> str:
+        """What to say about the file.
+
+        Example:
+            >>> FileVerdict(name="voice.flac", step="feature", max_difference=2.41e-6, largest=3.0).text
+            'the layer differs, the feature by at most 2.5e-06'
+        """
+        if self.step is None:
+            return "every bit agrees"
+        return f"{_CAUSES[self.step]}, the feature {_amount(self.max_difference)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -80,16 +92,13 @@ class Verdict:
         return f"{self._amount()}: {', '.join(parts)}."
 
     def _amount(self) -> str:
-        difference = self.max_difference
-        if difference == 0:
-            return "differs here in bits that the probe did not record"
-        if not np.isfinite(difference):
-            return "differs here in its shape, or in where it is not a number"
+        amount = f"differs here {_amount(self.max_difference)}"
+        if self.max_difference == 0 or not np.isfinite(self.max_difference):
+            return amount
         if self.decibels is not None:
-            in_its_unit = f"{_positional(self.decibels)} dB"
-        else:
-            in_its_unit = f"{_rounded(difference / max(file.largest for file in self.files)):g} of its largest value"
-        return f"differs here by at most {_rounded(difference):g} ({in_its_unit})"
+            return f"{amount} ({_positional(self.decibels)} dB)"
+        share = _rounded(self.max_difference / max(file.largest for file in self.files))
+        return f"{amount} ({share:g} of its largest value)"
 
 
 def compare(there: ProbeRecord, here: ProbeRecord, config: Config) -> Verdict | None:
@@ -123,6 +132,14 @@ def _compare(name: str, there: ProbedFile, here: ProbedFile) -> FileVerdict:
         difference = float(np.max(np.where(np.isnan(distances), np.inf, distances), initial=0.0))
         largest = max(float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values))) for values in (one, other))
     return FileVerdict(name=name, step=step, max_difference=difference, largest=largest)
+
+
+def _amount(difference: float) -> str:
+    if difference == 0:
+        return "in bits that the probe did not record"
+    if not np.isfinite(difference):
+        return "in its shape, or in where it is not a finite number"
+    return f"by at most {_rounded(difference):g}"
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -58,6 +58,17 @@ def test_to_numpy_does_not_copy_the_values():
     assert np.shares_memory(array, values.to_numpy())
 
 
+@pytest.mark.parametrize("sizes", [(-1, 3), (2, -1), (2, 3)])
+def test_lists_whose_length_is_part_of_the_type_are_read_from_any_slice(sizes):
+    arrays = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    kind = pa.list_(pa.list_(pa.float32(), sizes[1]), sizes[0])
+    column = pa.chunked_array([pa.array([*arrays.tolist(), None], kind)])
+    for start in range(5):
+        *found, missing = to_numpy(column[start:])
+        assert missing is None
+        assert np.array_equal(np.stack([*found, arrays[0]]), np.stack([*arrays[start:], arrays[0]]))
+
+
 def test_ragged_lists_are_refused():
     ragged = pa.chunked_array([[[[1, 2], [3, 4, 5]]]], pa.list_(pa.list_(pa.float32())))
     with pytest.raises(ArgumentError, match=r"lists of unequal lengths, 2 and 3"):

@@ -121,12 +121,24 @@ def test_the_command_fails_and_says_how_much_differs(feature_set):
     ran = machine(feature_set)
     assert ran.exit_code == 1
     assert "TensorFlow 1.15.0 there" in ran.stdout
-    assert "other bits from the step 'feature' on, at most 0.5 apart" in ran.stdout
+    assert "the layer differs, the feature by at most 0.51" in ran.stdout
     ran = machine(feature_set, "--json")
     [found] = json.loads(ran.stdout)["machines"]
     assert ran.exit_code == 1
     assert (found["agrees"], found["max_difference"], found["decibels"]) == (False, *[pytest.approx(0.5, rel=1e-5)] * 2)
     assert found["probes"]["voice.flac"] == {"differs_from": "feature", "max_difference": found["max_difference"]}
+
+
+def test_a_difference_without_a_number_is_null_in_json(feature_set):
+    damage.edit(feature_set, lambda content: damage.compute_elsewhere(content, difference=float("inf")))
+    assert "in its shape, or in where it is not a finite number" in machine(feature_set).stdout
+
+    def refuse(name):
+        raise AssertionError(f"JSON has no {name}")
+
+    [found] = json.loads(machine(feature_set, "--json").stdout, parse_constant=refuse)["machines"]
+    assert (found["agrees"], found["max_difference"], found["decibels"]) == (False, None, None)
+    assert found["probes"]["voice.flac"] == {"differs_from": "feature", "max_difference": None}
 
 
 @pytest.mark.parametrize("machines", [[], [{"versions": {}}]], ids=["none", "no probe"])

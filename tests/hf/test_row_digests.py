@@ -8,11 +8,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-import xxhash
-from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, Value
+from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, Value
+from digest_rows import (
+    CONFIG,
+    MEL,
+    OTHER,
+    TWO,
+    clips,
+    in_double_precision,
+    mapped_rows,
+    reference,
+    scaled,
+)
 
-from audiopipe import Transform, configs, fingerprint_of, hf, load
-from audiopipe.errors import ArgumentError, FingerprintError
+from audiopipe import fingerprint_of, hf, load
+from audiopipe.errors import FingerprintError
 from audiopipe.feature_sets import digest_checks
 
 pytestmark = [
@@ -20,10 +30,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::audiopipe.errors.AudioRemark"),
 ]
 
-CONFIG = configs.StftMagnitude(sample_rate=8000, n_fft=16, hop_length=8, input_data_format="channels_last")
-OTHER = configs.StftMagnitude(sample_rate=8000, n_fft=16, hop_length=4, input_data_format="channels_last")
-STEREO = configs.StftMagnitude(sample_rate=8000, n_fft=16, hop_length=8, channels=2, input_data_format="channels_last")
-MEL, FINE, TWO = Transform(CONFIG), Transform(OTHER, feature="fine"), Transform(STEREO)  # each is traced once
 CHANGED = (
     r"Received: row \d+ of shape .* so they were changed\. .*to_tf_dataset\(\.\.\., check=False\).*hf\.with_digests"
 )
@@ -31,26 +37,14 @@ MISSING = r"without (a|one in the) column .*may have been changed\. Keep the col
 UNTYPED = r"No config was found"
 
 
-def clips(count, channels=1):
-    noise = np.random.default_rng(5)
-    return [noise.uniform(-1, 1, (40 + 8 * row, channels)).astype(np.float32).squeeze() for row in range(count)]
-
-
 @pytest.fixture(scope="module")
 def mapped():
-    columns = {"audio": clips(6), "label": [3, 1, 4, 1, 5, 9], "name": [*"abcdef"]}
-    return hf.map(Dataset.from_dict(columns), MEL)
+    return mapped_rows()
 
 
 @pytest.fixture(scope="module")
 def written(mapped, tmp_path_factory):
     return hf.to_feature_set(mapped, tmp_path_factory.mktemp("sets") / "set")
-
-
-def reference(feature, fingerprint):
-    shape = ", ".join(map(str, np.shape(feature)))
-    values = b"".join(np.float32(value).tobytes() for value in np.ravel(feature))
-    return xxhash.xxh3_64_hexdigest(f"{fingerprint} [{shape}]".encode() + values)
 
 
 @pytest.mark.parametrize("transform", [MEL, TWO], ids=["mono", "stereo"])
@@ -74,6 +68,18 @@ def touched(row):
 def in_parquet(rows, folder):
     rows.to_parquet(folder / "rows.parquet")
     return folder / "rows.parquet"
+
+
+def rewritten_parquet(rows, folder):
+    """Writes frames as lists of fixed length and digests as a dictionary, as other programs may."""
+    table = pq.read_table(in_parquet(rows, folder))
+    for name, column in (
+        ("feature", table["feature"].cast(pa.list_(pa.list_(pa.float32(), 9)))),
+        ("feature_digest", table["feature_digest"].dictionary_encode()),
+    ):
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    pq.write_table(table, folder / "rewritten.parquet")
+    return folder / "rewritten.parquet"
 
 
 def streamed(change):
@@ -161,6 +167,7 @@ KEPT = {
     "path of a Parquet file of many groups": lambda rows, folder: (
         rows.repeat(30).to_parquet(folder / "rows.parquet", batch_size=1) and folder / "rows.parquet"
     ),
+    "Parquet file of another program": rewritten_parquet,
     "pandas and a cast": lambda rows, _: Dataset.from_pandas(rows.to_pandas()).cast(rows.features),
     "streaming": streamed(lambda rows: rows),
     "streaming filter and shuffle": streamed(lambda rows: rows.filter(lambda row: row["label"] > 1).shuffle(seed=0)),
@@ -195,12 +202,6 @@ def test_operations_that_keep_the_values_keep_the_fingerprint(mapped, tmp_path, 
             read = list(hf.to_tf_dataset(rows, columns=[], batch_size=4))  # every row is compared
             assert sum(len(batch["n_frames"]) for batch in read) > 0
             assert all("feature_digest" not in batch for batch in read)
-
-
-def scaled(rows, **arguments):
-    return (
-        rows.with_format("numpy").map(lambda row: {"feature": (row["feature"] + 1) / 2}, **arguments).with_format(None)
-    )
 
 
 def flipped(row):
@@ -302,13 +303,7 @@ def test_features_without_digests_have_no_fingerprint(mapped, tmp_path, way):
 FORGOTTEN = {
     "cast": lambda rows: rows.cast_column("feature", datasets.Array2D((None, 9), "float32")),
     "cast to half": lambda rows: rows.cast_column("feature", datasets.Array2D((None, 9), "float16")),
-    "float64 under the id": lambda rows: Dataset.from_dict(
-        {"feature": rows["feature"][:], "feature_digest": rows["feature_digest"][:]},
-        features=Features(
-            feature=datasets.Array2D((None, 9), "float64", id=rows.features["feature"].id),
-            feature_digest=rows.features["feature_digest"],
-        ),
-    ),
+    "float64 under the id": in_double_precision,
     "pandas": lambda rows: Dataset.from_pandas(rows.to_pandas()),
     "streaming map": lambda rows: rows.to_iterable_dataset().map(lambda row: {"feature": row["feature"]}),
     "map of datasets": lambda rows: Dataset.from_dict({"audio": clips(2)}).map(MEL, batched=True),
@@ -379,99 +374,3 @@ def test_rows_without_a_feature_need_no_digest(tmp_path):
     assert len(hf.to_feature_set(mapped, tmp_path / "set")) == 2
     with pytest.raises(FingerprintError, match="row 1 of shape"):
         fingerprint_of(hf.with_digests(mapped, OTHER).cast_column("feature", hf.feature_type(CONFIG)))
-
-
-def test_two_features_of_a_dataset_are_told_apart_after_any_renaming(mapped, tmp_path):
-    fine = hf.map(Dataset.from_dict({"audio": clips(6)}), FINE)
-    both = datasets.concatenate_datasets([mapped, fine.remove_columns("n_frames")], axis=1)
-    swapped = both.rename_columns({"feature": "x", "fine": "feature"}).rename_column("x", "fine")
-    odd = both.rename_columns({"feature_digest": "a", "fine_digest": "b", "fine": "c"})
-    for rows, fine in ((both, "fine"), (swapped, "feature"), (odd, "c")):
-        with pytest.raises(FingerprintError, match=r"Received: 2 in .*(?s:.)*hop_length"):
-            fingerprint_of(rows)
-        assert hf.to_feature_set(rows, tmp_path / f"set of {fine}", columns=[fine, "name"]).schema == {"name": "string"}
-        assert fingerprint_of(tmp_path / f"set of {fine}").fingerprint == OTHER.fingerprint
-    twice = datasets.concatenate_datasets(
-        [mapped, mapped.rename_columns({name: f"{name}2" for name in mapped.column_names})], axis=1
-    )
-    assert fingerprint_of(twice).fingerprint == CONFIG.fingerprint  # `feature2` finds `feature_digest2` by elimination
-    with pytest.raises(FingerprintError, match=r"the column 'feature2'.*without a column 'feature2_digest'"):
-        fingerprint_of(twice.remove_columns("feature_digest2"))
-
-
-def test_changed_values_are_batched_on_request(mapped):
-    rows = scaled(mapped)
-    for form in (rows, lost(rows), rows.to_iterable_dataset()):
-        [batch] = hf.to_tf_dataset(form, check=False, padding_value=0.5).as_numpy_iterator()
-        assert "feature_digest" not in batch
-        for feature, row in zip(batch["feature"], rows.with_format("numpy"), strict=True):
-            np.testing.assert_array_equal(feature[: len(row["feature"])], row["feature"])
-            assert (feature[len(row["feature"]) :] == 0.5).all()
-    with pytest.raises(ArgumentError, match=r"check must be True or False\. Received: check=0"):
-        hf.to_tf_dataset(mapped, check=0)
-
-
-def test_digests_are_returned_and_stored_only_on_request(mapped, tmp_path):
-    [batch] = hf.to_tf_dataset(mapped, columns=["feature_digest"]).as_numpy_iterator()
-    assert [text.decode() for text in batch["feature_digest"]] == mapped["feature_digest"][:]
-    assert hf.to_feature_set(mapped, tmp_path / "set").schema == {"label": "int", "name": "string"}
-
-
-@pytest.mark.parametrize("streaming", [False, True])
-def test_a_user_vouches_for_features_of_a_map_of_datasets(mapped, streaming):
-    rows = Dataset.from_dict({"audio": clips(6)}).map(MEL, batched=True).with_format("numpy")
-    vouched = hf.with_digests(rows.to_iterable_dataset() if streaming else rows, CONFIG)
-    assert vouched.features["feature"] == mapped.features["feature"]
-    assert fingerprint_of(vouched) == fingerprint_of(mapped)
-    assert [str(row["feature_digest"]) for row in vouched] == mapped["feature_digest"][:]
-    if not streaming:
-        assert vouched.format["type"] == "numpy"
-        splits = hf.with_digests(DatasetDict(a=rows, b=rows.select([1])), MEL, feature="feature")
-        assert fingerprint_of(splits) == fingerprint_of(mapped)
-
-
-def test_vouching_replaces_digests_and_names_another_feature_only_on_request(mapped):
-    again = hf.with_digests(scaled(mapped).rename_column("feature_digest", "proof"))
-    assert again.column_names == ["label", "name", "feature", "n_frames", "feature_digest"]
-    assert again["feature_digest"][0] == reference(again[0]["feature"], CONFIG.fingerprint)
-    other = hf.with_digests(mapped, OTHER)
-    assert fingerprint_of(other).fingerprint == OTHER.fingerprint
-    assert other["feature_digest"][0] == reference(mapped[0]["feature"], OTHER.fingerprint)
-
-
-@pytest.mark.parametrize(
-    ("change", "arguments", "error", "message"),
-    [
-        (lambda rows: rows, (STEREO,), ArgumentError, r"shape \[any, 9, 2\].*row 0 of the column 'feature' .*\[4, 9\]"),
-        (lambda rows: rows, ("speech-mel-80",), ArgumentError, r"shape \[any, 80\].*with the shape \[4, 9\]"),
-        (FORGOTTEN["float64 under the id"], (CONFIG,), ArgumentError, "A feature must be float32"),
-        (lambda rows: rows.remove_columns("feature"), (CONFIG,), ArgumentError, "Name it: feature="),
-        (lambda rows: rows.remove_columns("feature"), (), FingerprintError, "one column must say"),
-        (lambda rows: rows.with_transform(dict), (), FingerprintError, "with_format"),
-        (lambda rows: 3, (), ArgumentError, "Received: int"),
-    ],
-)
-def test_wrong_arguments_of_vouching_are_refused(mapped, change, arguments, error, message):
-    with pytest.raises(error, match=message):
-        hf.with_digests(change(mapped), *arguments)
-    with pytest.raises(ArgumentError, match=r"feature must be a column: .*Received: feature='mel'"):
-        hf.with_digests(mapped, feature="mel")
-
-
-def test_a_column_with_the_name_of_the_digests_is_refused(mapped, tmp_path):
-    rows = Dataset.from_dict({"audio": clips(1), "feature_digest": ["mine"]})
-    assert "feature_digest" in hf.with_transform(rows, MEL)[0]
-    with pytest.raises(ArgumentError, match=r"names that the map adds\. Received: feature_digest\. Rename"):
-        hf.map(rows, MEL)
-    kept = hf.map(rows, FINE)
-    made = hf.to_feature_set(kept, tmp_path / "set")
-    assert made.schema == {"feature_digest": "string"}
-    with pytest.raises(ArgumentError, match=r"'feature' and 'feature_digest', must not.*Choose another name"):
-        hf.from_feature_set(made, cache_dir=tmp_path)
-    back = hf.from_feature_set(made, feature="fine", cache_dir=tmp_path)
-    assert (back["feature_digest"][:], back["fine_digest"][:]) == (["mine"], kept["fine_digest"][:])
-
-
-def test_class_labels_and_digests_go_together(mapped, tmp_path):
-    rows = mapped.cast_column("label", ClassLabel(num_classes=10))
-    assert hf.to_feature_set(rows, tmp_path / "set").classes["label"][9] == "9"

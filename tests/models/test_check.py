@@ -66,6 +66,8 @@ def test_a_tf_data_dataset_is_refused_because_it_does_not_say_what_it_holds(conf
         check(config.stamp_model(sequential()), load(shared_feature_set))
     with pytest.raises(ArgumentError, match="Pass the feature set"):
         FeatureCheck(load(shared_feature_set))
+    with pytest.raises(ArgumentError, match="do not say which feature they hold"):
+        FeatureCheck(np.zeros((2, 7, 129, 1), np.float32))
 
 
 @pytest.mark.cases(1)

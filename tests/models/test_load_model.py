@@ -66,6 +66,29 @@ def test_a_saved_model_with_several_inputs_takes_them_by_name_or_in_their_struct
         load_model(tmp_path / "exported", endpoint="nothing")
 
 
+def test_the_model_of_a_saved_model_keeps_its_stamp_as_the_saved_one_does(config, other, serving_file, tmp_path):
+    config.stamp_model(sequential()).export(tmp_path / "exported", verbose=False)
+    loaded = load_model(tmp_path / "exported")
+    assert config.stamp_model(loaded) is loaded
+    with pytest.raises(ConfigMismatchError, match="was trained on another feature, says its stamp"):
+        other.stamp_model(loaded)
+    with pytest.raises(ArgumentError, match="computes them from audio"):
+        config.stamp_model(load_model(serving_file("exported")))
+    for compute in (
+        lambda: keras.Sequential([keras.Input((None, 1)), other.layer(), loaded]),
+        lambda: keras.Sequential([other.layer(), loaded]).predict(AUDIO, verbose=0),
+        lambda: loaded(other.layer()(AUDIO)),
+    ):
+        with pytest.raises(ConfigMismatchError, match=r"^The model behind(?s:.)*hop_length: 100 != 99"):
+            compute()
+    right = keras.Sequential([keras.Input((None, 1)), config.layer(), loaded])
+    assert np.array_equal(right(AUDIO), loaded(config.layer()(AUDIO)))
+    right.export(tmp_path / "served", verbose=False)
+    assert fingerprint_of(tmp_path / "served").origin == "front end and stamp"
+    with pytest.raises(ModelError, match=r"cannot be part of a \.keras file"):
+        right.save(tmp_path / "model.keras")
+
+
 def test_a_compiled_model_is_compiled_when_it_is_loaded(config, tmp_path):
     model = config.stamp_model(sequential())
     model.compile(keras.optimizers.Adam(0.1), "mse")

@@ -169,7 +169,7 @@ def test_samples_with_other_bits_do_not_matter_if_the_feature_has_the_same_bits(
     ("values", "amount"),
     [
         (lambda values: values, "in bits that the probe did not record"),
-        (lambda values: values[:-1], "in its shape, or in where it is not a number"),
+        (lambda values: values[:-1], "in its shape, or in where it is not a finite number"),
         (lambda values: np.where(np.arange(len(values)) == 5, np.nan, values), "in its shape, or in where it is not"),
     ],
 )
