@@ -77,7 +77,7 @@ def frames_of(layer, clips):
 
 
 @given(framings(), st.integers(0, 90))
-@settings(max_examples=200)
+@settings(max_examples=70)
 def test_frames_equal_those_of_the_reference(framing, n_samples):
     layer, clips = EdgePadding(**framing, data_format=LAST), noise(2, n_samples, 2)
     arguments = {name: value for name, value in framing.items() if name != "n_fft"}

@@ -36,6 +36,7 @@ def test_half_precision_policies_cast_the_result_and_nothing_before_it(case, pol
     assert_same(case.model()(values), expected)
 
 
+@pytest.mark.cases(39)
 @every_layer
 def test_a_float64_policy_computes_in_float64(case, keras_settings):
     values = case.values()
@@ -48,6 +49,7 @@ def test_a_float64_policy_computes_in_float64(case, keras_settings):
     assert np.array_equal(double, single) != case.rounds
 
 
+@pytest.mark.cases(116)
 @every_layer
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "float64"])
 def test_declared_shape_and_dtype_match_the_output(case, policy, keras_settings):
@@ -63,6 +65,7 @@ def test_declared_shape_and_dtype_match_the_output(case, policy, keras_settings)
         assert all(size in (None, real_size) for size, real_size in zip(declared.shape, real.shape, strict=True))
 
 
+@pytest.mark.cases(39)
 @every_layer
 def test_a_saved_model_loads_without_custom_objects_and_gives_equal_values(case, tmp_path):
     values = case.values()
@@ -117,6 +120,7 @@ def test_bits_are_equal_in_eager_calls_graphs_and_tf_data(case):
         assert_same(result, expected)
 
 
+@pytest.mark.cases(114)
 @every_layer_with_gradients
 @pytest.mark.parametrize("loudness", [0, 1e-30, 1], ids=["silence", "near silence", "noise"])
 def test_gradients_are_finite(case, loudness):
@@ -134,6 +138,7 @@ def test_gradients_are_finite(case, loudness):
         assert np.abs(gradient).max() > 0
 
 
+@pytest.mark.cases(39)
 @every_layer
 def test_a_clip_gives_the_same_bits_alone_and_at_every_position_in_a_batch(case):
     layer, values = case.make(), case.values()
@@ -143,6 +148,7 @@ def test_a_clip_gives_the_same_bits_alone_and_at_every_position_in_a_batch(case)
     assert_same(np.asarray(layer(values[::-1]))[::-1], together)
 
 
+@pytest.mark.cases(39)
 @every_layer
 def test_a_clip_with_nan_does_not_change_other_clips_of_the_batch(case):
     layer, values = case.make(), case.values()
