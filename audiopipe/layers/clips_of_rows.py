@@ -76,6 +76,7 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
         lengths = tf.identity(lengths)
     spec = _spec(layer, rows.shape)
     frame_axis = _frame_axis(layer, _channels(layer, rows))
+    is_known = rows.shape[1 if layer.is_channels_first else 2] is not None
     frames: Any = None
     if frame_axis is not None:
         frames = spec.shape[frame_axis + 1]
@@ -90,10 +91,19 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
             return feature
         sizes = tf.unstack(tf.shape(feature))
         sizes[frame_axis] = frames - sizes[frame_axis]
-        return tf.concat([feature, _padding(layer, padding, sizes, spec.dtype)], axis=frame_axis)
+        frame = padding if is_known else _of_channels(padding, sizes, frame_axis)
+        return tf.concat([feature, _padding(layer, frame, sizes, spec.dtype)], axis=frame_axis)
 
     signature = tf.TensorSpec(spec.shape[1:], spec.dtype)
     return tf.ensure_shape(tf.map_fn(one, (rows, lengths), fn_output_signature=signature), spec.shape)
+
+
+def _of_channels(frame: Any, sizes: list[Any], frame_axis: int) -> Any:
+    """Returns padding for the channels that the graph finds when it runs. Each quantity is that of all channels."""
+    if np.ndim(frame) != 3:
+        return frame
+    axis = 2 if frame_axis == 0 else 0
+    return tf.repeat(frame, sizes[axis] // frame.shape[axis], axis=axis)
 
 
 def _padding(layer: ComposedLayer, frame: Any, sizes: list[Any], dtype: str) -> tf.Tensor:

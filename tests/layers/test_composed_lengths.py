@@ -134,3 +134,15 @@ def test_wrong_lengths_are_refused():
     _, istft = composed.get_perfectly_reconstructing_stft_istft(n_fft=64, hop_length=16)
     with pytest.raises(ArgumentError, match="the input must be a waveform"):
         istft(np.zeros((2, 4, 33, 1), np.complex64), lengths=[1, 2])
+
+
+def test_a_graph_pads_each_quantity_of_channels_whose_number_it_does_not_know():
+    layer = composed.get_stft_mag_phase((None, 2), n_fft=32, hop_length=16, return_decibel=True)
+    rows = np.random.default_rng(0).standard_normal((2, 200, 3)).astype(np.float32)
+    graph = tf.function(
+        lambda rows, lengths: layer(rows, lengths=lengths),
+        input_signature=[tf.TensorSpec([None, None, None]), tf.TensorSpec([None], tf.int32)],
+        autograph=False,
+    )
+    lengths = np.array([200, 90], np.int32)
+    np.testing.assert_array_equal(graph(rows, lengths), layer(rows, lengths=lengths))
