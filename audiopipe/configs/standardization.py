@@ -92,13 +92,14 @@ class Standardization:
         times = n_channels // self.n_channels
         return np.repeat(mean, times, axis=-1), np.repeat(std, times, axis=-1)
 
-    def apply(self, feature: np.ndarray, config: Config) -> np.ndarray:
+    def apply(self, feature: np.ndarray, config: Config, out: np.ndarray | None = None) -> np.ndarray:
         """Normalizes a feature in NumPy, with the bits of the layer of the normalized config.
 
         Args:
             feature: Feature of `config`, float32 in the shape of `Config.feature_shape`, with any number of axes before
                 it.
             config: The config, normalized or not.
+            out: Array for the result, which may be `feature`. None means a new one.
 
         Returns:
             `(feature - mean) / std`, float32 in the same shape.
@@ -109,10 +110,9 @@ class Standardization:
             >>> Standardization(mean=[[1.0]], std=[[2.0]]).apply(np.full((2, 1, 1), 4, np.float32), config).ravel()
             array([1.5, 1.5], dtype=float32)
         """
-        mean, std = self.arrays(feature.shape[config.channel_axis - 3])
-        if config.output_data_format == "channels_first":
-            mean, std = mean.T[:, None], std.T[:, None]
-        return (feature - mean) / std
+        mean, std = _in_layout(self, feature.shape[config.channel_axis - 3], config.output_data_format)
+        out = np.subtract(feature, mean, out=out)
+        return np.divide(out, std, out=out)
 
     def check_fits(self, config: Config) -> None:
         """Raises an error unless the numbers have the bins and channels of the feature of a config.
@@ -140,6 +140,13 @@ class Standardization:
 
     def __reduce__(self):
         return Standardization, (self.mean, self.std)  # without the cached digest, which is in some equal objects only
+
+
+@functools.lru_cache(maxsize=64)  # making the arrays takes longer than normalizing a short clip
+def _in_layout(numbers: Standardization, n_channels: int, data_format: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and divisor in the layout of a feature with some channels."""
+    mean, std = numbers.arrays(n_channels)
+    return (mean, std) if data_format == "channels_last" else (mean.T[:, None], std.T[:, None])
 
 
 def check(name: str, value: Any) -> Standardization | None:

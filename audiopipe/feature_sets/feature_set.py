@@ -9,12 +9,12 @@ import numpy as np
 
 from audiopipe import checks
 from audiopipe.configs.base import Config
+from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError
 from audiopipe.feature_sets import generations
 from audiopipe.feature_sets.clip_views import ClipViews
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.expected_configs import lacks_normalization
-from audiopipe.feature_sets.normalization import Normalization
 from audiopipe.feature_sets.set_members import common_normalization, concatenated, prefixes_of, shifted
 
 if TYPE_CHECKING:
@@ -233,18 +233,19 @@ class FeatureSet(ClipViews):
         """
         from audiopipe.feature_sets import view_statistics
 
-        return view_statistics.of_rows(self._sets, self._rows, self.fingerprint, self._normalization)
+        return view_statistics.of_rows(self._sets, self._rows, self.fingerprint, self._standardization)
 
     def _as_read(self, clip: dict[str, Any]) -> dict[str, Any]:
         return clip if self.normalized_config is None else {**clip, "feature": self._normalized(clip["feature"])}
 
     def _normalized(self, feature: np.ndarray) -> np.ndarray:
         """Returns a feature as it is read, given the stored one, or some of its frames."""
-        return feature if self._normalization is None else self._normalization(feature)
+        return feature if self._standardization is None else self._standardization.apply(feature, self.config)
 
-    @functools.cached_property
-    def _normalization(self) -> Normalization | None:
-        return None if self.normalized_config is None else Normalization(self.normalized_config)
+    @property
+    def _standardization(self) -> Standardization | None:
+        """The step that features get on reading."""
+        return None if self.normalized_config is None else self.normalized_config.standardization
 
 
 def clips_of(feature_set: FeatureSet) -> "tuple[JoinedSets, Rows]":

@@ -15,7 +15,6 @@ from audiopipe.feature_sets import examples, record_layout, record_schema, tfrec
 from audiopipe.feature_sets.dtypes import DTYPES
 from audiopipe.feature_sets.index import Rows
 from audiopipe.feature_sets.joined_sets import JoinedSets
-from audiopipe.feature_sets.normalization import Normalization
 from audiopipe.feature_sets.set_members import picked
 from audiopipe.feature_sets.stored_set import Place, StoredSet
 
@@ -78,7 +77,7 @@ class RowBlocks:
         self._rows = rows
         self._first_places = first_places
         self._config = sets.descriptions[0].config
-        self._normalization = None if normalized_config is None else Normalization(normalized_config)
+        self._standardization = None if normalized_config is None else normalized_config.standardization
         # Only a whole record has a checksum, and TensorFlow does not name the record that it cannot parse.
         self._forms = [record_schema.forms(one.columns, is_old=bool(one.set_id)) for one in sets.descriptions]
         self._dtype = DTYPES[sets.descriptions[0].dtype]
@@ -218,10 +217,10 @@ class RowBlocks:
 
     def _normalized(self, values: np.ndarray) -> np.ndarray:
         """Returns stored values, or crops, as they are read. Those of float32 stay at their address."""
-        if self._normalization is None:
+        if self._standardization is None:
             return values
         values = values.astype(np.float32, copy=False)
-        return self._normalization(values, out=values)
+        return self._standardization.apply(values, self._config, out=values)
 
     def _pad(self, crop: np.ndarray, kept: int) -> None:
         """Fills a crop with padding after its first frames."""

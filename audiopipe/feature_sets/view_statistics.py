@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import clip_sums
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Rows
 from audiopipe.feature_sets.joined_sets import JoinedSets
-from audiopipe.feature_sets.normalization import Normalization
 from audiopipe.feature_sets.records import Record
 from audiopipe.feature_sets.shard_parts import ShardPart
 from audiopipe.feature_sets.stored_set import StoredSet
@@ -31,7 +31,9 @@ THREADS = 2  # one reads while another one sums
 REMOTE_THREADS = 16  # because each request waits for an answer
 
 
-def of_rows(sets: JoinedSets, rows: Rows, fingerprint: str, normalization: Normalization | None = None) -> Statistics:
+def of_rows(
+    sets: JoinedSets, rows: Rows, fingerprint: str, standardization: Standardization | None = None
+) -> Statistics:
     """Returns the statistics of some clips. They do not depend on the order of the clips.
 
     The sums of a shard whose clips are all used, each as often, are taken from its feature set, if it has them. Other
@@ -41,7 +43,7 @@ def of_rows(sets: JoinedSets, rows: Rows, fingerprint: str, normalization: Norma
         sets: The feature sets.
         rows: Numbers of the clips, in any order. A repeated clip counts as often as it is there.
         fingerprint: Fingerprint of the features as they are read.
-        normalization: What is applied to features when they are read. The clips are then read, all of them.
+        standardization: What is applied to features when they are read. The clips are then read, all of them.
 
     Raises:
         FeatureSetError: If the clips have no frames.
@@ -50,9 +52,9 @@ def of_rows(sets: JoinedSets, rows: Rows, fingerprint: str, normalization: Norma
     """
     total = clip_sums.empty(sets.descriptions[0].config)
     parts = list(sets.shard_parts(rows))
-    others = _add_stored(total, parts) if normalization is None else parts
+    others = _add_stored(total, parts) if standardization is None else parts
     if others:
-        total.merge(_of_parts(others, fingerprint, normalization))
+        total.merge(_of_parts(others, fingerprint, standardization))
     if not total.count:
         paths = ", ".join(repr(one.path) for one in sets.descriptions)
         received = f"{len(rows)} clips without frames" if len(rows) else "no clips"
@@ -93,7 +95,7 @@ def _common_times(parts: Sequence[ShardPart]) -> int | None:
     return first if all(part.times == first for part in parts) else None
 
 
-def _of_parts(parts: Sequence[ShardPart], fingerprint: str, normalization: Normalization | None) -> FeatureSums:
+def _of_parts(parts: Sequence[ShardPart], fingerprint: str, standardization: Standardization | None) -> FeatureSums:
     """Returns the sums of clips, from the cache if it has them."""
     description = parts[0].stored.description
     digest = hashlib.sha256(f"{LAYOUT} {fingerprint} {description.dtype} ".encode())
@@ -107,12 +109,14 @@ def _of_parts(parts: Sequence[ShardPart], fingerprint: str, normalization: Norma
             kept = FeatureSums.from_dict(json.loads(content))
             if kept.shape == shape:
                 return kept
-    sums = _computed(parts, shape, normalization)
+    sums = _computed(parts, shape, standardization)
     user_cache.write(KIND, key, json.dumps(sums.to_dict()).encode())
     return sums
 
 
-def _computed(parts: Sequence[ShardPart], shape: tuple[int, int], normalization: Normalization | None) -> FeatureSums:
+def _computed(
+    parts: Sequence[ShardPart], shape: tuple[int, int], standardization: Standardization | None
+) -> FeatureSums:
     """Reads clips in several threads and returns their sums."""
     blocks, lock, stopped = _blocks(parts), threading.Lock(), threading.Event()
 
@@ -127,7 +131,7 @@ def _computed(parts: Sequence[ShardPart], shape: tuple[int, int], normalization:
             for record, times in zip(stored.read_records(rows), repeats.tolist(), strict=True):
                 if stopped.is_set():
                     break
-                _add(by_times.setdefault(times, FeatureSums(shape)), record, stored.description, normalization)
+                _add(by_times.setdefault(times, FeatureSums(shape)), record, stored.description, standardization)
         total = FeatureSums(shape)
         for times, sums in by_times.items():
             total.merge(sums, times)
@@ -154,11 +158,13 @@ def _blocks(parts: Sequence[ShardPart]) -> Iterator[tuple[StoredSet, Rows, np.nd
             yield part.stored, rows, np.ones(len(rows), int) if part.repeats is None else part.repeats[block]
 
 
-def _add(sums: FeatureSums, record: Record, description: Description, normalization: Normalization | None) -> None:
-    feature = record.feature if normalization is None else normalization(record.feature)
+def _add(sums: FeatureSums, record: Record, description: Description, standardization: Standardization | None) -> None:
+    feature, config = record.feature, description.config
+    if standardization is not None:
+        feature = standardization.apply(feature, config)
     n_valid = record.n_frames if record.valid_frames is None else min(record.valid_frames, record.n_frames)
     try:
-        sums.add_parts(clip_sums.frames_of(feature, description.config, n_valid, "float32"))
+        sums.add_parts(clip_sums.frames_of(feature, config, n_valid, "float32"))
     except ArgumentError as error:
         raise CorruptFeatureSetError(
             f"The clip {record.id!r} in {description.path!r} has no statistics. {error} Compute its feature again."

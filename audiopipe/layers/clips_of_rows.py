@@ -76,7 +76,7 @@ def compute(layer: ComposedLayer, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Ten
         lengths = tf.identity(lengths)
     spec = _spec(layer, rows.shape)
     frame_axis = _frame_axis(layer, _channels(layer, rows))
-    is_known = rows.shape[1 if layer.is_channels_first else 2] is not None
+    is_known = _known_channels(layer, rows) is not None
     frames: Any = None
     if frame_axis is not None:
         frames = spec.shape[frame_axis + 1]
@@ -141,11 +141,14 @@ def _row_frames(layer: ComposedLayer, rows: tf.Tensor, frame_axis: int) -> tf.Te
     return tf.shape(layer.apply_layers(tf.zeros_like(rows[:1])))[frame_axis + 1]
 
 
+def _known_channels(layer: ComposedLayer, rows: tf.Tensor) -> int | None:
+    return rows.shape[1 if layer.is_channels_first else 2]
+
+
 def _channels(layer: ComposedLayer, rows: tf.Tensor) -> int:
     """Returns the number of channels of the clips, or one that the layer takes if it is not known yet."""
-    known = rows.shape[1 if layer.is_channels_first else 2]
     last = layer.layers[-1]
-    return known or (last.clip_channels if isinstance(last, StatisticsNormalization) else 1)
+    return _known_channels(layer, rows) or (last.clip_channels if isinstance(last, StatisticsNormalization) else 1)
 
 
 def _frame_axis(layer: ComposedLayer, channels: int) -> int | None:

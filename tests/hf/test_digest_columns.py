@@ -4,7 +4,7 @@ import datasets
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset
-from digest_rows import CONFIG, FINE, MEL, OTHER, clips, mapped_rows, scaled
+from digest_rows import CONFIG, FINE, MEL, OTHER, clips, scaled
 
 from audiopipe import fingerprint_of, hf
 from audiopipe.errors import ArgumentError, FingerprintError
@@ -13,11 +13,6 @@ pytestmark = [
     pytest.mark.usefixtures("quiet_bars"),
     pytest.mark.filterwarnings("ignore::audiopipe.errors.AudioRemark"),
 ]
-
-
-@pytest.fixture(scope="module")
-def mapped():
-    return mapped_rows()
 
 
 def test_two_features_of_a_dataset_are_told_apart_after_any_renaming(mapped, tmp_path):

@@ -16,7 +16,6 @@ from digest_rows import (
     TWO,
     clips,
     in_double_precision,
-    mapped_rows,
     reference,
     scaled,
 )
@@ -35,11 +34,6 @@ CHANGED = (
 )
 MISSING = r"without (a|one in the) column .*may have been changed\. Keep the column '\w+_digest'.*hf\.with_digests"
 UNTYPED = r"No config was found"
-
-
-@pytest.fixture(scope="module")
-def mapped():
-    return mapped_rows()
 
 
 @pytest.fixture(scope="module")

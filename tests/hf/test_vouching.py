@@ -2,7 +2,7 @@
 
 import pytest
 from datasets import Dataset, DatasetDict
-from digest_rows import CONFIG, MEL, OTHER, STEREO, clips, in_double_precision, mapped_rows, reference, scaled
+from digest_rows import CONFIG, MEL, OTHER, STEREO, clips, in_double_precision, reference, scaled
 
 from audiopipe import fingerprint_of, hf
 from audiopipe.errors import ArgumentError, FingerprintError
@@ -11,11 +11,6 @@ pytestmark = [
     pytest.mark.usefixtures("quiet_bars"),
     pytest.mark.filterwarnings("ignore::audiopipe.errors.AudioRemark"),
 ]
-
-
-@pytest.fixture(scope="module")
-def mapped():
-    return mapped_rows()
 
 
 @pytest.mark.parametrize("streaming", [False, True])
