@@ -24,6 +24,11 @@ from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
 
+LOST_STATISTICS = (
+    "The stored statistics of clips that were kept were missing or damaged. Statistics are computed when they are "
+    "asked for, and 'audiopipe merge' stores them again."
+)
+
 
 def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) -> Description:
     """Publishes the feature set that a plan leads to, and removes the plan.
@@ -47,10 +52,12 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
             f"{file_names.shard_name(missing[0])}. Find the cause in the runner's log, then run the same command again."
         )
     found = Collected(work, finished)
-    sidecars = found.sidecars
+    notes, sidecars = list(work.notes), found.sidecars
     previous = output_folder.replaceable(work.output)
     kept = work.kept()
     sums = _sums(kept, previous, found)
+    if previous is not None and kept and _has_damaged_statistics(previous):
+        notes.append(LOST_STATISTICS)
     shards = [{name: facts[name] for name in SHARD_FACTS} for facts in (*kept, *sidecars) if facts["records"]]
     if not shards:
         if previous is not None:
@@ -84,7 +91,7 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         dtype=work.dtype,
         options=work.options,
         accept_truncated=work.accept_truncated,
-        notes=work.notes,
+        notes=notes,
         max_error=max(shard["max_error"] for shard in shards),
         generation=work.generation,
         next_shard=work.next_shard,
@@ -114,6 +121,14 @@ def _is_same(work: Plan, previous: Description, description: Description, found:
     now = replace(description, **{name: getattr(previous, name) for name in names})
     same = now == previous and found.failures == previous.failures()
     return same and all(one == two for one, two in itertools.zip_longest(found.remarks(), previous.remarks()))
+
+
+def _has_damaged_statistics(previous: Description) -> bool:
+    try:
+        with ShardSums.opened(previous):
+            return False
+    except CorruptFeatureSetError:
+        return True
 
 
 def _sums(

@@ -159,8 +159,9 @@ def test_each_shard_has_a_line_and_the_last_line_has_plain_statistics(corpus, tm
 
 @pytest.mark.cases(1)
 @pytest.mark.parametrize("damage", ["flipped", "missing", "cut"])
-def test_damaged_statistics_are_found_and_do_not_stop_an_update(corpus, tmp_path, damage):
-    output = make(corpus, tmp_path / "out").path
+def test_damaged_statistics_are_found_and_named_and_do_not_stop_an_update(corpus, tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(planning, "SMALL_SHARD", 1)
+    output = make(corpus, tmp_path / "out", num_shards=4).path
     path = Path(output, "statistics-00000001.jsonl")
     data = path.read_bytes()
     if damage == "missing":
@@ -171,7 +172,10 @@ def test_damaged_statistics_are_found_and_do_not_stop_an_update(corpus, tmp_path
         stored_statistics.read(Description.open(output))
     assert len(FeatureSet(output)) == len(NAMES)
     corpus.put("new", 50)
-    assert len(make(corpus, output, update=True)) == len(NAMES) + 1
+    updated = make(corpus, output, update=True)
+    assert len(updated) == len(NAMES) + 1
+    assert stored_statistics.read(Description.open(output)) is None
+    assert any("statistics of clips that were kept were missing or damaged" in note for note in updated.notes)
 
 
 def without_statistics(path):
