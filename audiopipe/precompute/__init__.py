@@ -25,9 +25,12 @@ __all__ = [
     "processes",
     "progress",
     "settings",
+    "shard_reader",
+    "shard_records",
     "shard_writer",
     "sharding",
     "source_changes",
     "stored_clips",
     "worker",
+    "writing",
 ]

@@ -6,7 +6,7 @@ whole recording has been resampled, and reading stops at its end.
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def read(
     transform: Transform,
     on_remark: OnRemark | None = None,
     on_digest: OnDigest | None = None,
-) -> Iterator[tuple[Source, Iterator[np.ndarray]]]:
+) -> Generator[tuple[Source, Iterator[np.ndarray]], None, None]:
     """Reads clips in the given order.
 
     A recording is decoded once for consecutive stretches of it whose starts ascend. If they overlap by more than

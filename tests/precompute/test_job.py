@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from audiopipe.inputs import scan
 from audiopipe.precompute import job, pipeline, plan, shard_writer
 from audiopipe.runtime import stopping
 from audiopipe.storage import locks
+from audiopipe.transform import kernel
 from audiopipe.transform.segments import Segments
 
 
@@ -188,9 +190,9 @@ def test_ctrl_c_stops_after_the_current_clip_and_keeps_finished_shards(run, tmp_
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
-    compute = shard_writer.Transform.compute
+    compute = kernel.Kernel.clips
     monkeypatch.setattr(
-        shard_writer.Transform, "compute", lambda self, clip: shard_writer.time.sleep(0.05) or compute(self, clip)
+        kernel.Kernel, "clips", lambda self, clips: time.sleep(0.05 * len(clips)) or compute(self, clips)
     )
     with pytest.raises(KeyboardInterrupt):
         run(reporter=Interrupting())
