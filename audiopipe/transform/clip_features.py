@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from audiopipe.runtime.read_ahead import Waiting
 from audiopipe.transform.clip_items import Block, Computed, End, Failed, Long, Whole
@@ -71,7 +72,9 @@ def _with_feature(item: Any, features: list[np.ndarray | Exception], seconds: fl
 
 def _features(clips: list[np.ndarray], kernel: Kernel) -> list[np.ndarray | Exception]:
     try:
-        return [np.asarray(feature) for feature in kernel.clips(clips)]
+        # TensorFlow converts the arguments of a function more slowly than `tf.constant` does.
+        features = kernel.clips([tf.constant(clip, tf.float32) for clip in clips])
+        return [np.asarray(feature) for feature in features]
     except Exception as error:
         if len(clips) == 1:
             return [error]

@@ -130,8 +130,8 @@ def test_a_sidecar_comes_once_its_shard_is_published_and_the_others_are_left_if_
     sidecars.close()
     assert left() == []
     assert not list(Path(work.output).rglob("*.tmp"))
-    shards = sorted(name for name in os.listdir(work.output) if name.endswith(".tfrecord"))
-    assert len(shards) < 7
+    if n_threads == 1:  # others may have written all shards by now
+        assert len(list(Path(work.output).glob("*.tfrecord"))) == 1
     again = list(shard_writer.write_shards(elements(work)))
     assert again[0] == first
     assert [sidecar["shard"] for sidecar in again] == list(range(7))

@@ -16,3 +16,11 @@ def test_one_thread_is_used_if_tensorflow_is_limited_to_one(monkeypatch):
     monkeypatch.setattr(machine_facts, "processors", lambda: 2)
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 1)
     assert threads.available() == 1
+
+
+def test_one_thread_is_used_if_the_environment_says_so_as_that_of_a_worker_of_a_job_does(monkeypatch):
+    monkeypatch.setattr(machine_facts, "processors", lambda: 2)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    assert threads.available() == 1
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "0")
+    assert threads.available() == 2

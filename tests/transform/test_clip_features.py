@@ -28,9 +28,10 @@ class Doubling:
     def clips(self, clips):
         if clips:
             self.calls.append(len(clips))
-        if any((clip < 0).any() for clip in clips):
+        samples = [np.asarray(clip) for clip in clips]
+        if any((clip < 0).any() for clip in samples):
             raise ValueError("negative")
-        return [2 * clip for clip in clips]
+        return [2 * clip for clip in samples]
 
     def stream(self, blocks):
         return self.clips([np.concatenate(list(blocks))])[0]
