@@ -71,6 +71,11 @@ class Finished:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """First item of a recording in a table."""
+
+
 def units(part: Part, transform: Transform) -> Iterator[Unit[Any]]:
     """Yields the units of a shard, in the order of its clips."""
     groups, read = _groups(part), set[int]()
@@ -81,11 +86,14 @@ def units(part: Part, transform: Transform) -> Iterator[Unit[Any]]:
         elif number not in read:
             together = groups[_recording(clip.listed.source, number)]
             read.update(together)
-            yield Unit(items(part, together, transform))
+            yield Unit(items(part, together, transform), begins_in_order=clip.listed.source.row is not None)
 
 
 def items(part: Part, numbers: list[int], transform: Transform) -> Iterator[Any]:
     """Reads one recording, or several stretches of it.
+
+    The first item comes when the audio has been read from its table, if it is in one. A table holds only its last row
+    group, so its rows are read in order.
 
     Args:
         part: The shard.
@@ -102,7 +110,12 @@ def items(part: Part, numbers: list[int], transform: Transform) -> Iterator[Any]
     def hashed(source: Source, digest: bytes) -> None:
         made.append(Hashed(places[source.id], digest))
 
-    with contextlib.closing(recordings.read(sources, transform, remark, hashed)) as clips:
+    content: str | bytes | None = None
+    if sources[0].row is not None:
+        with contextlib.suppress(Exception):  # which comes again when the clip is read
+            content = sources[0].open()
+        yield _Begun()
+    with contextlib.closing(recordings.read(sources, transform, remark, hashed, content)) as clips:
         for number, (source, blocks) in zip(numbers, clips, strict=True):
             reading = _Reading(part.clips[number].listed, blocks)
             for item in _of_clip(part, Clip(number, source), reading, transform, made):

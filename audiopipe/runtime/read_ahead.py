@@ -1,6 +1,7 @@
 """Iterators that threads consume ahead of their reader, who gets all items in order."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections import deque
@@ -23,10 +24,13 @@ class Unit(Generic[Item]):
     Args:
         items: The items, usually a generator. It may be consumed in any thread.
         ahead: Whether a thread may consume it before its turn. If not, the reader's thread does when its turn comes.
+        begins_in_order: Whether its first item is requested after those of the units before it and before those of the
+            units after it, because the units use something that has to be read in order.
     """
 
     items: Iterable[Item]
     ahead: bool = True
+    begins_in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class _Reader:
         self._held = 0
         self._closed = False
         lock = threading.Lock()
-        self._lock = lock
+        self._lock, self._beginning = lock, threading.Lock()
         self._arrived, self._room, self._work = (threading.Condition(lock) for _ in range(3))
 
     def items(self, units: Iterable[Unit[Any]]) -> Iterator[Any]:
@@ -176,15 +180,14 @@ class _Reader:
     def _run(self) -> None:
         """Consumes one unit after another."""
         while True:
-            with self._lock:
-                self._work.wait_for(lambda: self._new or self._closed)
-                if self._closed:
-                    return
-                channel = self._new.popleft()
             error: BaseException | None = None
             try:
-                with _closing(iter(channel.unit.items)) as items:
-                    for item in items:
+                with contextlib.ExitStack() as opened:
+                    with self._beginning:
+                        channel = self._next()
+                        items = opened.enter_context(_closing(iter(channel.unit.items)))
+                        begun = list(itertools.islice(items, 1)) if channel.unit.begins_in_order else []
+                    for item in itertools.chain(begun, items):
                         self._put(channel, item)
                         del item
             except _ClosedError:
@@ -194,6 +197,14 @@ class _Reader:
             with self._lock:
                 channel.error, channel.done = error, True
                 self._arrived.notify()
+
+    def _next(self) -> _Channel:
+        """Returns the next unit that waits for a thread."""
+        with self._lock:
+            self._work.wait_for(lambda: self._new or self._closed)
+            if self._closed:
+                raise _ClosedError
+            return self._new.popleft()
 
     def _put(self, channel: _Channel, item: Any) -> None:
         weight = self._weight(item)

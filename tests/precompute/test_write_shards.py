@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
@@ -13,9 +14,10 @@ from planning import written
 
 from audiopipe.errors import OutputError, StoppedError
 from audiopipe.feature_sets import tfrecords
-from audiopipe.inputs import Source
+from audiopipe.inputs import Source, scan
 from audiopipe.precompute import finished_shards, shard_writer
 from audiopipe.runtime import stopping, threads
+from audiopipe.storage import digests
 from audiopipe.transform import kernel, row_features
 from audiopipe.transform.segments import Segments
 
@@ -135,6 +137,27 @@ def test_a_sidecar_comes_once_its_shard_is_published_and_the_others_are_left_if_
     again = list(shard_writer.write_shards(elements(work)))
     assert again[0] == first
     assert [sidecar["shard"] for sidecar in again] == list(range(7))
+
+
+def test_the_rows_of_a_table_are_read_in_order_so_that_each_row_group_is_read_once(
+    recordings, tmp_path, config, n_threads, monkeypatch
+):
+    audio = [path.read_bytes() for path in sorted(recordings.iterdir())]
+    rows = [{"bytes": content, "path": None} for content in audio]
+    pq.write_table(pa.table({"audio": rows}), tmp_path / "clips.parquet", row_group_size=4)
+    (tmp_path / "features").mkdir()
+    work = written(str(tmp_path / "features"), config, scan(tmp_path / "clips.parquet"), 3)
+    read, groups = pq.ParquetFile.read_row_group, []
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "read_row_group",
+        lambda self, group, **keywords: groups.append(group) or read(self, group, **keywords),
+    )
+    sidecars = list(shard_writer.write_shards(elements(work)))
+    assert groups == list(range(6))
+    assert [sidecar["records"] for sidecar in sidecars] == [7 - 1, 7 - 2, 7]
+    found = [row["source"]["digest"] for row in outcome(work, sidecars)[0][2]]
+    assert found == [digests.of([content]) for content in audio[14:]]
 
 
 def test_no_shards_are_no_work(n_threads):

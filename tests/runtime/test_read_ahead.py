@@ -120,6 +120,29 @@ def test_the_unit_whose_turn_it_is_passes_even_if_it_is_too_heavy_and_others_hav
     assert read(units, most=4, threads=4, weight=lambda item: 9) == [number for number in range(20) for _ in range(3)]
 
 
+def test_units_can_begin_in_order():
+    begun = []
+
+    def noting(number):
+        begun.append(number)
+        yield number
+
+    units = [Unit(noting(number), begins_in_order=True) for number in range(100)]
+    assert read(units, threads=8) == list(range(100))
+    assert begun == list(range(100))
+
+
+def test_an_error_of_a_first_item_comes_in_its_place():
+    def failing():
+        raise KeyError("first")
+        yield
+
+    items, found = in_order([Unit("a"), Unit(failing(), begins_in_order=True), Unit("b")]), []
+    with pytest.raises(KeyError, match="first"):
+        found.extend(iter(functools.partial(next, items), object()))
+    assert [item for item in found if not isinstance(item, Waiting)] == ["a"]
+
+
 def test_closing_ends_the_threads_and_closes_the_units():
     closed = threading.Event()
 
