@@ -30,7 +30,7 @@ def precompute(
         int | None,
         typer.Option(
             help="Number of processes on this machine, with one TensorFlow thread each. With 1, this process computes.",
-            show_default="1 for less than 8 hours of audio, otherwise one per processor",
+            show_default="one per hour of audio, up to the number of processors",
         ),
     ] = None,
     dtype: Annotated[

@@ -24,10 +24,12 @@ __all__ = [
     "planning",
     "processes",
     "progress",
+    "runners",
     "settings",
     "shard_writer",
     "sharding",
     "source_changes",
     "stored_clips",
+    "this_process",
     "worker",
 ]
