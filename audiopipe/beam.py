@@ -20,6 +20,7 @@ from audiopipe.precompute.job import Job
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.progress import Reporter, Silent
 from audiopipe.precompute.settings import Settings
+from audiopipe.runtime import startup
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
@@ -206,7 +207,8 @@ def _engines(workers: int | None, flags: list[str]) -> Engines:
 def _with_beam(module: str) -> Any:
     """Imports a module of precompute that needs Apache Beam."""
     try:
-        import apache_beam  # noqa: F401
+        with startup.quiet():
+            import apache_beam  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
             "Runners and transforms of Apache Beam need the package apache-beam, which is not installed: "

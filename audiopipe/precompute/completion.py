@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import file_names, index, publication, retention, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.stored_statistics import ShardSums
-from audiopipe.precompute import output_folder, plan, probed_machines
+from audiopipe.precompute import output_folder, plan, probed_machines, row_files
 from audiopipe.precompute.collected_sidecars import Collected
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
@@ -217,8 +216,7 @@ class _Rows:
             start, stop = self._before[name]
             rows = self._previous.slice(start, stop - start)
         else:
-            with files.open_binary(self._work.rows_file(file_names.shard_number(name))) as file:
-                rows = pq.read_table(file)
+            rows = row_files.read(self._work.rows_file(file_names.shard_number(name)))
         # The schema of an older index lacks the classes that were appended since.
         return rows.select(self._layout.schema.names).cast(self._layout.schema)
 

@@ -15,7 +15,7 @@ from audiopipe.errors import FeatureSetError, InputChangedError, InputError, Sta
 from audiopipe.feature_sets import publication, retention
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import ScanReport, scan
-from audiopipe.precompute import completion, differences, holdings, output_folder, pending, plan, planning
+from audiopipe.precompute import completion, differences, holdings, output_folder, pending, plan, planning, row_files
 from audiopipe.precompute.engines import Engine, Engines
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.holdings import NOTHING, Holdings
@@ -217,6 +217,7 @@ class Job:
         engine = engines.choose(work, sum(shard.seconds for shard in work.shards() if shard.number in missing))
         engine.start(work)
         try:
+            row_files.prepare()  # while TensorFlow is loaded
             self._watch(engine, work, finished, lock)
         except FeatureSetError as error:
             if type(error) is FeatureSetError:

@@ -5,13 +5,9 @@ workers, see `audiopipe.precompute.worker`. Each free worker gets the next shard
 """
 
 import contextlib
-import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -21,14 +17,14 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.precompute import finished_shards
+from audiopipe.precompute import finished_shards, launching
+from audiopipe.precompute.launching import Launched
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.worker import Failure, Settings
 
 STOP_SECONDS = 10
 AHEAD = 2  # shards that a worker has at once, so that it never waits for the next
 AHEAD_ALONE = 16  # likewise if it is the only worker, which reads clips of the next shards while it writes one
-_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 @dataclass(eq=False)
@@ -57,9 +53,7 @@ class Processes:
 
     def __init__(self, workers: int):
         self.workers = workers
-        self._parent: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None  # to the parent of the workers
-        self._log = tempfile.TemporaryFile(prefix="audiopipe-")  # noqa: SIM115 (open for as long as the processes)
+        self._parent: Launched | None = None  # of the workers
         self._pids: list[int] = []
         self._workers: list[_Worker] = []
         self._todo: deque[tuple[str, int]] = deque()
@@ -69,26 +63,16 @@ class Processes:
 
     def launch(self) -> None:
         """Starts the process that loads TensorFlow and then forks the workers."""
-        self._connection, theirs = multiprocessing.Pipe()
-        with theirs:
-            self._parent = subprocess.Popen(
-                # -P: modules in the working directory must not shadow installed ones.
-                [sys.executable, "-P", "-m", "audiopipe.precompute.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._log,
-                env={**_ENVIRONMENT, **os.environ},
-            )
-        _send(self._connection, _search_path())
+        self._parent = launching.launched()
 
     def start(self, plan: Plan) -> None:
         """Starts to write the unfinished shards of a plan."""
-        if self._connection is None:
+        if self._parent is None:
             self.launch()
-        _send(self._connection, Settings(self.workers, pickle.dumps(plan.config), plan.accept_truncated))
+        assert self._parent is not None
+        _send(self._parent.connection, Settings(self.workers, pickle.dumps(plan.config), plan.accept_truncated))
         self._todo.extend(finished_shards.unfinished(plan))
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=[self._parent], daemon=True)
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
@@ -104,53 +88,47 @@ class Processes:
 
     def stop(self) -> None:
         """Ends the processes. Finished shards are kept, unfinished ones are lost."""
-        if self._parent is None or self._connection is None:
+        if self._parent is None:
             return
         for pid in self._pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._parent.kill()
+        self._parent.process.kill()
         end = time.monotonic() + STOP_SECONDS  # a process that hangs while it reads a file does not end before
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._parent.wait(STOP_SECONDS)
         if self._thread is not None:
-            self._thread.join(max(0, end - time.monotonic()))
+            self._thread.join(STOP_SECONDS)
         for worker in self._workers:
             with contextlib.suppress(EOFError, OSError):  # it has ended
                 while worker.job.poll(max(0, end - time.monotonic())):
                     worker.job.recv()
             worker.job.close()
-        self._connection.close()
-        self._parent = self._connection = None
+        self._parent.end(max(0, end - time.monotonic()))
+        self._parent = None
 
-    def _run(self) -> None:
+    def _run(self, parent: Launched) -> None:
         try:
-            self._connect()
-            self._dispatch()
+            self._connect(parent)
+            self._dispatch(parent)
         except Exception as error:
             self._error = error
         finally:
             self._ended.set()
 
-    def _connect(self) -> None:
+    def _connect(self, parent: Launched) -> None:
         """Waits until TensorFlow is loaded, and gets the connections to the workers."""
-        assert self._connection is not None
-        self._pids = self._received(self._connection)
+        self._pids = _received(parent)
         for number in range(self.workers):
-            handle = reduction.recv_handle(self._connection)
-            self._workers.append(_Worker(number, Connection(handle)))
+            self._workers.append(_Worker(number, Connection(reduction.recv_handle(parent.connection))))
 
-    def _dispatch(self) -> None:
+    def _dispatch(self, parent: Launched) -> None:
         """Gives shards to the workers until all are written."""
-        assert self._connection is not None
         workers = {worker.job: worker for worker in self._workers}
         for free in self._workers:
             self._give(free)
         while any(worker.shards for worker in self._workers):
-            for ready in connection.wait([self._connection, *workers]):
-                job = cast(Connection, ready)
-                worker = workers.get(job)
-                self._received(job, worker)
+            for ready in connection.wait([parent.connection, *workers]):
+                worker = workers.get(cast(Connection, ready))
+                _received(parent, worker)
                 assert worker is not None  # the parent sends nothing of its own accord, so it can only have ended
                 worker.shards -= 1
                 self._give(worker)
@@ -164,54 +142,49 @@ class Processes:
             worker.shards += 1
             _send(worker.job, self._todo.popleft())
 
-    def _received(self, job: Connection, worker: _Worker | None = None) -> Any:
-        """Returns the next message of a worker, or of the parent of the workers.
 
-        Raises:
-            FeatureSetError: If the process failed, or has ended.
-        """
-        try:
-            message = job.recv()
-        except (EOFError, OSError):
-            raise FeatureSetError(self._cause(worker)) from None
-        if isinstance(message, Failure):
-            error = FeatureSetError(message.cause)
-            if message.details:
-                error.add_note(f"In a worker process:\n{message.details}")
-            raise error
-        return message
+def _received(parent: Launched, worker: _Worker | None = None) -> Any:
+    """Returns the next message of a worker, or of the parent of the workers.
 
-    def _cause(self, worker: _Worker | None) -> str:
-        """Returns why a worker, or the parent of the workers, ended."""
-        code = None if worker is None else self._exit_code(worker)
-        if code is None:
-            assert self._parent is not None
-            code = self._parent.wait(STOP_SECONDS)
-        if code < 0:
-            return (
-                f"a worker process was killed by {signal.Signals(-code).name}. If nobody killed it on purpose, the "
-                "machine may have run out of memory."
-            )
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return f"a worker process ended with exit code {code}: {lines[-1] if lines else 'it printed nothing'}."
-
-    def _exit_code(self, worker: _Worker) -> int | None:
-        """Returns the exit code of a worker, or None if its parent has ended, too."""
-        assert self._connection is not None
-        _send(self._connection, worker.number)
-        try:
-            return self._connection.recv()
-        except (EOFError, OSError):
-            return None
+    Raises:
+        FeatureSetError: If the process failed, or has ended.
+    """
+    try:
+        message = (parent.connection if worker is None else worker.job).recv()
+    except (EOFError, OSError):
+        raise FeatureSetError(_cause(parent, worker)) from None
+    if isinstance(message, Failure):
+        error = FeatureSetError(message.cause)
+        if message.details:
+            error.add_note(f"In a worker process:\n{message.details}")
+        raise error
+    return message
 
 
-def _send(job: Connection | None, content: object) -> None:
-    assert job is not None
+def _cause(parent: Launched, worker: _Worker | None) -> str:
+    """Returns why a worker, or the parent of the workers, ended."""
+    code = None if worker is None else _exit_code(parent, worker)
+    if code is None:
+        code = parent.process.wait(STOP_SECONDS)
+    if code < 0:
+        return (
+            f"a worker process was killed by {signal.Signals(-code).name}. If nobody killed it on purpose, the machine "
+            "may have run out of memory."
+        )
+    parent.log.seek(0)
+    lines = parent.log.read().decode(errors="replace").strip().splitlines()
+    return f"a worker process ended with exit code {code}: {lines[-1] if lines else 'it printed nothing'}."
+
+
+def _exit_code(parent: Launched, worker: _Worker) -> int | None:
+    """Returns the exit code of a worker, or None if its parent has ended, too."""
+    _send(parent.connection, worker.number)
+    try:
+        return parent.connection.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def _send(job: Connection, content: object) -> None:
     with contextlib.suppress(OSError):  # the process has ended, and what is received next says why
         job.send(content)
-
-
-def _search_path() -> list[str]:
-    """Returns the module search path as absolute paths, which mean the same in another process."""
-    return [os.path.abspath(folder) for folder in sys.path]

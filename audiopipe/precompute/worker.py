@@ -76,8 +76,9 @@ def main(descriptor: str) -> None:
     _end_with_parent()
     with _reported(job):
         sys.path[:] = job.recv()
-        from audiopipe.precompute import shard_writer  # noqa: F401  (loads TensorFlow, but does not run it)
+        from audiopipe.precompute import row_files, shard_writer  # noqa: F401  (loads TensorFlow, but does not run it)
 
+        row_files.prepare()
         settings: Settings = job.recv()
         gc.freeze()  # collections of garbage would copy the memory that the workers share
         pairs = [multiprocessing.Pipe() for _ in range(settings.workers)]
