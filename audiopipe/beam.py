@@ -38,6 +38,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def precompute(
     source: str | os.PathLike[str] | SeveralInputs | Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str],

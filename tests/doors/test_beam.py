@@ -283,7 +283,8 @@ def test_without_apache_beam_its_runners_and_transforms_say_what_to_install(clip
     assert beam.precompute(clips, tmp_path / "out", config).counts["failures"] == 1
 
 
-def test_the_door_has_no_other_names():
+def test_the_door_lists_its_names_and_has_no_others():
+    assert dir(beam) == ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
     with pytest.raises(AttributeError, match=r"'audiopipe\.beam' has no attribute 'spectrum'"):
         _ = beam.spectrum
 
