@@ -24,7 +24,6 @@ from audiopipe.precompute.worker import Failure, Settings
 
 STOP_SECONDS = 10
 AHEAD = 2  # shards that a worker has at once, so that it never waits for the next
-AHEAD_ALONE = 16  # likewise if it is the only worker, which reads clips of the next shards while it writes one
 
 
 @dataclass(eq=False)
@@ -70,7 +69,7 @@ class Processes:
         if self._parent is None:
             self.launch()
         assert self._parent is not None
-        _send(self._parent.connection, Settings(self.workers, pickle.dumps(plan.config), plan.accept_truncated))
+        _send(self._parent.connection, Settings(self.workers, pickle.dumps(plan.config)))
         self._todo.extend(finished_shards.unfinished(plan))
         self._thread = threading.Thread(target=self._run, args=[self._parent], daemon=True)
         self._thread.start()
@@ -135,12 +134,11 @@ class Processes:
 
     def _give(self, worker: _Worker) -> None:
         """Gives shards to a worker until it has enough. The last ones are left for those that are free first."""
-        alone = self.workers == 1
-        while self._todo and worker.shards < (AHEAD_ALONE if alone else AHEAD):
-            if worker.shards and not alone and len(self._todo) < self.workers:
-                return
-            worker.shards += 1
-            _send(worker.job, self._todo.popleft())
+        while self._todo and worker.shards < (1 if len(self._todo) < self.workers else AHEAD):
+            # A single worker gets all at once, because it may read clips of the next shards while it writes one.
+            count = len(self._todo) if self.workers == 1 else 1
+            worker.shards += count
+            _send(worker.job, [self._todo.popleft() for _ in range(count)])
 
 
 def _received(parent: Launched, worker: _Worker | None = None) -> Any:

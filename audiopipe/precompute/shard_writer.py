@@ -28,19 +28,9 @@ from audiopipe.precompute.planned_clips import Part, Stored
 from audiopipe.precompute.source_changes import source_facts
 from audiopipe.runtime import stopping
 from audiopipe.storage import files
-from audiopipe.transform import ends, probe, recordings
+from audiopipe.transform import ends, recordings
 from audiopipe.transform.segments import Segments, parse_id
 from audiopipe.transform.transform import Transform
-
-
-def prepare(config: Config, accept_truncated: bool) -> None:
-    """Builds what all shards of a feature need in this process, so that the first one need not wait for it.
-
-    Args:
-        config: Config of the feature.
-        accept_truncated: Whether truncated recordings are read as far as they go.
-    """
-    probe.here(config, _transform(config, accept_truncated))
 
 
 def write_shard(clips_file: str, shard: int) -> dict[str, Any]:

@@ -34,12 +34,10 @@ class Settings:
         workers: Number of workers.
         config: The pickled config. Its class is found wherever the program that started the job found it, and is known
             before the workers read its name in the plan.
-        accept_truncated: Whether truncated recordings are read as far as they go.
     """
 
     workers: int
     config: bytes
-    accept_truncated: bool
 
 
 @dataclass(frozen=True)
@@ -109,16 +107,16 @@ def _forked(number: int, pairs: list[Any], job: Connection, settings: Settings) 
 
 
 def _work(job: Connection, settings: Settings) -> None:
-    """Writes the shards that the job sends, each a clips file and a number. Sends the number of each."""
+    """Writes the shards that the job sends, lists of a clips file and a number each. Sends the number of each shard."""
     from audiopipe.precompute import shard_writer
 
-    config = pickle.loads(settings.config)
+    pickle.loads(settings.config)  # imports the class of the config
     if settings.workers > 1:
         _use_one_thread()
-    shard_writer.prepare(config, settings.accept_truncated)
-    for element in _received(job):
-        shard_writer.write_shard(*element)
-        job.send(element[1])
+    for elements in _received(job):
+        for element in elements:
+            shard_writer.write_shard(*element)
+            job.send(element[1])
 
 
 def _use_one_thread() -> None:
