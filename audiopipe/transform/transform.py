@@ -61,7 +61,7 @@ class Transform:
         (98, 80, 1)
         >>> dataset = tf.data.Dataset.from_tensors((tf.zeros([16000]), 1)).map(mel)
         >>> dataset.element_spec[0].shape
-        TensorShape([None, 80, 1])
+        TensorShape([98, 80, 1])
     """
 
     def __init__(

@@ -24,7 +24,7 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import scan
-from audiopipe.precompute import job, pipeline, plan, shard_writer
+from audiopipe.precompute import finished_shards, job, plan, shard_writer
 from audiopipe.runtime import stopping
 from audiopipe.storage import locks
 from audiopipe.transform import kernel
@@ -160,7 +160,7 @@ def test_too_many_failures_end_the_job_before_the_other_shards_are_written(mostl
         return write(*element)
 
     with drafted(str(tmp_path / "other"), config, scan(mostly_bad), 4) as draft:
-        first = pipeline.elements(draft.write())[0][1]
+        first = finished_shards.unfinished(draft.write())[0][1]
     monkeypatch.setattr(shard_writer, "write_shard", write_first_only)
     stop = stopping.stop
     monkeypatch.setattr(stopping, "stop", lambda output: stop(output) or released.set())
