@@ -15,7 +15,7 @@ class ThisProcess:
 
     def __init__(self) -> None:
         self._ended = threading.Event()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._output = ""
 
     def start(self, plan: Plan) -> None:
@@ -51,7 +51,7 @@ class ThisProcess:
         try:
             for element in elements:
                 shard_writer.write_shard(*element)
-        except Exception as error:
+        except BaseException as error:  # the job raises it
             self._error = error
         finally:
             self._ended.set()

@@ -53,7 +53,7 @@ class Failure:
     details: str
 
 
-def cause_of(error: Exception) -> str:
+def cause_of(error: BaseException) -> str:
     """Returns what an error of a worker says, with its type unless that says nothing."""
     message = str(error)
     named = not isinstance(error, (AudiopipeError, RuntimeError)) or not message
