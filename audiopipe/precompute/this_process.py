@@ -49,8 +49,8 @@ class ThisProcess:
         from audiopipe.precompute import shard_writer
 
         try:
-            for element in elements:
-                shard_writer.write_shard(*element)
+            for _ in shard_writer.write_shards(elements):
+                pass
         except BaseException as error:  # the job raises it
             self._error = error
         finally:

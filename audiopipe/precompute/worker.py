@@ -114,9 +114,8 @@ def _work(job: Connection, settings: Settings) -> None:
     if settings.workers > 1:
         _use_one_thread()
     for elements in _received(job):
-        for element in elements:
-            shard_writer.write_shard(*element)
-            job.send(element[1])
+        for sidecar in shard_writer.write_shards(elements):
+            job.send(sidecar["shard"])
 
 
 def _use_one_thread() -> None:
