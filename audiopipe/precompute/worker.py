@@ -53,7 +53,7 @@ class Failure:
     details: str
 
 
-def cause_of(error: Exception) -> str:
+def cause_of(error: BaseException) -> str:
     """Returns what an error of a worker says, with its type unless that says nothing."""
     message = str(error)
     named = not isinstance(error, (AudiopipeError, RuntimeError)) or not message
@@ -114,9 +114,8 @@ def _work(job: Connection, settings: Settings) -> None:
     if settings.workers > 1:
         _use_one_thread()
     for elements in _received(job):
-        for element in elements:
-            shard_writer.write_shard(*element)
-            job.send(element[1])
+        for sidecar in shard_writer.write_shards(elements):
+            job.send(sidecar["shard"])
 
 
 def _use_one_thread() -> None:
