@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from audiopipe import audio
 from audiopipe.configs.base import Config
+from audiopipe.layers.composed_layer import PIECE_SAMPLES
 from audiopipe.transform import block_cutting, ends, paddings
 from audiopipe.transform.block_graphs import BlockedClip, BlockGraphs, channels_of, in_layout
 
@@ -43,7 +44,7 @@ class Kernel:
         """
         return self._of_clip.get_concrete_function()
 
-    def clips(self, clips: Sequence[np.ndarray]) -> list[tf.Tensor]:
+    def clips(self, clips: Sequence[np.ndarray | tf.Tensor]) -> list[tf.Tensor]:
         """Computes the features of several clips of any lengths.
 
         The bits are those of `clip`, which takes nearly twice as long.
@@ -56,6 +57,17 @@ class Kernel:
         nothing = np.zeros((0, clips[0].shape[1]), np.float32)
         return self._of_group(*clips, *[nothing] * (GROUP - len(clips)))[: len(clips)]
 
+    def traced(self, clip: tf.Tensor) -> tf.Tensor:
+        """Computes the feature of one clip in the graph that is being traced, with the bits of `clip`.
+
+        The operations become part of that graph. `tf.data` does not inline functions, and calling one takes as long as
+        a third of the feature of a second of audio.
+
+        Args:
+            clip: float32 `[time, channels]`.
+        """
+        return self._clip(clip)
+
     def whole(self, batch: tf.Tensor) -> tf.Tensor | None:
         """Computes the features of clips without padding in the graph that is being traced.
 
@@ -64,15 +76,17 @@ class Kernel:
 
         Returns:
             The features with the bits of `self.batch`. None if there is nothing to gain over `self.batch`: in eager
-            mode, if the shape is not fully known, or if channels have to be mixed or one of them picked.
+            mode, if the shape is not fully known, if channels have to be mixed or one of them picked, or if a large
+            batch would not be computed in pieces.
         """
         if tf.executing_eagerly() or not batch.shape.is_fully_defined() or 0 in batch.shape:
             return None
         if self.config.channels not in (None, batch.shape[2]):
             return None
-        return self.layer(
-            tf.transpose(batch, [0, 2, 1]) if self.config.input_data_format == "channels_first" else batch
-        )
+        in_tf_data = tf.compat.v1.get_default_graph().name.startswith("Dataset_")  # there, the layer makes no pieces
+        if in_tf_data and batch.shape.num_elements() > PIECE_SAMPLES:
+            return None
+        return self._rows(batch)
 
     @functools.cached_property
     def _of_group(self) -> tf.types.experimental.ConcreteFunction:
@@ -140,10 +154,11 @@ class Kernel:
     def _batch(self, batch: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Computes the features of padded clips `[batch, time, channels]`, each from its own samples alone.
 
-        Frames beyond those of a clip hold `config.padding`.
+        Frames beyond those of a clip hold `config.padding`. If no clip is padded, several are computed together, which
+        does not change the bits.
         """
-        samples = tf.shape(batch)[1]
-        tf.debugging.assert_equal(tf.shape(lengths)[0], tf.shape(batch)[0], "There must be one length for each clip.")
+        size, samples, channels = tf.unstack(tf.shape(batch))
+        tf.debugging.assert_equal(tf.shape(lengths)[0], size, "There must be one length for each clip.")
         tf.debugging.assert_non_negative(lengths, "lengths must be at least 0.")
         tf.debugging.assert_less_equal(lengths, samples, "lengths must be at most the samples of the batch.")
         frames = self.config.n_frames(samples)
@@ -152,8 +167,44 @@ class Kernel:
             clip, length = clip_and_length
             return paddings.pad_frames(self.config, self._clip(clip[:length]), frames)
 
-        signature = tf.TensorSpec(self.config.feature_shape(None, self.config.channels), tf.float32)
-        return tf.map_fn(one, (batch, lengths), fn_output_signature=signature)
+        def each() -> tf.Tensor:
+            signature = tf.TensorSpec(self.config.feature_shape(None, self.config.channels), tf.float32)
+            return tf.map_fn(one, (batch, lengths), fn_output_signature=signature)
+
+        required = channels if self.config.channels is None else self.config.channels
+        are_whole = tf.reduce_all(lengths == samples) & (size > 0) & (frames > 0) & (channels == required)
+        return tf.cond(are_whole, lambda: self._in_pieces(batch), each)
+
+    def _in_pieces(self, batch: tf.Tensor) -> tf.Tensor:
+        """Computes the features of clips without padding `[batch, time, channels]`, a few clips at a time.
+
+        The operations of short clips take less time than starting them, so one clip at a time takes up to twice as
+        long. Intermediate results of many long clips would not stay in the processor's cache.
+        """
+        config = self.config
+        if config.channels is not None:
+            batch = tf.ensure_shape(batch, [None, None, config.channels])
+        size, samples, channels = tf.unstack(tf.shape(batch))
+        step = tf.maximum(1, PIECE_SAMPLES // tf.maximum(1, samples * channels))
+        n_pieces = (size + step - 1) // step
+        features = tf.TensorArray(
+            tf.float32,
+            size=n_pieces,
+            infer_shape=False,
+            element_shape=[None, *config.feature_shape(None, config.channels)],
+        )
+
+        def piece(number: tf.Tensor, features: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            clips = batch[number * step : (number + 1) * step]
+            return number + 1, features.write(number, self._rows(clips))
+
+        _, features = tf.while_loop(lambda number, _: number < n_pieces, piece, (0, features))
+        return features.concat()
+
+    def _rows(self, batch: tf.Tensor) -> tf.Tensor:
+        """Applies the layer to clips of the same length `[batch, time, channels]`, with the channels of the config."""
+        is_first = self.config.input_data_format == "channels_first"
+        return self.layer(tf.transpose(batch, [0, 2, 1]) if is_first else batch)
 
     def _ragged(self, samples: tf.Tensor, row_splits: tf.Tensor) -> tf.Tensor:
         """Computes the features of clips one after another `[time, channels]`, each from its own samples alone.

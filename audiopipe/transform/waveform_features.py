@@ -70,10 +70,10 @@ def _lengths(waveform: Clip | PaddedBatch | RaggedBatch) -> tf.Tensor:
 
 
 def _of_clip(clip: Clip, kernel: Kernel) -> tf.Tensor:
-    feature = kernel.clip(clip.samples)
-    if waveforms.is_symbolic(feature):
-        feature = tf.ensure_shape(feature, kernel.config.feature_shape(None, _channels(clip.samples, kernel)))
-    return feature
+    if not waveforms.is_symbolic(clip.samples):
+        return kernel.clip(clip.samples)
+    feature = kernel.traced(clip.samples)
+    return tf.ensure_shape(feature, kernel.config.feature_shape(None, _channels(clip.samples, kernel)))
 
 
 def _of_batch(batch: PaddedBatch, kernel: Kernel) -> tf.Tensor:

@@ -35,12 +35,35 @@ def test_tf_data_waveforms_of_several_lengths_share_one_trace(reference):
     assert mel._kernel._of_clip.experimental_get_tracing_count() == 1
 
 
+def test_the_map_over_clips_calls_no_function_which_would_take_longer_than_many_operations(mel):
+    graph = tf.function(mel).get_concrete_function(tf.TensorSpec([None, 1], tf.float32)).graph
+    assert not {operation.type for operation in graph.get_operations()} & {"PartitionedCall", "StatefulPartitionedCall"}
+
+
+def test_batches_of_tf_data_have_the_bits_of_their_clips_with_and_without_padding(mel, monkeypatch):
+    monkeypatch.setattr("audiopipe.transform.kernel.PIECE_SAMPLES", 2000)
+    sizes = [900, 900, 900, 900, 900, 300, 900, 0]
+    clips = [NOISE[:size, number % 3] for number, size in enumerate(sizes)]
+    elements = [{"audio": clip[:, None], "n_samples": len(clip)} for clip in clips]
+    signature = {"audio": tf.TensorSpec([None, 1], tf.float32), "n_samples": tf.TensorSpec([], tf.int64)}
+    padded = generated(*elements, signature=signature).padded_batch(3).map(mel)
+    found = [feature for batch in padded.as_numpy_iterator() for feature in batch["feature"]]
+    for clip, feature in zip(clips, found, strict=True):
+        alone = mel(clip)
+        np.testing.assert_array_equal(feature[: len(alone)], alone)
+        np.testing.assert_array_equal(feature[len(alone) :], -50.0)
+    for drop_remainder in (False, True):
+        whole = tf.data.Dataset.from_tensor_slices(np.stack(clips[:5])[..., None]).batch(5, drop_remainder).map(mel)
+        for clip, feature in zip(clips, next(whole.as_numpy_iterator()), strict=False):
+            np.testing.assert_array_equal(feature, mel(clip))
+
+
 def test_the_rest_of_a_tuple_passes_through(mel):
     dataset = tf.data.Dataset.from_tensors((NOISE[:, 0], 7, "text")).map(mel)
     feature, label, text = next(dataset.as_numpy_iterator())
     np.testing.assert_array_equal(feature, mel(NOISE[:, 0]))
     assert (label, text) == (7, b"text")
-    assert dataset.element_spec[0].shape == (None, 129, 1)
+    assert dataset.element_spec[0].shape == (mel.n_frames(len(NOISE)), 129, 1)
 
 
 def test_a_mapping_loses_its_audio_and_gains_the_feature_and_its_frames(mel):

@@ -49,6 +49,30 @@ def test_clips_of_unequal_lengths_in_a_batch_have_the_values_of_the_reference(re
     np.testing.assert_array_equal(features[1, 3:], -50.0)
 
 
+@pytest.mark.parametrize("piece_samples", [1, 2000, 1 << 18])
+@pytest.mark.parametrize(
+    "fields", [{}, {"channels": None}, {"channels": 3, "input_data_format": "channels_first"}, {"channel": 2}]
+)
+def test_clips_without_padding_have_the_bits_of_each_alone_in_pieces_of_every_size(piece_samples, fields, monkeypatch):
+    monkeypatch.setattr("audiopipe.transform.kernel.PIECE_SAMPLES", piece_samples)
+    mel = kernel(**fields)
+    draw = np.random.default_rng(0)
+    for size, time, channels in [(5, 900, 3), (5, 900, 1), (1, 256, 3), (3, 1, 3), (2, 0, 1)]:
+        if channels == 1 and mel.config.channels == 3:
+            continue
+        batch = draw.standard_normal((size, time, channels)).astype(np.float32)
+        features = mel.batch(batch, [time] * size).numpy()
+        for clip, feature in zip(batch, features, strict=True):
+            np.testing.assert_array_equal(feature, mel.clip(clip))
+
+
+def test_empty_clips_without_padding_have_the_bits_of_each_alone_where_they_have_frames():
+    whisper = Kernel(registry.resolve("whisper-80"))
+    features = whisper.batch(np.zeros((2, 0, 1), np.float32), [0, 0])
+    for feature in features:
+        np.testing.assert_array_equal(feature, whisper.clip(np.zeros((0, 1), np.float32)))
+
+
 @pytest.mark.parametrize("formats", [("channels_first", "channels_last"), ("channels_last", "channels_first")])
 def test_a_clip_is_time_by_channels_in_every_layout_of_the_config(formats, reference):
     mel = kernel(channels=3, input_data_format=formats[0], output_data_format=formats[1])
