@@ -1,38 +1,45 @@
 """Door to Apache Beam: jobs that precompute features.
 
-`precompute` plans the job, runs the pipeline and completes the feature set. The Beam transforms are for pipelines of
-your own.
+`precompute` plans the job, writes the shards on this machine or by a runner of Apache Beam, and completes the feature
+set. The Beam transforms are for pipelines of your own. Only these and the runners need the package apache-beam.
 """
 
+import importlib
 import os
 from collections.abc import Iterable, Sequence
-
-from audiopipe.errors import MissingDependencyError
-
-try:
-    import apache_beam  # noqa: F401
-except ImportError as error:
-    raise MissingDependencyError(
-        'audiopipe.beam needs the package apache-beam, which is not installed: pip install "audiopipe[beam]".'
-    ) from error
+from typing import TYPE_CHECKING, Any
 
 from audiopipe import checks, registry
 from audiopipe.configs.base import Config
+from audiopipe.errors import MissingDependencyError
 from audiopipe.feature_sets import retention
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.inputs import InputOptions, SeveralInputs
-from audiopipe.precompute import engines
+from audiopipe.precompute.engines import Engines, LocalEngines
 from audiopipe.precompute.job import Job
-from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.progress import Reporter, Silent
 from audiopipe.precompute.settings import Settings
+from audiopipe.runtime import startup
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
+
+if TYPE_CHECKING:
+    from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
 
 KEEP_OLD_DAYS = retention.KEEP_OLD_SECONDS / 86400
 
 __all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Precompute", "ReadPlan", "WriteFeatureShards"):
+        return getattr(_with_beam("pipeline"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def precompute(
@@ -85,8 +92,9 @@ def precompute(
             is one.
         class_columns: Text columns that are stored as integers, with their values as class names in sorted order.
         label_from_folder: Whether clips get a column `label` with the name of the folder that they are in.
-        workers: Number of processes on this machine, with one TensorFlow thread each. None runs in this process for
-            less than 8 hours of audio, and in one process per processor for more.
+        workers: Number of processes on this machine, with one TensorFlow thread each. With 1, this process computes,
+            with all processors. None takes a process for every hour of audio, up to the number of processors. If this
+            process has loaded TensorFlow already, None takes this one alone for less than 8 hours of audio.
         overwrite: Whether to replace an existing feature set.
         retry_failures: Whether to try failed clips again, and only those, after you have repaired them.
         update: Whether to bring an existing feature set up to date with its input. The job computes new and changed
@@ -112,8 +120,8 @@ def precompute(
         StalledError: If no shard is finished for `stall_timeout` seconds.
         FeatureSetError: If the output folder cannot be used, no clip could be computed, or the job stopped.
         ArgumentError: If an option is unknown.
+        MissingDependencyError: If `beam_options` are given, and a package that they need is not installed.
     """
-    options, flags = engines.parse_options(beam_options or [], workers)
     job = Job(
         source=source,
         settings=_settings(
@@ -133,8 +141,7 @@ def precompute(
         stall_timeout=checks.real("stall_timeout", stall_timeout, above=0),
         reporter=reporter or Silent(),
     )
-    made = job.run(lambda plan, seconds: engines.choose(plan, seconds, workers, options, flags))
-    return FeatureSet.open(made.path)
+    return FeatureSet.open(job.run(_engines(workers, beam_options or [])).path)
 
 
 def estimate(
@@ -195,6 +202,23 @@ def estimate(
         update=checks.boolean("update", update),
     )
     return job.estimate()
+
+
+def _engines(workers: int | None, flags: list[str]) -> Engines:
+    return _with_beam("runners").BeamEngines(flags, workers) if flags else LocalEngines(workers)
+
+
+def _with_beam(module: str) -> Any:
+    """Imports a module of precompute that needs Apache Beam."""
+    try:
+        with startup.quiet():
+            import apache_beam  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Runners and transforms of Apache Beam need the package apache-beam, which is not installed: "
+            'pip install "audiopipe[beam]".'
+        ) from error
+    return importlib.import_module(f"audiopipe.precompute.{module}")
 
 
 def _settings(

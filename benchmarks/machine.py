@@ -61,7 +61,7 @@ class Memory:
     """Watcher of the memory of a process and its descendants, until the process ends.
 
     Attributes:
-        peak: Maximum of the sum of resident bytes of all processes. Shared memory counts once per process.
+        peak: Maximum of the sum of resident bytes of all processes. Memory that processes share counts once.
         processes: Maximum of resident bytes by command line. Processes with equal command lines share one entry.
     """
 
@@ -80,11 +80,17 @@ class Memory:
         while self._process.poll() is None:
             resident = 0
             for pid in _with_descendants(self._process.pid):
-                resident += status_bytes(pid, "VmRSS")
+                resident += _proportional_bytes(pid)
                 name = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
                 self.processes[name] = max(self.processes.get(name, 0), status_bytes(pid, "VmHWM"))
             self.peak = max(self.peak, resident)
             threading.Event().wait(SAMPLE_SECONDS)
+
+
+def _proportional_bytes(process: int) -> int:
+    """Returns the resident bytes of a process, each shared page divided by the number of processes that share it."""
+    match = re.search(r"^Pss:\s+(\d+) kB", _read(f"/proc/{process}/smaps_rollup"), re.MULTILINE)
+    return 1024 * int(match[1]) if match else 0
 
 
 def _with_descendants(root: int) -> list[int]:

@@ -22,8 +22,9 @@ class Measured:
         workers: Number of workers.
         shards: Number of shards.
         shard_bytes: Mean size of a shard, in bytes.
-        peak: Maximum of the sum of resident bytes of all processes.
-        worker_peak: Maximum of resident bytes of one worker. A job with one worker has no other process.
+        peak: Maximum of the sum of resident bytes of all processes. Memory that they share counts once.
+        worker_peak: Maximum of resident bytes of one worker, shared memory included. A job with one worker has no other
+            process.
         load: Load of the machine before the job.
     """
 

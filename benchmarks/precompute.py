@@ -2,12 +2,13 @@
 
     python -m benchmarks.precompute [--parts PART ...] [--quick] [--json FILE] [--folder FOLDER]
 
-The parts are throughput, overhead (processor time per clip), memory and planning. All of them run by default.
+The parts are throughput, jobs (whole commands, start and end included), overhead (processor time per clip), memory and
+planning. All of them run by default.
 
 The clips are FLAC files with 10 s of synthetic speech at 16 kHz. The feature is `speech-mel-80`. Contenders take turns
 in one run. Quote the ratios together with the load of the machine, which includes the load of the benchmark itself.
 
-On two cores, all parts take about 15 minutes, or a third of that with `--quick`, and 2 GB in FOLDER. lhotse is compared
+On two cores, all parts take about 20 minutes, or a third of that with `--quick`, and 4 GB in FOLDER. lhotse is compared
 if it is installed (`pip install lhotse`), which needs torch.
 """
 
@@ -23,12 +24,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import costs, machine, memory, overhead, planning, throughput
+from benchmarks import costs, jobs, machine, memory, overhead, planning, throughput
 
 MEGABYTE, TERABYTE = 1e6, 1e12
 PIPED_WIDTH = 120
 FULL: dict[str, dict[str, Any]] = {
     "throughput": {"rounds": 5, "n_clips": 2000, "n_loop_clips": 400},
+    "jobs": {"rounds": 3, "counts": [100, 1000, 10_000]},
     "overhead": {"shards": 60},
     "memory": {
         "counts": [100, 400, 1600],
@@ -39,6 +41,7 @@ FULL: dict[str, dict[str, Any]] = {
 }
 QUICK: dict[str, dict[str, Any]] = {
     "throughput": {"rounds": 3, "n_clips": 1000, "n_loop_clips": 100},
+    "jobs": {"rounds": 1, "counts": [100, 1000]},
     "overhead": {"shards": 30},
     "memory": {"counts": [100, 1600], "sizes": [128_000_000], "workers": [2]},
     "planning": {"counts": [100_000], "shards": [10_000]},
@@ -57,12 +60,27 @@ def show_throughput(found: dict[str, throughput.Speeds], console: Console) -> di
         ratios = spread(throughput.ratios(found, name), ".2f")
         table.add_row(name, str(measured.clips), spread(measured.speeds, ".0f"), ratios, spread(measured.loads, ".1f"))
     console.print(table)
-    steady = found[throughput.STEADY.format(machine.processors())]
+    steady = found[throughput.STEADY.format(" ".join(["", *throughput.workers(machine.processors())]))]
     show_costs(statistics.median(steady.speeds) / machine.processors(), console)
     return {
         name: {**dataclasses.asdict(measured), "ratios": throughput.ratios(found, name)}
         for name, measured in found.items()
     }
+
+
+def show_jobs(found: list[jobs.Jobs], console: Console) -> list[dict[str, Any]]:
+    """Prints a table and returns the content of the JSON."""
+    table = Table("clips", "", "s", "s beyond", "first shard, in imports", "load", title="whole jobs")
+    for job in found:
+        load = spread(job.loads, ".1f")
+        table.add_row(str(job.clips), "import of TensorFlow", spread(job.imports, ".2f"), "", "", load)
+        table.add_row("", throughput.BARE, spread(job.bare, ".2f"), "", "", "")
+        for name, seconds in job.whole.items():
+            beyond, first = spread(job.beyond(name), ".2f"), spread(job.first_in_imports(name), ".2f")
+            table.add_row("", name, spread(seconds, ".2f"), beyond, first, "")
+    console.print(table)
+    console.print(f"beyond: importing TensorFlow, and the clips at {jobs.RATE} of the speed of the bare program")
+    return [dataclasses.asdict(job) for job in found]
 
 
 def show_costs(clips_per_second_and_core: float, console: Console) -> None:
@@ -124,6 +142,7 @@ def show_planning(found: list[dict[str, Any]], console: Console) -> list[dict[st
 
 PARTS: dict[str, tuple[Any, Any]] = {
     "throughput": (throughput.measure, show_throughput),
+    "jobs": (jobs.measure, show_jobs),
     "overhead": (overhead.measure, show_overhead),
     "memory": (memory.measure, show_memory),
     "planning": (planning.measure, show_planning),

@@ -10,18 +10,18 @@ from typing import Any
 from unittest import mock
 
 FEATURE, STATISTICS, REST = "feature", "the statistics", "the rest"
+WRITING = "tfrecords.Writer, and the SHA-256 of the shard"
 
 
 def steps() -> list[tuple[str, Any, str]]:
     """Returns the name of each step, and the object and the attribute of its function. Steps may share a name."""
     import soundfile
 
-    from audiopipe import Transform
     from audiopipe.audio import conversion, decoding, layouts, opening
     from audiopipe.feature_sets import records, tfrecords
     from audiopipe.feature_sets.clip_sums import ClipSums
     from audiopipe.inputs import listings
-    from audiopipe.precompute import shard_writer
+    from audiopipe.transform import kernel
 
     return [
         ("whether the file is what was listed, and stays it", listings, "changed"),
@@ -32,13 +32,12 @@ def steps() -> list[tuple[str, Any, str]]:
         ("libsndfile's opening and closing", soundfile.SoundFile, "close"),
         ("decoding", decoding, "_read"),
         ("whether all samples are finite, and other steps of reading", conversion, "convert_parts"),
-        (FEATURE, Transform, "compute"),
+        (FEATURE, kernel.Kernel, "clips"),
         ("encoding the record", records, "encode"),
         (STATISTICS, ClipSums, "add"),
         (STATISTICS, ClipSums, "to_dict"),
-        ("tfrecords.Writer", tfrecords.Writer, "write"),
-        ("tfrecords.Writer", tfrecords.Writer, "__exit__"),
-        ("SHA-256 of the shard", shard_writer, "sha256"),
+        (WRITING, tfrecords.Writer, "write"),
+        (WRITING, tfrecords.Writer, "__exit__"),
     ]
 
 

@@ -18,8 +18,8 @@ from benchmarks import clips, loops, machine
 from benchmarks.served import ONE_THREAD, Served
 
 BARE = "bare, a process a core"
-STEADY = "precompute --workers {}"
-WHOLE = "precompute --workers {}, start and end included"
+STEADY = "precompute{}"
+WHOLE = "precompute{}, start and end included"
 CLIPS_PER_SHARD = 20
 DISTINCT = 400
 TOLERANCE_DECIBEL = 1e-2
@@ -62,8 +62,8 @@ def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[
     bare = [Served("bare", ONE_THREAD) for _ in range(machine.processors())]
     served = {name: Served(name) for name in loops.LOOPS if name != "bare" and loops.is_there(name)}
     found: dict[str, Speeds] = {BARE: Speeds(n_clips)}
-    # An integer means precompute with that many workers.
-    turns: list[int | str] = [BARE, machine.processors(), 1, *served]
+    # A list holds the options of precompute.
+    turns: list[list[str] | str] = [BARE, workers(machine.processors()), workers(1), [], *served]
     try:
         _check(folder, paths[:4], {"bare": bare[0], **served})
         for number in range(rounds + 1):
@@ -71,15 +71,16 @@ def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[
             for turn in turns[first:] + turns[:first]:
                 loads = machine.load()
                 with tempfile.TemporaryDirectory(dir=folder) as output:
-                    if isinstance(turn, int):
+                    if isinstance(turn, list):
                         steady, whole = _of_precompute(manifest, f"{output}/features", n_clips, turn)
-                        speeds = {STEADY.format(turn): steady, WHOLE.format(turn): whole}
+                        options = " ".join(["", *turn])
+                        speeds = {STEADY.format(options): steady, WHOLE.format(options): whole}
                     elif turn == BARE:
-                        speeds = {BARE: _of_processes(bare, names[:n_clips], output, CLIPS_PER_SHARD)}
+                        speeds = {BARE: of_processes(bare, names[:n_clips], output, CLIPS_PER_SHARD)}
                     else:
-                        speeds = {turn: _of_processes([served[turn]], names[:n_loop_clips], output, n_loop_clips)}
+                        speeds = {turn: of_processes([served[turn]], names[:n_loop_clips], output, n_loop_clips)}
                 for name, speed in speeds.items():
-                    measured = found.setdefault(name, Speeds(n_loop_clips if turn in served else n_clips))
+                    measured = found.setdefault(name, Speeds(n_loop_clips if name in served else n_clips))
                     if number:
                         measured.speeds.append(speed)
                         measured.loads.append(loads)
@@ -87,6 +88,11 @@ def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[
         for process in [*bare, *served.values()]:
             process.close()
     return found
+
+
+def workers(count: int) -> list[str]:
+    """Returns the options of a job with this number of workers."""
+    return ["--workers", str(count)]
 
 
 def ratios(found: dict[str, Speeds], name: str) -> list[float]:
@@ -101,7 +107,7 @@ def _check(folder: Path, paths: list[Path], served: dict[str, Served]) -> None:
     """
     with tempfile.TemporaryDirectory(dir=folder) as made:
         few = clips.write_manifest(Path(made, "few.csv"), paths, len(paths))
-        _of_precompute(few, f"{made}/features", 1, 1)
+        _of_precompute(few, f"{made}/features", 1, workers(1))
         ours = [clip["feature"][..., 0] for clip in load(f"{made}/features").as_numpy_iterator()]
         for name, process in served.items():
             process.run([str(path) for path in paths], f"{made}/{name}")
@@ -113,7 +119,7 @@ def _check(folder: Path, paths: list[Path], served: dict[str, Served]) -> None:
                 raise AssertionError(f"The loop {name!r} must agree with precompute. Received: {difference} dB apart.")
 
 
-def _of_processes(processes: list[Served], paths: list[str], output: str, at_once: int) -> float:
+def of_processes(processes: list[Served], paths: list[str], output: str, at_once: int) -> float:
     """Returns the clips per second of processes. Each free process takes the next `at_once` clips."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for start in range(0, len(paths), at_once):
@@ -133,14 +139,12 @@ def _of_processes(processes: list[Served], paths: list[str], output: str, at_onc
     return len(paths) / (time.perf_counter() - started)
 
 
-def _of_precompute(manifest: Path, output: str, n_clips: int, workers: int) -> tuple[float, float]:
+def _of_precompute(manifest: Path, output: str, n_clips: int, options: list[str]) -> tuple[float, float]:
     """Returns the clips per second of precompute: steady, by the times of finished shards, and of the whole command."""
     shards = max(1, n_clips // CLIPS_PER_SHARD)
     command = [sys.executable, "-m", "audiopipe", "precompute", str(manifest), output, "--config", loops.CONFIG]
     started = time.perf_counter()
-    subprocess.run(
-        [*command, "--workers", str(workers), "--num-shards", str(shards)], check=True, capture_output=True, text=True
-    )
+    subprocess.run([*command, *options, "--num-shards", str(shards)], check=True, capture_output=True, text=True)
     whole = n_clips / (time.perf_counter() - started)
     made = Description.open(output).shards
     finished = sorted((Path(output, shard["name"]).stat().st_mtime, shard["records"]) for shard in made)

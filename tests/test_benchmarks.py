@@ -17,6 +17,7 @@ from benchmarks import (
     front_ends,
     growth,
     growth_plots,
+    jobs,
     machine,
     modes,
     peers,
@@ -329,3 +330,9 @@ def test_the_table_of_front_ends_marks_the_goals_that_are_met():
         "| `ast` | Extractor | 100 | 3.0 (2.0 .. 4.0) | 100 | **4.5 (3.0 .. 6.0)** | 4 |",
         "| `nemo-mel-80` | Extractor | 100 | 1.5 (1.0 .. 2.0) | 100 | **3.0 (2.0 .. 4.0)** | 3 |",
     ]
+
+
+def test_a_job_is_measured_beside_importing_tensorflow_and_the_bare_program():
+    found = jobs.Jobs(1000, [2.0, 2.5], [1.5, 3.0], {"precompute": [5.0, 8.0]}, {"precompute": [4.0, 10.0]}, [0.1, 0.2])
+    assert found.first_in_imports("precompute") == [2.0, 4.0]
+    assert found.beyond("precompute") == [5.0 - 2.0 - 2.0, 8.0 - 2.5 - 4.0]

@@ -1,5 +1,7 @@
 """The command `audiopipe precompute`."""
 
+import os
+import sys
 import time
 from typing import Annotated, Any, Literal
 
@@ -7,7 +9,8 @@ import typer
 
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument, inputs_and_output
 from audiopipe.cli.terminal import add_ends, audio_duration, console, errors, exit_now, facts_table, print_fact
-from audiopipe.runtime import startup, stopping
+from audiopipe.feature_sets.file_names import DATASET_FILE
+from audiopipe.runtime import stopping
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
@@ -30,7 +33,7 @@ def precompute(
         int | None,
         typer.Option(
             help="Number of processes on this machine, with one TensorFlow thread each. With 1, this process computes.",
-            show_default="1 for less than 8 hours of audio, otherwise one per processor",
+            show_default="one per hour of audio, up to the number of processors",
         ),
     ] = None,
     dtype: Annotated[
@@ -120,13 +123,16 @@ def precompute(
     """
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
-    with startup.quiet():
-        from audiopipe import beam
-        from audiopipe.inputs import SeveralInputs
-        from audiopipe.precompute import job, progress
-        from audiopipe.transform import Segments
-
     sources, output, flags = inputs_and_output([*sources, output, *context.args])
+    if not (dry_run or flags or workers == 1) and _has_work(output, overwrite):
+        from audiopipe.precompute import launching
+
+        context.with_resource(launching.ahead())
+    from audiopipe import beam
+    from audiopipe.inputs import SeveralInputs
+    from audiopipe.precompute import job, progress
+    from audiopipe.transform import Segments
+
     source = SeveralInputs(sources)
     segments = None
     if segment_seconds is not None:
@@ -167,8 +173,14 @@ def precompute(
             )
     except KeyboardInterrupt:
         errors.print(f"Stopped. {progress.AGAIN}", highlight=False)
+        context.close()
         exit_now(INTERRUPTED)
     _show_finished(feature_set, output, time.perf_counter() - started, reporter, log_json)
+
+
+def _has_work(output: str, overwrite: bool) -> bool:
+    """Returns whether other processes will most likely compute something, as far as this is seen at once."""
+    return "tensorflow" not in sys.modules and (overwrite or not os.path.exists(os.path.join(output, DATASET_FILE)))
 
 
 def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any, log_json: bool) -> None:

@@ -38,7 +38,7 @@ class StftConfig(Config):
         checked.update(fixed_data_formats(self))
         return checked
 
-    @property
+    @functools.cached_property
     def framing(self) -> Framing:
         """Framing of the waveform."""
         return Framing.resolve(**{item.name: getattr(self, item.name) for item in dataclasses.fields(Framing)})

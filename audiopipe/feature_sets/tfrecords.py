@@ -5,6 +5,7 @@ the record, and the checksum of the record, see
 https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details. A checksum is a masked CRC-32C.
 """
 
+import hashlib
 import os
 import struct
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ class Writer:
 
     def __init__(self, path: str):
         self.size = 0
+        self._digest = hashlib.sha256()
         self._file = open(path, "wb")  # noqa: SIM115 (`__exit__`)
 
     def __enter__(self) -> "Writer":
@@ -60,11 +62,16 @@ class Writer:
         """Writes a record and returns the offset of its frame in the file."""
         offset = self.size
         length = struct.pack("<Q", len(record))
-        self._file.write(length + _checksum(length))
-        self._file.write(record)  # on its own, because a record can have gigabytes
-        self._file.write(_checksum(record))
+        # The record on its own, because it can have gigabytes.
+        for piece in (length + _checksum(length), record, _checksum(record)):
+            self._file.write(piece)
+            self._digest.update(piece)
         self.size += FRAME_BYTES + len(record)
         return offset
+
+    def sha256(self) -> str:
+        """Returns the SHA-256 of what was written so far, in hexadecimal."""
+        return self._digest.hexdigest()
 
 
 def read(file: BinaryIO, name: str = "the file") -> Iterator[tuple[int, bytes]]:

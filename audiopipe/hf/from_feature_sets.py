@@ -20,7 +20,7 @@ from audiopipe.feature_sets.feature_set import FeatureSet, Source, clips_of
 from audiopipe.hf import machine_notes
 from audiopipe.hf.types import digest_type, feature_type, valid_frames_type
 from audiopipe.inputs.columns import Columns, is_list, item_type
-from audiopipe.precompute import shard_writer
+from audiopipe.precompute.writing import writing
 from audiopipe.storage import files
 
 BLOCK_BYTES = 16_000_000  # of features in memory at once
@@ -107,7 +107,7 @@ def from_feature_set(
     )
     file = os.path.join(folder, "features.arrow")
     if not os.path.exists(file):
-        with shard_writer.writing(file):
+        with writing(file):
             os.makedirs(folder, exist_ok=True)
             with files.temporary_file(file) as temporary:
                 _write(temporary, feature_set, feature, types)

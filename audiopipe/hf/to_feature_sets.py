@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, AudioError, FeatureSetError, InputError, MetadataRemark
-from audiopipe.feature_sets import digest_checks, dtypes, file_names, index, publication, records, set_files, tfrecords
+from audiopipe.feature_sets import digest_checks, dtypes, file_names, index, publication, records, tfrecords
 from audiopipe.feature_sets.arrow_features import to_numpy
 from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import Description
@@ -29,8 +29,8 @@ from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.duplicate_ids import Names
 from audiopipe.precompute import estimate, output_folder, plan
 from audiopipe.precompute.output_folder import OutputFolder
-from audiopipe.precompute.shard_writer import writing
 from audiopipe.precompute.sharding import counts_of_equal_sizes, number_of_shards
+from audiopipe.precompute.writing import writing
 from audiopipe.storage import files
 
 ROWS_AT_ONCE = 64
@@ -342,7 +342,7 @@ class _Shards:
                     found.append(_index_row(row, rows.identity.config, place))
                     self._lengths.add(row.n_frames, row.valid_frames)
                     max_error = max(max_error, error)
-            written = set_files.facts_of(name, temporary)
+            written = {"name": name, "bytes": file.size, "sha256": file.sha256()}
         if found:  # a shard without records is removed when the feature set is published
             self._next += 1
             self._shards.append({**written, "id": shard_id, "records": len(found), "max_error": max_error})

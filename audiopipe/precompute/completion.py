@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
 from audiopipe.feature_sets import file_names, index, publication, retention, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.stored_statistics import ShardSums
-from audiopipe.precompute import output_folder, plan, probed_machines
+from audiopipe.precompute import output_folder, plan, probed_machines, row_files
 from audiopipe.precompute.collected_sidecars import Collected
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
@@ -196,31 +195,30 @@ class _Rows:
         """Yields the rows of each shard."""
         refreshed = Refreshed(self._work.file(plan.SOURCES), self._layout)
         for position, shard in enumerate(self._shards):
-            rows = refreshed.rows(shard["name"], self._of(shard["name"]))
+            rows = self._of(shard["name"], self._layout.schema.names)
+            # The schema of an older index lacks the classes that were appended since.
+            rows = refreshed.rows(shard["name"], rows.cast(self._layout.schema))
             yield numbered(rows, self._layout, position)
 
     def totals(self) -> Counter[str]:
         """Returns the number of `frames`, of `samples`, and of clips whose valid frames are `unknown`."""
         totals: Counter[str] = Counter()
         rate = self._work.config.sample_rate
+        names = [self._layout.own[name] for name in ("n_frames", "valid_frames", "seconds")]
         for shard in self._shards:
-            rows = self._of(shard["name"])
-            totals["frames"] += pc.sum(rows.column(self._layout.own["n_frames"])).as_py()
-            totals["unknown"] += rows.column(self._layout.own["valid_frames"]).null_count
-            seconds = rows.column(self._layout.own["seconds"]).to_numpy()
-            totals["samples"] += int(np.rint(seconds * rate).astype(np.int64).sum())
+            n_frames, valid, seconds = self._of(shard["name"], names).columns
+            totals["frames"] += pc.sum(n_frames).as_py()
+            totals["unknown"] += valid.null_count
+            totals["samples"] += int(np.rint(seconds.to_numpy() * rate).astype(np.int64).sum())
         return totals
 
-    def _of(self, name: str) -> pa.Table:
+    def _of(self, name: str, columns: list[str]) -> pa.Table:
+        """Returns some columns of the rows of a shard."""
         if name in self._before:
             assert self._previous is not None
             start, stop = self._before[name]
-            rows = self._previous.slice(start, stop - start)
-        else:
-            with files.open_binary(self._work.rows_file(file_names.shard_number(name))) as file:
-                rows = pq.read_table(file)
-        # The schema of an older index lacks the classes that were appended since.
-        return rows.select(self._layout.schema.names).cast(self._layout.schema)
+            return self._previous.slice(start, stop - start).select(columns)
+        return row_files.read(self._work.rows_file(file_names.shard_number(name)), columns).select(columns)
 
 
 def numbered(rows: pa.Table, layout: index.Layout, position: int) -> pa.Table:

@@ -1,30 +1,21 @@
-"""Engines that run the pipeline: this process, several processes of this machine, or an Apache Beam runner."""
+"""Engines that write the shards of a plan, and how a job on this machine chooses one."""
 
-import importlib.util
-import logging
-import threading
-from typing import Any, Protocol
-
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineRunner, create_runner
+import math
+import sys
+from typing import Protocol
 
 from audiopipe import checks
-from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
-from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
-from audiopipe.precompute.processes import Processes, cause_of
-from audiopipe.runtime import machine_facts, startup, stopping
+from audiopipe.precompute.processes import Processes
+from audiopipe.precompute.this_process import ThisProcess
+from audiopipe.runtime import machine_facts
 
-LARGE_SECONDS = 8 * 3600  # of audio; a smaller job is done before several processes have started
-STOP_SECONDS = 10
-# The only runner that Apache Beam does not find by its short name.
-DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
+AUDIO_PER_PROCESS = 3600.0  # seconds; a processor computes that in a second or two
+LARGE_SECONDS = 8 * 3600.0  # of audio; a smaller job is done before other processes have loaded TensorFlow as well
 
 
 class Engine(Protocol):
-    """Interface of all engines. An engine runs the pipeline of a plan."""
+    """Interface of all engines. An engine writes the unfinished shards of a plan."""
 
     def start(self, plan: Plan) -> None:
         """Starts to write the unfinished shards of a plan."""
@@ -40,177 +31,79 @@ class Engine(Protocol):
         """Stops the job. Finished shards are kept, unfinished ones are lost."""
 
 
-class PipelineThread:
-    """Engine that runs the pipeline in a thread of this process.
+class Engines(Protocol):
+    """Interface of what a job takes its engine from."""
 
-    If the runner works elsewhere, the thread only waits for it.
+    def prepare(self) -> None:
+        """Starts what the engine will need, so that it gets ready while the job is planned."""
 
-    Args:
-        runner: The Apache Beam runner.
-        options: Options of the runner.
-    """
+    def choose(self, plan: Plan, seconds: float) -> Engine:
+        """Returns the engine for a plan.
 
-    def __init__(self, runner: PipelineRunner, options: PipelineOptions):
-        self._runner = runner
-        self._options = options
-        self._ended = threading.Event()
-        self._error: Exception | None = None
-        self._result: Any = None
-        self._output = ""
-
-    def start(self, plan: Plan) -> None:
-        """Starts to write the unfinished shards of a plan."""
-        self._output = plan.output
-        stopping.allow(plan.output)
-        if isinstance(self._runner, FnApiRunner):
-            with startup.quiet():
-                from audiopipe.precompute import shard_writer  # noqa: F401  (loads TensorFlow before the work starts)
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def wait(self, seconds: float) -> bool:
-        """Waits until the job ends, at most `seconds`. Returns whether it has ended.
-
-        Raises:
-            FeatureSetError: If the job failed.
+        Args:
+            plan: The plan.
+            seconds: Seconds of audio left to compute.
         """
-        ended = self._ended.wait(seconds)
-        if ended and self._error is not None:
-            raise FeatureSetError(cause_of(self._error)) from self._error
-        return ended
 
-    def stop(self) -> None:
-        """Stops the shards of this process after their current clip, and cancels a job that runs elsewhere.
+    def close(self) -> None:
+        """Ends what `prepare` started, unless the engine has ended it."""
 
-        Raises:
-            FeatureSetError: If the runner does not cancel its job.
+
+class LocalEngines:
+    """Engines of this machine: this process, or worker processes.
+
+    Workers load TensorFlow while this process lists and plans, and share its memory, so another worker costs little.
+    This process computes itself if it has loaded TensorFlow already and there is less than `LARGE_SECONDS` of audio.
+
+    Args:
+        workers: Number of processes. With 1, this process computes. None chooses it by the amount of audio.
+    """
+
+    def __init__(self, workers: int | None):
+        self._workers = None if workers is None else checks.integer("workers", workers, minimum=1)
+        self._is_loaded = workers is None and "tensorflow" in sys.modules
+        self._pool: Processes | None = None
+
+    def prepare(self) -> None:
+        """Starts to load TensorFlow, if other processes will compute."""
+        if self._workers != 1 and not self._is_loaded:
+            self._pool = Processes(self._workers or 1)
+            self._pool.launch()
+
+    def choose(self, plan: Plan, seconds: float) -> Engine:
+        """Returns the engine for a plan.
+
+        Args:
+            plan: The plan.
+            seconds: Seconds of audio left to compute.
         """
-        if self._ended.is_set():
-            return
-        stopping.stop(self._output)
-        if self._result is not None:
-            try:
-                self._result.cancel()
-            except Exception as error:  # not every runner can cancel, and some raise undocumented errors
-                raise FeatureSetError(f"The runner did not cancel its job ({error}). Cancel it by hand.") from error
-        if self._ended.wait(STOP_SECONDS):
-            stopping.allow(self._output)
+        if self._workers == 1 or (self._is_loaded and seconds < LARGE_SECONDS):
+            return ThisProcess()
+        workers = self._workers or processes_for(seconds, machine_facts.processors())
+        self._pool = self._pool or Processes(workers)
+        self._pool.workers = min(workers, plan.n_shards)
+        return self._pool
 
-    def _run(self) -> None:
-        log = logging.getLogger("apache_beam.runners.common")
-        log.addFilter(_is_unexpected)
-        try:
-            pipeline = beam.Pipeline(runner=self._runner, options=self._options)
-            pipeline | "Precompute" >> Precompute(self._output)
-            self._result = pipeline.run()
-            self._result.wait_until_finish()
-        except Exception as error:
-            self._error = error
-        finally:
-            log.removeFilter(_is_unexpected)
-            self._ended.set()
+    def close(self) -> None:
+        """Ends the processes."""
+        if self._pool is not None:
+            self._pool.stop()
 
 
-def choose(plan: Plan, seconds: float, workers: int | None, options: PipelineOptions, flags: list[str]) -> Engine:
-    """Returns the engine for a plan.
+def processes_for(seconds: float, processors: int) -> int:
+    """Returns the number of worker processes for a job if the user does not set it.
+
+    Each gets at least `AUDIO_PER_PROCESS`: for less, it is not worth the half second of processor time in which it
+    builds the graph of the feature. A single process uses all processors, but not as well as several do.
 
     Args:
-        plan: The plan.
-        seconds: Seconds of audio left to compute.
-        workers: Number of processes. None chooses it by `seconds`.
-        options: Parsed `flags`.
-        flags: Command-line flags of Apache Beam.
+        seconds: Seconds of audio to compute.
+        processors: Number of processors.
+
+    Example:
+        >>> [processes_for(3600 * hours, 2) for hours in (0.1, 1.9, 2, 1000)]
+        [1, 1, 2, 2]
+        >>> [processes_for(3600 * hours, 64) for hours in (0.1, 1.9, 2, 1000)]
+        [1, 1, 2, 64]
     """
-    if options.view_as(StandardOptions).runner is not None or _names_processes(flags):
-        return PipelineThread(_runner(options), options)
-    if workers is None:
-        workers = machine_facts.processors() if seconds >= LARGE_SECONDS else 1
-    workers = min(workers, plan.n_shards)
-    return Processes(workers, flags) if workers > 1 else PipelineThread(FnApiRunner(), options)
-
-
-def parse_options(flags: list[str], workers: int | None = None) -> tuple[PipelineOptions, list[str]]:
-    """Parses command-line flags of Apache Beam.
-
-    Args:
-        flags: The flags, with dashes or underscores.
-        workers: Number of processes on this machine, or None. The flags must not choose a runner as well.
-
-    Returns:
-        The options, and the flags in Beam's spelling.
-
-    Raises:
-        ArgumentError: If an option or the runner is unknown, or `workers` is less than 1 or conflicts with the flags.
-        MissingDependencyError: If the runner needs a package that is not installed.
-    """
-    # Our options have dashes and Beam's have underscores. Beam silently ignores an option with dashes.
-    received, flags = flags, [_with_underscores(flag) for flag in flags]
-    if workers is not None:
-        workers = checks.integer("workers", workers, minimum=1)
-    if workers is not None and (_names_processes(flags) or _given(flags, "--runner")):
-        raise ArgumentError(
-            "--workers cannot be combined with options that choose a runner or processes of Apache Beam. "
-            f"Received: {' '.join(received)}. Leave out one of them."
-        )
-    if not _given(flags, "--default_sdk_harness_log_level"):
-        flags = [*flags, "--default_sdk_harness_log_level=WARNING"]
-    runner = PipelineOptions(flags).view_as(StandardOptions).runner
-    partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
-    if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
-        flags = [*flags, "--dask_partition_size=1"]  # Dask's own choice gives all shards to one worker
-    _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
-    try:
-        options = PipelineOptions(flags)
-        options.get_all_options()
-    except SystemExit:
-        raise ArgumentError(
-            f"Apache Beam rejected these options: {' '.join(received)}. Its own message is printed above."
-        ) from None
-    unknown = options.get_all_options(retain_unknown_options=True).keys() - PipelineOptions([]).get_all_options().keys()
-    typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
-    # Words that are not the value of the option before them. Beam only logs these.
-    stray = [
-        flag
-        for before, flag in zip(["", *flags], flags, strict=False)
-        if not flag.startswith("-") and not (before.startswith("-") and "=" not in before)
-    ]
-    if unknown or stray:
-        raise ArgumentError(
-            f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or stray or sorted(unknown))}. "
-            "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
-        )
-    return options, flags
-
-
-def _runner(options: PipelineOptions) -> PipelineRunner:
-    name = options.view_as(StandardOptions).runner
-    if name is None:
-        return FnApiRunner()
-    if name in ("DaskRunner", DASK_RUNNER) and importlib.util.find_spec("distributed") is None:
-        raise MissingDependencyError(
-            'DaskRunner needs the package distributed, which is not installed: pip install "audiopipe[dask]".'
-        )
-    try:
-        return create_runner(DASK_RUNNER if name == "DaskRunner" else name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError(f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).") from error
-
-
-def _is_unexpected(record: logging.LogRecord) -> bool:
-    """Returns whether to keep a record of Beam's log.
-
-    An error of audiopipe is dropped: the job raises it itself, or it comes from stopping the job.
-    """
-    return record.exc_info is None or not isinstance(record.exc_info[1], AudiopipeError)
-
-
-def _names_processes(flags: list[str]) -> bool:
-    return _given(flags, "--direct_running_mode") or _given(flags, "--direct_num_workers")
-
-
-def _given(flags: list[str], name: str) -> bool:
-    return any(flag.partition("=")[0] == name for flag in flags)
-
-
-def _with_underscores(flag: str) -> str:
-    name, equals, value = flag.partition("=")
-    return name[:2] + name[2:].replace("-", "_") + equals + value if name.startswith("--") else flag
+    return max(1, min(processors, math.floor(seconds / AUDIO_PER_PROCESS)))

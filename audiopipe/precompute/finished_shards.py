@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from audiopipe.feature_sets.message_kinds import kind
-from audiopipe.precompute.plan import FOLDER, to_line
+from audiopipe.precompute.plan import FOLDER, Plan, to_line
 from audiopipe.precompute.progress import Done
 from audiopipe.storage import files
 
@@ -76,6 +76,18 @@ def find(plan: Work, shard: int, digest: str) -> dict[str, Any] | None:
         if _BATCH.fullmatch(name) and _digests(plan.path(name)).get(shard) == digest:
             return _whole_batch(plan.path(name))[shard]
     return None
+
+
+def unfinished(plan: Plan) -> list[tuple[str, int]]:
+    """Returns the clips file and the number of each unfinished shard, as `shard_writer.write_shard` takes them.
+
+    The largest shards come first, so that workers finish at about the same time.
+    """
+    finished = Finished(plan)
+    finished.refresh()
+    missing = set(finished.missing())
+    todo = sorted((shard for shard in plan.shards() if shard.number in missing), key=lambda shard: -shard.n_bytes)
+    return [(plan.clips_file(shard.file), shard.number) for shard in todo]
 
 
 class Finished:

@@ -6,13 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from audiopipe.feature_sets import file_names, index
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs.changes import StoredAudio
 from audiopipe.inputs.columns import Columns
-from audiopipe.precompute import former_plans, planned_clips, probed_machines
+from audiopipe.precompute import former_plans, planned_clips, probed_machines, row_files
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.stored_clips import Clips, Shard, Waiting, record_ids, text
@@ -178,8 +177,7 @@ def _rows_file(work: Plan, name: str) -> str:
 
 
 def _rows(work: Plan, name: str) -> pa.Table:
-    with files.open_binary(_rows_file(work, name)) as file:
-        return pq.read_table(file)
+    return row_files.read(_rows_file(work, name))
 
 
 def _all(sidecars: Iterable[dict[str, Any]], name: str) -> list[dict[str, Any]]:

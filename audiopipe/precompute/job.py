@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,8 @@ from audiopipe.errors import FeatureSetError, InputChangedError, InputError, Sta
 from audiopipe.feature_sets import publication, retention
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import ScanReport, scan
-from audiopipe.precompute import completion, differences, holdings, output_folder, pending, plan, planning
+from audiopipe.precompute import completion, differences, holdings, output_folder, pending, plan, planning, row_files
+from audiopipe.precompute.engines import Engine, Engines
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.holdings import NOTHING, Holdings
 from audiopipe.precompute.listing import Listing, listed
@@ -71,11 +71,11 @@ class Job:
                 return planning.nothing_to_do(self.settings, listing)
             return drafted.plan if isinstance(drafted, Draft) else drafted
 
-    def run(self, choose: Callable[[Plan, float], Any]) -> Description:
+    def run(self, engines: Engines) -> Description:
         """Computes the feature set, resumes it, or brings it up to date.
 
         Args:
-            choose: Function that returns the engine for a plan and the seconds of audio left to compute.
+            engines: What the job takes its engine from. It is closed at the end.
 
         Returns:
             The complete feature set.
@@ -88,10 +88,13 @@ class Job:
         output = self.settings.output
         self._look()  # raises its errors
         with contextlib.ExitStack() as stack:
+            stack.callback(engines.close)
             # An existing output is locked at once. A new folder is only created once the input is known to be good.
             is_used = files.exists(files.join(output, plan.FOLDER))
             lock = stack.enter_context(output_folder.locked(output)) if is_used else None
             folder = self._look()
+            if folder.description is None:  # otherwise there may be nothing to compute
+                engines.prepare()
             listing = stack.enter_context(self._listed(folder))
             if lock is None:
                 planning.columns_of(listing, NOTHING, self.settings.segments)  # raises its errors
@@ -107,7 +110,7 @@ class Job:
             finished.check_shards()
             self.reporter.planned(**facts(work), done_before=finished.done.clips)
             try:
-                self._work(choose, work, finished, lock)
+                self._work(engines, work, finished, lock)
                 self._check_failures(work, finished)
                 lock.check()
                 return completion.finish(work, keep_old_seconds=self.keep_old_seconds)
@@ -206,14 +209,15 @@ class Job:
             )
         return found
 
-    def _work(self, choose: Callable[[Plan, float], Any], work: Plan, finished: Finished, lock: locks.Held) -> None:
+    def _work(self, engines: Engines, work: Plan, finished: Finished, lock: locks.Held) -> None:
         """Runs an engine that writes the missing shards, and watches it."""
         missing = set(finished.missing())
         if not missing:
             return
-        engine = choose(work, sum(shard.seconds for shard in work.shards() if shard.number in missing))
+        engine = engines.choose(work, sum(shard.seconds for shard in work.shards() if shard.number in missing))
         engine.start(work)
         try:
+            row_files.prepare()  # while TensorFlow is loaded
             self._watch(engine, work, finished, lock)
         except FeatureSetError as error:
             if type(error) is FeatureSetError:
@@ -223,7 +227,7 @@ class Job:
             engine.stop()
             output_folder.remove_temporaries(self.settings.output)
 
-    def _watch(self, engine: Any, work: Plan, finished: Finished, lock: locks.Held) -> None:
+    def _watch(self, engine: Engine, work: Plan, finished: Finished, lock: locks.Held) -> None:
         """Watches the engine until it has ended."""
         last, shards_before = time.monotonic(), finished.done.shards
         ended = False

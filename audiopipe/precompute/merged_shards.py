@@ -58,7 +58,8 @@ class ShardCopier:
                 with tfrecords.Writer(temporary) as file:
                     for row, record in self._records(shard, sums):
                         rows.append(replace(row, number=len(rows), offset=file.write(record), bytes=len(record)))
-                written = set_files.facts_of(file_names.shard_name(shard.number), temporary)
+                name = file_names.shard_name(shard.number)
+                written = {"name": name, "bytes": file.size, "sha256": file.sha256()}
             with files.temporary_file(self._plan.rows_file(shard.number)) as temporary:
                 pq.write_table(index.table(rows, self._plan.columns), temporary, compression="zstd")
             sidecar = {**self._sidecar(shard, written), "sums": sums.to_dict()}

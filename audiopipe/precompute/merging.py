@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError, InputChangedError
 from audiopipe.feature_sets import index, joined_fill_values, publication, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
-from audiopipe.precompute import completion, merge_plan, output_folder, plan
+from audiopipe.precompute import completion, merge_plan, output_folder, plan, row_files
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
 from audiopipe.precompute.merge_plan import MergePlan, Started
@@ -226,8 +225,8 @@ def _rows(work: MergePlan) -> Iterator[pa.Table]:
     """Yields the rows of the index of each shard."""
     layout = index.Layout(work.columns)
     for position, shard in enumerate(work.shards()):
-        with files.open_binary(work.rows_file(shard.number)) as file:
-            yield completion.numbered(pq.read_table(file).cast(layout.schema), layout, position)
+        rows = row_files.read(work.rows_file(shard.number))
+        yield completion.numbered(rows.cast(layout.schema), layout, position)
 
 
 def _ids(description: Description) -> list[str]:

@@ -12,7 +12,7 @@ import apache_beam as beam
 from audiopipe.configs import Config
 from audiopipe.errors import FeatureSetError
 from audiopipe.precompute import plan
-from audiopipe.precompute.finished_shards import Finished
+from audiopipe.precompute.finished_shards import unfinished
 
 
 class ReadPlan(beam.PTransform):
@@ -31,7 +31,7 @@ class ReadPlan(beam.PTransform):
 
     def expand(self, pbegin):
         """Creates the elements."""
-        return pbegin | "CreateShards" >> beam.Create(elements(_pending(self.output)))
+        return pbegin | "CreateShards" >> beam.Create(unfinished(_pending(self.output)))
 
 
 class WriteFeatureShards(beam.PTransform):
@@ -72,18 +72,6 @@ class Precompute(beam.PTransform):
     def expand(self, pbegin):
         """Reads the plan and writes its shards."""
         return pbegin | ReadPlan(self.output) | WriteFeatureShards(_pending(self.output).config)
-
-
-def elements(work: plan.Plan) -> list[tuple[str, int]]:
-    """Returns the clips file and the number of each unfinished shard.
-
-    The largest shards come first, so that workers finish at about the same time.
-    """
-    finished = Finished(work)
-    finished.refresh()
-    missing = set(finished.missing())
-    todo = sorted((shard for shard in work.shards() if shard.number in missing), key=lambda shard: -shard.n_bytes)
-    return [(work.clips_file(shard.file), shard.number) for shard in todo]
 
 
 def _pending(output: str) -> plan.Plan:

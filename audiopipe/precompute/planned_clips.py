@@ -84,12 +84,17 @@ def of_shard(clips_file: str, shard: int) -> Part:
     Raises:
         CorruptFeatureSetError: If the plan or the file is damaged.
     """
-    work = plan.read(clips_file[: clips_file.rindex(plan.FOLDER) - 1])
+    work = plan_of(clips_file)
     lines = files.read_bytes(clips_file).splitlines()
     with plan.undamaged(clips_file):
         first, count, shard_id, digest = json.loads(lines[0])[str(shard)]
         clips = [Planned.from_json(line) for line in lines[1 + first : 1 + first + count]]
     return Part(plan=work, shard=shard, id=shard_id, digest=digest, clips=clips)
+
+
+def plan_of(clips_file: str) -> Plan:
+    """Reads the plan to which a clips file belongs."""
+    return plan.read(clips_file[: clips_file.rindex(plan.FOLDER) - 1])
 
 
 def of_plan(work: Plan) -> Iterator[tuple[int, Planned]]:

@@ -1,72 +1,78 @@
-"""Engine that runs a job on several processes of this machine, with one TensorFlow thread each.
+"""Engine that runs a job on worker processes of this machine.
 
-Beam's runner hangs forever when one of its worker processes dies, and it has no way to be stopped. It therefore runs in
-a process of its own, `python -m audiopipe.precompute.processes`, which can be killed at any time. Its workers end with
-it, and it ends with the job.
-
-The job sends that process its module search path and the pickled config. A config class is therefore found wherever the
-program that started the job found it, and workers know the class before they read its name in the plan.
+It starts a process that loads TensorFlow, before the plan is made. When the plan is there, that process forks the
+workers, see `audiopipe.precompute.worker`. Each free worker gets the next shard.
 """
 
 import contextlib
 import os
 import pickle
-import re
-import shlex
 import signal
-import struct
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from typing import IO, Any
+from collections import deque
+from dataclasses import dataclass
+from multiprocessing import connection, reduction
+from multiprocessing.connection import Connection
+from typing import Any, cast
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.precompute import worker
+from audiopipe.precompute import finished_shards, launching
+from audiopipe.precompute.launching import Launched
 from audiopipe.precompute.plan import Plan
+from audiopipe.precompute.worker import Failure, Settings
 
 STOP_SECONDS = 10
-CAUSE = "audiopipe: "  # prefix of the line on standard error that says why the process ended
-_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+AHEAD = 2  # shards that a worker has at once, so that it never waits for the next
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A worker process.
+
+    Args:
+        number: Its number.
+        job: Connection to it.
+        shards: Number of shards that it has and has not written yet.
+    """
+
+    number: int
+    job: Connection
+    shards: int = 0
 
 
 class Processes:
-    """Engine that runs the pipeline on worker processes.
+    """Engine that writes shards in worker processes.
+
+    Several workers have one TensorFlow thread each. A single one uses all processors.
 
     Args:
-        workers: Number of worker processes.
-        flags: Command-line flags of Apache Beam.
+        workers: Number of workers. It may be set until `start`.
     """
 
-    def __init__(self, workers: int, flags: list[str]):
+    def __init__(self, workers: int):
         self.workers = workers
-        self._flags = flags
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
+        self._parent: Launched | None = None  # of the workers
+        self._pids: list[int] = []
+        self._workers: list[_Worker] = []
+        self._todo: deque[tuple[str, int]] = deque()
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+        self._error: Exception | None = None
+
+    def launch(self) -> None:
+        """Starts the process that loads TensorFlow and then forks the workers."""
+        self._parent = launching.launched()
 
     def start(self, plan: Plan) -> None:
         """Starts to write the unfinished shards of a plan."""
-        self._log = tempfile.TemporaryFile(prefix="audiopipe-")  # noqa: SIM115 (open for as long as the process)
-        self._process = subprocess.Popen(
-            # -P: modules in the working directory must not shadow installed ones.
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "audiopipe.precompute.processes",
-                plan.output,
-                str(self.workers),
-                *self._flags,
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            env={**_ONE_THREAD, **os.environ},
-        )
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the process has already ended, and `wait` reports why
-            _send(self._process.stdin, [_search_path(), pickle.dumps(plan.config)])
+        if self._parent is None:
+            self.launch()
+        assert self._parent is not None
+        _send(self._parent.connection, Settings(self.workers, pickle.dumps(plan.config)))
+        self._todo.extend(finished_shards.unfinished(plan))
+        self._thread = threading.Thread(target=self._run, args=[self._parent], daemon=True)
+        self._thread.start()
 
     def wait(self, seconds: float) -> bool:
         """Waits until the job ends, at most `seconds`. Returns whether it has ended.
@@ -74,118 +80,109 @@ class Processes:
         Raises:
             FeatureSetError: If the job failed.
         """
-        assert self._process is not None
-        try:
-            code = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        if code:
-            raise FeatureSetError(self._cause(code))
-        return True
+        ended = self._ended.wait(seconds)
+        if ended and self._error is not None:
+            raise self._error
+        return ended
 
     def stop(self) -> None:
         """Ends the processes. Finished shards are kept, unfinished ones are lost."""
-        if self._process is None or self._process.stdin is None:
+        if self._parent is None:
             return
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+        for pid in self._pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._parent.process.kill()
+        end = time.monotonic() + STOP_SECONDS  # a process that hangs while it reads a file does not end before
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+        for worker in self._workers:
+            with contextlib.suppress(EOFError, OSError):  # it has ended
+                while worker.job.poll(max(0, end - time.monotonic())):
+                    worker.job.recv()
+            worker.job.close()
+        self._parent.end(max(0, end - time.monotonic()))
+        self._parent = None
+
+    def _run(self, parent: Launched) -> None:
         try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        time.sleep(2 * worker.POLL_SECONDS)  # until the workers have noticed and ended
+            self._connect(parent)
+            self._dispatch(parent)
+        except Exception as error:
+            self._error = error
+        finally:
+            self._ended.set()
 
-    def _cause(self, code: int) -> str:
-        assert self._log is not None
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        causes = [line.removeprefix(CAUSE) for line in lines if line.startswith(CAUSE)]
-        if causes:
-            return causes[-1]
-        if code < 0:
-            return _killed("the process that runs the pipeline", -code)
-        return f"its process ended with exit code {code}: {lines[-1] if lines else 'it printed nothing'}."
+    def _connect(self, parent: Launched) -> None:
+        """Waits until TensorFlow is loaded, and gets the connections to the workers."""
+        self._pids = _received(parent)
+        for number in range(self.workers):
+            self._workers.append(_Worker(number, Connection(reduction.recv_handle(parent.connection))))
+
+    def _dispatch(self, parent: Launched) -> None:
+        """Gives shards to the workers until all are written."""
+        workers = {worker.job: worker for worker in self._workers}
+        for free in self._workers:
+            self._give(free)
+        while any(worker.shards for worker in self._workers):
+            for ready in connection.wait([parent.connection, *workers]):
+                worker = workers.get(cast(Connection, ready))
+                _received(parent, worker)
+                assert worker is not None  # the parent sends nothing of its own accord, so it can only have ended
+                worker.shards -= 1
+                self._give(worker)
+
+    def _give(self, worker: _Worker) -> None:
+        """Gives shards to a worker until it has enough. The last ones are left for those that are free first."""
+        while self._todo and worker.shards < (1 if len(self._todo) < self.workers else AHEAD):
+            # A single worker gets all at once, because it may read clips of the next shards while it writes one.
+            count = len(self._todo) if self.workers == 1 else 1
+            worker.shards += count
+            _send(worker.job, [self._todo.popleft() for _ in range(count)])
 
 
-def main(output: str, workers: str, *flags: str) -> None:
-    """Runs the pipeline, in the process that `Processes` started."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    search_path, config = _receive(sys.stdin.buffer)
-    sys.path[:] = search_path
-    os.environ["PYTHONPATH"] = os.pathsep.join(search_path)  # for the workers
-    threading.Thread(target=_end_with_job, daemon=True).start()
-    threading.excepthook = _end_with_worker
-    pickle.loads(config)  # imports the config's class before the plan is read
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+def _received(parent: Launched, worker: _Worker | None = None) -> Any:
+    """Returns the next message of a worker, or of the parent of the workers.
 
-    from audiopipe.precompute.pipeline import Precompute
-
-    command = f"exec {shlex.quote(sys.executable)} -P -m audiopipe.precompute.worker"
-    runner = FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
-    pipeline = beam.Pipeline(runner=runner, options=PipelineOptions([*flags, f"--direct_num_workers={workers}"]))
-    pipeline | "Precompute" >> Precompute(output)
+    Raises:
+        FeatureSetError: If the process failed, or has ended.
+    """
     try:
-        pipeline.run().wait_until_finish()
-    except Exception as error:
-        _end(1, cause_of(error))
-    _end(0)
+        message = (parent.connection if worker is None else worker.job).recv()
+    except (EOFError, OSError):
+        raise FeatureSetError(_cause(parent, worker)) from None
+    if isinstance(message, Failure):
+        error = FeatureSetError(message.cause)
+        if message.details:
+            error.add_note(f"In a worker process:\n{message.details}")
+        raise error
+    return message
 
 
-def cause_of(error: Exception) -> str:
-    """Returns the message of a worker's error, extracted from the error that Apache Beam raises instead."""
-    lines = str(error).strip().splitlines()
-    last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
-    return re.sub(r"^(audiopipe\.errors\.\w+|RuntimeError): ", "", last)
-
-
-def _search_path() -> list[str]:
-    """Returns the module search path as absolute paths, which mean the same in another process."""
-    return [os.path.abspath(folder) for folder in sys.path]
-
-
-def _send(pipe: IO[bytes], content: Any) -> None:
-    message = pickle.dumps(content)
-    pipe.write(struct.pack("<Q", len(message)) + message)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> Any:
-    size = pipe.read(8)
-    if len(size) < 8:
-        os._exit(1)  # the job has ended
-    return pickle.loads(pipe.read(struct.unpack("<Q", size)[0]))
-
-
-def _end_with_job() -> None:
-    sys.stdin.buffer.read()  # returns when the job closes the pipe or ends, because nothing more is sent
-    os._exit(1)
-
-
-def _end_with_worker(arguments: threading.ExceptHookArgs) -> None:
-    """Ends this process after a worker has died, because the runner would wait for that worker forever."""
-    code = re.search(r"Worker subprocess exited with return code (-?\d+)", str(arguments.exc_value))
+def _cause(parent: Launched, worker: _Worker | None) -> str:
+    """Returns why a worker, or the parent of the workers, ended."""
+    code = None if worker is None else _exit_code(parent, worker)
     if code is None:
-        threading.__excepthook__(arguments)
-    elif int(code[1]) < 0:
-        _end(1, _killed("a worker process", -int(code[1])))
-    else:
-        _end(1, f"a worker process ended with exit code {code[1]}.")
+        code = parent.process.wait(STOP_SECONDS)
+    if code < 0:
+        return (
+            f"a worker process was killed by {signal.Signals(-code).name}. If nobody killed it on purpose, the machine "
+            "may have run out of memory."
+        )
+    parent.log.seek(0)
+    lines = parent.log.read().decode(errors="replace").strip().splitlines()
+    return f"a worker process ended with exit code {code}: {lines[-1] if lines else 'it printed nothing'}."
 
 
-def _killed(what: str, number: int) -> str:
-    name = signal.Signals(number).name
-    return f"{what} was killed by {name}. If nobody killed it on purpose, the machine may have run out of memory."
+def _exit_code(parent: Launched, worker: _Worker) -> int | None:
+    """Returns the exit code of a worker, or None if its parent has ended, too."""
+    _send(parent.connection, worker.number)
+    try:
+        return parent.connection.recv()
+    except (EOFError, OSError):
+        return None
 
 
-def _end(code: int, cause: str = "") -> None:
-    if cause:
-        print(f"\n{CAUSE}{cause}", file=sys.stderr, flush=True)
-    os._exit(code)  # at once: Beam's servers take seconds to shut down
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def _send(job: Connection, content: object) -> None:
+    with contextlib.suppress(OSError):  # the process has ended, and what is received next says why
+        job.send(content)

@@ -11,6 +11,7 @@ from audiopipe.feature_sets import index
 from audiopipe.feature_sets.index.layout import SOURCE_TYPE
 from audiopipe.inputs.changes import StoredAudio
 from audiopipe.inputs.listings import Listed
+from audiopipe.precompute import row_files
 from audiopipe.storage import files
 
 CHANGING = ("path", "row", "start", "end", "size", "time", "version")
@@ -82,8 +83,7 @@ class Refreshed:
         self._layout = layout
         self._changes: pa.Table | None = None
         if files.exists(path):
-            with files.open_binary(path) as file:
-                self._changes = pq.read_table(file)
+            self._changes = row_files.read(path)
 
     def rows(self, shard: str, rows: pa.Table) -> pa.Table:
         """Returns the rows of a shard with their changes."""

@@ -44,7 +44,7 @@ class Kernel:
         """
         return self._of_clip.get_concrete_function()
 
-    def clips(self, clips: Sequence[np.ndarray]) -> list[tf.Tensor]:
+    def clips(self, clips: Sequence[np.ndarray | tf.Tensor]) -> list[tf.Tensor]:
         """Computes the features of several clips of any lengths.
 
         The bits are those of `clip`, which takes nearly twice as long.

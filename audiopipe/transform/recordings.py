@@ -6,7 +6,7 @@ whole recording has been resampled, and reading stops at its end.
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
 
@@ -31,7 +31,8 @@ def read(
     transform: Transform,
     on_remark: OnRemark | None = None,
     on_digest: OnDigest | None = None,
-) -> Iterator[tuple[Source, Iterator[np.ndarray]]]:
+    content: str | bytes | None = None,
+) -> Generator[tuple[Source, Iterator[np.ndarray]], None, None]:
     """Reads clips in the given order.
 
     A recording is decoded once for consecutive stretches of it whose starts ascend. If they overlap by more than
@@ -47,6 +48,7 @@ def read(
             next clip is yielded or the iteration ends. It is not called for a clip whose digest is not known, see
             `audiopipe.audio.Opened.digest`: the file was not opened, has changed, or is remote and much of it was not
             read. If None, no digests are computed.
+        content: What `Source.open` returns for all clips, which are of one recording, if it has been called already.
 
     Yields:
         Each clip with its samples: consecutive blocks, float32 `[time, channels]` at the config's sample rate. They
@@ -56,7 +58,7 @@ def read(
     """
     waiting = iter(sources)
     source = next(waiting, None)
-    with contextlib.closing(_Reader(transform, on_remark, on_digest)) as reader:
+    with contextlib.closing(_Reader(transform, on_remark, on_digest, content)) as reader:
         while source is not None:
             following = next(waiting, None)
             yield source, reader.blocks(source, following)
@@ -67,8 +69,15 @@ def read(
 class _Reader:
     """Reader of one clip after another, which keeps the recording of the last one open."""
 
-    def __init__(self, transform: Transform, on_remark: OnRemark | None, on_digest: OnDigest | None):
+    def __init__(
+        self,
+        transform: Transform,
+        on_remark: OnRemark | None,
+        on_digest: OnDigest | None,
+        content: str | bytes | None,
+    ):
         self._transform = transform
+        self._content = content
         self._on_remark = on_remark or warn
         self._on_digest = on_digest
         self._open = contextlib.ExitStack()
@@ -125,7 +134,8 @@ class _Reader:
     def _decode(self, source: Source) -> Iterator[np.ndarray]:
         self._open.close()  # the recording may be open for earlier stretches
         self._file = None
-        self._file = self._open.enter_context(audio.opened(source.open()))
+        content = source.open() if self._content is None else self._content
+        self._file = self._open.enter_context(audio.opened(content))
         yield from self._transform.read_blocks(self._file, on_remark=self._remark)
 
     def _remark(self, remark: Remark) -> None:

@@ -1,12 +1,10 @@
-"""Computation of the features of rows.
+"""Features of clips that come as blocks, and of rows.
 
-Rows are read in threads and computed in groups. Long recordings are computed on their own, from their
-blocks.
+Short clips are computed in groups, as a whole. Long ones are computed on their own, from their blocks.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,9 +12,10 @@ import numpy as np
 from audiopipe.audio import Remark, joined
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError, AudioError
-from audiopipe.runtime import threads
-from audiopipe.transform import audio_values, ends, waveforms
-from audiopipe.transform.kernel import GROUP, Kernel
+from audiopipe.runtime.read_ahead import Unit
+from audiopipe.transform import audio_values, clip_features, clip_reader, ends, waveforms
+from audiopipe.transform.clip_items import Block, Computed, End, Failed, Long, Whole
+from audiopipe.transform.kernel import Kernel
 
 LONG_SECONDS = 60  # longer clips are computed in blocks
 
@@ -24,74 +23,57 @@ Made: TypeAlias = tuple[np.ndarray, int] | tuple[np.ndarray, int, int]
 """Feature of a row and its number of frames; if the config pads clips, also the number of frames that hold audio."""
 
 
-@dataclass(frozen=True, slots=True)
-class WholeClip:
-    """Clip that is in memory and has at least one frame.
+def items(key: Any, blocks: Iterable[np.ndarray], config: Config) -> Iterator[Whole | Long | Block | End]:
+    """Turns the blocks of a clip into items of a reader: the clip in memory, or its blocks if it is long.
 
     Args:
-        samples: float32 `[time, channels]`.
-    """
-
-    samples: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class LongClip:
-    """Feature of a long clip, which was computed on its own.
-
-    Args:
-        feature: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
-        n_samples: Number of samples of the clip.
-    """
-
-    feature: np.ndarray
-    n_samples: int
-
-
-def read_or_compute(blocks: Iterable[np.ndarray], kernel: Kernel) -> WholeClip | LongClip:
-    """Joins the blocks of a clip, or computes its feature block by block if it is long.
-
-    Args:
+        key: What the caller knows the clip by.
         blocks: Consecutive blocks of one clip, float32 `[time, channels]`.
-        kernel: The kernel of the feature.
+        config: Config of the feature.
 
     Raises:
         AudioError: If the clip is shorter than one frame, or longer than the config allows.
+        ArgumentError: If the config does not accept the samples.
     """
-    config, blocks = kernel.config, iter(blocks)
     framing = config.framing
     limit = max(LONG_SECONDS * config.sample_rate, framing.win_length if framing else 0)
-    held, n_samples = [], 0
+    held: list[np.ndarray] = []
+    n_samples = 0
+    is_long = False
     for block in blocks:
-        held.append(block)
         n_samples += block.shape[0]
         ends.check_length(n_samples, config)
-        if n_samples > limit:
+        held.append(block)
+        if n_samples <= limit:
+            continue
+        if not is_long:
+            is_long = True
             waveforms.check(block, None, config)
-            counted = _Counted(itertools.chain(held, blocks), config)
-            return LongClip(kernel.stream(counted).numpy(), counted.n_samples)
+            yield Long(key)
+        del block
+        while held:
+            yield Block(held.pop(0))
+    if is_long:
+        yield End()
+        return
     if config.n_frames(n_samples) == 0:
         raise AudioError(
             f"The clip is shorter than one frame. Received: {n_samples} samples at {config.sample_rate} Hz. Use a "
             "longer clip, or a config with a shorter window or with padding at the ends of clips.",
             stage="feature",
         )
-    return WholeClip(joined(held))
+    samples = joined(held)
+    waveforms.check(samples, None, config)
+    yield Whole(key, samples)
 
 
-class _Counted:
-    """Iterable over the blocks of a clip that counts their samples, and refuses a clip that is too long."""
+@dataclass(slots=True, eq=False)
+class _Row:
+    """Row that is being read: its position, its audio, and what was noticed about it."""
 
-    def __init__(self, blocks: Iterable[np.ndarray], config: Config):
-        self._blocks = blocks
-        self._config = config
-        self.n_samples = 0
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for block in self._blocks:
-            self.n_samples += block.shape[0]
-            ends.check_length(self.n_samples, self._config)
-            yield block
+    number: int
+    value: Any
+    remarks: list[Remark] = field(default_factory=list)
 
 
 def compute(
@@ -110,37 +92,38 @@ def compute(
         on_remark: Function that receives the position of a row, its audio, and a remark about it, before the feature of
             the row is yielded. It is called in the thread of the caller, and not for rows that fail.
     """
-    remaining = enumerate(values)
+    config = kernel.config
 
-    def begin(numbered: tuple[int, Any]) -> tuple[WholeClip | LongClip | AudioError | ArgumentError, list[Remark]]:
-        remarks: list[Remark] = []
+    def read(row: _Row) -> Iterator[Any]:
         try:
-            clip = read_or_compute(read_blocks(numbered[1], on_remark=remarks.append), kernel)
-            if isinstance(clip, WholeClip):
-                waveforms.check(clip.samples, None, kernel.config)
-            cut = ends.cut(_n_samples(clip), kernel.config)
-            return clip, remarks if cut is None else [*remarks, cut]
-        except (AudioError, ArgumentError) as error:
-            return error, []
+            yield from items(row, read_blocks(row.value, on_remark=row.remarks.append), config)
+        except Exception as error:
+            yield Failed(row, error)
 
-    while group := list(itertools.islice(remaining, GROUP)):
-        # If nothing has to be decoded, starting threads takes longer than reading.
-        ready = all(audio_values.is_ready(value, kernel.config.sample_rate) for _, value in group)
-        begun = list(map(begin, group)) if ready else threads.map_in_order(begin, group)
-        features = iter(kernel.clips([clip.samples for clip, _ in begun if isinstance(clip, WholeClip)]))
-        for (number, value), (clip, remarks) in zip(group, begun, strict=True):
-            for remark in remarks:
-                on_remark(number, value, remark)
-            if isinstance(clip, WholeClip):
-                yield _as_row(np.asarray(next(features)), _n_samples(clip), kernel.config)
-            elif isinstance(clip, LongClip):
-                yield _as_row(clip.feature, clip.n_samples, kernel.config)
-            else:
-                yield clip
+    # If nothing has to be decoded, handing the samples over takes longer than reading.
+    units = (
+        Unit(read(_Row(number, value)), ahead=not audio_values.is_ready(value, config.sample_rate))
+        for number, value in enumerate(values)
+    )
+    for item in clip_features.computed(clip_reader.ahead(units), kernel):
+        if isinstance(item, Failed):
+            yield _expected(item.error)
+        elif isinstance(item, Computed):
+            feature = item.feature
+            if isinstance(feature, Exception):
+                yield _expected(feature)
+                continue
+            row, cut = item.key, ends.cut(item.n_samples, config)
+            for remark in row.remarks if cut is None else [*row.remarks, cut]:
+                on_remark(row.number, row.value, remark)
+            yield _as_row(feature, item.n_samples, config)
 
 
-def _n_samples(clip: WholeClip | LongClip) -> int:
-    return len(clip.samples) if isinstance(clip, WholeClip) else clip.n_samples
+def _expected(error: Exception) -> AudioError | ArgumentError:
+    """Returns the error of a row, or raises it if it is no fault of the row."""
+    if isinstance(error, (AudioError, ArgumentError)):
+        return error
+    raise error
 
 
 def _as_row(feature: np.ndarray, n_samples: int, config: Config) -> Made:

@@ -1,8 +1,9 @@
 """Compiled config that computes features from samples."""
 
+import itertools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,20 @@ from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError, AudioError
 from audiopipe.runtime import forks
-from audiopipe.transform import audio_values, call_inputs, layer_fit, row_features, waveform_features, waveforms
+from audiopipe.transform import (
+    audio_values,
+    call_inputs,
+    clip_features,
+    layer_fit,
+    row_features,
+    waveform_features,
+    waveforms,
+)
 from audiopipe.transform.call_inputs import Element, Row, RowBatch
+from audiopipe.transform.clip_items import Whole
 from audiopipe.transform.kernel import Kernel
 from audiopipe.transform.row_columns import RowColumns
-from audiopipe.transform.row_features import LongClip, Made
+from audiopipe.transform.row_features import Made
 from audiopipe.transform.stream import Stream
 
 
@@ -191,11 +201,24 @@ class Transform:
             waveforms.check_channel(clip.shape, self.config)
         else:
             blocks = clip
-        result = row_features.read_or_compute(blocks, self._kernel)
-        if isinstance(result, LongClip):
-            return result.feature
-        waveform = call_inputs.classify_waveform(result.samples, None, self.config)
-        return waveform_features.compute(waveform, self._kernel)
+        items = row_features.items(None, blocks, self.config)
+        first = next(items)
+        if isinstance(first, Whole):
+            waveform = call_inputs.classify_waveform(first.samples, None, self.config)
+            return waveform_features.compute(waveform, self._kernel)
+        [result] = clip_features.computed(itertools.chain([first], items), self._kernel)
+        if isinstance(result.feature, Exception):
+            raise result.feature
+        return np.array(result.feature)
+
+    def computed(self, items: Iterable[Any]) -> Generator[Any, None, None]:
+        """Replaces clips by their features among the items of a reader, see `audiopipe.transform.clip_features`.
+
+        Raises:
+            ForkError: If this process was forked after TensorFlow had run.
+        """
+        forks.check()
+        return clip_features.computed(items, self._kernel)
 
     def rows(
         self, values: Iterable[Any], *, on_remark: Callable[[int, Remark], None] | None = None

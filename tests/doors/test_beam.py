@@ -273,11 +273,20 @@ def test_audio_in_parquet_is_read_with_its_metadata(clips, tmp_path, config, sam
     assert (failure["id"], failure["path"], failure["row"]) == ("bad", str(tmp_path / "rows.parquet"), 1)
 
 
-def test_an_import_without_apache_beam_says_what_to_install(monkeypatch):
+def test_without_apache_beam_its_runners_and_transforms_say_what_to_install(clips, tmp_path, config, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    monkeypatch.delitem(sys.modules, "audiopipe.beam")
+    for name in ("Precompute", "ReadPlan", "WriteFeatureShards"):
+        with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[beam\]"'):
+            getattr(beam, name)
     with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[beam\]"'):
-        __import__("audiopipe.beam")
+        beam.precompute(clips, tmp_path / "out", config, beam_options=["--runner=DaskRunner"])
+    assert beam.precompute(clips, tmp_path / "out", config).counts["failures"] == 1
+
+
+def test_the_door_lists_its_names_and_has_no_others():
+    assert dir(beam) == ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
+    with pytest.raises(AttributeError, match=r"'audiopipe\.beam' has no attribute 'spectrum'"):
+        _ = beam.spectrum
 
 
 @pytest.mark.parametrize("name", ["plan/thesis.txt", "features-mine.npy", "dataset.json.bak", "sub/dataset.json"])

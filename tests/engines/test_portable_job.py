@@ -13,7 +13,7 @@ from process_groups import ROOT
 
 from audiopipe import beam, registry
 from audiopipe.inputs import Source
-from audiopipe.precompute import engines
+from audiopipe.precompute import runners
 
 IMAGE = "registry.example/audiopipe:1"
 DOCKER = "beam:env:docker:v1"
@@ -37,7 +37,7 @@ def pipeline_of(output, options):
 
 def proto_of(output, *flags):
     """Returns the proto that is sent to a cluster with some flags of Apache Beam."""
-    options, _ = engines.parse_options(list(flags))
+    options = runners.parse_options(list(flags))
     return PortableRunner.get_proto_pipeline(pipeline_of(output, options), options)
 
 
@@ -63,7 +63,7 @@ def test_other_runners_ignore_the_image_option_of_dataflow(planned):
 def test_dataflow_runs_every_function_in_the_image(planned):
     """Needs the Google Cloud packages but no account, because a dry run sends nothing."""
     pytest.importorskip("apitools", reason='needs pip install "apache-beam[gcp]"')
-    options, _ = engines.parse_options(
+    options = runners.parse_options(
         [
             "--runner=DataflowRunner",
             "--project=project",

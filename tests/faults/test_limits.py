@@ -119,24 +119,18 @@ def test_a_second_run_is_refused_and_the_first_is_not_disturbed(small_work, tmp_
 
 
 @pytest.mark.faults
-def test_paused_workers_are_a_stall_and_end_when_they_continue(small_work, tmp_path):
+def test_paused_workers_are_a_stall_and_end_with_the_job(small_work, tmp_path):
     output = tmp_path / "out"
-    options = (*small_work.options, "--workers=2", "--stall-timeout=20")
+    options = (*small_work.options, "--workers=2", "--stall-timeout=30")
     hold = Hold("published", r"/plan/shard-\d+\.json$", 2)
     with Run(small_work.source, output, small_work.config, *options, hold=hold) as run:
         assert run.until(hold.reached)
-        workers = run.processes("audiopipe.precompute.worker")
-        for pid in workers:
+        for pid in run.processes("audiopipe.precompute.worker"):
             os.kill(pid, signal.SIGSTOP)
         hold.release()
         assert run.wait() == 1
-        assert "No shard was finished for 20 s" in run.printed
+        assert "No shard was finished for 30 s" in run.printed
         assert "Traceback" not in run.printed
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
-        end = time.monotonic() + 10
-        while run.processes() and time.monotonic() < end:
-            time.sleep(0.1)
         assert run.processes() == []
     beam.precompute(small_work.source, output, small_work.config, workers=1)
     check_same(output, small_work.clean)
@@ -152,12 +146,12 @@ def test_storage_that_does_not_answer_ends_the_job_with_advice(small_work, tmp_p
         manifest.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
         command = (manifest, tmp_path / "out", small_work.config, "--num-shards=12", f"--workers={workers}")
         storage.hold(7)
-        with Run(*command, "--stall-timeout=20") as run:
+        with Run(*command, "--stall-timeout=30") as run:
             assert run.until(lambda: storage.held)
             begin = time.monotonic()
             assert run.wait(90) == 1
             seconds = time.monotonic() - begin
-            assert "No shard was finished for 20 s" in run.printed
+            assert "No shard was finished for 30 s" in run.printed
             assert "or increase --stall-timeout" in words(run.printed)
             assert "Traceback" not in run.printed
             assert run.processes() == []

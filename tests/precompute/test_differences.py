@@ -11,8 +11,9 @@ from planning import write_shard, written
 
 from audiopipe import configs
 from audiopipe.inputs import InputOptions, Source, scan
-from audiopipe.precompute import differences, holdings, planning, shard_writer
+from audiopipe.precompute import differences, holdings, planning
 from audiopipe.precompute.listing import listed
+from audiopipe.transform import kernel
 from audiopipe.transform.segments import Segments
 
 CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=8, input_data_format="channels_last")
@@ -82,14 +83,15 @@ def test_other_metadata_is_a_difference(silent_recordings, tmp_path):
 
 def failing(monkeypatch, *numbers):
     """Makes the computation of the clips or segments with these numbers fail."""
-    compute, calls = shard_writer.Transform.compute, iter(range(99))
+    compute, calls = kernel.Kernel.clips, iter(range(99))
 
-    def compute_or_fail(self, clip):
-        if next(calls) in numbers:
+    def compute_or_fail(self, clips):
+        # Clips of a group that fails are computed one by one.
+        if len(clips) > 1 or (clips and next(calls) in numbers):
             raise ZeroDivisionError
-        return compute(self, clip)
+        return compute(self, clips)
 
-    monkeypatch.setattr(shard_writer.Transform, "compute", compute_or_fail)
+    monkeypatch.setattr(kernel.Kernel, "clips", compute_or_fail)
 
 
 def test_a_recording_is_tried_again_if_one_of_its_segments_failed(silent_recordings, tmp_path, monkeypatch):

@@ -1,13 +1,19 @@
 """Tests of the engines and how a job chooses one."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from planning import written
 
-from audiopipe import configs
-from audiopipe.errors import ArgumentError
+from audiopipe import beam, configs
+from audiopipe.errors import ArgumentError, FeatureSetError
 from audiopipe.inputs import Source
-from audiopipe.precompute import engines
-from audiopipe.precompute.processes import Processes, cause_of
+from audiopipe.precompute import engines, runners
+from audiopipe.precompute.processes import Processes
+from audiopipe.precompute.this_process import ThisProcess
+from audiopipe.precompute.worker import cause_of
 from audiopipe.runtime import machine_facts
 
 CONFIG = configs.MelSpectrogram(sample_rate=16000, n_mels=40, input_data_format="channels_last")
@@ -19,14 +25,25 @@ def work(tmp_path_factory):
     return written(str(tmp_path_factory.mktemp("out")), CONFIG, [Source(str(name), str(name)) for name in range(9)], 9)
 
 
-def chosen(work, seconds, workers=None, flags=()):
-    options, flags = engines.parse_options(list(flags), workers)
-    return engines.choose(work, seconds, workers, options, flags)
+@pytest.fixture
+def unloaded(monkeypatch):
+    """Makes this process look as if it had not loaded TensorFlow."""
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
 
 
-def test_small_jobs_run_in_this_process_and_large_ones_in_one_process_per_processor(work, monkeypatch):
+def chosen(work, seconds, workers=None):
+    return engines.LocalEngines(workers).choose(work, seconds)
+
+
+def test_a_job_takes_a_process_per_hour_of_audio_up_to_the_number_of_processors(work, unloaded, monkeypatch):
     monkeypatch.setattr(machine_facts, "processors", lambda: 4)
-    assert isinstance(chosen(work, 7 * HOUR), engines.PipelineThread)
+    found = [chosen(work, hours * HOUR) for hours in (0.1, 1.9, 2, 3.5, 1000)]
+    assert [(type(engine), engine.workers) for engine in found] == [(Processes, count) for count in (1, 1, 2, 3, 4)]
+
+
+def test_a_process_that_has_loaded_tensorflow_computes_small_jobs_itself(work, monkeypatch):
+    monkeypatch.setattr(machine_facts, "processors", lambda: 4)
+    assert isinstance(chosen(work, 7 * HOUR), ThisProcess)
     large = chosen(work, 8 * HOUR)
     assert (type(large), large.workers) == (Processes, 4)
 
@@ -34,25 +51,61 @@ def test_small_jobs_run_in_this_process_and_large_ones_in_one_process_per_proces
 def test_workers_sets_the_number_of_processes_up_to_the_number_of_shards(work):
     assert chosen(work, 1, workers=3).workers == 3
     assert chosen(work, 1, workers=100).workers == 9
-    assert isinstance(chosen(work, 100 * HOUR, workers=1), engines.PipelineThread)
+    assert isinstance(chosen(work, 100 * HOUR, workers=1), ThisProcess)
 
 
-@pytest.mark.parametrize("flag", ["--runner=FnApiRunner", "--direct_num_workers=2", "--direct-running-mode=in_memory"])
-def test_options_of_beam_choose_the_runner_and_exclude_workers(work, flag):
-    assert isinstance(chosen(work, 100 * HOUR, flags=[flag]), engines.PipelineThread)
+@pytest.mark.faults
+def test_a_job_of_worker_processes_needs_neither_tensorflow_nor_beam_in_this_one(recordings, tmp_path, config):
+    (tmp_path / "config.json").write_text(config.to_json())
+    script = (
+        "import sys\n"
+        "from audiopipe import beam\n"
+        "sys.modules['apache_beam'] = None\n"
+        "made = beam.precompute(*sys.argv[1:], num_shards=3)\n"
+        "print('HEAVY', len(made), {'tensorflow', 'keras'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", script, recordings, tmp_path / "out", tmp_path / "config.json"]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split("\n")[-2:] == ["HEAVY 10 set()", ""]
+    assert done.stderr == ""
+
+
+@pytest.mark.faults
+def test_an_unforeseen_error_of_a_worker_names_itself_and_brings_its_traceback(recordings, tmp_path, monkeypatch):
+    (tmp_path / "breaking.py").write_text(
+        "import os\n"
+        "from audiopipe import configs\n"
+        "if os.environ['IMPORTS'] != str(os.getpid()):\n"
+        "    raise ZeroDivisionError('of a module')\n"
+        "class Breaking(configs.MelSpectrogram):\n"
+        "    pass\n"
+    )
+    monkeypatch.setenv("IMPORTS", str(os.getpid()))
+    monkeypatch.syspath_prepend(tmp_path)
+    config = __import__("breaking").Breaking(sample_rate=8000)
+    with pytest.raises(FeatureSetError, match=r"The job stopped: ZeroDivisionError: of a module\. Run") as error:
+        beam.precompute(recordings, tmp_path / "out", config, num_shards=3, workers=2)
+    [note] = error.value.__cause__.__notes__
+    assert "breaking.py" in note
+
+
+@pytest.mark.parametrize("flag", ["--runner=FnApiRunner", "--direct_num_workers=2", "--job-name=features"])
+def test_options_of_beam_choose_a_runner_and_exclude_workers(work, flag):
+    assert isinstance(runners.BeamEngines([flag], None).choose(work, 100 * HOUR), runners.PipelineThread)
     with pytest.raises(ArgumentError, match=rf"--workers cannot be combined.*Received: {flag}\. Leave out one"):
-        chosen(work, 1, workers=2, flags=[flag])
+        runners.BeamEngines([flag], 2)
 
 
 def test_zero_workers_are_refused():
     with pytest.raises(ArgumentError, match=r"workers must be an integer\. Received: workers=2\.5"):
-        engines.parse_options([], 2.5)
+        engines.LocalEngines(2.5)
     with pytest.raises(ArgumentError, match=r"workers must be at least 1\. Received: workers=0"):
-        engines.parse_options([], 0)
+        engines.LocalEngines(0)
 
 
 def test_options_of_beam_may_be_written_with_dashes():
-    options, _ = engines.parse_options(["--direct-num-workers=2", "--direct-running-mode", "multi_threading"])
+    options = runners.parse_options(["--direct-num-workers=2", "--direct-running-mode", "multi_threading"])
     assert options.get_all_options()["direct_num_workers"] == 2
     assert options.get_all_options()["direct_running_mode"] == "multi_threading"
 
@@ -69,4 +122,18 @@ def test_options_of_beam_may_be_written_with_dashes():
     ],
 )
 def test_the_cause_is_extracted_from_an_error_of_beam(message, cause):
-    assert cause_of(ValueError(message)) == cause
+    assert runners.cause_of(ValueError(message)) == cause
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ArgumentError("hop_length must be at least 1."), "hop_length must be at least 1."),
+        (RuntimeError("the machine is gone"), "the machine is gone"),
+        (RuntimeError(), "RuntimeError"),
+        (KeyError("id"), "KeyError: 'id'"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_an_error_of_a_worker_is_named_unless_its_type_says_nothing(error, cause):
+    assert cause_of(error) == cause

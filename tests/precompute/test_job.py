@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -23,9 +24,10 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import scan
-from audiopipe.precompute import job, pipeline, plan, shard_writer
+from audiopipe.precompute import finished_shards, job, plan, shard_writer
 from audiopipe.runtime import stopping
 from audiopipe.storage import locks
+from audiopipe.transform import kernel
 from audiopipe.transform.segments import Segments
 
 
@@ -158,7 +160,7 @@ def test_too_many_failures_end_the_job_before_the_other_shards_are_written(mostl
         return write(*element)
 
     with drafted(str(tmp_path / "other"), config, scan(mostly_bad), 4) as draft:
-        first = pipeline.elements(draft.write())[0][1]
+        first = finished_shards.unfinished(draft.write())[0][1]
     monkeypatch.setattr(shard_writer, "write_shard", write_first_only)
     stop = stopping.stop
     monkeypatch.setattr(stopping, "stop", lambda output: stop(output) or released.set())
@@ -188,9 +190,9 @@ def test_ctrl_c_stops_after_the_current_clip_and_keeps_finished_shards(run, tmp_
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
-    compute = shard_writer.Transform.compute
+    compute = kernel.Kernel.clips
     monkeypatch.setattr(
-        shard_writer.Transform, "compute", lambda self, clip: shard_writer.time.sleep(0.05) or compute(self, clip)
+        kernel.Kernel, "clips", lambda self, clips: time.sleep(0.05 * len(clips)) or compute(self, clips)
     )
     with pytest.raises(KeyboardInterrupt):
         run(reporter=Interrupting())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from audiopipe import load
-from audiopipe.precompute import engines
+from audiopipe.precompute import runners
 from audiopipe.runtime import machine_facts
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def test_a_launch_script_passes_options_that_audiopipe_accepts(launch, script):
     ran = launch(script, variables)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split("\0")[:-1] == ["-m", "audiopipe", "precompute", *ARGUMENTS, *options]
-    engines.parse_options(options)
+    runners.parse_options(options)
 
 
 @pytest.mark.parametrize(("script", "missing"), [(script, name) for script in LAUNCHES for name in LAUNCHES[script][0]])

@@ -9,9 +9,10 @@ import soundfile
 from corpora import content, files_of, files_of_set
 from jobs import CLIPS, contents, interrupted, repair
 
+from audiopipe import Transform
 from audiopipe.errors import InputChangedError
 from audiopipe.feature_sets.description import Description
-from audiopipe.precompute import planning, shard_writer
+from audiopipe.precompute import planning
 from audiopipe.transform.segments import Segments
 
 
@@ -22,9 +23,9 @@ def test_a_retry_computes_only_the_clips_that_failed(run, recordings, tmp_path, 
     with pytest.raises(InputChangedError, match=r"'03\.wav', which failed, was modified.*--retry-failures"):
         run()
     read = []
-    read_blocks = shard_writer.Transform.read_blocks
+    read_blocks = Transform.read_blocks
     monkeypatch.setattr(
-        shard_writer.Transform,
+        Transform,
         "read_blocks",
         lambda self, source, **keywords: read.append(Path(source.path).name) or read_blocks(self, source, **keywords),
     )

@@ -12,6 +12,7 @@ import soundfile
 import tensorflow as tf
 from planning import write_shard, written
 
+from audiopipe import Transform
 from audiopipe.audio import conversion
 from audiopipe.errors import FeatureSetError, OutputError, StoppedError
 from audiopipe.feature_sets import records, tfrecords
@@ -115,12 +116,14 @@ def test_failures_name_the_stage_and_the_cause(tmp_path, config, clips):
         assert words in failure["error"]
 
 
-@pytest.mark.parametrize(("broken", "stage"), [("read_blocks", "read"), ("compute", "feature")])
-def test_an_unexpected_exception_is_a_failure_with_the_name_of_its_class(work, monkeypatch, broken, stage):
+@pytest.mark.parametrize(
+    ("home", "broken", "stage"), [(Transform, "read_blocks", "read"), (kernel.Kernel, "clips", "feature")]
+)
+def test_an_unexpected_exception_is_a_failure_with_the_name_of_its_class(work, monkeypatch, home, broken, stage):
     def fail(*arguments, **keywords):
         raise ZeroDivisionError("who knows")
 
-    monkeypatch.setattr(shard_writer.Transform, broken, fail)
+    monkeypatch.setattr(home, broken, fail)
     failures = write_shard(work, 0)["failures"]
     assert [failure["error"] for failure in failures] == ["ZeroDivisionError: who knows"] * 2
     assert {failure["stage"] for failure in failures} == {stage}
@@ -140,7 +143,8 @@ def test_a_long_recording_is_computed_in_blocks_and_gives_the_same_record(work, 
     monkeypatch.setattr(block_graphs, "BLOCK_VALUES", 3 * 256)
     monkeypatch.setattr(conversion, "BLOCK_SAMPLES", 500)
     monkeypatch.setattr(kernel.Kernel, "_clip", lambda *arguments: pytest.fail("computed whole"))
-    monkeypatch.setattr(shard_writer, "_transform", shard_writer.Transform)
+    monkeypatch.setattr(shard_writer, "_transform", shard_writer._transform.__wrapped__)
+    os.remove(work.path("shard-00000.json"))
     assert write_shard(work, 0)["sha256"] == whole["sha256"]
 
 
@@ -164,7 +168,7 @@ def test_a_shard_that_is_written_again_has_the_same_bytes(work):
 
 def test_a_finished_shard_is_not_written_again(work, monkeypatch):
     first = write_shard(work, 0)
-    monkeypatch.setattr(shard_writer, "_Writer", lambda *arguments: pytest.fail("written again"))
+    monkeypatch.setattr(shard_writer, "_Shard", lambda *arguments: pytest.fail("written again"))
     assert write_shard(work, 0) == first
 
 

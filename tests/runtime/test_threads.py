@@ -1,6 +1,4 @@
-"""Tests of the map over several values in threads."""
-
-import threading
+"""Tests of the number of threads."""
 
 import pytest
 import tensorflow as tf
@@ -8,49 +6,21 @@ import tensorflow as tf
 from audiopipe.runtime import machine_facts, threads
 
 
-@pytest.fixture
-def two_processors(monkeypatch):
+@pytest.mark.parametrize(("processors", "expected"), [(1, 1), (2, 2), (64, threads.MAX_THREADS)])
+def test_there_is_a_thread_for_each_processor_up_to_a_limit(monkeypatch, processors, expected):
+    monkeypatch.setattr(machine_facts, "processors", lambda: processors)
+    assert threads.available() == expected
+
+
+def test_one_thread_is_used_if_tensorflow_is_limited_to_one(monkeypatch):
     monkeypatch.setattr(machine_facts, "processors", lambda: 2)
-
-
-def test_results_come_in_the_order_of_the_values(two_processors):
-    second_is_ready = threading.Event()
-
-    def slow_first(value):
-        assert value > 0 or second_is_ready.wait(timeout=30)
-        second_is_ready.set()
-        return 10 * value
-
-    assert threads.map_in_order(slow_first, range(5)) == [0, 10, 20, 30, 40]
-
-
-def test_the_error_of_the_first_failing_value_is_raised(two_processors):
-    third_has_failed = threading.Event()
-
-    def failing(value):
-        if value == 2:
-            third_has_failed.set()
-            raise KeyError(value)
-        if value == 1:
-            assert third_has_failed.wait(timeout=30)
-            raise ValueError(value)
-        return value
-
-    with pytest.raises(ValueError, match="1"):
-        threads.map_in_order(failing, range(3))
-
-
-@pytest.mark.parametrize("values", [[], [7], iter([7, 8])])
-def test_any_number_of_values_in_any_iterable_is_accepted(two_processors, values):
-    expected = [] if values == [] else [7] if values == [7] else [7, 8]
-    assert threads.map_in_order(lambda value: value, values) == expected
-
-
-def test_no_thread_is_left_after_the_call(two_processors):
-    threads.map_in_order(abs, range(20))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("audiopipe-rows")]
-
-
-def test_one_thread_is_used_if_tensorflow_is_limited_to_one(two_processors, monkeypatch):
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 1)
-    assert threads.map_in_order(lambda _: threading.current_thread(), range(3)) == 3 * [threading.current_thread()]
+    assert threads.available() == 1
+
+
+def test_one_thread_is_used_if_the_environment_says_so_as_that_of_a_worker_of_a_job_does(monkeypatch):
+    monkeypatch.setattr(machine_facts, "processors", lambda: 2)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    assert threads.available() == 1
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "0")
+    assert threads.available() == 2

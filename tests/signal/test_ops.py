@@ -231,6 +231,25 @@ def test_frames_are_slices_of_the_waveform(length, frame_length, hop_length, pad
     np.testing.assert_array_equal(ops.frame(waveform, frame_length, hop_length, pad_end), expected)
 
 
+@pytest.mark.parametrize("length", [0, 399, 400, 401, 4000])
+@pytest.mark.parametrize(("frame_length", "hop_length"), [(400, 160), (400, 400), (400, 401), (400, 800), (397, 100)])
+@pytest.mark.parametrize("is_known", [True, False], ids=["known length", "unknown length"])
+def test_frames_of_one_clip_are_those_of_tf_signal(length, frame_length, hop_length, is_known):
+    waveform = np.arange(1, length + 1, dtype=np.float32)[None, None]
+    frame = tf.function(lambda clip: ops.frame(clip, frame_length, hop_length, pad_end=False))
+    spec = tf.TensorSpec([1, 1, length if is_known else None])
+    frames = frame.get_concrete_function(spec)(tf.constant(waveform))
+    assert np.array_equal(frames, tf.signal.frame(waveform, frame_length, hop_length))
+
+
+def test_the_gradient_of_frames_counts_the_frames_of_each_sample():
+    waveform = tf.ones([1, 1, 12])
+    with tf.GradientTape() as tape:
+        tape.watch(waveform)
+        total = tf.reduce_sum(ops.frame(waveform, 6, 2, pad_end=False))
+    assert tape.gradient(total, waveform).numpy().ravel().tolist() == [1, 1, 2, 2, 3, 3, 3, 3, 2, 2, 1, 1]
+
+
 @given(st.floats(2**-60, 2**40, width=32), st.integers(1, 70), st.integers(0, 69), st.sampled_from([0.3, 1.5, 2.7]))
 @settings(max_examples=60, deadline=None)
 def test_power_has_the_same_bits_at_every_position(value, size, place, exponent):

@@ -1,5 +1,7 @@
 """Framing, the Fourier transform of frames, and overlap-add."""
 
+import math
+
 import tensorflow as tf
 
 from audiopipe.signal.ops.sums import pairwise_sum, without_inaudible
@@ -21,13 +23,24 @@ def frame(
     Returns:
         Tensor of shape `[..., frames, frame_length, ...]`.
     """
-    options = {"pad_end": pad_end, "pad_value": pad_value}
     outer = waveform.shape[:-1]
-    if axis != -1 or any(size != 1 for size in outer):
-        return tf.signal.frame(waveform, frame_length, hop_length, axis=axis, **options)
-    # TensorFlow slices the first axis without a copy and copies for any other axis.
-    frames = tf.signal.frame(tf.reshape(waveform, [-1]), frame_length, hop_length, **options)
-    return tf.reshape(frames, [*outer, -1, frame_length])
+    if axis != -1 or any(size != 1 for size in outer) or pad_end:
+        return tf.signal.frame(waveform, frame_length, hop_length, pad_end=pad_end, pad_value=pad_value, axis=axis)
+    return tf.reshape(_frames_of_clip(tf.reshape(waveform, [-1]), frame_length, hop_length), [*outer, -1, frame_length])
+
+
+def _frames_of_clip(samples: tf.Tensor, frame_length: int, hop_length: int) -> tf.Tensor:
+    """Splits `[time]` into `[frames, frame_length]`, like `tf.signal.frame` with fewer operations and threads.
+
+    Both copy pieces of samples that no frame cuts. `tf.gather_nd` does it in one thread for twice as many samples,
+    about 100,000 in all frames, where handing half of them to another thread takes longer than copying them.
+    """
+    piece = math.gcd(frame_length, hop_length)
+    size = tf.shape(samples)[0] if samples.shape[0] is None else samples.shape[0]
+    frames = (tf.maximum if samples.shape[0] is None else max)(0, 1 + (size - frame_length) // hop_length)
+    pieces = tf.reshape(samples[: size // piece * piece], [-1, piece])
+    starts, within = tf.range(frames) * (hop_length // piece), tf.range(frame_length // piece)
+    return tf.reshape(tf.gather_nd(pieces, (starts[:, None] + within)[..., None]), [frames, frame_length])
 
 
 def rfft(frames: tf.Tensor, n_fft: int) -> tf.Tensor:

@@ -1,0 +1,202 @@
+"""Engine that runs a job as a pipeline of Apache Beam, on one of its runners."""
+
+import importlib.util
+import logging
+import re
+import threading
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner, create_runner
+
+from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
+from audiopipe.precompute.pipeline import Precompute
+from audiopipe.precompute.plan import Plan
+from audiopipe.runtime import startup, stopping
+
+STOP_SECONDS = 10
+# The only runner that Apache Beam does not find by its short name.
+DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
+
+
+class PipelineThread:
+    """Engine that runs the pipeline in a thread of this process.
+
+    If the runner works elsewhere, the thread only waits for it.
+
+    Args:
+        runner: The Apache Beam runner.
+        options: Options of the runner.
+    """
+
+    def __init__(self, runner: PipelineRunner, options: PipelineOptions):
+        self._runner = runner
+        self._options = options
+        self._ended = threading.Event()
+        self._error: Exception | None = None
+        self._result: Any = None
+        self._output = ""
+
+    def start(self, plan: Plan) -> None:
+        """Starts to write the unfinished shards of a plan."""
+        self._output = plan.output
+        stopping.allow(plan.output)
+        if isinstance(self._runner, FnApiRunner):
+            with startup.quiet():
+                from audiopipe.precompute import shard_writer  # noqa: F401  (loads TensorFlow before the work starts)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until the job ends, at most `seconds`. Returns whether it has ended.
+
+        Raises:
+            FeatureSetError: If the job failed.
+        """
+        ended = self._ended.wait(seconds)
+        if ended and self._error is not None:
+            raise FeatureSetError(cause_of(self._error)) from self._error
+        return ended
+
+    def stop(self) -> None:
+        """Stops the shards of this process after their current clip, and cancels a job that runs elsewhere.
+
+        Raises:
+            FeatureSetError: If the runner does not cancel its job.
+        """
+        if self._ended.is_set():
+            return
+        stopping.stop(self._output)
+        if self._result is not None:
+            try:
+                self._result.cancel()
+            except Exception as error:  # not every runner can cancel, and some raise undocumented errors
+                raise FeatureSetError(f"The runner did not cancel its job ({error}). Cancel it by hand.") from error
+        if self._ended.wait(STOP_SECONDS):
+            stopping.allow(self._output)
+
+    def _run(self) -> None:
+        log = logging.getLogger("apache_beam.runners.common")
+        log.addFilter(_is_unexpected)
+        try:
+            pipeline = beam.Pipeline(runner=self._runner, options=self._options)
+            pipeline | "Precompute" >> Precompute(self._output)
+            self._result = pipeline.run()
+            self._result.wait_until_finish()
+        except Exception as error:
+            self._error = error
+        finally:
+            log.removeFilter(_is_unexpected)
+            self._ended.set()
+
+
+class BeamEngines:
+    """Gives a job the engine that its flags for Apache Beam choose.
+
+    Args:
+        flags: The flags, with dashes or underscores.
+        workers: Number of processes on this machine, which flags for Apache Beam exclude. None if it was not given.
+
+    Raises:
+        ArgumentError: If an option or the runner is unknown, or `workers` is given as well.
+        MissingDependencyError: If the runner needs a package that is not installed.
+    """
+
+    def __init__(self, flags: list[str], workers: int | None):
+        self._options = parse_options(flags)
+        if workers is not None:
+            raise ArgumentError(
+                f"--workers cannot be combined with options of Apache Beam. Received: {' '.join(flags)}. Leave out one "
+                "of them."
+            )
+
+    def prepare(self) -> None:
+        """Does nothing, because every runner starts its own workers."""
+
+    def choose(self, plan: Plan, seconds: float) -> PipelineThread:
+        """Returns the engine for any plan."""
+        return PipelineThread(_runner(self._options), self._options)
+
+    def close(self) -> None:
+        """Does nothing, because the engine ends its workers."""
+
+
+def parse_options(flags: list[str]) -> PipelineOptions:
+    """Parses command-line flags of Apache Beam.
+
+    Args:
+        flags: The flags, with dashes or underscores.
+
+    Raises:
+        ArgumentError: If an option or the runner is unknown.
+        MissingDependencyError: If the runner needs a package that is not installed.
+    """
+    # Our options have dashes and Beam's have underscores. Beam silently ignores an option with dashes.
+    received, flags = flags, [_with_underscores(flag) for flag in flags]
+    if not _given(flags, "--default_sdk_harness_log_level"):
+        flags = [*flags, "--default_sdk_harness_log_level=WARNING"]
+    runner = PipelineOptions(flags).view_as(StandardOptions).runner
+    partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
+    if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
+        flags = [*flags, "--dask_partition_size=1"]  # Dask's own choice gives all shards to one worker
+    _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
+    try:
+        options = PipelineOptions(flags)
+        options.get_all_options()
+    except SystemExit:
+        raise ArgumentError(
+            f"Apache Beam rejected these options: {' '.join(received)}. Its own message is printed above."
+        ) from None
+    unknown = options.get_all_options(retain_unknown_options=True).keys() - PipelineOptions([]).get_all_options().keys()
+    typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    # Words that are not the value of the option before them. Beam only logs these.
+    stray = [
+        flag
+        for before, flag in zip(["", *flags], flags, strict=False)
+        if not flag.startswith("-") and not (before.startswith("-") and "=" not in before)
+    ]
+    if unknown or stray:
+        raise ArgumentError(
+            f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or stray or sorted(unknown))}. "
+            "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
+        )
+    return options
+
+
+def _runner(options: PipelineOptions) -> PipelineRunner:
+    name = options.view_as(StandardOptions).runner
+    if name is None:
+        return FnApiRunner()
+    if name in ("DaskRunner", DASK_RUNNER) and importlib.util.find_spec("distributed") is None:
+        raise MissingDependencyError(
+            'DaskRunner needs the package distributed, which is not installed: pip install "audiopipe[dask]".'
+        )
+    try:
+        return create_runner(DASK_RUNNER if name == "DaskRunner" else name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).") from error
+
+
+def cause_of(error: Exception) -> str:
+    """Returns the message of a worker's error, extracted from the error that Apache Beam raises instead."""
+    lines = str(error).strip().splitlines()
+    last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
+    return re.sub(r"^(audiopipe\.errors\.\w+|RuntimeError): ", "", last)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record of Beam's log.
+
+    An error of audiopipe is dropped: the job raises it itself, or it comes from stopping the job.
+    """
+    return record.exc_info is None or not isinstance(record.exc_info[1], AudiopipeError)
+
+
+def _given(flags: list[str], name: str) -> bool:
+    return any(flag.partition("=")[0] == name for flag in flags)
+
+
+def _with_underscores(flag: str) -> str:
+    name, equals, value = flag.partition("=")
+    return name[:2] + name[2:].replace("-", "_") + equals + value if name.startswith("--") else flag
