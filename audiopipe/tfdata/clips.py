@@ -13,12 +13,11 @@ from audiopipe.audio import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import MetadataRemark
 from audiopipe.inputs import InputOptions, SeveralInputs, Source, column_inference
-from audiopipe.inputs.columns import is_list, item_type
+from audiopipe.tfdata.packed_entries import PackedEntries
 from audiopipe.transform import ends, recordings
+from audiopipe.transform.entry_names import VALID_SAMPLES
 from audiopipe.transform.segments import Segments
 from audiopipe.transform.transform import Transform
-
-_DTYPES = {"string": tf.string, "int": tf.int64, "float": tf.float64, "bool": tf.bool}
 
 
 def from_audio(
@@ -114,10 +113,9 @@ def from_sources(
     if segments is not None:
         segments.sizes(transform.config)
         columns = segments.columns(columns, stretches=any(source.is_stretch for source in sources))
-    entries = columns.entries
     pads = segments is not None and segments.last == "pad"
-    dtypes = [tf.string, tf.float32, *[tf.int64] * pads, *(_DTYPES[item_type(kind)] for kind in entries.values())]
-    ranks = [[None] if is_list(kind) else [] for kind in entries.values()]
+    packed = PackedEntries({"id": "string", **({VALID_SAMPLES: "int"} if pads else {}), **columns.entries})
+    signature = (tf.TensorSpec([None, transform.config.channels], tf.float32), *packed.specs)
 
     groups: list[list[Source]] = []
     for source in sources:
@@ -131,9 +129,8 @@ def from_sources(
         cut = ends.cut(n_valid, transform.config)
         if cut is not None:
             recordings.warn(clip, cut)
-        values = columns.values(clip.metadata)
-        arrays = [_as_numpy(values[name], kind) for name, kind in entries.items()]
-        return [_as_numpy(clip.id, "string"), samples, *[np.int64(n_valid)] * pads, *arrays]
+        fixed = {"id": clip.id, VALID_SAMPLES: n_valid}
+        return [samples, *packed.pack({**fixed, **columns.values(clip.metadata)})]
 
     def read(index: int) -> list[Any]:
         return parts(sources[index], transform.read(sources[index].open()))
@@ -155,24 +152,18 @@ def from_sources(
         return _EachClip(recordings.read(groups[index], transform), clips_of)
 
     @tf.autograph.experimental.do_not_convert
-    def element(clip_id: tf.Tensor, samples: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        valid, values = values[:pads], values[pads:]
-        for value, shape in zip((clip_id, *valid, *values), [[], *[[]] * pads, *ranks], strict=True):
-            value.set_shape(shape)
+    def element(samples: tf.Tensor, *arrays: tf.Tensor) -> dict[str, tf.Tensor]:
         samples.set_shape([None, transform.config.channels])
         size = tf.shape(samples, out_type=tf.int64)
         sizes = {"n_samples": size[0], **({"n_channels": size[1]} if transform.config.channels is None else {})}
-        sizes |= {"valid_samples": valid[0]} if pads else {}
-        return {"audio": samples, "id": clip_id, **sizes, **dict(zip(entries, values, strict=True))}
+        return {"audio": samples, **sizes, **packed.unpack(list(arrays))}
 
     if segments is None and not any(source.is_stretch for source in sources):
         return tf.data.Dataset.range(len(sources)).map(
-            lambda index: element(*tf.numpy_function(read, [index], dtypes)),
+            lambda index: element(*tf.numpy_function(read, [index], [spec.dtype for spec in signature])),
             num_parallel_calls=num_parallel_calls,
             deterministic=True,
         )
-    shapes = [[], [None, transform.config.channels], *[[]] * pads, *ranks]
-    signature = tuple(map(tf.TensorSpec, shapes, dtypes))
     clips = tf.data.Dataset.range(len(groups)).flat_map(
         lambda index: tf.data.Dataset.from_generator(cut, args=(index,), output_signature=signature)
     )
@@ -203,11 +194,3 @@ class _EachClip:
             if clip is not None:
                 return clip
             self._clips = self._clips_of(*next(self._read))
-
-
-def _as_numpy(value: Any, kind: str) -> Any:
-    if kind == "string":
-        return np.array(value.encode("utf-8", "surrogateescape"), dtype=object)
-    if kind == "list<string>":
-        return np.array([item.encode("utf-8", "surrogateescape") for item in value], dtype=object)
-    return np.asarray(value, dtype=_DTYPES[item_type(kind)].as_numpy_dtype)

@@ -61,7 +61,7 @@ class Transform:
         (98, 80, 1)
         >>> dataset = tf.data.Dataset.from_tensors((tf.zeros([16000]), 1)).map(mel)
         >>> dataset.element_spec[0].shape
-        TensorShape([98, 80, 1])
+        TensorShape([None, 80, 1])
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Transform:
             return {name: column[0] for name, column in self._rows([found.value]).items()}
         if isinstance(found, Element):
             feature = waveform_features.compute(found.waveform, self._kernel)
-            n_frames = waveform_features.n_frames(found.waveform, self._kernel)
+            n_frames = waveform_features.n_frames(found.waveform, self._kernel, feature)
             added = {self.feature: feature, "n_frames": n_frames}
             if found.valid_frames is not None:
                 added[found.valid_frames] = waveform_features.valid_frames(

@@ -38,8 +38,16 @@ def _check_longest(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -
         ends.check_length(int(np.max(lengths, initial=0)), kernel.config)
 
 
-def n_frames(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel) -> Any:
-    """Counts the frames of a clip, or of each clip of a batch, as an int or an int64 tensor."""
+def n_frames(waveform: Clip | PaddedBatch | RaggedBatch, kernel: Kernel, feature: Any) -> Any:
+    """Counts the frames of a clip, or of each clip of a batch, as an int or an int64 tensor.
+
+    Args:
+        waveform: The clip or the batch.
+        kernel: The kernel of the feature.
+        feature: What `compute` returned for them.
+    """
+    if isinstance(waveform, Clip) and waveforms.is_symbolic(feature):  # fewer operations than from the samples
+        return tf.shape(feature, out_type=tf.int64)[kernel.config.frame_axis]
     frames = kernel.config.n_frames(_lengths(waveform))
     return frames if isinstance(waveform, RaggedBatch) or not waveform.as_numpy else int(frames)
 
@@ -73,7 +81,10 @@ def _of_clip(clip: Clip, kernel: Kernel) -> tf.Tensor:
     if not waveforms.is_symbolic(clip.samples):
         return kernel.clip(clip.samples)
     feature = kernel.traced(clip.samples)
-    return tf.ensure_shape(feature, kernel.config.feature_shape(None, _channels(clip.samples, kernel)))
+    # The result keeps the shape of clips of any length, also where this graph knows the length of its own.
+    return tf.compat.v1.placeholder_with_default(
+        feature, kernel.config.feature_shape(None, _channels(clip.samples, kernel))
+    )
 
 
 def _of_batch(batch: PaddedBatch, kernel: Kernel) -> tf.Tensor:

@@ -63,7 +63,7 @@ def test_the_rest_of_a_tuple_passes_through(mel):
     feature, label, text = next(dataset.as_numpy_iterator())
     np.testing.assert_array_equal(feature, mel(NOISE[:, 0]))
     assert (label, text) == (7, b"text")
-    assert dataset.element_spec[0].shape == (mel.n_frames(len(NOISE)), 129, 1)
+    assert dataset.element_spec[0].shape == (None, 129, 1)
 
 
 def test_a_mapping_loses_its_audio_and_gains_the_feature_and_its_frames(mel):
