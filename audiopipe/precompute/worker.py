@@ -110,9 +110,9 @@ def _work(job: Connection, settings: Settings) -> None:
     """Writes the shards that the job sends, lists of a clips file and a number each. Sends the number of each shard."""
     from audiopipe.precompute import shard_writer
 
-    pickle.loads(settings.config)  # imports the class of the config
     if settings.workers > 1:
-        _use_one_thread()
+        _use_one_thread()  # first, because the module of a config class may run TensorFlow
+    pickle.loads(settings.config)  # imports the class of the config
     for elements in _received(job):
         for sidecar in shard_writer.write_shards(elements):
             job.send(sidecar["shard"])
