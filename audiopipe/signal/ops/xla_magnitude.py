@@ -61,8 +61,8 @@ def operations(spectrogram: tf.Tensor) -> tf.Tensor:
 def power_operations(spectrogram: tf.Tensor) -> tf.Tensor:
     """Computes the power of complex values of any precision and shape. `power` must return the same bits.
 
-    A graph joins `relu` and a root into one operation, which it spreads over threads for as little as 6,000 values.
-    `tf.maximum` stays an operation of its own, so that all threads of a short clip but one can sleep.
+    A graph joins `relu` and a root into one operation, which it spreads over threads even for a second of audio.
+    `tf.maximum` and the root stay separate operations, which one thread computes before a second one would wake.
     """
     squares = tf.math.real(tf.math.squared_difference(spectrogram, tf.zeros([], spectrogram.dtype)))
     return tf.maximum(squares - tf.constant(smallest_square(squares.dtype)), tf.zeros([], squares.dtype))
