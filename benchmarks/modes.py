@@ -62,7 +62,15 @@ def _call(function: Callable[[Any], Any], value: Any) -> Callable[[], Any]:
 
 def _graph(contender: Contender) -> Callable[[Any], Any]:
     # With a partial object for each contender, TensorFlow does not mistake their traces for retracing.
-    return tf.function(functools.partial(contender.compute)) if contender.in_graph else contender.compute
+    return tf.function(functools.partial(_compute, contender)) if contender.in_graph else contender.compute
+
+
+def _compute(contender: Contender, value: Any) -> Any:
+    """Calls a contender with one argument, as a user's function does.
+
+    Binding the optional arguments of a contender to a call would take longer than some compute a short clip.
+    """
+    return contender.compute(value)
 
 
 def _datasets(contender: Contender, audio: np.ndarray, n_clips: int) -> dict[str, tf.data.Dataset]:

@@ -53,7 +53,8 @@ def _machine(facts: dict[str, Any], found: list[Measured]) -> str:
     versions = facts["versions"] | facts["peers"]
     named = ", ".join(f"{name} {versions[name]}" for name in ("tensorflow", *facts["peers"]))
     loads = rounds.spread([measured.load for measured in found], ".1f")
-    machine = f"{facts['processors']} cores of {facts['processor']}"
+    threads = " and ".join(str(count) for count in sorted({measured.threads for measured in found}))
+    machine = f"{facts['processors']} cores of {facts['processor']}, threads {threads}"
     return f"Measured on {facts['date']} with {machine}, load {loads}; {named}.\n"
 
 

@@ -133,6 +133,20 @@ def test_bounds_in_a_tf_function_depend_on_the_batch(batch, bounds):
     assert [row.bound for row in required.rows([measured(FUNCTION, times, batch)])] == bounds
 
 
+@pytest.mark.parametrize(
+    ("seconds", "threads", "bound"), [(0.5, 2, 1.2), (2.0, 2, 1.2), (2.0, 1, 1.4), (10.0, 1, 1.7), (10.0, 2, 1.7)]
+)
+def test_bounds_of_short_clips_depend_on_the_number_of_threads(seconds, threads, bound):
+    times = {LAYER: [1.0], TRANSFORM: [1.0], KAPRE: [1.0]}
+    [row] = required.rows([Measured("speech", seconds, FUNCTION, 1, times, threads=threads)])
+    assert row.bound == bound
+
+
+def test_lengths_of_clips_can_be_chosen():
+    found = speed.cases(False, [FUNCTION], ["speech"], [0.5, 2.0])
+    assert list(found) == [("speech", seconds, FUNCTION, batch) for seconds in (0.5, 2.0) for batch in (1, 16)]
+
+
 def test_pipelines_are_compared_by_the_fastest_order_of_each_contender():
     times = {
         f"{LAYER}, per clip": [3.0, 3.0, 3.0],

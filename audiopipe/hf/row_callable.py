@@ -1,5 +1,6 @@
 """The callable that `hf.map` passes to `datasets`, and the reports of its rows."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,19 +72,20 @@ class RowCallable:
         texts: list[str | None] = []
         remarks: list[Remark] = []  # of the row that comes next
         computed = self.transform.rows(values, on_remark=lambda _, remark: remarks.append(remark))
-        for number, value, made in zip(numbers, values, computed, strict=True):
-            if isinstance(made, tuple):
-                rows.add(made)
-                digests.append(row_digests.digest(made[0], config.fingerprint))
-                errors.append(None)
-            elif isinstance(made, AudioError):
-                rows.add(None)
-                digests.append(None)
-                errors.append(self._of_failure(number, value, made))
-            else:
-                raise ArgumentError(f"{self.where}Row {number}: {made}") from made
-            texts.append(self._of_remarks(number, value, remarks))
-            remarks.clear()
+        with contextlib.closing(computed):  # also after an error, so that no thread is left at a later fork
+            for number, value, made in zip(numbers, values, computed, strict=True):
+                if isinstance(made, tuple):
+                    rows.add(made)
+                    digests.append(row_digests.digest(made[0], config.fingerprint))
+                    errors.append(None)
+                elif isinstance(made, AudioError):
+                    rows.add(None)
+                    digests.append(None)
+                    errors.append(self._of_failure(number, value, made))
+                else:
+                    raise ArgumentError(f"{self.where}Row {number}: {made}") from made
+                texts.append(self._of_remarks(number, value, remarks))
+                remarks.clear()
         reports = {self.error_column: errors, self.remark_column: texts}
         reported = {name: column for name, column in reports.items() if name is not None}
         return rows.columns | {row_digests.name_of(self.transform.feature): digests} | reported

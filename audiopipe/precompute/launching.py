@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import IO
 
+from audiopipe.errors import FeatureSetError
+
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 _ahead: "list[Launched]" = []
 
@@ -60,16 +62,21 @@ def launched() -> Launched:
 def _started() -> Launched:
     ours, theirs = multiprocessing.Pipe()
     log = tempfile.TemporaryFile(prefix="audiopipe-")  # noqa: SIM115 (open for as long as the process)
-    with theirs:
+    # -P: modules in the working directory must not shadow installed ones.
+    command = [sys.executable, "-P", "-m", "audiopipe.precompute.worker", str(theirs.fileno())]
+    try:
         process = subprocess.Popen(
-            # -P: modules in the working directory must not shadow installed ones.
-            [sys.executable, "-P", "-m", "audiopipe.precompute.worker", str(theirs.fileno())],
+            command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
             env={**_ENVIRONMENT, **os.environ},
         )
+    except OSError as error:
+        raise FeatureSetError(f"Could not start a worker process: {error.strerror or error}.") from error
+    finally:
+        theirs.close()
     with contextlib.suppress(OSError):  # the process has ended, and what is received from it says why
         ours.send([os.path.abspath(folder) for folder in sys.path])  # which means the same in another process
     return Launched(process, ours, log)

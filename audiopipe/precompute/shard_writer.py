@@ -67,7 +67,8 @@ def write_shards(elements: Iterable[tuple[str, int]]) -> Iterator[dict[str, Any]
     wait to be written. While a larger feature is written, nothing is computed.
 
     Args:
-        elements: The path of the clips file and the number of each shard, as for `write_shard`.
+        elements: The path of the clips file and the number of each shard, as for `write_shard`. They are requested
+            before the sidecars of earlier shards are yielded.
 
     Yields:
         The sidecar of each shard, in order, once it is published. Closing the iterator leaves the other shards

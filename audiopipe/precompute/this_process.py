@@ -15,7 +15,7 @@ class ThisProcess:
 
     def __init__(self) -> None:
         self._ended = threading.Event()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._output = ""
 
     def start(self, plan: Plan) -> None:
@@ -49,9 +49,9 @@ class ThisProcess:
         from audiopipe.precompute import shard_writer
 
         try:
-            for element in elements:
-                shard_writer.write_shard(*element)
-        except Exception as error:
+            for _ in shard_writer.write_shards(elements):
+                pass
+        except BaseException as error:  # the job raises it
             self._error = error
         finally:
             self._ended.set()

@@ -53,7 +53,7 @@ class Failure:
     details: str
 
 
-def cause_of(error: Exception) -> str:
+def cause_of(error: BaseException) -> str:
     """Returns what an error of a worker says, with its type unless that says nothing."""
     message = str(error)
     named = not isinstance(error, (AudiopipeError, RuntimeError)) or not message
@@ -110,13 +110,12 @@ def _work(job: Connection, settings: Settings) -> None:
     """Writes the shards that the job sends, lists of a clips file and a number each. Sends the number of each shard."""
     from audiopipe.precompute import shard_writer
 
-    pickle.loads(settings.config)  # imports the class of the config
     if settings.workers > 1:
-        _use_one_thread()
+        _use_one_thread()  # first, because the module of a config class may run TensorFlow
+    pickle.loads(settings.config)  # imports the class of the config
     for elements in _received(job):
-        for element in elements:
-            shard_writer.write_shard(*element)
-            job.send(element[1])
+        for sidecar in shard_writer.write_shards(elements):
+            job.send(sidecar["shard"])
 
 
 def _use_one_thread() -> None:

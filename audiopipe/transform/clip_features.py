@@ -12,13 +12,14 @@ from audiopipe.transform.clip_items import Block, Computed, End, Failed, Long, W
 from audiopipe.transform.kernel import GROUP, Kernel
 
 MAX_HELD = 64  # items that wait for their group to fill
+MAX_VALUES = 1 << 23  # of the clips of a group, after the last one: 32 MB. Large clips gain nothing from a group
 
 
 def computed(items: Iterable[Any], kernel: Kernel) -> Generator[Any, None, None]:
     """Replaces clips by their features.
 
-    Clips are computed in groups of `GROUP`, and in smaller ones where a long clip follows, where the next item takes
-    long to come, and at the end. A clip that fails does not affect the others.
+    Clips are computed in groups of `GROUP`, and in smaller ones where they have many values, where a long clip follows,
+    where the next item takes long to come, and at the end. A clip that fails does not affect the others.
 
     Args:
         items: Items of `audiopipe.transform.clip_items`, and any others.
@@ -29,24 +30,25 @@ def computed(items: Iterable[Any], kernel: Kernel) -> Generator[Any, None, None]
         clip come before its feature.
     """
     held: list[Any] = []
-    n_clips = 0
+    n_clips = n_values = 0
     items = iter(items)
     for item in items:
         if isinstance(item, Long):
             yield from _released(held, kernel)
             yield from _of_long(item, items, kernel)
-            n_clips = 0
+            n_clips = n_values = 0
             continue
-        is_clip, is_waiting = isinstance(item, Whole), isinstance(item, Waiting)
-        n_clips += is_clip
-        if not is_clip and not n_clips:
+        if isinstance(item, Whole):
+            n_clips, n_values = n_clips + 1, n_values + item.samples.size
+        elif not n_clips:
             yield item
             continue
+        is_waiting = isinstance(item, Waiting)
         held.append(item)
         del item
-        if n_clips == GROUP or is_waiting or len(held) >= MAX_HELD:
+        if n_clips == GROUP or n_values >= MAX_VALUES or is_waiting or len(held) >= MAX_HELD:
             yield from _released(held, kernel)
-            n_clips = 0
+            n_clips = n_values = 0
     yield from _released(held, kernel)
 
 

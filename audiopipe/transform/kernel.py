@@ -17,7 +17,7 @@ AT_ONCE = 2  # clips of a group that are computed concurrently, as each keeps it
 
 
 class Kernel:
-    """Graphs of one config. Each is traced once and computes clips of every length.
+    """Graphs of one config. Each is traced once, when it is needed first, and computes clips of every length.
 
     Args:
         config: The feature.
@@ -31,18 +31,36 @@ class Kernel:
         batch = tf.TensorSpec([None, None, None], tf.float32)
         # With bound methods, TensorFlow would warn about retracing, as many kernels share one method.
         lengths = tf.TensorSpec([None], tf.int32)
-        self._of_clip = tf.function(functools.partial(self._clip), input_signature=[clip], autograph=False)
+        fitting = tf.TensorSpec([None, config.channels], tf.float32)
+        self._of_any_clip = tf.function(functools.partial(self._clip), input_signature=[clip], autograph=False)
+        self._of_fitting_clip = tf.function(functools.partial(self._clip), input_signature=[fitting], autograph=False)
         self.batch = tf.function(functools.partial(self._batch), input_signature=[batch, lengths], autograph=False)
         splits = tf.TensorSpec([None], tf.int64)
         self.ragged = tf.function(functools.partial(self._ragged), input_signature=[clip, splits], autograph=False)
 
+    def clip(self, clip: np.ndarray | tf.Tensor) -> tf.Tensor:
+        """Computes the feature of one clip.
+
+        There are two graphs, because conditions and loops that mix any number of channels would make up half of the
+        operations for a clip that needs none of them.
+
+        Args:
+            clip: float32 `[time, channels]`.
+        """
+        return (self._fitting_clip if clip.shape[1] == self.config.channels else self._any_clip)(clip)
+
     @functools.cached_property
-    def clip(self) -> tf.types.experimental.ConcreteFunction:
-        """Traced function that computes the feature of one clip, float32 `[time, channels]`.
+    def _fitting_clip(self) -> tf.types.experimental.ConcreteFunction:
+        """Traced function for clips with the config's number of channels.
 
         It is faster than the `tf.function`, which takes a tenth of a millisecond per call to look it up.
         """
-        return self._of_clip.get_concrete_function()
+        return self._of_fitting_clip.get_concrete_function()
+
+    @functools.cached_property
+    def _any_clip(self) -> tf.types.experimental.ConcreteFunction:
+        """Traced function for clips with any number of channels."""
+        return self._of_any_clip.get_concrete_function()
 
     def clips(self, clips: Sequence[np.ndarray | tf.Tensor]) -> list[tf.Tensor]:
         """Computes the features of several clips of any lengths.

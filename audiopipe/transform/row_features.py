@@ -3,7 +3,8 @@
 Short clips are computed in groups, as a whole. Long ones are computed on their own, from their blocks.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -81,7 +82,7 @@ def compute(
     kernel: Kernel,
     read_blocks: Callable[..., Iterator[np.ndarray]],
     on_remark: Callable[[int, Any, Remark], None],
-) -> Iterator["Made | AudioError | ArgumentError"]:
+) -> Generator["Made | AudioError | ArgumentError", None, None]:
     """Computes the features of rows. See `Transform.rows`.
 
     Args:
@@ -105,18 +106,20 @@ def compute(
         Unit(read(_Row(number, value)), ahead=not audio_values.is_ready(value, config.sample_rate))
         for number, value in enumerate(values)
     )
-    for item in clip_features.computed(clip_reader.ahead(units), kernel):
-        if isinstance(item, Failed):
-            yield _expected(item.error)
-        elif isinstance(item, Computed):
-            feature = item.feature
-            if isinstance(feature, Exception):
-                yield _expected(feature)
-                continue
-            row, cut = item.key, ends.cut(item.n_samples, config)
-            for remark in row.remarks if cut is None else [*row.remarks, cut]:
-                on_remark(row.number, row.value, remark)
-            yield _as_row(feature, item.n_samples, config)
+    # Closed even if a traceback keeps this frame, so that no thread is left at a later fork.
+    with contextlib.closing(clip_reader.ahead(units)) as found:
+        for item in clip_features.computed(found, kernel):
+            if isinstance(item, Failed):
+                yield _expected(item.error)
+            elif isinstance(item, Computed):
+                feature = item.feature
+                if isinstance(feature, Exception):
+                    yield _expected(feature)
+                    continue
+                row, cut = item.key, ends.cut(item.n_samples, config)
+                for remark in row.remarks if cut is None else [*row.remarks, cut]:
+                    on_remark(row.number, row.value, remark)
+                yield _as_row(feature, item.n_samples, config)
 
 
 def _expected(error: Exception) -> AudioError | ArgumentError:

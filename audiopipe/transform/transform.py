@@ -1,5 +1,6 @@
 """Compiled config that computes features from samples."""
 
+import contextlib
 import itertools
 import os
 import threading
@@ -222,7 +223,7 @@ class Transform:
 
     def rows(
         self, values: Iterable[Any], *, on_remark: Callable[[int, Remark], None] | None = None
-    ) -> Iterator["Made | AudioError | ArgumentError"]:
+    ) -> Generator["Made | AudioError | ArgumentError", None, None]:
         """Computes the features of rows of `datasets`. Rows are read in threads and computed in groups.
 
         Args:
@@ -235,7 +236,7 @@ class Transform:
             For each row, the feature (without the axis of a single channel) and its number of frames; if the config
             pads clips or cuts them, also the number of frames that hold audio. A clip that is longer than its feature
             gets a remark. If the audio has none of these forms, cannot be read, or is shorter than one frame, the error
-            instead. The arrays are read-only.
+            instead. The arrays are read-only. The threads end with the iteration, or when it is closed.
 
         Raises:
             ForkError: If this process was forked after TensorFlow had run.
@@ -329,10 +330,11 @@ class Transform:
 
     def _rows(self, values: Any, *, writable: bool = True) -> dict[str, list[Any]]:
         made = RowColumns(self.config, self.feature, writable=writable)
-        for result in self.rows(values):
-            if isinstance(result, Exception):
-                raise result
-            made.add(result)
+        with contextlib.closing(self.rows(values)) as results:  # which ends its threads, also after an error
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+                made.add(result)
         return made.columns
 
 

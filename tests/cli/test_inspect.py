@@ -41,15 +41,14 @@ def test_inspect_shows_the_normalization_of_a_config_in_a_few_words(clips, confi
 @pytest.fixture
 def unfinished(clips, config, tmp_path, monkeypatch):
     """Returns a folder with the first of two shards, whose job was interrupted."""
-    write = shard_writer.write_shard
+    write = shard_writer.write_shards
 
-    def die_at_the_second(*element):
-        if element[1] == 1:
-            raise RuntimeError("the machine is gone")
-        return write(*element)
+    def die_at_the_second(elements):
+        yield from write([element for element in elements if element[1] == 0])
+        raise RuntimeError("the machine is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(shard_writer, "write_shard", die_at_the_second)
+        patch.setattr(shard_writer, "write_shards", die_at_the_second)
         with pytest.raises(FeatureSetError):
             beam.precompute(clips / "manifest.jsonl", tmp_path / "out", config, num_shards=2)
     return tmp_path / "out"
@@ -141,7 +140,7 @@ def test_an_interrupted_update_shows_the_old_set_and_what_it_changes(clips, conf
     shutil.copy(clips / "quiet.wav", tmp_path / "clips" / "a.wav")
     beam.precompute(tmp_path / "clips", tmp_path / "out", config)
     shutil.copy(clips / "mono.wav", tmp_path / "clips" / "b.wav")
-    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: 1 / 0)
+    monkeypatch.setattr(shard_writer, "write_shards", lambda elements: 1 / 0)
     with pytest.raises(FeatureSetError):
         beam.precompute(tmp_path / "clips", tmp_path / "out", config, update=True)
     found = facts(tmp_path / "out")

@@ -330,7 +330,7 @@ def test_an_error_of_audiopipe_is_logged_without_a_traceback_of_beam(clips, tmp_
     def fail(*arguments):
         raise OutputError("Could not write 'x': No space left on device.")
 
-    monkeypatch.setattr(shard_writer, "write_shard", fail)
+    monkeypatch.setattr(shard_writer, "write_shards", fail)
     with pytest.raises(FeatureSetError, match="The job stopped: Could not write 'x': No space left on device"):
         beam.precompute(clips, tmp_path / "out", config)
     assert "Traceback" not in caplog.text

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import subprocess
 import sys
+import threading
 
 import datasets
 import fsspec
@@ -120,8 +121,10 @@ def test_a_missing_feature_is_null_in_arrow(mel, dataset):
 @pytest.mark.parametrize("form", ["struct", "streaming"])
 def test_raise_names_the_row_and_the_file_of_the_first_failure(mel, dataset, form, name, message):
     chosen = dataset.select([GOOD.index("8 kHz") * 3, list(KINDS).index(name)])
-    with pytest.raises(AudioError, match=message):
+    with pytest.raises(AudioError, match=message) as raised:
         list(hf.map(FORMS[form](chosen), mel))
+    assert raised.tb is not None
+    assert not [thread for thread in threading.enumerate() if thread.name == "audiopipe-read"]
 
 
 def test_a_failure_names_its_split(mel, dataset):

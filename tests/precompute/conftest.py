@@ -46,6 +46,11 @@ def run(recordings, tmp_path, config):
 def written_shards(monkeypatch):
     """Numbers of the shards that are written, in the order of writing."""
     found = []
-    write = shard_writer.write_shard
-    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: found.append(element[1]) or write(*element))
+    write = shard_writer.write_shards
+
+    def noted(elements):
+        found.extend(shard for _, shard in elements)
+        return write(elements)
+
+    monkeypatch.setattr(shard_writer, "write_shards", noted)
     return found

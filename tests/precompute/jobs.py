@@ -29,16 +29,14 @@ def contents(folder):
 
 def interrupted(run, monkeypatch, after, **keywords):
     """Runs a job whose worker dies after `after` shards, and returns the error message."""
-    write, done = shard_writer.write_shard, []
+    write = shard_writer.write_shards
 
-    def die(*element):
-        if len(done) == after:
-            raise RuntimeError("the machine is gone")
-        done.append(element)
-        return write(*element)
+    def die(elements):
+        yield from write(elements[:after])
+        raise RuntimeError("the machine is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(shard_writer, "write_shard", die)
+        patch.setattr(shard_writer, "write_shards", die)
         with pytest.raises(FeatureSetError) as raised:
             run(**keywords)
     return str(raised.value)

@@ -166,7 +166,7 @@ def test_a_shard_that_a_pending_plan_keeps_is_restored_if_it_is_gone(corpus, out
     corpus.put("c9", 9, label="cow")
     expected = fresh(corpus, tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(shard_writer, "write_shard", lambda *_: 1 / 0)
+        patched.setattr(shard_writer, "write_shards", lambda _: 1 / 0)
         with pytest.raises(FeatureSetError):
             make(corpus, output, update=True)
     kept = plan.read(output).kept()

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from corpora import content, files_of, files_of_set
 from jobs import CLIPS, contents, interrupted
-from planning import drafted, write_shard, written
+from planning import write_shard, written
 
 from audiopipe import beam, load
 from audiopipe.errors import (
@@ -24,7 +24,7 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import scan
-from audiopipe.precompute import finished_shards, job, plan, shard_writer
+from audiopipe.precompute import job, plan, shard_writer
 from audiopipe.runtime import stopping
 from audiopipe.storage import locks
 from audiopipe.transform import kernel
@@ -152,16 +152,14 @@ def test_too_many_failures_end_the_job_with_the_most_frequent_errors_and_keep_fi
 def test_too_many_failures_end_the_job_before_the_other_shards_are_written(mostly_bad, tmp_path, config, monkeypatch):
     monkeypatch.setattr(job, "FIRST_CLIPS", 10)
     monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
-    write, released = shard_writer.write_shard, threading.Event()
+    write, released = shard_writer.write_shards, threading.Event()
 
-    def write_first_only(*element):
-        if element[1] != first:
-            released.wait(20)
-        return write(*element)
+    def write_first_only(elements):
+        yield from write(elements[:1])
+        released.wait(20)
+        yield from write(elements[1:])
 
-    with drafted(str(tmp_path / "other"), config, scan(mostly_bad), 4) as draft:
-        first = finished_shards.unfinished(draft.write())[0][1]
-    monkeypatch.setattr(shard_writer, "write_shard", write_first_only)
+    monkeypatch.setattr(shard_writer, "write_shards", write_first_only)
     stop = stopping.stop
     monkeypatch.setattr(stopping, "stop", lambda output: stop(output) or released.set())
     with pytest.raises(TooManyFailuresError, match="6 of 30 clips failed"):
@@ -174,8 +172,8 @@ def test_failures_among_fewer_than_100_clips_do_not_end_the_job(run):
 
 
 def test_a_stall_ends_the_job_with_advice_and_the_job_can_be_resumed(run, monkeypatch):
-    write, released = shard_writer.write_shard, threading.Event()
-    monkeypatch.setattr(shard_writer, "write_shard", lambda *element: released.wait(20) and write(*element))
+    write, released = shard_writer.write_shards, threading.Event()
+    monkeypatch.setattr(shard_writer, "write_shards", lambda elements: released.wait(20) and write(elements))
     monkeypatch.setattr(stopping, "stop", lambda output: released.set())
     with pytest.raises(StalledError, match=r"No shard was finished for 0\.6 s; 0 of 6 are done.*--stall-timeout"):
         run(stall_timeout=0.6)

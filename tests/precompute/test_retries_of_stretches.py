@@ -67,15 +67,15 @@ def test_a_second_repair_during_an_interrupted_retry_reaches_all_shards(tmp_path
     made = run()
     assert [shard["records"] for shard in made.shards] == [2]  # a shard without records is none
     store(tmp_path / "a.wav", REPAIRED)
-    write = shard_writer.write_shard
+    write = shard_writer.write_shards
 
-    def interrupted(clips_file, shard):
-        if shard == 3:  # the second shard of the retry
-            raise OutputError("The disk is full.")
-        return write(clips_file, shard)
+    def interrupted(elements):
+        second = [shard for _, shard in elements].index(3)  # the second shard of the retry
+        yield from write(elements[:second])
+        raise OutputError("The disk is full.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(shard_writer, "write_shard", interrupted)
+        patched.setattr(shard_writer, "write_shards", interrupted)
         with pytest.raises(FeatureSetError, match="The disk is full"):
             run(retry_failures=True, workers=1)
     assert [shard["records"] for shard in Description.open(made.path).shards] == [2]

@@ -74,15 +74,6 @@ def test_products_with_parts_equal_float64_and_do_not_depend_on_the_batch(data_f
         assert np.array_equal(alone[0, 0], bands[clip, channel, frames])
 
 
-@pytest.mark.parametrize("n_frames", [1, 40])
-def test_products_with_parts_have_the_bits_of_products_with_each_part(n_frames):
-    filterbank = filterbanks.mel(**MEL).astype(np.float32)
-    parts = filterbank_blocks.parts(filterbank)
-    values = np.random.default_rng(0).uniform(0, 10, (1, n_frames, 1025)).astype(np.float32)
-    bands = [ops.apply_filterbank(values[..., first : first + len(part)], part) for first, part in parts]
-    assert np.array_equal(ops.apply_in_parts(tf.constant(values), tf.constant(filterbank), parts), np.dstack(bands))
-
-
 def test_gradients_of_parts_equal_those_of_the_whole_filterbank():
     filterbank = filterbanks.mel(**MEL).astype(np.float32)
     spectrogram = tf.constant(np.random.default_rng(0).uniform(0, 10, (3, 7, 1025)).astype(np.float32))

@@ -31,8 +31,9 @@ def test_tf_data_waveforms_of_several_lengths_share_one_trace(reference):
     np.testing.assert_allclose(first, reference(NOISE[:, 0], mel.config), atol=DECIBEL_TOLERANCE)
     np.testing.assert_allclose(second, reference(NOISE[:400, 1], mel.config), atol=DECIBEL_TOLERANCE)
     assert third.shape == (0, 129, 1)
-    mel(NOISE[:700, 0]), mel(NOISE[:600])
-    assert mel._kernel._of_clip.experimental_get_tracing_count() == 1
+    mel(NOISE[:700, 0]), mel(NOISE[:600]), mel(NOISE[:500, 1]), mel(NOISE[:400])
+    assert mel._kernel._of_fitting_clip.experimental_get_tracing_count() == 1
+    assert mel._kernel._of_any_clip.experimental_get_tracing_count() == 1
 
 
 def test_the_map_over_clips_calls_no_function_which_would_take_longer_than_many_operations(mel):

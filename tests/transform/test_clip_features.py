@@ -65,6 +65,12 @@ def test_clips_are_computed_in_full_groups_and_other_items_keep_their_place(kern
     assert kernel.calls == [GROUP, GROUP, 4]
 
 
+def test_groups_of_large_clips_are_smaller(kernel, monkeypatch):
+    monkeypatch.setattr(clip_features, "MAX_VALUES", 8)  # a clip has 3 values
+    assert found([clip(number, number) for number in range(7)], kernel) == [(number, 2 * number) for number in range(7)]
+    assert kernel.calls == [3, 3, 1]
+
+
 def test_clips_do_not_wait_for_their_group_while_the_next_one_takes_long_to_come(kernel):
     items = clip_features.computed(iter([clip(0), Waiting(), clip(1)]), kernel)
     assert next(items).key == 0

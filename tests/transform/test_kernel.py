@@ -1,6 +1,7 @@
 """Tests of `Kernel`, the graphs of one config."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -24,13 +25,31 @@ def shared_kernel(channels=1):
     return kernel(channels=channels)
 
 
-def test_one_trace_serves_clips_of_every_length_and_number_of_channels(reference):
-    mel = kernel()
-    for length, channels in [(900, 1), (300, 3), (256, 2), (10, 1)]:
-        feature = mel.clip(NOISE[:length, :channels])
-        assert feature.shape == ((max(0, (length - 156) // 100)), 129, 1)
-    assert mel._of_clip.experimental_get_tracing_count() == 1
-    np.testing.assert_allclose(mel.clip(NOISE), reference(NOISE.mean(axis=1), mel.config), atol=1e-3)
+def traces(mel):
+    """Returns how often the feature of one clip was traced, for the channels of the config and for others."""
+    return mel._of_fitting_clip.experimental_get_tracing_count(), mel._of_any_clip.experimental_get_tracing_count()
+
+
+@pytest.mark.parametrize(
+    ("channels", "found", "expected"), [(1, [1], (1, 0)), (1, [3, 2], (0, 1)), (2, [2], (1, 0)), (None, [1, 3], (0, 1))]
+)
+def test_one_trace_serves_clips_of_every_length_with_the_channels_of_the_config_or_others(channels, found, expected):
+    mel = kernel(channels=channels)
+    for length, number in itertools.product([900, 300, 256, 10], found):
+        feature = mel.clip(NOISE[:length, :number])
+        assert feature.shape == ((max(0, (length - 156) // 100)), 129, channels or number)
+    assert traces(mel) == expected
+
+
+def test_clips_have_the_values_of_the_reference(reference):
+    mel = shared_kernel()
+    for clip in (NOISE, NOISE[:, :1]):
+        np.testing.assert_allclose(mel.clip(clip), reference(clip.mean(axis=1), mel.config), atol=1e-3)
+
+
+def test_a_clip_of_one_channel_has_the_bits_of_two_equal_channels():
+    mel = shared_kernel()
+    assert np.array_equal(mel.clip(NOISE[:, :1]), mel.clip(NOISE[:, [0, 0]]))
 
 
 def test_one_trace_serves_batches_of_every_size():

@@ -289,7 +289,7 @@ def test_threads_can_share_a_new_transform(reference):
         features = list(pool.map(mel, clips))
     for clip, feature in zip(clips, features, strict=True):
         np.testing.assert_allclose(feature, reference(clip, mel.config), atol=DECIBEL_TOLERANCE)
-    assert mel._kernel._of_clip.experimental_get_tracing_count() == 1
+    assert mel._kernel._of_fitting_clip.experimental_get_tracing_count() == 1
 
 
 def test_a_config_can_be_given_as_the_path_of_a_file(tmp_path):

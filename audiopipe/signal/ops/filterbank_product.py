@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from audiopipe.signal.ops.elementwise import SIMD_WIDTH
-
 
 def apply_filterbank(spectrogram: tf.Tensor, filterbank: tf.Tensor) -> tf.Tensor:
     """Multiplies the last axis by a matrix.
@@ -43,23 +41,11 @@ def apply_in_parts(spectrogram: tf.Tensor, filterbank: tf.Tensor, parts: Sequenc
 
     @tf.custom_gradient
     def product(spectrogram: tf.Tensor):
-        blocks = [(spectrogram[..., first : first + len(weights)], weights) for first, weights in parts]
-        bands = tf.concat([_apply_in_whole_registers(bins, weights) for bins, weights in blocks], axis=-1)
+        blocks = [(spectrogram[..., first : first + len(weights)], tf.constant(weights)) for first, weights in parts]
+        bands = tf.concat([apply_filterbank(bins, weights) for bins, weights in blocks], axis=-1)
         return bands, lambda upstream: tf.einsum("...m,fm->...f", upstream, filterbank)
 
     return product(spectrogram)
-
-
-def _apply_in_whole_registers(spectrogram: tf.Tensor, weights: np.ndarray) -> tf.Tensor:
-    """Computes `apply_filterbank` with empty bands at the end, so that the bands fill whole SIMD registers.
-
-    Processors sum the bands beyond the last whole register one by one, which takes as long as a register for each band.
-    The sum of a band does not depend on the number of bands.
-    """
-    bands = weights.shape[1]
-    filled = np.pad(weights, [(0, 0), (0, -bands % SIMD_WIDTH)])
-    products = apply_filterbank(spectrogram, tf.constant(filled))
-    return products if filled.shape[1] == bands else products[..., :bands]
 
 
 def combine_bins(

@@ -39,8 +39,9 @@ def _frames_of_clip(samples: tf.Tensor, frame_length: int, hop_length: int) -> t
     size = tf.shape(samples)[0] if samples.shape[0] is None else samples.shape[0]
     frames = (tf.maximum if samples.shape[0] is None else max)(0, 1 + (size - frame_length) // hop_length)
     pieces = tf.reshape(samples[: size // piece * piece], [-1, piece])
-    starts, within = tf.range(frames) * (hop_length // piece), tf.range(frame_length // piece)
-    return tf.reshape(tf.gather_nd(pieces, (starts[:, None] + within)[..., None]), [frames, frame_length])
+    starts = tf.reshape(tf.range(frames) * (hop_length // piece), [-1, 1, 1])
+    places = starts + tf.range(frame_length // piece)[:, None]
+    return tf.reshape(tf.gather_nd(pieces, places), [frames, frame_length])
 
 
 def rfft(frames: tf.Tensor, n_fft: int) -> tf.Tensor:
