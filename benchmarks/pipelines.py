@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=SETTINGS[:1])
     parser.add_argument("--unequal", action="store_true", help="let the lengths of clips differ by up to a quarter")
     parser.add_argument("--quick", action="store_true", help=f"clips of {QUICK_LENGTHS} s and 5 rounds")
+    parser.add_argument("--clips", type=int, help=f"number of clips (default: of {SECONDS_PER_PASS} s, 64 to 512)")
     parser.add_argument("--rounds", type=int, help="number of measured rounds (default: 11)")
     parser.add_argument("--json", type=Path, help="file for all measured values")
     arguments = parser.parse_args()
@@ -183,7 +184,7 @@ def main() -> None:
     number = arguments.rounds or (5 if arguments.quick else 11)
     found = []
     for seconds in arguments.seconds or (QUICK_LENGTHS if arguments.quick else LENGTHS):
-        count = int(np.clip(SECONDS_PER_PASS / seconds, *CLIPS_PER_PASS))
+        count = arguments.clips or int(np.clip(SECONDS_PER_PASS / seconds, *CLIPS_PER_PASS))
         with tempfile.TemporaryDirectory(prefix="audiopipe-pipelines-") as folder:
             paths = write(Path(folder) / "clips", seconds, count, arguments.unequal)
             for setting in arguments.settings:
