@@ -15,7 +15,7 @@ The peers are `tf.signal.stft` with a product, Keras's layer, and Kapre if it is
 All contenders read the same FLAC files in turn, round by round, so that a busy machine slows all of them. A ratio is
 the speed of the best order of audiopipe divided by that of the best order of a peer in the same round. The ratio of
 processor times, of all threads, depends less on other programs. Quote the ratios. With `--quick` there are fewer
-lengths and rounds, and it takes two minutes, otherwise a quarter of an hour.
+lengths and rounds, and it takes about five minutes, otherwise a quarter of an hour.
 """
 
 import argparse
@@ -45,7 +45,7 @@ PER_CLIP, PER_BATCH, AS_DOCUMENTED = "per clip", "per batch", "map without paral
 BATCH = 16
 LENGTHS, QUICK_LENGTHS = (0.5, 1.0, 2.0, 10.0), (1.0, 10.0)
 SETTINGS = ("speech", "wide")  # those at the sample rate of `clips`, so that no contender resamples
-SECONDS_PER_PASS, CLIPS_PER_PASS = 640, (64, 512)  # a pipeline takes 30 to 50 ms to start
+SECONDS_PER_PASS, CLIPS_PER_PASS = 640, (128, 512)  # starting a pipeline takes as long as tens of clips
 BOUNDS = {10.0: 1.1, 1.0: 1.4}  # for the ratio of speeds, by the length of clips
 TOLERANCE_DECIBEL = 1e-2
 AUTOTUNE = tf.data.AUTOTUNE
@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=SETTINGS[:1])
     parser.add_argument("--unequal", action="store_true", help="let the lengths of clips differ by up to a quarter")
     parser.add_argument("--quick", action="store_true", help=f"clips of {QUICK_LENGTHS} s and 5 rounds")
-    parser.add_argument("--clips", type=int, help=f"number of clips (default: of {SECONDS_PER_PASS} s, 64 to 512)")
+    parser.add_argument("--clips", type=int, help=f"number of clips (default: of {SECONDS_PER_PASS} s, 128 to 512)")
     parser.add_argument("--rounds", type=int, help="number of measured rounds (default: 11)")
     parser.add_argument("--json", type=Path, help="file for all measured values")
     arguments = parser.parse_args()
