@@ -121,7 +121,7 @@ def test_a_second_run_is_refused_and_the_first_is_not_disturbed(small_work, tmp_
 @pytest.mark.faults
 def test_paused_workers_are_a_stall_and_end_with_the_job(small_work, tmp_path):
     output = tmp_path / "out"
-    options = (*small_work.options, "--workers=2", "--stall-timeout=30")
+    options = (*small_work.options, "--workers=2", "--stall-timeout=60")
     hold = Hold("published", r"/plan/shard-\d+\.json$", 2)
     with Run(small_work.source, output, small_work.config, *options, hold=hold) as run:
         assert run.until(hold.reached)
@@ -146,7 +146,7 @@ def test_storage_that_does_not_answer_ends_the_job_with_advice(small_work, tmp_p
         manifest.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
         command = (manifest, tmp_path / "out", small_work.config, "--num-shards=12", f"--workers={workers}")
         storage.hold(7)
-        with Run(*command, "--stall-timeout=30") as run:
+        with Run(*command, "--stall-timeout=60") as run:
             assert run.until(lambda: storage.held)
             begin = time.monotonic()
             assert run.wait(90) == 1

@@ -91,7 +91,7 @@ def run(script, folder):
     """Runs a script, which has to end in time, and returns the report that it writes."""
     (folder / "script.py").write_text(script)
     command = [sys.executable, str(folder / "script.py"), str(folder / "report.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "report.json").read_text())
 

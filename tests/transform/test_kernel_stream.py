@@ -81,8 +81,9 @@ def test_no_call_computes_more_frames_than_one_block(monkeypatch, name):
 
     monkeypatch.setattr(tf.signal, "rfft", watch)
     streaming.stream(blocks(clip(1203), 100))
-    frames = streaming.config.framing.n_frames(1203)
-    assert seen == [4] * (frames // 4) + [frames % 4] * (frames % 4 > 0)
+    frames, most = streaming.config.framing.n_frames(1203), streaming.blocks.most_frames
+    expected = [4] * (frames // 4) + [frames % 4] * (frames % 4 > 0)
+    assert seen == (expected if most is None else expected[: -(-most // 4)])
 
 
 def test_decibels_in_blocks_are_relative_to_the_maximum_of_the_clip(monkeypatch, reference):
