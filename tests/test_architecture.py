@@ -88,7 +88,7 @@ HELP = "import contextlib\nfrom audiopipe import cli\nwith contextlib.suppress(S
 
 # `rich` before release 14 imports `attr` where it is installed, and `typer` 0.19 imports `typing_extensions`.
 HELP_PACKAGES = {"annotated_doc", "attr", "click", "markdown_it", "mdurl", "pygments", "rich", "shellingham", "typer"}
-HELP_PACKAGES |= {"typing_extensions"}
+HELP_PACKAGES |= {"lazy_loader", "typing_extensions"}
 
 
 # A bare Python takes 15 ms of processor time and each module about 0.5 ms: these are 0.03 s and 0.2 s in all.

@@ -164,6 +164,7 @@ def forge_saved_model(folder):
     (folder / "model/saved_model.pb").write_bytes(saved.SerializeToString())
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", [name for name in STATEMENTS if "keras" not in name and "load_model" not in name])
 def test_a_forged_file_is_refused_in_a_program_that_could_import_the_module(answers, name):
     error, ran = answers[name]

@@ -34,6 +34,7 @@ def _missing(source):
     return found[0] if found else None
 
 
+@pytest.mark.cases(60)
 @pytest.mark.parametrize(("format", "subtype"), KINDS, ids=str)
 def test_files_written_by_libsndfile_are_complete(tmp_path, monkeypatch, format, subtype):
     monkeypatch.chdir(tmp_path)  # libsndfile writes a second file next to an SD2 file

@@ -55,7 +55,7 @@ def shape_of(layer, n_samples):
     return shape[1:]
 
 
-@pytest.mark.cases(7)
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("edges", EDGES, ids=str)
 def test_frames_have_the_values_of_their_samples_at_both_ends_of_a_clip(edges):
     config = configs.LogMel(**{**SMALL, **edges})
@@ -179,6 +179,7 @@ def test_front_ends_equal_a_float64_computation(name):
     np.testing.assert_allclose(feature, log_mel_reference.feature(clip[:, 0], config), rtol=0, atol=1e-3)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize(
     ("arguments", "librosa_arguments"),
     [

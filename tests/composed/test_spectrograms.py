@@ -195,6 +195,7 @@ BIT_LAYERS = {
 }
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", BIT_LAYERS)
 @given(
     before=st.integers(0, 3),

@@ -129,7 +129,7 @@ def test_paused_workers_are_a_stall_and_end_with_the_job(small_work, tmp_path):
             os.kill(pid, signal.SIGSTOP)
         hold.release()
         assert run.wait() == 1
-        assert "No shard was finished for 30 s" in run.printed
+        assert "No shard was finished for 60 s" in run.printed
         assert "Traceback" not in run.printed
         assert run.processes() == []
     beam.precompute(small_work.source, output, small_work.config, workers=1)
@@ -149,15 +149,15 @@ def test_storage_that_does_not_answer_ends_the_job_with_advice(small_work, tmp_p
         with Run(*command, "--stall-timeout=60") as run:
             assert run.until(lambda: storage.held)
             begin = time.monotonic()
-            assert run.wait(90) == 1
+            assert run.wait(150) == 1
             seconds = time.monotonic() - begin
-            assert "No shard was finished for 30 s" in run.printed
+            assert "No shard was finished for 60 s" in run.printed
             assert "or increase --stall-timeout" in words(run.printed)
             assert "Traceback" not in run.printed
             assert run.processes() == []
         assert temporaries(tmp_path / "out") == []
         assert 0 < finished(tmp_path / "out") < 12
-        assert seconds < 45
+        assert seconds < 90
         storage.release()
         with Run(*command) as run:
             assert run.wait() == 0, run.printed

@@ -43,7 +43,7 @@ def model_of(layer, shape):
     return keras.Model([audio, lengths], layer(audio, lengths=lengths))
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_bits_are_those_of_the_transform_eagerly_in_graphs_and_in_models(name):
     config = CONFIGS[name]

@@ -105,7 +105,7 @@ def test_the_config_survives_json(case, keras_settings):
     assert_same(restored(values), expected)
 
 
-@pytest.mark.cases(50)
+@pytest.mark.cases(25)
 @every_layer
 def test_bits_are_equal_in_eager_calls_graphs_and_tf_data(case):
     layer, values, inputs = case.make(), case.values(), case.inputs()
@@ -180,7 +180,7 @@ def test_threads_that_share_a_new_layer_get_the_same_bits(case):
             assert_same(result, expected)
 
 
-@pytest.mark.cases(28)
+@pytest.mark.cases(14)
 @every_layer_with_gradients
 def test_the_gradient_equals_finite_differences(case, keras_settings):
     keras_settings.set_dtype_policy("float64")

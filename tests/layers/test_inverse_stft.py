@@ -95,6 +95,7 @@ def test_a_spectrogram_without_frames_gives_no_samples():
     assert layer(empty).shape == layer.compute_output_shape(empty.shape) == (2, 0, 3)
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("hop_length", [1, 7, 32, 64, 70])
 def test_bits_do_not_depend_on_batch_channels_or_graph(hop_length):
     values = spectrograms(17, 9, 33, 2)

@@ -34,6 +34,7 @@ def noise(*shape):
     return (0.3 * np.random.default_rng(0).standard_normal(shape)).astype(np.float32)
 
 
+@pytest.mark.cases(14)
 @pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS)
 @pytest.mark.parametrize("power_to_db", [True, False], ids=["decibels", "linear"])
 def test_values_equal_the_formula_in_float64(arguments, power_to_db):

@@ -122,7 +122,7 @@ def test_tf_data_padded_batches_equal_the_layer(case):
                 assert (feature[n_frames:].numpy() == transform.config.padding_frame(channels)).all()
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 def test_datasets_map_equals_the_layer(case):
     path, transform, expected = case
     rows = datasets.Dataset.from_dict(
@@ -137,7 +137,7 @@ def test_datasets_map_equals_the_layer(case):
         assert_equal({row["name"]: np.asarray(row["feature"], np.float32) for row in mapped}, expected)
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 def test_precomputed_features_equal_the_layer(case, tmp_path):
     path, transform, expected = case
     beam.precompute(path, tmp_path / "features", transform.config, num_shards=2)

@@ -19,7 +19,7 @@ from audiopipe.feature_sets import file_names, stored_statistics
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.stored_statistics import ShardSums
 from audiopipe.precompute import merge_plan, planning
-from audiopipe.transform import Segments, transform
+from audiopipe.transform import Segments, kernel
 
 NAMES = [f"c{number}" for number in range(6)]
 
@@ -214,15 +214,16 @@ def test_statistics_of_replaced_generations_are_removed_in_time(corpus, tmp_path
 @pytest.mark.cases(1)
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_feature_that_is_not_finite_fails(corpus, tmp_path, monkeypatch, value):
-    compute = transform.Transform.compute
+    compute = kernel.Kernel.clips
 
-    def broken(self, clip):
-        feature = np.array(compute(self, clip))
-        if len(feature) > 20:
-            feature[3, 2] = value
-        return feature
+    def broken(self, clips):
+        features = [np.array(feature) for feature in compute(self, clips)]
+        for feature in features:
+            if len(feature) > 20:
+                feature[3, 2] = value
+        return features
 
-    monkeypatch.setattr(transform.Transform, "compute", broken)
+    monkeypatch.setattr(kernel.Kernel, "clips", broken)
     made = make(corpus, tmp_path / "out")
     assert 0 < made.counts["failures"] < len(NAMES)
     assert {failure["stage"] for failure in made.failures()} == {"feature"}

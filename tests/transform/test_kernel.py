@@ -68,6 +68,7 @@ def test_clips_of_unequal_lengths_in_a_batch_have_the_values_of_the_reference(re
     np.testing.assert_array_equal(features[1, 3:], -50.0)
 
 
+@pytest.mark.cases(4)
 @pytest.mark.parametrize("piece_samples", [1, 2000, 1 << 18])
 @pytest.mark.parametrize(
     "fields", [{}, {"channels": None}, {"channels": 3, "input_data_format": "channels_first"}, {"channel": 2}]
