@@ -196,6 +196,7 @@ def ways_of(contender, audio):
     return {contender.name: Way(contender, lambda: contender.compute(contender.take(audio)), len(audio))}
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("setting", definitions.SETTINGS)
 def test_all_contenders_compute_the_same_feature(setting):
     config = definitions.SETTINGS[setting]
@@ -223,6 +224,7 @@ def test_a_contender_with_a_wrong_shape_is_refused(speech):
         speed.check(config, audio, ways_of(fewer, audio))
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("mode", modes.MODES)
 def test_every_mode_returns_the_features_of_the_first_batch(mode, speech, monkeypatch):
     config, audio = speech

@@ -44,7 +44,7 @@ def test_every_kind_of_damage_fails_at_its_stage(tmp_path, kind, suffix):
         assert caught.value.stage == KINDS[kind]
 
 
-@pytest.mark.cases(6)
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(
     ("format", "subtype"),
     [

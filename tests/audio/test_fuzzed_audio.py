@@ -45,6 +45,7 @@ def _fault(fuzzed):
     return None
 
 
+@pytest.mark.cases(11)
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_no_loss_is_silent(group):
     _read(case(group).content)

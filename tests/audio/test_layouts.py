@@ -209,6 +209,7 @@ def test_only_a_small_part_is_read_of_files_of_chunks(content):
     assert file.calls < 1100
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(
     "content",
     [

@@ -170,7 +170,7 @@ def test_blocks_of_any_size_equal_the_whole_file_resampled_at_once(monkeypatch, 
         np.testing.assert_array_equal(np.concatenate(blocks), expected)
 
 
-@pytest.mark.cases(8)
+@pytest.mark.cases(4)
 @pytest.mark.parametrize("quality", ["QQ", "LQ", "MQ", "HQ", "VHQ"])
 @pytest.mark.parametrize("rates", [(44100, 16000), (8000, 22050), (11025, 48000), (16000, 15999)])
 def test_awkward_rates_in_blocks_have_the_bits_of_soxr(write, monkeypatch, quality, rates):

@@ -57,6 +57,7 @@ def _files():
     }
 
 
+@pytest.mark.cases(4)
 @pytest.mark.parametrize("name", _files())
 def test_every_source_of_a_file_gives_the_same_samples_and_remarks(tmp_path, name):
     content = _files()[name]

@@ -229,6 +229,7 @@ def carriers(shared_feature_set, clips, config, tmp_path_factory):
     return dict(zip(("feature set", ".keras", "SavedModel", "stamp", "Parquet"), found, strict=True))
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("kind", ["feature set", ".keras", "SavedModel", "stamp", "Parquet"])
 def test_configs_show_and_diff_take_what_carries_a_config(carriers, config, config_file, kind, monkeypatch):
     shown = run("configs", "show", carriers[kind])

@@ -66,6 +66,7 @@ def test_frames_have_the_values_of_their_samples_at_both_ends_of_a_clip(edges):
         np.testing.assert_allclose(computed(layer, clip)[..., 0], expected, rtol=0, atol=2e-3)
 
 
+@pytest.mark.cases(9)
 @pytest.mark.parametrize("clips", CLIPS, ids=str)
 @pytest.mark.parametrize("rows", ROWS, ids=str)
 def test_rows_have_the_values_of_their_frames_and_padding_where_there_are_none(rows, clips):

@@ -76,7 +76,7 @@ def run(content, values):
     return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
 
 
-@pytest.mark.cases(10)
+@pytest.mark.cases(4)
 @every_size
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_converted_feature_agrees_with_the_layer(name, n_fft, batch_size, channels):
@@ -156,6 +156,7 @@ def test_converted_layers_before_the_mel_bands_agree(name):
     np.testing.assert_allclose(converted, expected, rtol=0, atol=2e-6 * expected.max())
 
 
+@pytest.mark.cases(2)
 @every_size
 def test_magnitude_and_phase_agree_up_to_whole_turns(n_fft, batch_size, channels):
     layer = composed.get_stft_mag_phase(None, n_fft=n_fft)

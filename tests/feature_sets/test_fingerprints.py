@@ -78,6 +78,7 @@ FROZEN_FORMS = ["exported", "saved", "loaded export", "loaded", "TFSMLayer"]
 ALL_FORMS = [*FORMS, "subclass", "subclass.keras", "loaded export", "loaded", "TFSMLayer"]
 
 
+@pytest.mark.cases(5)
 @pytest.mark.parametrize("form", ALL_FORMS)
 def test_fingerprint_of_a_model_gives_its_feature_and_whether_it_is_frozen(models, config, form):
     identity = fingerprint_of(models[form])
@@ -86,6 +87,7 @@ def test_fingerprint_of_a_model_gives_its_feature_and_whether_it_is_frozen(model
     assert expected(models[form]) == (config, config.kernel_version)
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("form", FORMS)
 def test_load_accepts_a_model_and_refuses_features_of_another_config(
     models, shared_feature_set, config, other, form, tmp_path

@@ -233,6 +233,7 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_refused(feature_set, name,
         load(feature_set)
 
 
+@pytest.mark.cases(4)
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -41,6 +41,7 @@ def assert_crops(dataset, sets, epochs=1):
     return starts
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize(
     ("config", "dtype", "alone"),
     [
@@ -109,6 +110,7 @@ LISTS = Columns(types={"tags": "list<string>", "levels": "list<float>", "takes":
 VALUES = {"tags": ["x", "", "yz"], "levels": [0.5, -1.0], "takes": [7]}
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("arguments", [{"crop_frames": 2}, {"shuffle": True}], ids=["crops", "shuffle"])
 @pytest.mark.parametrize("metadata", [[{}, {}], [VALUES, {}, {name: [] for name in VALUES}]], ids=["no item", "some"])
 def test_lists_have_the_length_of_their_clip(tmp_path, arguments, metadata):

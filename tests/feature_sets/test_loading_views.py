@@ -79,7 +79,7 @@ VIEWS = {
 }
 
 
-@pytest.mark.cases(5)
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_has_the_elements_of_its_clips_in_its_order(folder, sets, view, small_parts, whole):
     wanted = VIEWS[view](sets)
@@ -107,6 +107,7 @@ def _records(sets):
     return pq.read_table(os.path.join(description.path, description.index["name"])).column("record").to_pylist()
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("config", [CHANNELS_FIRST, ANY_CHANNELS], ids=["first", "any"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_every_layout_and_dtype_is_read(tmp_path, config, dtype):

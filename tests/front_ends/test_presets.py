@@ -23,7 +23,7 @@ def _failures(preset, clip):
     return agreement.judge(**outputs(preset, clip), reference=references.reference(preset, clip))
 
 
-@pytest.mark.cases(6)
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("preset", references.NAMES)
 def test_preset_agrees_with_its_reference(preset):
     of_preset = signals(preset)
@@ -38,7 +38,7 @@ def test_preset_agrees_with_its_reference_on_every_signal(preset):
         assert _failures(preset, clip) == [], name
 
 
-@pytest.mark.cases(9)
+@pytest.mark.cases(5)
 @pytest.mark.parametrize("preset", references.NAMES)
 def test_preset_has_the_frames_of_its_reference_around_each_boundary(preset):
     config, transform = registry.get(preset), transforms(preset)["feature"]

@@ -129,6 +129,7 @@ def _stored():
 STORED = list(_stored())
 
 
+@pytest.mark.cases(16)
 @pytest.mark.parametrize(("package", "preset", "clip"), STORED)
 def test_reference_agrees_with_stored_values(package, preset, clip):
     samples = write_upstream_values.stored_clips(references.sample_rate(preset))[clip]
@@ -157,6 +158,7 @@ def test_reference_agrees_with_upstream_code(preset):
         assert _disagreement(preset, clip) == [], name
 
 
+@pytest.mark.cases(9)
 @pytest.mark.parametrize("preset", [preset for preset in UPSTREAM if not preset.startswith("whisper")])
 def test_reference_has_the_frames_of_upstream_code_around_each_boundary(preset):
     for length in clips.boundaries(*references.framing(preset)):

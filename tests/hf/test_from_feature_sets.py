@@ -120,6 +120,7 @@ def test_records_are_written_in_blocks(shared_feature_set, tmp_path, monkeypatch
     assert blocks["id"][:] == rows["id"][:]
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(
     ("changes", "dtype"),
     [

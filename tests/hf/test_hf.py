@@ -45,6 +45,7 @@ def check(mapped, expected):
         np.testing.assert_allclose(row["feature"], feature, atol=TOLERANCE)
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("form", ["path", "bytes", "path dict", "bytes dict", "Audio(decode=False)", "Audio()"])
 def test_every_form_of_audio_gives_the_values_of_the_reference(mel, paths, expected, form):
     contents = [Path(path).read_bytes() for path in paths]

@@ -41,6 +41,7 @@ def expected_batch(values, dtype):
     return np.array([row + [PADDING.get(dtype, -1)] * (width - len(row)) for row in rows], dtype), lengths
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 2, 4])
 def test_lists_are_padded_to_the_longest_of_the_batch_with_their_lengths_beside_them(streaming, batch_size):

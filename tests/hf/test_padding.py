@@ -53,6 +53,7 @@ def check(batches, expected, batch_size, numbers=range(5), padding_value=-50.0):
             assert (feature[len(expected[number]) :] == padding_value).all()
 
 
+@pytest.mark.cases(4)
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
 def test_batches_have_the_bits_order_and_lengths_of_the_rows(mapped, expected, batch_size, streaming):

@@ -14,6 +14,7 @@ def noise(time):
     return np.random.default_rng(time).standard_normal((2, time, 3)).astype(np.float32)
 
 
+@pytest.mark.cases(9)
 @pytest.mark.parametrize("data_format", [LAST, FIRST])
 @pytest.mark.parametrize(
     ("time", "expected"), [(0, 10), (1, 15), (5, 15), (6, 20), (89, 100), (96, 103), (97, 103), (103, 103), (150, 103)]

@@ -33,6 +33,7 @@ def reference(batch, ddof=0, std_epsilon=0.0, variance_epsilon=0.0):
     return np.where(constant, 0, deviations / np.where(constant, 1, std))
 
 
+@pytest.mark.cases(10)
 @front_ends
 @pytest.mark.parametrize("frames", [2, 3, 64, 65, 9000])
 def test_values_equal_numpy(frames, arguments):
@@ -58,6 +59,7 @@ def test_a_single_frame_becomes_zero_and_no_frame_stays_no_frame(frames, argumen
     np.testing.assert_array_equal(ClipNormalization(**arguments)(batch), np.zeros_like(batch))
 
 
+@pytest.mark.cases(20)
 @front_ends
 @pytest.mark.parametrize("value", [0.0, 0.1, -15.942385, 1e30, 2.0**-130])
 @pytest.mark.parametrize("frames", [3, 5001])

@@ -89,6 +89,7 @@ def export_with_keras(model, path):
     model.export(path, verbose=False)
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("save", [save_with_tensorflow, export_with_keras])
 @pytest.mark.parametrize("nested", [False, True], ids=["alone", "nested"])
 def test_the_config_is_a_constant_in_a_saved_model(mel, nested, save, tmp_path):
@@ -108,6 +109,7 @@ def test_a_layer_without_a_config_saves_none(tmp_path):
     assert ComposedLayer.from_config(layer.get_config()).config_json is None
 
 
+@pytest.mark.cases(6)
 @pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
 @pytest.mark.parametrize("called", [False, True], ids=["never called", "called"])
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
@@ -162,6 +164,7 @@ def test_the_single_layers_compute_the_same_one_by_one_and_in_a_new_sequential(f
     np.testing.assert_array_equal(step_by_step, expected)
 
 
+@pytest.mark.cases(6)
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "bool"])
 def test_integer_waveforms_are_refused_with_advice_on_scaling(function, dtype):

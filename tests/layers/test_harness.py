@@ -20,7 +20,7 @@ def assert_same(actual, expected):
     np.testing.assert_array_equal(actual, expected)
 
 
-@pytest.mark.cases(40)
+@pytest.mark.cases(14)
 @every_layer
 @pytest.mark.parametrize(
     "policy", ["mixed_float16", "mixed_bfloat16", pytest.param("float16", marks=pytest.mark.faults)]
@@ -36,7 +36,7 @@ def test_half_precision_policies_cast_the_result_and_nothing_before_it(case, pol
     assert_same(case.model()(values), expected)
 
 
-@pytest.mark.cases(39)
+@pytest.mark.cases(20)
 @every_layer
 def test_a_float64_policy_computes_in_float64(case, keras_settings):
     values = case.values()
@@ -49,7 +49,7 @@ def test_a_float64_policy_computes_in_float64(case, keras_settings):
     assert np.array_equal(double, single) != case.rounds
 
 
-@pytest.mark.cases(116)
+@pytest.mark.cases(58)
 @every_layer
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "float64"])
 def test_declared_shape_and_dtype_match_the_output(case, policy, keras_settings):
@@ -65,7 +65,7 @@ def test_declared_shape_and_dtype_match_the_output(case, policy, keras_settings)
         assert all(size in (None, real_size) for size, real_size in zip(declared.shape, real.shape, strict=True))
 
 
-@pytest.mark.cases(39)
+@pytest.mark.cases(20)
 @every_layer
 def test_a_saved_model_loads_without_custom_objects_and_gives_equal_values(case, tmp_path):
     values = case.values()
@@ -92,6 +92,7 @@ def test_an_exported_model_gives_equal_values(cases, tmp_path):
         np.testing.assert_array_equal(result, expected, err_msg=case.name, strict=True)
 
 
+@pytest.mark.cases(39)
 @every_layer
 def test_the_config_survives_json(case, keras_settings):
     layer, values = case.make(), case.values()
@@ -105,7 +106,7 @@ def test_the_config_survives_json(case, keras_settings):
     assert_same(restored(values), expected)
 
 
-@pytest.mark.cases(25)
+@pytest.mark.cases(13)
 @every_layer
 def test_bits_are_equal_in_eager_calls_graphs_and_tf_data(case):
     layer, values, inputs = case.make(), case.values(), case.inputs()
@@ -120,7 +121,7 @@ def test_bits_are_equal_in_eager_calls_graphs_and_tf_data(case):
         assert_same(result, expected)
 
 
-@pytest.mark.cases(114)
+@pytest.mark.cases(57)
 @every_layer_with_gradients
 @pytest.mark.parametrize("loudness", [0, 1e-30, 1], ids=["silence", "near silence", "noise"])
 def test_gradients_are_finite(case, loudness):
@@ -138,7 +139,7 @@ def test_gradients_are_finite(case, loudness):
         assert np.abs(gradient).max() > 0
 
 
-@pytest.mark.cases(39)
+@pytest.mark.cases(20)
 @every_layer
 def test_a_clip_gives_the_same_bits_alone_and_at_every_position_in_a_batch(case):
     layer, values = case.make(), case.values()
@@ -148,7 +149,7 @@ def test_a_clip_gives_the_same_bits_alone_and_at_every_position_in_a_batch(case)
     assert_same(np.asarray(layer(values[::-1]))[::-1], together)
 
 
-@pytest.mark.cases(39)
+@pytest.mark.cases(20)
 @every_layer
 def test_a_clip_with_nan_does_not_change_other_clips_of_the_batch(case):
     layer, values = case.make(), case.values()
@@ -159,7 +160,7 @@ def test_a_clip_with_nan_does_not_change_other_clips_of_the_batch(case):
         assert_same(result[index], expected[index])
 
 
-@pytest.mark.cases(12)
+@pytest.mark.cases(6)
 @every_layer
 def test_xla_gives_the_same_values_up_to_rounding(case):
     layer, values = case.make(), case.values()
@@ -180,7 +181,7 @@ def test_threads_that_share_a_new_layer_get_the_same_bits(case):
             assert_same(result, expected)
 
 
-@pytest.mark.cases(14)
+@pytest.mark.cases(7)
 @every_layer_with_gradients
 def test_the_gradient_equals_finite_differences(case, keras_settings):
     keras_settings.set_dtype_policy("float64")

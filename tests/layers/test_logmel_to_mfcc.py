@@ -40,6 +40,7 @@ def test_coefficients_equal_those_of_tensorflow():
     np.testing.assert_allclose(LogmelToMFCC(data_format=FIRST)(batch), expected, rtol=0, atol=1e-3)
 
 
+@pytest.mark.cases(5)
 @pytest.mark.parametrize("lifter", [0.0, 22.0, 13.5])
 @pytest.mark.parametrize("n_mfccs", [1, 13, 40])
 def test_orthonormal_coefficients_equal_those_of_librosa(n_mfccs, lifter):

@@ -84,6 +84,7 @@ def test_xla_computes_the_same_within_rounding():
     np.testing.assert_allclose(tf.function(layer, jit_compile=True)(batch), layer(batch), rtol=0, atol=5e-5)
 
 
+@pytest.mark.cases(12)
 @pytest.mark.parametrize("mag_exp", [0.5, 1.0, 1.5, 2.0])
 @pytest.mark.parametrize("power_to_db", [True, False], ids=["decibels", "linear"])
 @pytest.mark.parametrize("loudness", [0, 1e-30, 1])

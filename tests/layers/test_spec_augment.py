@@ -71,6 +71,7 @@ def test_masked_values_become_the_mask_value_and_others_are_kept():
     np.testing.assert_array_equal(result[~masked], spectrogram[~masked])
 
 
+@pytest.mark.cases(4)
 @pytest.mark.parametrize("data_format", ["channels_last", FIRST])
 @pytest.mark.parametrize(
     "mask_value",

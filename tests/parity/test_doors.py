@@ -91,20 +91,20 @@ def test_recordings_exist():
     assert any(RECORDINGS in path.parents for path in FILES)
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 def test_transform_called_on_a_clip_equals_the_layer(case):
     path, transform, expected = case
     assert_equal({name: transform(transform.read(path / name)) for name in expected}, expected)
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 def test_tf_data_one_by_one_equals_the_layer(case):
     path, transform, expected = case
     elements = tfdata.from_audio(path, transform.config).map(transform, num_parallel_calls=2)
     assert_equal({element["id"].numpy().decode(): element["feature"].numpy() for element in elements}, expected)
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 def test_tf_data_padded_batches_equal_the_layer(case):
     path, transform, expected = case
     # All clips of a batch must have the same number of channels.

@@ -100,6 +100,7 @@ def test_powers_have_ten_decibels_per_decade(drawn, tmp_path):
     np.testing.assert_allclose(drawn[0][1], 10 * np.log10(FEATURE[:, :, 0].T), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(
     ("config", "label", "bins"),
     [

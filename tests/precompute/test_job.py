@@ -77,6 +77,7 @@ def test_a_complete_feature_set_is_returned_without_any_work(run, tmp_path, writ
     assert contents(tmp_path / "out") == before
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize(
     ("change", "error", "message"),

@@ -75,6 +75,7 @@ def left():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("audiopipe-")]
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("segments", [None, Segments(seconds=0.1, last="pad")])
 @pytest.mark.parametrize("long_seconds", [60, 0.5])
 def test_shards_and_sidecars_do_not_depend_on_the_number_of_threads(

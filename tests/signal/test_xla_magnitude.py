@@ -38,6 +38,7 @@ def equal_bits():
         pytest.skip("XLA gives other bits with this TensorFlow")
 
 
+@pytest.mark.cases(2)
 @pytest.mark.usefixtures("equal_bits")
 @pytest.mark.parametrize("shape", [(1, 1000, 201, 1), (2, 131, 1025), (131101,), (3, 257, 3, 129)])
 def test_compiled_magnitudes_have_the_bits_of_operations(shape):

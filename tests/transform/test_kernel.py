@@ -68,7 +68,7 @@ def test_clips_of_unequal_lengths_in_a_batch_have_the_values_of_the_reference(re
     np.testing.assert_array_equal(features[1, 3:], -50.0)
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("piece_samples", [1, 2000, 1 << 18])
 @pytest.mark.parametrize(
     "fields", [{}, {"channels": None}, {"channels": 3, "input_data_format": "channels_first"}, {"channel": 2}]
@@ -136,6 +136,7 @@ def test_wrong_lengths_are_refused_in_the_graph(lengths, message):
         shared_kernel().batch(np.zeros((2, 900, 1), np.float32), lengths)
 
 
+@pytest.mark.cases(8)
 @pytest.mark.parametrize("count", [0, 1, 2, GROUP - 1, GROUP])
 @pytest.mark.parametrize("channels", [1, 2, None])
 def test_clips_computed_in_a_group_have_the_bits_of_each_alone(count, channels):

@@ -53,7 +53,7 @@ def blocks(samples, size):
     return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
-@pytest.mark.cases(5)
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("name", CASES)
 def test_blocks_of_any_size_give_the_bits_of_the_whole_clip(monkeypatch, name):
     whole = Kernel(CASES[name])

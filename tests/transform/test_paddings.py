@@ -23,6 +23,7 @@ def test_a_frame_of_padding_broadcasts_to_features_with_any_leading_axes(name):
         np.testing.assert_array_equal(batch, frame)
 
 
+@pytest.mark.cases(4)
 @pytest.mark.parametrize("leading", [(), (3,)])
 @pytest.mark.parametrize("name", ["StftMagPhase", "phase-kept-channels", "phase-channels-first", "MelSpectrogram"])
 def test_frames_of_padding_are_appended_and_real_frames_stay(name, leading):

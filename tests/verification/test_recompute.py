@@ -100,6 +100,7 @@ def test_groups_hold_consecutive_clips_within_the_budget(lengths, size, budget):
             assert len(group) == size or (len(group) + 1) * max([*group, lengths[stop]]) > budget
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("seconds", [0.4, 1.3])
 @pytest.mark.parametrize("door", DOORS)
 def test_segments_of_any_length_are_bit_equal_to_a_direct_call(second_is_long, recordings, transform, door, seconds):

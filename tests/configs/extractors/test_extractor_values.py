@@ -102,7 +102,7 @@ CASES = {
 }
 
 
-@pytest.mark.cases(4)
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("name", CASES)
 def test_feature_is_what_the_extractor_returns(name):
     class_name, settings, call = CASES[name]
