@@ -342,7 +342,7 @@ class _Shards:
                     found.append(_index_row(row, rows.identity.config, place))
                     self._lengths.add(row.n_frames, row.valid_frames)
                     max_error = max(max_error, error)
-            written = {"name": name, "bytes": file.size, "sha256": file.sha256()}
+            written = file.facts(name)
         if found:  # a shard without records is removed when the feature set is published
             self._next += 1
             self._shards.append({**written, "id": shard_id, "records": len(found), "max_error": max_error})

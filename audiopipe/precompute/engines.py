@@ -10,7 +10,7 @@ from audiopipe.precompute.processes import Processes
 from audiopipe.precompute.this_process import ThisProcess
 from audiopipe.runtime import machine_facts
 
-AUDIO_PER_PROCESS = 3600.0  # seconds; a processor computes that in a second or two
+AUDIO_PER_PROCESS = 3600.0  # seconds; a processor computes that in one to three seconds
 LARGE_SECONDS = 8 * 3600.0  # of audio; a smaller job is done before other processes have loaded TensorFlow as well
 
 

@@ -58,8 +58,7 @@ class ShardCopier:
                 with tfrecords.Writer(temporary) as file:
                     for row, record in self._records(shard, sums):
                         rows.append(replace(row, number=len(rows), offset=file.write(record), bytes=len(record)))
-                name = file_names.shard_name(shard.number)
-                written = {"name": name, "bytes": file.size, "sha256": file.sha256()}
+                written = file.facts(file_names.shard_name(shard.number))
             with files.temporary_file(self._plan.rows_file(shard.number)) as temporary:
                 pq.write_table(index.table(rows, self._plan.columns), temporary, compression="zstd")
             sidecar = {**self._sidecar(shard, written), "sums": sums.to_dict()}

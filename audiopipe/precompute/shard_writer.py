@@ -192,10 +192,8 @@ class _Shard:
         sidecar = {
             "shard": part.shard,
             "digest": part.digest,
-            "name": file_names.shard_name(part.shard),
             "id": part.id,
-            "bytes": self._file.size,
-            "sha256": self._file.sha256(),
+            **self._file.facts(file_names.shard_name(part.shard)),
             **self.records.facts(),
         }
         with writing(plan.shard_path(part.shard)):
