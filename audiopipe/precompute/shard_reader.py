@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,12 +111,12 @@ def items(part: Part, numbers: list[int], transform: Transform) -> Iterator[Any]
     def hashed(source: Source, digest: bytes) -> None:
         made.append(Hashed(places[source.id], digest))
 
-    content: str | bytes | None = None
+    opened: Future[str | bytes] | None = None
     if sources[0].row is not None:
-        with contextlib.suppress(Exception):  # which comes again when the clip is read
-            content = sources[0].open()
+        opened = _opened(sources[0])
         yield _Begun()
-    with contextlib.closing(recordings.read(sources, transform, remark, hashed, content)) as clips:
+    open_audio = None if opened is None else opened.result
+    with contextlib.closing(recordings.read(sources, transform, remark, hashed, open_audio)) as clips:
         for number, (source, blocks) in zip(numbers, clips, strict=True):
             reading = _Reading(part.clips[number].listed, blocks)
             for item in _of_clip(part, Clip(number, source), reading, transform, made):
@@ -125,6 +126,16 @@ def items(part: Part, numbers: list[int], transform: Transform) -> Iterator[Any]
             yield from _taken(made)
             yield Finished(number, reading.seconds)
     yield from _taken(made)
+
+
+def _opened(source: Source) -> "Future[str | bytes]":
+    """Opens the audio of a row now. The result is the audio, or the error, which then fails the clip."""
+    opened: Future[str | bytes] = Future()
+    try:
+        opened.set_result(source.open())
+    except Exception as error:
+        opened.set_exception(error)
+    return opened
 
 
 def _of_clip(part: Part, clip: Clip, reading: "_Reading", transform: Transform, made: list[Any]) -> Iterator[Any]:

@@ -31,7 +31,7 @@ def read(
     transform: Transform,
     on_remark: OnRemark | None = None,
     on_digest: OnDigest | None = None,
-    content: str | bytes | None = None,
+    open_audio: Callable[[], str | bytes] | None = None,
 ) -> Generator[tuple[Source, Iterator[np.ndarray]], None, None]:
     """Reads clips in the given order.
 
@@ -48,7 +48,7 @@ def read(
             next clip is yielded or the iteration ends. It is not called for a clip whose digest is not known, see
             `audiopipe.audio.Opened.digest`: the file was not opened, has changed, or is remote and much of it was not
             read. If None, no digests are computed.
-        content: What `Source.open` returns for all clips, which are of one recording, if it has been called already.
+        open_audio: Function to call in place of `Source.open` for all clips, which are of one recording.
 
     Yields:
         Each clip with its samples: consecutive blocks, float32 `[time, channels]` at the config's sample rate. They
@@ -58,7 +58,7 @@ def read(
     """
     waiting = iter(sources)
     source = next(waiting, None)
-    with contextlib.closing(_Reader(transform, on_remark, on_digest, content)) as reader:
+    with contextlib.closing(_Reader(transform, on_remark, on_digest, open_audio)) as reader:
         while source is not None:
             following = next(waiting, None)
             yield source, reader.blocks(source, following)
@@ -74,10 +74,10 @@ class _Reader:
         transform: Transform,
         on_remark: OnRemark | None,
         on_digest: OnDigest | None,
-        content: str | bytes | None,
+        open_audio: Callable[[], str | bytes] | None,
     ):
         self._transform = transform
-        self._content = content
+        self._open_audio = open_audio
         self._on_remark = on_remark or warn
         self._on_digest = on_digest
         self._open = contextlib.ExitStack()
@@ -134,8 +134,7 @@ class _Reader:
     def _decode(self, source: Source) -> Iterator[np.ndarray]:
         self._open.close()  # the recording may be open for earlier stretches
         self._file = None
-        content = source.open() if self._content is None else self._content
-        self._file = self._open.enter_context(audio.opened(content))
+        self._file = self._open.enter_context(audio.opened((self._open_audio or source.open)()))
         yield from self._transform.read_blocks(self._file, on_remark=self._remark)
 
     def _remark(self, remark: Remark) -> None:

@@ -14,7 +14,7 @@ from planning import written
 
 from audiopipe.errors import OutputError, StoppedError
 from audiopipe.feature_sets import tfrecords
-from audiopipe.inputs import Source, scan
+from audiopipe.inputs import Source, scan, tables
 from audiopipe.precompute import finished_shards, shard_writer
 from audiopipe.runtime import stopping, threads
 from audiopipe.storage import digests
@@ -154,11 +154,27 @@ def test_the_rows_of_a_table_are_read_in_order_so_that_each_row_group_is_read_on
         "read_row_group",
         lambda self, group, **keywords: groups.append(group) or read(self, group, **keywords),
     )
+    tables._open_table.cache_clear()  # threads of the plan read rows too, and the last row group stays in memory
     sidecars = list(shard_writer.write_shards(elements(work)))
     assert groups == list(range(6))
     assert [sidecar["records"] for sidecar in sidecars] == [7 - 1, 7 - 2, 7]
     found = [row["source"]["digest"] for row in outcome(work, sidecars)[0][2]]
     assert found == [digests.of([content]) for content in audio[14:]]
+
+
+def test_a_row_without_audio_is_read_once_and_fails_alone(recordings, tmp_path, config, n_threads, monkeypatch):
+    content = min(recordings.iterdir()).read_bytes()
+    rows = [{"bytes": content, "path": None}, {"bytes": None, "path": None}, {"bytes": content, "path": None}]
+    pq.write_table(pa.table({"audio": rows}), tmp_path / "clips.parquet")
+    (tmp_path / "features").mkdir()
+    work = written(str(tmp_path / "features"), config, scan(tmp_path / "clips.parquet"), 1)
+    audio, opened = tables._ParquetTable.audio, []
+    monkeypatch.setattr(tables._ParquetTable, "audio", lambda self, row: opened.append(row) or audio(self, row))
+    [sidecar] = shard_writer.write_shards(elements(work))
+    assert opened == [0, 1, 2]
+    assert sidecar["records"] == 2
+    assert [(failure["row"], failure["stage"]) for failure in sidecar["failures"]] == [(1, "read")]
+    assert "has no audio" in sidecar["failures"][0]["error"]
 
 
 def test_no_shards_are_no_work(n_threads):
