@@ -179,7 +179,7 @@ def precompute(
 
 
 def _has_work(output: str, overwrite: bool) -> bool:
-    """Returns whether other processes will most likely compute something, as far as this is seen at once."""
+    """Returns whether the job will probably need worker processes, judged without reading its input."""
     return "tensorflow" not in sys.modules and (overwrite or not os.path.exists(os.path.join(output, DATASET_FILE)))
 
 

@@ -45,7 +45,7 @@ class Launched:
 
 @contextlib.contextmanager
 def ahead() -> Iterator[None]:
-    """Context that starts the process before it is known what the job has to do. Without a job, it ends at the end."""
+    """Context that starts the process before the job is planned. A process that no job uses ends with the context."""
     _ahead.append(_started())
     try:
         yield

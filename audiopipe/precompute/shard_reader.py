@@ -66,7 +66,7 @@ class Hashed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last item of a clip but its digest. Reading the clip took `seconds`."""
+    """End of a clip. Only its digest may follow. Reading the clip took `seconds`."""
 
     number: int
     seconds: float

@@ -24,8 +24,8 @@ class Unit(Generic[Item]):
     Args:
         items: The items, usually a generator. It may be consumed in any thread.
         ahead: Whether a thread may consume it before its turn. If not, the reader's thread does when its turn comes.
-        begins_in_order: Whether its first item is requested after those of the units before it and before those of the
-            units after it, because the units use something that has to be read in order.
+        begins_in_order: Whether its first item is produced in the order of the units, because the units share something
+            that has to be read in order.
     """
 
     items: Iterable[Item]
