@@ -222,7 +222,7 @@ def _is_unexpected(record: logging.LogRecord) -> bool:
 
 
 def _is_not_of_the_job(record: logging.LogRecord) -> bool:
-    """Returns whether to keep a record. Beam logs each error of a job server with its stack, and raises the last one."""
+    """Returns whether to keep a record. Beam logs all errors of a job with their stacks, and raises the last one."""
     return record.module != "portable_runner" or record.levelno < logging.ERROR
 
 

@@ -145,6 +145,7 @@ class Matrix:
             os.kill(hold.process(), signal.SIGKILL)
             hold.release()
             code, printed = job.wait(), job.printed
+        print(printed)
         if code != 0:
             assert RESUME in " ".join(printed.split())
             assert not (self.output / "dataset.json").exists()
