@@ -81,6 +81,12 @@ class JobServer:
             self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def cause(self) -> str:
+        """Returns the last cause of an error in its log."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+        return causes[-1] if causes else self._last_lines()
+
     def _last_lines(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
         return "\n".join(["", *lines[-_LAST_LINES:]])

@@ -7,7 +7,13 @@ import threading
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions, StandardOptions
+import grpc
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+)
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
@@ -62,7 +68,7 @@ class PipelineThread:
         """
         ended = self._ended.wait(seconds)
         if ended and self._error is not None:
-            raise FeatureSetError(cause_of(self._error)) from self._error
+            raise FeatureSetError(self._cause()) from self._error
         return ended
 
     def stop(self) -> None:
@@ -81,6 +87,13 @@ class PipelineThread:
                 raise FeatureSetError(f"The runner did not cancel its job ({error}). Cancel it by hand.") from error
         if self._ended.wait(STOP_SECONDS):
             stopping.allow(self._output)
+
+    def _cause(self) -> str:
+        if isinstance(self._error, AudiopipeError):
+            return str(self._error)
+        if isinstance(self._error, grpc.RpcError) and not self._error.details() and self._server is not None:
+            return f"The job server failed: {self._server.cause()}"
+        return cause_of(self._error or Exception())
 
     def _computes_here(self) -> bool:
         """Returns whether functions run in this process."""
@@ -121,6 +134,7 @@ class BeamEngines:
 
     def __init__(self, flags: list[str], workers: int | None):
         self._options = parse_options(flags)
+        self._flags = flags
         self._server: JobServer | None = None
         if workers is not None:
             raise ArgumentError(
@@ -132,11 +146,17 @@ class BeamEngines:
         """Starts the job server of the runner, if it needs one and none was named.
 
         Raises:
-            ArgumentError: If the options do not say what to start.
+            ArgumentError: If the options do not say what to start, or the server does not have one of them.
             FeatureSetError: If the server does not start.
             MissingDependencyError: If the server needs Java, which is not installed.
         """
         self._server = job_servers.start(_runner(self._options), self._options)
+        unknown = _unknown(self._options)
+        if unknown:  # by this process, but job servers have options of their own
+            portable = self._options.view_as(PortableOptions)
+            if self._server is not None:
+                self._server.wait(portable.job_server_timeout)
+            _refuse(self._flags, unknown - job_servers.options_of(portable.job_endpoint, portable.job_server_timeout))
 
     def choose(self, plan: Plan, seconds: float) -> PipelineThread:
         """Returns the engine for any plan."""
@@ -168,7 +188,12 @@ def parse_options(flags: list[str]) -> PipelineOptions:
     partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
     if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
         flags = [*flags, "--dask_partition_size=1"]  # Dask's own choice gives all shards to one worker
-    _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
+    used = _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
+    if isinstance(used, PortableRunner):
+        flags = [
+            *flags,
+            "--experiments=disable_logging_submission_environment",
+        ]  # it takes seconds, and nobody reads it
     try:
         options = PipelineOptions(flags)
         options.get_all_options()
@@ -176,20 +201,32 @@ def parse_options(flags: list[str]) -> PipelineOptions:
         raise ArgumentError(
             f"Apache Beam rejected these options: {' '.join(received)}. Its own message is printed above."
         ) from None
-    unknown = options.get_all_options(retain_unknown_options=True).keys() - PipelineOptions([]).get_all_options().keys()
-    typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    if not (isinstance(used, PortableRunner) and not options.view_as(FlinkRunnerOptions).flink_submit_uber_jar):
+        _refuse(received, _unknown(options))
     # Words that are not the value of the option before them. Beam only logs these.
-    stray = [
+    stray = {
         flag
         for before, flag in zip(["", *flags], flags, strict=False)
         if not flag.startswith("-") and not (before.startswith("-") and "=" not in before)
-    ]
-    if unknown or stray:
-        raise ArgumentError(
-            f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or stray or sorted(unknown))}. "
-            "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
-        )
+    }
+    _refuse(received, stray)
     return options
+
+
+def _unknown(options: PipelineOptions) -> set[str]:
+    """Returns the names of given options that Apache Beam does not have in Python."""
+    return options.get_all_options(retain_unknown_options=True).keys() - PipelineOptions([]).get_all_options().keys()
+
+
+def _refuse(received: list[str], unknown: set[str]) -> None:
+    """Raises an `ArgumentError` that shows unknown options as they were typed, if there are any."""
+    if not unknown:
+        return
+    typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    raise ArgumentError(
+        f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or sorted(unknown))}. "
+        "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
+    )
 
 
 def _runner(options: PipelineOptions) -> PipelineRunner:
@@ -208,9 +245,14 @@ def _runner(options: PipelineOptions) -> PipelineRunner:
 
 def cause_of(error: Exception) -> str:
     """Returns the message of a worker's error, extracted from the error that Apache Beam raises instead."""
-    lines = str(error).strip().splitlines()
+    text = error.details() or error.code().name if isinstance(error, grpc.RpcError) else str(error)
+    lines = text.strip().splitlines()
     last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
-    return re.sub(r"^(audiopipe\.errors\.\w+|RuntimeError): ", "", last)
+    last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
+    last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
+    if re.match(r"(CANCELLED|UNAVAILABLE): ", last):  # a status of gRPC, by which workers and engines talk
+        return f"The engine lost a worker, which was killed, ran out of memory or cannot be reached ({last})"
+    return last
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:

@@ -5,6 +5,7 @@ process is killed. It exits with the command's code. It imports nothing of audio
 """
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ def main(command: list[str]) -> int:
 
 
 def _end_with_input(process: subprocess.Popen) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):
+        pass
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_SECONDS)
@@ -30,4 +32,4 @@ def _end_with_input(process: subprocess.Popen) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked for the command decides when it ends
-    sys.exit(main(sys.argv[1:]))
+    os._exit(main(sys.argv[1:]) % 256)  # at once, although a thread may still read

@@ -110,6 +110,11 @@ def test_options_of_beam_may_be_written_with_dashes():
     assert options.get_all_options()["direct_running_mode"] == "multi_threading"
 
 
+def test_workers_get_a_log_level_that_java_knows():
+    options = runners.parse_options(["--runner=FlinkRunner"]).get_all_options()
+    assert options["default_sdk_harness_log_level"] == "WARN"  # Java's enum SdkHarnessOptions.LogLevel has no WARNING
+
+
 @pytest.mark.parametrize(
     ("message", "cause"),
     [
@@ -118,6 +123,17 @@ def test_options_of_beam_may_be_written_with_dashes():
             "Could not write 'a'.",
         ),
         ("RuntimeError: boom [while running 'WriteShard-ptransform-6']", "boom"),
+        (
+            "Pipeline BeamApp-1 failed in state FAILED: java.lang.RuntimeException: Error received from SDK harness\n"
+            "  File\naudiopipe.errors.OutputError: Could not write 'a'. [while running 'x/y']\n",
+            "Could not write 'a'.",
+        ),
+        (
+            "Pipeline BeamApp-1_f0 failed in state FAILED: org.apache.beam.vendor.grpc.v1p69p0.StatusRuntimeException: "
+            "org.apache.beam.vendor.grpc.v1p69p0.StatusRuntimeException: CANCELLED: client cancelled",
+            "The engine lost a worker, which was killed, ran out of memory or cannot be reached (CANCELLED: client "
+            "cancelled)",
+        ),
         ("", "ValueError"),
     ],
 )
