@@ -8,10 +8,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from audiopipe.beam.compute_features import ComputeFeatures
     from audiopipe.beam.jobs import estimate, precompute
     from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
 
-__all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
+__all__ = ["ComputeFeatures", "Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
 
 _HOMES = {
     "estimate": "audiopipe.beam.jobs",
@@ -19,6 +20,7 @@ _HOMES = {
 }
 # These modules import apache-beam.
 _HOMES_WITH_BEAM = {
+    "ComputeFeatures": "audiopipe.beam.compute_features",
     "Precompute": "audiopipe.precompute.pipeline",
     "ReadPlan": "audiopipe.precompute.pipeline",
     "WriteFeatureShards": "audiopipe.precompute.pipeline",
