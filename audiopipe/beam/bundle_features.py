@@ -121,9 +121,9 @@ class BundleFeatures:
         results = self._transform.computed(found)
         try:
             for item in results:
-                made = [_outcome(item)]
+                made = _outcomes(item)
                 del item  # nothing here refers to a feature that was yielded
-                if made[0] is not None:
+                while made:
                     yield made.pop()
         finally:
             # Closed even if a traceback keeps this frame, so that no thread is left.
@@ -155,16 +155,16 @@ class BundleFeatures:
             yield Failed(row, error, blocks.is_reading)
 
 
-def _outcome(item: Any) -> Outcome | None:
-    """Returns the outcome that an item of a reader is, or None if it is none."""
+def _outcomes(item: Any) -> list[Outcome]:
+    """Returns the outcome that an item of a reader is, if it is one."""
     if isinstance(item, Failed):
-        return _failed(item.key, item.error, "read" if item.while_reading else "feature")
+        return [_failed(item.key, item.error, "read" if item.while_reading else "feature")]
     if not isinstance(item, Computed):
-        return None
+        return []
     if isinstance(item.feature, Exception):
-        return _failed(item.key, item.feature, "feature")
+        return [_failed(item.key, item.feature, "feature")]
     row = item.key
-    return Outcome(row.key, row.element, item.feature, item.n_samples, row.read_seconds, item.seconds)
+    return [Outcome(row.key, row.element, item.feature, item.n_samples, row.read_seconds, item.seconds)]
 
 
 def _failed(row: _Row, error: Exception, stage: str) -> Outcome:
@@ -179,5 +179,5 @@ def compiled(transform: Transform) -> Transform:
 
 
 @functools.lru_cache(maxsize=COMPILED)
-def _compiled(kind: type[Transform], config: Config, strict: bool, accept_truncated: bool) -> Transform:
+def _compiled(kind: Any, config: Config, strict: bool, accept_truncated: bool) -> Transform:
     return kind(config, strict=strict, accept_truncated=accept_truncated)

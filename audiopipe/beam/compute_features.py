@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.metrics import Metrics
 from apache_beam.utils.windowed_value import PaneInfo, WindowedValue
 
@@ -104,14 +105,17 @@ class ComputeFeatures(beam.PTransform):
                 "name: Transform(..., feature=...)."
             )
 
-    def expand(self, pcoll: beam.PCollection) -> Computed:
+    def expand(self, pcoll):
         """Applies the function that computes the features of a bundle."""
         unsuitable_runners.check(pcoll.pipeline)
         compute = beam.ParDo(_Compute(self._transform, self._on_error))
         outputs = pcoll | "Compute" >> compute.with_outputs(FAILURES, main=FEATURES)
-        failures = outputs[FAILURES]
-        failures.element_type = beam.typehints.Dict[str, Any]  # Beam before 2.77 has no hints for tags
-        return Computed(outputs[FEATURES], failures)
+        computed = Computed(outputs[FEATURES], outputs[FAILURES])
+        for collection in computed:
+            # Not a hint of the function, because Beam's checks while a pipeline runs do not know that a value with a
+            # tag can have windows.
+            collection.element_type = beam.typehints.Dict[str, Any]
+        return computed
 
 
 @dataclass(slots=True, eq=False)
@@ -125,7 +129,7 @@ class _Place:
 
 
 @beam.typehints.with_input_types(Any)
-@beam.typehints.with_output_types(beam.typehints.Dict[str, Any])
+@beam.typehints.with_output_types(Any)
 class _Compute(beam.DoFn):
     def __init__(self, transform: Transform, on_error: str):
         super().__init__()
@@ -157,11 +161,13 @@ class _Compute(beam.DoFn):
         if last is not None and last.value is element and last.timestamp == timestamp and window not in last.windows:
             last.windows.append(window)  # Beam passes an element of several windows once for each of them
             return
+        assert self._bundle is not None
         yield from self._outputs(self._bundle.ready())
         self._last = _Place(element, timestamp, [window], pane)
         self._bundle.add(self._last, elements.parse(element, self._transform.audio, self._added))
 
     def finish_bundle(self):
+        assert self._bundle is not None
         self._last = None
         yield from self._outputs(self._bundle.rest())
         self._close()
@@ -185,14 +191,14 @@ class _Compute(beam.DoFn):
     def _outputs(self, outcomes: Iterable[Outcome]) -> Iterator[Any]:
         for outcome in outcomes:
             place = outcome.key
-            output = self._failed(outcome) if outcome.feature is None else self._computed(outcome)
+            output = self._failed(outcome) if outcome.feature is None else self._computed(outcome, outcome.feature)
             if output is None:
                 continue
             placed = WindowedValue(output, place.timestamp, tuple(place.windows), place.pane)
             yield placed if outcome.error is None else beam.pvalue.TaggedOutput(FAILURES, placed)
             del outcome, output, placed  # the next one may take a while to come
 
-    def _computed(self, outcome: Outcome) -> dict[str, Any]:
+    def _computed(self, outcome: Outcome, feature: np.ndarray) -> dict[str, Any]:
         element, config = outcome.element, self._transform.config
         cut = ends.cut(outcome.n_samples, config)
         found = element.remarks if cut is None else [*element.remarks, cut]
@@ -202,7 +208,7 @@ class _Compute(beam.DoFn):
         self._count("seconds_of_audio", outcome.n_samples / config.sample_rate)
         self._count("milliseconds_read", 1000 * outcome.read_seconds)
         self._count("milliseconds_feature", 1000 * outcome.feature_seconds)
-        return elements.computed(element, outcome.feature, outcome.n_samples, remarks, config, self._transform.feature)
+        return elements.computed(element, feature, outcome.n_samples, remarks, config, self._transform.feature)
 
     def _failed(self, outcome: Outcome) -> dict[str, Any] | None:
         """Returns the failure of an element, raises its error, or counts it alone, as the policy says."""

@@ -91,6 +91,12 @@ def _fill(element: Element, value: Any, audio: str, added: Collection[str]) -> N
         fields = {audio: value}
     elif ID in fields:
         element.id = _identity(fields[ID])
+    unnamed = [name for name in fields if not isinstance(name, str)]
+    if unnamed:
+        raise ArgumentError(
+            f"The names of fields must be texts. Received: {checks.shown(unnamed[0], SHOWN)} "
+            f"({type(unnamed[0]).__name__}). Rename the field."
+        )
     if audio not in fields:
         raise ArgumentError(
             f"An element must have the field {audio!r} with the audio. Received the fields: "

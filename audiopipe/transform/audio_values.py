@@ -138,13 +138,25 @@ def _of_readable_file(file: Any, reading: dict[str, Any]) -> Iterator[np.ndarray
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise AudioError(f"Could not read {path!r}: {reason.rstrip('.')}.", stage="read") from error
     with contextlib.closing(opened):
-        if isinstance(opened, io.BufferedReader):  # a local file as it is, which is read faster by its path
+        if isinstance(getattr(opened, "raw", None), io.FileIO):  # a local file as it is: faster to read by its path
             yield from audio.read_blocks(path, **reading)
             return
+        # `seekable` is no function of a compressed file, which would be decompressed anew for each step back.
+        stream: Any = opened if callable(getattr(opened, "seekable", None)) else _Stream(opened)
         try:
-            yield from audio.read_blocks(opened, **reading)
+            yield from audio.read_blocks(stream, **reading)
         except AudioError as error:
             raise AudioError(f"{path!r}: {error}", error.stage) from error
+
+
+class _Stream:
+    """Open file that is read from its start to its end, so that `audio.read_blocks` copies it first."""
+
+    def __init__(self, file: Any):
+        self.read = file.read
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _as_stored(value: Any) -> Any:
