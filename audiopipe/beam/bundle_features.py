@@ -174,8 +174,9 @@ def _failed(row: _Row, error: Exception, stage: str) -> Outcome:
 
 def compiled(transform: Transform) -> Transform:
     """Returns a transform that computes the same, whose graphs all bundles of this process share."""
+    kind: Any = type(transform)
     with _compiling:
-        return _compiled(type(transform), transform.config, transform.strict, transform.accept_truncated)
+        return _compiled(kind, transform.config, transform.strict, transform.accept_truncated)
 
 
 @functools.lru_cache(maxsize=COMPILED)
