@@ -1,17 +1,15 @@
-"""Door to Apache Beam: jobs that precompute features.
+"""Jobs that precompute features: `precompute` and `estimate`.
 
 `precompute` plans the job, writes the shards on this machine or by a runner of Apache Beam, and completes the feature
-set. The Beam transforms are for pipelines of your own. Only these and the runners need the package apache-beam.
+set. Only the runners need the package apache-beam.
 """
 
-import importlib
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from audiopipe import checks, registry
+from audiopipe.beam import beam_modules
 from audiopipe.configs.base import Config
-from audiopipe.errors import MissingDependencyError
 from audiopipe.feature_sets import retention
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.inputs import InputOptions, SeveralInputs
@@ -20,26 +18,12 @@ from audiopipe.precompute.job import Job
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.progress import Reporter, Silent
 from audiopipe.precompute.settings import Settings
-from audiopipe.runtime import startup
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
-if TYPE_CHECKING:
-    from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
-
 KEEP_OLD_DAYS = retention.KEEP_OLD_SECONDS / 86400
 
-__all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("Precompute", "ReadPlan", "WriteFeatureShards"):
-        return getattr(_with_beam("pipeline"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = ["estimate", "precompute"]
 
 
 def precompute(
@@ -205,20 +189,9 @@ def estimate(
 
 
 def _engines(workers: int | None, flags: list[str]) -> Engines:
-    return _with_beam("runners").BeamEngines(flags, workers) if flags else LocalEngines(workers)
-
-
-def _with_beam(module: str) -> Any:
-    """Imports a module of precompute that needs Apache Beam."""
-    try:
-        with startup.quiet():
-            import apache_beam  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Runners and transforms of Apache Beam need the package apache-beam, which is not installed: "
-            'pip install "audiopipe[beam]".'
-        ) from error
-    return importlib.import_module(f"audiopipe.precompute.{module}")
+    if not flags:
+        return LocalEngines(workers)
+    return beam_modules.imported("audiopipe.precompute.runners").BeamEngines(flags, workers)
 
 
 def _settings(
