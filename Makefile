@@ -13,7 +13,7 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test test-lowest test-torch test-faults test-deep test-long lint docs bench constraints clean
+.PHONY: help demo test test-lowest test-torch test-faults test-engines test-deep test-long lint docs bench constraints clean
 
 help:
 	@echo "make demo         precompute, verify and plot features of examples/audio"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-lowest  run the tests with the lowest versions of the dependencies"
 	@echo "make test-torch   run the tests that need torch (downloads 4 GB and needs 8 GB of disk)"
 	@echo "make test-faults  kill and stop jobs, fill disks, run every engine, and the cases left out of test (30 minutes)"
+	@echo "make test-engines run jobs on Flink, Spark and Prism (downloads 1 GB; needs Java, Maven and Go; 20 minutes)"
 	@echo "make test-deep    compare the bits of thousands of random cases, and read damaged files (15 minutes)"
 	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
 	@echo "make lint         check style, types and the imports between packages"
@@ -70,6 +71,10 @@ test-torch: $(TORCH)/.installed
 
 test-faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m faults --timeout 1800 -s tests
+
+# The programs stay in $AUDIOPIPE_ENGINES_CACHE, ~/.cache/audiopipe/engines if it is not set.
+test-engines: $(INSTALLED)
+	$(BIN)/python -m pytest -m engines --timeout 1800 -s -rs tests/engines
 
 test-deep: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --hypothesis-profile=deep --timeout 0 tests/parity/test_invariance.py \

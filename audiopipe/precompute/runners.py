@@ -7,11 +7,15 @@ import threading
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
+from apache_beam.transforms.environments import PythonLoopbackEnvironment
 
 from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
+from audiopipe.precompute import job_servers
+from audiopipe.precompute.job_servers import JobServer
 from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
 from audiopipe.runtime import startup, stopping
@@ -29,11 +33,13 @@ class PipelineThread:
     Args:
         runner: The Apache Beam runner.
         options: Options of the runner.
+        server: The job server that was started for the runner. None if there is none.
     """
 
-    def __init__(self, runner: PipelineRunner, options: PipelineOptions):
+    def __init__(self, runner: PipelineRunner, options: PipelineOptions, server: JobServer | None = None):
         self._runner = runner
         self._options = options
+        self._server = server
         self._ended = threading.Event()
         self._error: Exception | None = None
         self._result: Any = None
@@ -43,7 +49,7 @@ class PipelineThread:
         """Starts to write the unfinished shards of a plan."""
         self._output = plan.output
         stopping.allow(plan.output)
-        if isinstance(self._runner, FnApiRunner):
+        if self._computes_here():
             with startup.quiet():
                 from audiopipe.precompute import shard_writer  # noqa: F401  (loads TensorFlow before the work starts)
         threading.Thread(target=self._run, daemon=True).start()
@@ -76,10 +82,19 @@ class PipelineThread:
         if self._ended.wait(STOP_SECONDS):
             stopping.allow(self._output)
 
+    def _computes_here(self) -> bool:
+        """Returns whether functions run in this process."""
+        if isinstance(self._runner, PortableRunner):
+            return isinstance(self._runner.default_environment(self._options), PythonLoopbackEnvironment)
+        return isinstance(self._runner, FnApiRunner)
+
     def _run(self) -> None:
-        log = logging.getLogger("apache_beam.runners.common")
+        log, messages = logging.getLogger("apache_beam.runners.common"), logging.getLogger()
         log.addFilter(_is_unexpected)
+        messages.addFilter(_is_not_of_the_job)
         try:
+            if self._server is not None:
+                self._server.wait(self._options.view_as(PortableOptions).job_server_timeout)
             pipeline = beam.Pipeline(runner=self._runner, options=self._options)
             pipeline | "Precompute" >> Precompute(self._output)
             self._result = pipeline.run()
@@ -88,6 +103,7 @@ class PipelineThread:
             self._error = error
         finally:
             log.removeFilter(_is_unexpected)
+            messages.removeFilter(_is_not_of_the_job)
             self._ended.set()
 
 
@@ -105,6 +121,7 @@ class BeamEngines:
 
     def __init__(self, flags: list[str], workers: int | None):
         self._options = parse_options(flags)
+        self._server: JobServer | None = None
         if workers is not None:
             raise ArgumentError(
                 f"--workers cannot be combined with options of Apache Beam. Received: {' '.join(flags)}. Leave out one "
@@ -112,14 +129,25 @@ class BeamEngines:
             )
 
     def prepare(self) -> None:
-        """Does nothing, because every runner starts its own workers."""
+        """Starts the job server of the runner, if it needs one and none was named.
+
+        Raises:
+            ArgumentError: If the options do not say what to start.
+            FeatureSetError: If the server does not start.
+            MissingDependencyError: If the server needs Java, which is not installed.
+        """
+        self._server = job_servers.start(_runner(self._options), self._options)
 
     def choose(self, plan: Plan, seconds: float) -> PipelineThread:
         """Returns the engine for any plan."""
-        return PipelineThread(_runner(self._options), self._options)
+        if self._server is None:
+            self.prepare()
+        return PipelineThread(_runner(self._options), self._options, self._server)
 
     def close(self) -> None:
-        """Does nothing, because the engine ends its workers."""
+        """Ends the job server. The engine has ended its workers."""
+        if self._server is not None:
+            self._server.end()
 
 
 def parse_options(flags: list[str]) -> PipelineOptions:
@@ -135,7 +163,7 @@ def parse_options(flags: list[str]) -> PipelineOptions:
     # Our options have dashes and Beam's have underscores. Beam silently ignores an option with dashes.
     received, flags = flags, [_with_underscores(flag) for flag in flags]
     if not _given(flags, "--default_sdk_harness_log_level"):
-        flags = [*flags, "--default_sdk_harness_log_level=WARNING"]
+        flags = [*flags, "--default_sdk_harness_log_level=WARN"]  # Java has no WARNING
     runner = PipelineOptions(flags).view_as(StandardOptions).runner
     partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
     if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
@@ -191,6 +219,11 @@ def _is_unexpected(record: logging.LogRecord) -> bool:
     An error of audiopipe is dropped: the job raises it itself, or it comes from stopping the job.
     """
     return record.exc_info is None or not isinstance(record.exc_info[1], AudiopipeError)
+
+
+def _is_not_of_the_job(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record. Beam logs all errors of a job with their stacks, and raises the last one."""
+    return record.module != "portable_runner" or record.levelno < logging.ERROR
 
 
 def _given(flags: list[str], name: str) -> bool:

@@ -1,21 +1,37 @@
 """Jobs, servers and clusters in processes of their own, with time limits. No process outlives its test."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import process_groups
+from process_groups import ROOT
+
+# A worker pool starts the program `python`.
+VARIABLES = {"PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])}
 
 
 @contextlib.contextmanager
-def started(command: list, log: Path) -> Iterator[subprocess.Popen]:
+def started(command: list, log: Path, variables: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
     """Starts a Python module or script. When the context ends, the process and all that it started are killed."""
+    with program([sys.executable, *command], log, variables) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def program(command: list, log: Path, variables: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
+    """Starts a program. When the context ends, the process and all that it started are killed."""
     with log.open("wb") as output:  # a pipe would stay open as long as any process that inherited it
         process = process_groups.start(
-            [sys.executable, *command], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+            command,
+            {**VARIABLES, **(variables or {})},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         yield process
@@ -24,18 +40,64 @@ def started(command: list, log: Path) -> Iterator[subprocess.Popen]:
         process.stdin.close()
 
 
-def precompute(source: Path, output: Path, config: Path, *options: str, code: int = 0, seconds: float = 150) -> str:
-    """Runs `audiopipe precompute` and returns its output. Fails unless it ends with `code` within `seconds`."""
+class Job:
+    """A running `audiopipe precompute` in 6 shards.
+
+    Args:
+        process: Its process.
+        log: What it prints.
+    """
+
+    def __init__(self, process: subprocess.Popen, log: Path):
+        self.process = process
+        self._log = log
+
+    @property
+    def printed(self) -> str:
+        """What it has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def wait(self, seconds: float = 400) -> int:
+        """Waits until it ends, and returns its exit code. Fails if that takes longer."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"The job did not end within {seconds} seconds:\n{self.printed}") from None
+
+    def until(self, condition: Callable[[], object], seconds: float = 120) -> None:
+        """Waits until a condition holds. Fails if the job ends before that."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, f"The job ended:\n{self.printed}"
+            assert time.monotonic() < end, f"The condition did not hold within {seconds} seconds:\n{self.printed}"
+            time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running(source: Path, output: Path, config: Path, *options: str) -> Iterator[Job]:
+    """Runs `audiopipe precompute`. When the context ends, the command and all that it started are killed."""
     log = output.with_suffix(".log")
     command = ["-m", "audiopipe", "precompute", source, output, "--config", config, "--num-shards", "6", *options]
     with started(command, log) as process:
-        try:
-            found = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            found = f"none after {seconds} seconds"
-    printed = log.read_text(errors="replace")
-    assert found == code, f"exit code {found}:\n{printed}"
-    return printed
+        yield Job(process, log)
+
+
+def precompute(source: Path, output: Path, config: Path, *options: str, code: int = 0, seconds: float = 400) -> str:
+    """Runs `audiopipe precompute` and returns its output. Fails unless it ends with `code` within `seconds`."""
+    with running(source, output, config, *options) as job:
+        found = job.wait(seconds)
+        assert found == code, f"exit code {found}:\n{job.printed}"
+        return job.printed
+
+
+@contextlib.contextmanager
+def worker_pool(folder: Path, variables: dict[str, str] | None = None) -> Iterator[str]:
+    """Starts a pool of workers on this machine, and yields its address for `--environment_config`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    address, log = folder / "address", folder / "workers.log"
+    address.unlink(missing_ok=True)
+    with started([ROOT / "tests/engines/worker_pool.py", address], log, variables) as process:
+        yield wait_for(address, process, log)
 
 
 def wait_for(path: Path, process: subprocess.Popen, log: Path, seconds: float = 60) -> str:

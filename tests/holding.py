@@ -42,6 +42,10 @@ class Hold:
         """Returns whether a process has stopped there."""
         return (self._folder / "reached").exists()
 
+    def process(self):
+        """Returns the id of the process that has stopped there last."""
+        return int((self._folder / "reached").read_text())
+
     def release(self):
         """Lets all processes continue, now and whenever they get there later."""
         (self._folder / "released").touch()

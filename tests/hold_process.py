@@ -1,8 +1,8 @@
 """Stops a process at a point of its work, so that a test can disturb it there on a machine of any speed.
 
 `Hold` copies this file to a folder on PYTHONPATH as sitecustomize.py, which Python imports when a process starts. The
-environment variable AUDIOPIPE_TEST_HOLD says where to stop. A process that gets there creates the file `reached` and
-waits until the file `released` exists or the job was asked to stop.
+environment variable AUDIOPIPE_TEST_HOLD says where to stop. A process that gets there writes its id to the file
+`reached` and waits until the file `released` exists or the job was asked to stop.
 """
 
 import json
@@ -28,8 +28,9 @@ def install(at, pattern, count, reached, released):
         passed += 1
         if passed != count:
             return
-        with open(reached, "w"):
-            pass
+        with open(f"{reached}.{os.getpid()}", "w") as file:
+            file.write(str(os.getpid()))
+        replace(file.name, reached)
         while not os.path.exists(released) and not asked_to_stop():
             time.sleep(0.01)
 

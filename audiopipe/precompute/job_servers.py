@@ -1,0 +1,167 @@
+"""Job servers of Apache Beam: programs in Java or Go that take a pipeline and run it on an engine such as Flink."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import grpc
+from apache_beam.options.pipeline_options import JobServerOptions, PipelineOptions, PortableOptions
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from apache_beam.runners.portability.job_server import JavaJarJobServer, SubprocessJobServer
+from apache_beam.runners.portability.portable_runner import PortableRunner
+from apache_beam.runners.runner import PipelineRunner
+
+from audiopipe.errors import ArgumentError, FeatureSetError, MissingDependencyError
+from audiopipe.runtime import supervisor
+
+END_SECONDS = 10
+LOOK_SECONDS = 0.1
+_LAST_LINES = 5
+
+
+class JobServer:
+    """A job server that this process has started, with its log in a file. It ends with this process.
+
+    Apache Beam starts job servers as well, but only in the main thread, and they end by the Ctrl-C that should cancel
+    their job.
+
+    Args:
+        command: The command that starts it.
+        endpoint: Its address, `HOST:PORT`.
+        folder: Folder for its log and its files. It is removed at the end.
+    """
+
+    def __init__(self, command: list[str], endpoint: str, folder: Path):
+        self.endpoint = endpoint
+        self._folder = folder
+        self._log = folder / "job-server.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", supervisor.__file__, *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait(self, seconds: float) -> None:
+        """Waits until the server answers, at most `seconds`.
+
+        Raises:
+            FeatureSetError: If it ends before that, or takes too long.
+        """
+        end = time.monotonic() + seconds
+        with grpc.insecure_channel(self.endpoint) as channel:
+            ready = grpc.channel_ready_future(channel)
+            while True:
+                with contextlib.suppress(grpc.FutureTimeoutError):
+                    return ready.result(timeout=LOOK_SECONDS)
+                code = self._process.poll()
+                if code is not None:
+                    raise FeatureSetError(f"The job server ended with exit code {code}: {self._last_lines()}")
+                if time.monotonic() > end:
+                    raise FeatureSetError(
+                        f"The job server did not answer within {seconds:g} s. Increase --job_server_timeout, or read "
+                        f"what it printed last: {self._last_lines()}"
+                    )
+
+    def end(self) -> None:
+        """Ends the server and removes its files."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _last_lines(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()
+        return "\n".join(["", *lines[-_LAST_LINES:]])
+
+
+def start(runner: PipelineRunner, options: PipelineOptions) -> JobServer | None:
+    """Starts the job server that a runner needs, and lets the options name it.
+
+    Args:
+        runner: The runner.
+        options: Its options.
+
+    Returns:
+        The server. None if the runner needs none, or its options name one that runs already.
+
+    Raises:
+        ArgumentError: If the options do not say what to start.
+        MissingDependencyError: If the server needs Java, which is not installed.
+    """
+    portable = options.view_as(PortableOptions)
+    if not isinstance(runner, PortableRunner) or portable.job_endpoint:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="audiopipe-job-server-"))
+    started = None
+    try:
+        of_server = options.view_as(JobServerOptions)
+        of_server.artifacts_dir = of_server.artifacts_dir or str(folder / "artifacts")
+        found = _command(runner, options)
+        if found is not None:
+            started = JobServer(*found, folder)
+            portable.job_endpoint = started.endpoint
+        return started
+    finally:
+        if started is None:
+            shutil.rmtree(folder)
+
+
+def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str], str] | None:
+    """Returns the command that starts a runner's job server, and the address of the server."""
+    name = type(runner).__name__
+    try:
+        server = runner.default_job_server(options)
+    except NotImplementedError:
+        raise ArgumentError(
+            f"{name} needs the address of a job server that runs already: --job_endpoint=HOST:PORT. FlinkRunner and "
+            "SparkRunner start one."
+        ) from None
+    server = getattr(server, "_job_server", server)  # what Beam would end by signals
+    if not isinstance(server, SubprocessJobServer):
+        return None
+    java = options.view_as(JobServerOptions).job_server_java_launcher
+    if isinstance(server, JavaJarJobServer) and shutil.which(java) is None:
+        raise MissingDependencyError(
+            f"{name} starts a job server that needs Java, but the program {java!r} was not found. Install Java 11 or "
+            "17, name it with --job_server_java_launcher, or pass --job_endpoint of a job server that runs already."
+        )
+    try:
+        command, endpoint = server.subprocess_cmd_and_endpoint()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ArgumentError(
+            f"{name} cannot start its job server: {error} Download the server of the same version as Apache Beam and "
+            "pass its path, or pass --job_endpoint of one that runs already."
+        ) from error
+    return [os.fspath(word) for word in map(str, command)], endpoint
+
+
+def options_of(endpoint: str, seconds: float) -> set[str]:
+    """Returns the names of the options that a running job server has.
+
+    Args:
+        endpoint: Its address.
+        seconds: How long to wait for an answer.
+
+    Raises:
+        FeatureSetError: If it does not answer.
+    """
+    with grpc.insecure_channel(endpoint) as channel:
+        stub = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+        try:
+            described = stub.DescribePipelineOptions(request, timeout=seconds, wait_for_ready=True)
+        except grpc.RpcError as error:
+            raise FeatureSetError(f"The job server at {endpoint} does not answer: {error.details()}.") from error
+    return {option.name for option in described.options}
