@@ -15,6 +15,8 @@ from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.inputs import InputOptions, SeveralInputs
 from audiopipe.precompute.engines import Engines, LocalEngines
 from audiopipe.precompute.job import Job
+from audiopipe.precompute.parted_job import PartedJob
+from audiopipe.precompute.parted_output import PartedOutput
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.progress import Reporter, Silent
 from audiopipe.precompute.settings import Settings
@@ -31,6 +33,7 @@ def precompute(
     output: str | os.PathLike[str],
     config: "Config | str | os.PathLike[str]",
     *,
+    parts: int | None = None,
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
@@ -62,8 +65,12 @@ def precompute(
         output: Folder to write to. It must be new or empty, or contain a feature set of this input and config. An
             incomplete feature set is resumed. A complete one is kept until the new one replaces it as a whole.
         config: A config, a registered name, or the path of a JSON file.
-        num_shards: Number of shards, at most one per recording. None makes each shard a 64th of the output, but at
-            least 1 MB and at most 128 MB.
+        parts: Number of parts, at most 500, each of which is a feature set in a folder of its own below `output`. The
+            whole opens as one set: `FeatureSet(output)`, `load(output)`. Take one part for every 10 million clips or 3
+            TB. It cannot change later, except with `overwrite`. None means the number that `output` has, and no parts
+            in a new folder.
+        num_shards: Number of shards, of each part if there are parts, at most one per recording. None makes each shard
+            a 64th of the output, but at least 1 MB and at most 128 MB.
         segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
             whole.
         dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`. `load` always returns
@@ -125,7 +132,9 @@ def precompute(
         stall_timeout=checks.real("stall_timeout", stall_timeout, above=0),
         reporter=reporter or Silent(),
     )
-    return FeatureSet.open(job.run(_engines(workers, beam_options or [])).path)
+    found = PartedOutput.look(job.settings.output, parts, overwrite=job.overwrite)
+    work = job if found is None else PartedJob(job=job, n_parts=parts)
+    return FeatureSet.open(work.run(_engines(workers, beam_options or [])).path)
 
 
 def estimate(
@@ -133,6 +142,7 @@ def estimate(
     config: "Config | str | os.PathLike[str]",
     *,
     output: str | os.PathLike[str] | None = None,
+    parts: int | None = None,
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
@@ -149,6 +159,7 @@ def estimate(
         source: As in `precompute`.
         output: As in `precompute`. None means a new folder.
         config: As in `precompute`.
+        parts: As in `precompute`.
         num_shards: As in `precompute`.
         segments: As in `precompute`.
         dtype: As in `precompute`.
@@ -185,7 +196,8 @@ def estimate(
         ),
         update=checks.boolean("update", update),
     )
-    return job.estimate()
+    found = PartedOutput.look(job.settings.output, parts)
+    return job.estimate() if found is None else PartedJob(job=job, n_parts=parts).estimate()
 
 
 def _engines(workers: int | None, flags: list[str]) -> Engines:
