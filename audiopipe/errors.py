@@ -119,3 +119,7 @@ class AudioRemark(UserWarning):
 
 class MetadataRemark(UserWarning):
     """Metadata column whose missing values are stored as a number."""
+
+
+class UntypedFeatureWarning(UserWarning):
+    """Column with features that carries neither their type nor their fingerprint, so no reader can check them."""

@@ -16,33 +16,36 @@ import pyarrow.parquet as pq
 from audiopipe import inputs, registry
 from audiopipe.feature_sets import file_names, index
 from audiopipe.precompute import completion, finished_shards, listing, plan, planning
+from audiopipe.precompute.job import Job
+from audiopipe.precompute.parted_job import PartedJob
+from audiopipe.precompute.parted_output import PartedOutput
 from audiopipe.precompute.settings import Settings
 from audiopipe.runtime import machine_facts
 from audiopipe.storage import files
 from benchmarks import loops, machine
 
 CLIPS_PER_SHARD = 400  # clips of 10 s in a shard of 128 MB
+CLIPS_PER_PART = 8_333_334  # of a hundred million clips in 12 parts
 SECONDS = 10.0
 
 
-def measure(folder: Path, counts: list[int], shards: list[int]) -> list[dict[str, Any]]:
+def measure(folder: Path, counts: list[int], shards: list[int], in_parts: list[int]) -> list[dict[str, Any]]:
     """Measures each size in a separate process, so that nothing else has used its memory.
 
     Args:
         folder: Folder to write to.
         counts: Numbers of lines of a manifest.
         shards: Numbers of shards.
+        in_parts: Numbers of lines of a manifest of which a job in parts is planned.
     """
     parts = [("draft", count) for count in counts] + [("finished", count) for count in shards]
+    parts += [("parts", count) for count in in_parts]
     return [_in_process(folder, part, count) for part, count in parts]
 
 
 def measure_draft(folder: str, count: int) -> dict[str, Any]:
     """Measures drafting and writing the plan of a manifest. Its clips do not exist, so no header is read."""
-    manifest = Path(folder, "clips.csv")
-    with manifest.open("w") as file:
-        file.write("id,path,duration\n")
-        file.writelines(f"{number:09d},/absent/speaker/{number:09d}.flac,{SECONDS}\n" for number in range(count))
+    manifest = _manifest(folder, count)
     before = machine.reset_peak()
     started = time.perf_counter()
     output = f"{folder}/features"
@@ -63,6 +66,51 @@ def measure_draft(folder: str, count: int) -> dict[str, Any]:
         "plan_files": len(sizes),
         "shards": work.n_shards,
     }
+
+
+def measure_parts(folder: str, count: int) -> dict[str, Any]:
+    """Measures planning a job in parts: listing a manifest once, and drafting and writing the plan of every part.
+
+    As in `measure_draft`, the clips do not exist: the job looks each of them up, and no header is read.
+    """
+    manifest = _manifest(folder, count)
+    output, n_parts = f"{folder}/features", max(2, count // CLIPS_PER_PART)
+    made = Job(source=str(manifest), settings=Settings(output=output, config=registry.get(loops.CONFIG)))
+    planned = PartedJob(job=made, n_parts=n_parts)
+    files.make_folder(output)
+    before = machine.reset_peak()
+    started, processor = time.perf_counter(), time.process_time()
+    with made.listed_in_parts({}, n_parts) as clips:
+        listed, peak_of_listing = time.perf_counter(), machine.peak() - before
+        machine.reset_peak()
+        works = [part.work for part in planned.plan(PartedOutput(output=output, n_parts=n_parts), clips, None)]
+        written = time.perf_counter()
+    sizes = [size for work in works for size in files.sizes(work.path()).values()]
+    clips_of_parts = [work.n_clips for work in works]
+    return {
+        "clips": count,
+        "parts": n_parts,
+        "smallest_part": min(clips_of_parts),
+        "largest_part": max(clips_of_parts),
+        "list_seconds": listed - started,
+        "plan_seconds": written - listed,
+        "processor_seconds": time.process_time() - processor,
+        "peak_bytes_of_listing": peak_of_listing,
+        "peak_bytes_of_planning": machine.peak() - before,
+        "manifest_bytes": manifest.stat().st_size,
+        "plan_bytes": sum(sizes),
+        "plan_files": len(sizes),
+        "shards": sum(work.n_shards for work in works),
+    }
+
+
+def _manifest(folder: str, count: int) -> Path:
+    """Writes a manifest of clips that do not exist."""
+    manifest = Path(folder, "clips.csv")
+    with manifest.open("w") as file:
+        file.write("id,path,duration\n")
+        file.writelines(f"{number:09d},/absent/speaker/{number:09d}.flac,{SECONDS}\n" for number in range(count))
+    return manifest
 
 
 def measure_finished(folder: str, count: int) -> dict[str, Any]:
@@ -163,5 +211,6 @@ def _in_process(folder: Path, part: str, count: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    measured = {"draft": measure_draft, "finished": measure_finished}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    measures = {"draft": measure_draft, "finished": measure_finished, "parts": measure_parts}
+    measured = measures[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
     print(json.dumps(measured))

@@ -37,14 +37,14 @@ FULL: dict[str, dict[str, Any]] = {
         "sizes": [1_000_000, 16_000_000, 128_000_000],
         "workers": [1, 2],
     },
-    "planning": {"counts": [100_000, 1_000_000], "shards": [25_000, 78_000]},
+    "planning": {"counts": [100_000, 1_000_000], "shards": [25_000, 78_000], "in_parts": [1_000_000]},
 }
 QUICK: dict[str, dict[str, Any]] = {
     "throughput": {"rounds": 3, "n_clips": 1000, "n_loop_clips": 100},
     "jobs": {"rounds": 1, "counts": [100, 1000]},
     "overhead": {"shards": 30},
     "memory": {"counts": [100, 1600], "sizes": [128_000_000], "workers": [2]},
-    "planning": {"counts": [100_000], "shards": [10_000]},
+    "planning": {"counts": [100_000], "shards": [10_000], "in_parts": [100_000]},
 }
 
 

@@ -72,7 +72,7 @@ def measure(folder: Path, rounds: int, n_clips: int, n_loop_clips: int) -> dict[
                 loads = machine.load()
                 with tempfile.TemporaryDirectory(dir=folder) as output:
                     if isinstance(turn, list):
-                        steady, whole = _of_precompute(manifest, f"{output}/features", n_clips, turn)
+                        steady, whole = of_precompute(manifest, f"{output}/features", n_clips, turn)
                         options = " ".join(["", *turn])
                         speeds = {STEADY.format(options): steady, WHOLE.format(options): whole}
                     elif turn == BARE:
@@ -107,7 +107,7 @@ def _check(folder: Path, paths: list[Path], served: dict[str, Served]) -> None:
     """
     with tempfile.TemporaryDirectory(dir=folder) as made:
         few = clips.write_manifest(Path(made, "few.csv"), paths, len(paths))
-        _of_precompute(few, f"{made}/features", 1, workers(1))
+        of_precompute(few, f"{made}/features", 1, workers(1))
         ours = [clip["feature"][..., 0] for clip in load(f"{made}/features").as_numpy_iterator()]
         for name, process in served.items():
             process.run([str(path) for path in paths], f"{made}/{name}")
@@ -139,7 +139,7 @@ def of_processes(processes: list[Served], paths: list[str], output: str, at_once
     return len(paths) / (time.perf_counter() - started)
 
 
-def _of_precompute(manifest: Path, output: str, n_clips: int, options: list[str]) -> tuple[float, float]:
+def of_precompute(manifest: Path, output: str, n_clips: int, options: list[str]) -> tuple[float, float]:
     """Returns the clips per second of precompute: steady, by the times of finished shards, and of the whole command."""
     shards = max(1, n_clips // CLIPS_PER_SHARD)
     command = [sys.executable, "-m", "audiopipe", "precompute", str(manifest), output, "--config", loops.CONFIG]

@@ -87,7 +87,7 @@ def killed_process(corpus, output, options, *, step=None, seconds=None):
         Whether it came to its end before that.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["audiopipe.beam", "audiopipe.precompute.shard_writer"])
+    context.set_forkserver_preload(["audiopipe.beam.jobs", "audiopipe.precompute.shard_writer"])
     process = context.Process(target=_work, args=(corpus.source, output, {**corpus.options, **options}, step))
     process.start()
     process.join(seconds)

@@ -39,6 +39,8 @@ def _table(facts: dict[str, Any]) -> Table:
 
     table = facts_table()
     table.add_row("feature set", facts["path"])
+    if facts["parts"]:
+        table.add_row("parts", str(facts["parts"]))
     for name in ("fingerprint", "kernel_version"):
         table.add_row(name.replace("_", " "), str(facts[name]))
     for name, value in facts["config"].items():

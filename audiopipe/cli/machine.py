@@ -49,11 +49,13 @@ def machine(
 
 
 def _of_set(path: str) -> "list[MachineCheck]":
-    from audiopipe.feature_sets import machine_checks
-    from audiopipe.feature_sets.description import Description
+    from audiopipe.feature_sets import machine_checks, parted_sets
 
-    feature_set = Description.open(path)
-    return machine_checks.check(feature_set.machines, feature_set.config, feature_set.kernel_version, always=True)
+    found = parted_sets.opened(path)
+    machines: list[dict[str, Any]] = []
+    for description in found:
+        machines.extend(machine for machine in description.machines if machine not in machines)
+    return machine_checks.check(machines, found[0].config, found[0].kernel_version, always=True)
 
 
 def _of_model(path: str) -> "list[MachineCheck]":

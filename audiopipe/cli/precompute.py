@@ -26,8 +26,19 @@ def precompute(
     sources: InputArgument,
     output: OutputArgument,
     config: Annotated[str, typer.Option(help=CONFIG_HELP)],
+    parts: Annotated[
+        int | None,
+        typer.Option(
+            help="Write OUTPUT in this many parts, each a feature set in a folder of its own. OUTPUT opens as one set. "
+            "Take one part for every 10 million clips or 3 TB.",
+            show_default="as OUTPUT is, or none",
+        ),
+    ] = None,
     num_shards: Annotated[
-        int | None, typer.Option(help="Number of shards.", show_default="64, but 1 to 128 MB each")
+        int | None,
+        typer.Option(
+            help="Number of shards, of each part if there are parts.", show_default="64, but 1 to 128 MB each"
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -119,7 +130,8 @@ def precompute(
     noticed about clips that were read all the same, and finally **dataset.json**. A bad file does not stop the job: the
     exit code is 0 even if some clips failed. If the job is interrupted, the same command resumes it and writes the same
     bytes. If INPUT has changed since, **--update** brings OUTPUT up to date. Until **dataset.json** is replaced,
-    readers see the whole old feature set.
+    readers see the whole old feature set. With **--parts**, OUTPUT gets a folder with these files for each part, and a
+    **dataset.json** that names the parts.
     """
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
@@ -138,6 +150,7 @@ def precompute(
     if segment_seconds is not None:
         segments = Segments(seconds=segment_seconds, hop=segment_hop, last=segment_last or "drop")
     what: dict[str, Any] = {
+        "parts": parts,
         "num_shards": num_shards,
         "segments": segments,
         "dtype": dtype,
@@ -185,7 +198,7 @@ def _has_work(output: str, overwrite: bool) -> bool:
 
 def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any, log_json: bool) -> None:
     from audiopipe.feature_sets import message_kinds
-    from audiopipe.feature_sets.description import REMARKS_FILE
+    from audiopipe.feature_sets.description import FAILURES_FILE, REMARKS_FILE
     from audiopipe.precompute import progress
 
     counts = feature_set.counts
@@ -197,12 +210,15 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
         return
     table = facts_table()
     table.add_row("feature set", output)
+    if feature_set.whole:
+        table.add_row("parts", str(len(feature_set.descriptions)))
     table.add_row("config", f"{type(feature_set.config).__name__} {feature_set.fingerprint[:12]}")
     table.add_row("clips", str(counts["clips"]))
     if reporter.changes is not None:
         table.add_row("changes", progress.changes_line(reporter.changes))
-    table.add_row("failures", f"{counts['failures']}" + (" (see failures.jsonl)" if counts["failures"] else ""))
-    table.add_row("remarks", f"{counts['remarks']}" + (f" (see {REMARKS_FILE})" if counts["remarks"] else ""))
+    folder = "part-*/" if feature_set.whole else ""
+    table.add_row("failures", f"{counts['failures']}" + (f" (see {folder}{FAILURES_FILE})" * bool(counts["failures"])))
+    table.add_row("remarks", f"{counts['remarks']}" + (f" (see {folder}{REMARKS_FILE})" * bool(counts["remarks"])))
     if "short_recordings" in counts:
         table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
     add_ends(table, counts)

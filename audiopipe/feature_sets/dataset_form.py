@@ -51,6 +51,18 @@ def check(content: Mapping[str, Any], name: str) -> None:
         )
 
 
+def check_parts(content: Mapping[str, Any]) -> None:
+    """Checks the form of the `dataset.json` of a feature set in parts.
+
+    Raises:
+        ValueError: If a field is missing or has a wrong value.
+    """
+    _fields("dataset.json", content, _FIELDS_OF_PARTS, {})
+    names = [part["name"] for part in content["parts"]]
+    if names != [file_names.part_name(number, len(names)) for number in range(len(names))] or not names:
+        raise ValueError(f"The parts must be all of a set, in order. Received: {names!s:.200}")
+
+
 def _fields(what: str, value: Any, needed: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
     if not isinstance(value, dict):
         raise _wrong(what, "an object", value)
@@ -221,6 +233,15 @@ _OPTIONAL = {
 }
 _FIELDS = {**_COMMON, "generation": _integer(minimum=1), "next_shard": _integer(), "shards": _list(_shard(False))}
 _OLD_FIELDS = {**_COMMON, "set_id": _hexadecimal(16), "shards": _list(_shard(True))}
+_PART_NAME = _name(file_names.is_part_name, file_names.part_name(0, 3))
+_FIELDS_OF_PARTS = {
+    "fingerprint": _hexadecimal(64),
+    "generation": _integer(minimum=1),
+    "written": _number,
+    "machines": _COMMON["machines"],
+    "parts": _list(_object({"name": _PART_NAME, "generation": _integer(minimum=1), "identity": _hexadecimal(64)})),
+    "obsolete": _list(_object({"replaced": _number, "parts": _list(_PART_NAME)})),
+}
 _OLD_OPTIONAL = {
     **{name: _OPTIONAL[name] for name in ("segments", "storage", "input", "classes", "fill_values", "schema")},
     "failures_sha256": _hexadecimal(64),

@@ -15,12 +15,17 @@ from audiopipe.storage import files
 
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
+PARTS_VERSION = 3  # of a set in parts, each of which has a readable version, see `parted_sets`
 MAX_BYTES = 1 << 26  # more than 200,000 shards
 MAX_DEPTH = 32
 MAX_CONTAINERS = 1 << 20  # objects and lists
 
 _ABSENT = "(no such field)"
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+
+
+class InPartsError(FeatureSetError):
+    """The `dataset.json` is that of a feature set in parts, see `audiopipe.feature_sets.parted_sets`."""
 
 
 def dump(content: dict[str, Any]) -> bytes:
@@ -67,12 +72,11 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
 
     Raises:
         CorruptFeatureSetError: If the content is invalid, was edited, or has another format version.
+        InPartsError: If it is that of a feature set in parts.
     """
-    try:
-        content = loads(data)
-        version = content["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise foreign(name, error) from error
+    content, version = _loaded(data, name)
+    if _is_of_parts(version):
+        raise InPartsError(f"{name!r} names the parts of a feature set. Open the folder with audiopipe.FeatureSet.")
     if version not in READABLE_VERSIONS or isinstance(version, (bool, float)):
         raise CorruptFeatureSetError(
             f"{name!r} must have a format_version of {READABLE_VERSIONS[0]} .. {READABLE_VERSIONS[-1]}. Received: "
@@ -80,12 +84,32 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
         )
     try:
         _check_config(content, name)
-        if content["checksum"] != _checksum(content):
-            raise CorruptFeatureSetError(
-                f"{name!r} was edited: its content does not match its checksum. Copy it again, or recompute the "
-                "feature set."
-            )
+        _check_checksum(content, name)
         dataset_form.check(content, name)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise foreign(name, error) from error
+    return content
+
+
+def parse_parts(data: bytes, name: str) -> dict[str, Any] | None:
+    """Parses the `dataset.json` of a feature set in parts and validates its content.
+
+    Args:
+        data: Bytes of the file.
+        name: Path of the file, for error messages.
+
+    Returns:
+        The content. None if it is that of a feature set without parts, which is not validated.
+
+    Raises:
+        CorruptFeatureSetError: If the content is invalid or was edited.
+    """
+    content, version = _loaded(data, name)
+    if not _is_of_parts(version):
+        return None
+    try:
+        _check_checksum(content, name)
+        dataset_form.check_parts(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise foreign(name, error) from error
     return content
@@ -118,6 +142,28 @@ def foreign(name: str, error: Exception) -> CorruptFeatureSetError:
         f"{name!r} is not a valid dataset.json: {type(error).__name__}: {str(error).rstrip('.')}. Recompute "
         "the feature set."
     )
+
+
+def _loaded(data: bytes, name: str) -> tuple[dict[str, Any], Any]:
+    """Returns the content and its format version."""
+    try:
+        content = loads(data)
+        version = content["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise foreign(name, error) from error
+    return content, version
+
+
+def _is_of_parts(version: Any) -> bool:
+    return type(version) is int and version == PARTS_VERSION
+
+
+def _check_checksum(content: dict[str, Any], name: str) -> None:
+    if content["checksum"] != _checksum(content):
+        raise CorruptFeatureSetError(
+            f"{name!r} was edited: its content does not match its checksum. Copy it again, or recompute the feature "
+            "set."
+        )
 
 
 def _writers(content: dict[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from audiopipe import registry
 from audiopipe.configs import stamping
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, FeatureSetError
-from audiopipe.feature_sets import expected_configs
+from audiopipe.feature_sets import expected_configs, parted_sets
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import InputOptions
 from audiopipe.inputs.columns import Columns
@@ -55,7 +55,12 @@ class DescribedSets:
     @property
     def path(self) -> str:
         """Folder of the set. Several sets have `paths`."""
-        return self._only().path
+        return self.whole or self._only().path
+
+    @property
+    def whole(self) -> str | None:
+        """Folder of the set if it is in parts, each of which has an item of `paths`. None for other sets."""
+        return parted_sets.whole_of(self.descriptions)
 
     @property
     def config(self) -> Config:
@@ -159,7 +164,7 @@ class DescribedSets:
     @property
     def options(self) -> InputOptions:
         """Options that decided what was read from the input of the set. Several sets have `descriptions`."""
-        return self._only().options
+        return (self.descriptions[0] if self.whole else self._only()).options
 
     @property
     def accept_truncated(self) -> bool:
@@ -168,13 +173,17 @@ class DescribedSets:
 
     @property
     def shards(self) -> list[dict[str, Any]]:
-        """Facts about each file of records of the set. Several sets have `descriptions`."""
-        return self._only().shards
+        """Facts about each file of records of the set. Several sets have `descriptions`.
+
+        If the set is in parts, each name begins with the folder of the part.
+        """
+        return parted_sets.shards_of(self.descriptions) if self.whole else self._only().shards
 
     @property
     def notes(self) -> list[str]:
         """Sentences about the input, such as how many files were left out."""
-        return [note for description in self.descriptions for note in description.notes]
+        notes = [note for description in self.descriptions for note in description.notes]
+        return list(dict.fromkeys(notes)) if self.whole else notes
 
     def failures(self) -> list[dict[str, Any]]:
         """Returns the `id`, `path`, `stage` and `error` of each clip that failed, in the whole sets.

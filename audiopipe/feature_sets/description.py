@@ -75,6 +75,8 @@ class Description:
             `replaced`, in seconds since 1970.
         format_version: Format of the records and of `dataset.json`.
         set_id: Id that every record of a feature set of format 1 contains, in hexadecimal.
+        whole: Folder of the feature set that was opened and has this one as a part, see
+            `audiopipe.feature_sets.parted_sets`. Empty text if this one was opened itself.
     """
 
     path: str
@@ -101,6 +103,7 @@ class Description:
     obsolete: list[dict[str, Any]] = field(default_factory=list)
     format_version: int = dataset_json.FORMAT_VERSION
     set_id: str = ""
+    whole: str = ""
 
     def __post_init__(self):
         if self.next_shard is None:

@@ -11,7 +11,7 @@ from audiopipe import checks
 from audiopipe.configs.base import Config
 from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError
-from audiopipe.feature_sets import generations
+from audiopipe.feature_sets import generations, parted_sets
 from audiopipe.feature_sets.clip_views import ClipViews
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.expected_configs import lacks_normalization
@@ -81,10 +81,11 @@ class FeatureSet(ClipViews):
                 count += len(item._sets)
                 is_sharded |= item.is_sharded
             else:
-                descriptions.append(Description.open(item))
+                found = parted_sets.opened(item)
+                descriptions += found
                 members.append((os.fspath(item), None))
-                prefixes.append(text)
-                clips = descriptions[-1].counts["clips"]
+                prefixes += [text] * len(found)
+                clips = sum(description.counts["clips"] for description in found)
                 rows.append(range(count, count + clips))
                 count += clips
         self._init(descriptions, prefixes, concatenated(rows), is_sharded, common_normalization(members))
@@ -115,7 +116,7 @@ class FeatureSet(ClipViews):
         return reopened, (sets, self.prefixes, self._rows, self.is_sharded, self.normalized_config)
 
     def __repr__(self) -> str:
-        paths = ", ".join(map(repr, self.paths))
+        paths = repr(self.whole) if self.whole else ", ".join(map(repr, self.paths))
         whole = "" if len(self) == len(self._sets) else f" of {len(self._sets)}"
         normalized = "" if self.normalized_config is None else ", normalized"
         return f"<FeatureSet {paths}: {len(self)}{whole} clips{normalized}>"
@@ -255,8 +256,14 @@ def clips_of(feature_set: FeatureSet) -> "tuple[JoinedSets, Rows]":
 
 def of_description(description: Description) -> FeatureSet:
     """Returns a feature set that is open already, with its index."""
+    return of_descriptions([description])
+
+
+def of_descriptions(descriptions: Sequence[Description]) -> FeatureSet:
+    """Returns a feature set whose parts are open already, with their indexes."""
     feature_set = object.__new__(FeatureSet)
-    feature_set._init([description], [""], range(description.counts["clips"]))
+    clips = sum(description.counts["clips"] for description in descriptions)
+    feature_set._init(descriptions, [""] * len(descriptions), range(clips))
     return feature_set
 
 

@@ -12,6 +12,8 @@ CLIPS_FILE = "clips.parquet"
 COPIES = (CLIPS_FILE, FAILURES_FILE, REMARKS_FILE)
 """Copies of the files of the current generation under names that stay, for people and their tools."""
 
+MAX_PARTS = 500  # a job has an open file for each
+
 _NUMBER = "[0-9]{8,19}"
 _SHARD = rf"features-({_NUMBER})\.tfrecord"
 _OLD_SHARD = r"features-[0-9]{5,19}-of-[0-9]{5,19}\.tfrecord"  # of format 1
@@ -20,6 +22,7 @@ _FAILURES = rf"failures-{_NUMBER}\.jsonl"
 _REMARKS = rf"remarks-{_NUMBER}\.jsonl"
 _STATISTICS = rf"statistics-{_NUMBER}\.jsonl"
 _DESCRIPTION = rf"dataset-{_NUMBER}\.json"
+_PART = "part-([0-9]{5})-of-([0-9]{5})"
 
 
 def shard_name(number: int) -> str:
@@ -112,6 +115,36 @@ def is_statistics_name(name: object) -> bool:
 def is_description_name(name: object) -> bool:
     """Returns whether a value is a name from `description_name`."""
     return _is(_DESCRIPTION, name)
+
+
+def part_name(number: int, count: int) -> str:
+    """Returns the name of the folder of a part of a feature set.
+
+    Args:
+        number: Number of the part, from 0.
+        count: Number of all parts, at most `MAX_PARTS`.
+
+    Example:
+        >>> part_name(0, 3)
+        'part-00000-of-00003'
+    """
+    return f"part-{number:05d}-of-{count:05d}"
+
+
+def is_part_name(name: object) -> bool:
+    """Returns whether a value is a name from `part_name`."""
+    return parts_in(name) is not None
+
+
+def parts_in(name: object) -> int | None:
+    """Returns the number of all parts in a name from `part_name`. None if the value is no such name.
+
+    Example:
+        >>> parts_in("part-00000-of-00003"), parts_in("../part-00000-of-00003"), parts_in("part-00003-of-00003")
+        (3, None, None)
+    """
+    match = re.fullmatch(_PART, name) if isinstance(name, str) else None
+    return int(match[2]) if match and int(match[1]) < int(match[2]) <= MAX_PARTS else None
 
 
 def is_numbered(name: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from audiopipe import registry
 from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError
-from audiopipe.feature_sets import carrier_files
+from audiopipe.feature_sets import carrier_files, parted_sets
 from audiopipe.feature_sets.described_sets import DescribedSets
 from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.feature_sets.identities import Identity, TrainedOn, current, stamped, trained_on
@@ -58,7 +58,7 @@ def fingerprint_of(source: Any) -> Identity:
     if not isinstance(source, (str, os.PathLike)):
         return only(*_in_memory(source))
     if files.exists(files.join(os.fspath(source), DATASET_FILE)):
-        return fingerprint_of(Description.open(source))
+        return fingerprint_of(parted_sets.opened(source)[0])  # all parts have one fingerprint
     return only(*_in_file(os.fspath(source)))
 
 

@@ -56,7 +56,7 @@ class JoinedSets:
         self._sets = [StoredSet(description) for description in descriptions]
         self._starts = np.cumsum([0, *(len(stored.index) for stored in self._sets)], dtype=np.int64)
         self._first_rows = self._starts.tolist()  # faster than an array for single numbers
-        if not _are_distinct(self.prefixes):
+        if not _are_distinct(_prefixes_of_wholes(self.descriptions, self.prefixes)):
             self._check_ids(rows)
 
     def __len__(self) -> int:
@@ -256,6 +256,18 @@ def chunks(rows: Rows) -> Iterator[Rows]:
     size = 1 << 16 if ascending else 1 << 20
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def _prefixes_of_wholes(descriptions: Sequence[Description], prefixes: Sequence[str]) -> list[str]:
+    """Returns the prefix of each set, and once that of all parts of one set: the job checked that their ids differ."""
+    parts: dict[tuple[str, str], set[str]] = {}
+    found: list[str] = []
+    for description, prefix in zip(descriptions, prefixes, strict=True):
+        known = parts.setdefault((description.whole or description.path, prefix), set())
+        if not known or description.path in known:
+            found.append(prefix)
+        known.add(description.path)
+    return found
 
 
 def _are_distinct(prefixes: Sequence[str]) -> bool:

@@ -10,10 +10,24 @@ import tensorflow as tf
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, AudioError, MachineWarning
-from audiopipe.feature_sets import element_streams, fingerprints, machine_checks, mixtures, valid_frames
+from audiopipe.feature_sets import (
+    element_streams,
+    fingerprints,
+    machine_checks,
+    mixtures,
+    parted_sets,
+    valid_frames,
+)
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.element_streams import Reading
-from audiopipe.feature_sets.feature_set import FeatureSet, Source, as_expected, items_of, of_description
+from audiopipe.feature_sets.feature_set import (
+    FeatureSet,
+    Source,
+    as_expected,
+    items_of,
+    of_description,
+    of_descriptions,
+)
 from audiopipe.inputs.columns import Columns
 from audiopipe.storage import files
 
@@ -169,7 +183,8 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
         [source] = source
     feature_set: Description | FeatureSet
     if isinstance(source, (str, os.PathLike)):
-        feature_set = Description.open(source)
+        found = parted_sets.opened(source)
+        feature_set = of_descriptions(found) if found[0].whole else found[0]
     else:
         feature_set = source if isinstance(source, FeatureSet) else FeatureSet(source)
     if config is not None:
@@ -226,7 +241,7 @@ def _checked_name(feature_set: Description | FeatureSet, feature: str) -> str:
 
 
 def _warn_of_machines(feature_set: Description) -> None:
-    path = files.absolute(feature_set.path)
+    path = files.absolute(feature_set.whole or feature_set.path)
     if path in _warned:
         return
     different = machine_checks.differences(feature_set.machines, feature_set.config, feature_set.kernel_version)

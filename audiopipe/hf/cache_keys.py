@@ -34,7 +34,7 @@ def with_key(kwargs: dict[str, Any], dataset: datasets.Dataset, computation: Seq
     if path is None and fingerprint is None:
         return kwargs  # `datasets` finds the key itself
     origin = dataset._fingerprint if fingerprint is None else fingerprint
-    key = Hasher.hash([origin, kwargs.get("drop_last_batch"), *computation])
+    key = Hasher.hash([origin, *computation])
     if path is not None and any(not _is_of(file, key) for file in _files(path, kwargs)):
         kwargs = {**kwargs, "load_from_cache_file": False}
     return {**kwargs, "new_fingerprint": key}

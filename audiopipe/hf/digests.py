@@ -10,6 +10,7 @@ from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import digest_checks, fingerprints, row_digests
 from audiopipe.feature_sets.arrow_features import to_numpy
+from audiopipe.hf.count_columns import with_fingerprint
 from audiopipe.hf.types import digest_type, feature_column, feature_shape, feature_type
 
 ROWS_AT_ONCE = 16
@@ -19,8 +20,9 @@ def with_digests(dataset: Any, config: Any = None, *, feature: str | None = None
     """Declares that a column holds a config's feature, and adds the digests of its rows.
 
     `map` and `from_feature_set` add them to what they compute or read. Use this function only if you know that the
-    values are those of the config: for data that an earlier release computed, for a map of `datasets` itself, or where
-    the column with the digests was removed. audiopipe cannot check that. It only checks the dtype and the shapes.
+    values are those of the config: for data that an earlier release computed, for the results of functions of your
+    own that call a transform, or where the column with the digests was removed. audiopipe cannot check that. It only
+    checks the dtype and the shapes.
 
     Args:
         dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them. The rows of a `Dataset` are read once.
@@ -42,11 +44,12 @@ def with_digests(dataset: Any, config: Any = None, *, feature: str | None = None
     Example:
         >>> from audiopipe import Transform, fingerprint_of, hf
         >>> rows = datasets.Dataset.from_dict({"audio": ["examples/audio/speech.flac"]})
-        >>> mapped = rows.map(Transform("speech-mel-80"), batched=True)  # without a type and digests
-        >>> vouched = hf.with_digests(mapped, "speech-mel-80")
+        >>> mel = Transform("speech-mel-80")
+        >>> plain = rows.map(lambda batch: mel(batch), batched=True)  # without a type and digests
+        >>> vouched = hf.with_digests(plain, "speech-mel-80")
         >>> vouched.column_names
         ['audio', 'feature', 'n_frames', 'feature_digest']
-        >>> fingerprint_of(vouched) == fingerprint_of(hf.map(rows, Transform("speech-mel-80")))
+        >>> fingerprint_of(vouched) == fingerprint_of(rows.map(mel, batched=True))
         True
     """
     if isinstance(dataset, (datasets.DatasetDict, datasets.IterableDatasetDict)):
@@ -61,6 +64,10 @@ def with_digests(dataset: Any, config: Any = None, *, feature: str | None = None
     digests = _Digests(name, found, found.fingerprint_at(version))
     old = [digest for digest in features if digest == digests.column or features[digest] == digests.kind]
     types = datasets.Features({column: kind for column, kind in features.items() if column not in old})
+    former = fingerprints.of_columns(features).get(name)
+    if former is not None:
+        for column, kind in types.items():
+            types[column] = with_fingerprint(kind, former.fingerprint, found.fingerprint_at(version))
     types[name] = feature_type(found, version)
     if isinstance(dataset, datasets.IterableDataset):
         types[digests.column] = digests.kind

@@ -52,17 +52,18 @@ class _Context(multiprocess.context.ForkServerContext):
 def spawned() -> Iterator[None]:
     """Makes `datasets` start its workers from a fork server inside a `with` block, so that they can compute features.
 
-    Without it, `dataset.map(transform, batched=True, num_proc=2)` raises `ForkError` in a process where TensorFlow has
-    run. `hf.map(..., num_proc=2)` does not need it. The workers do not run the main script again, so a script needs no
-    `if __name__ == "__main__":`, and the mapped function may be defined in it.
+    Without it, a map of a function that calls a transform raises `ForkError` with `num_proc=2` in a process where
+    TensorFlow has run. `hf.map(dataset, transform, num_proc=2)` and `dataset.map(transform, num_proc=2)` do not need
+    it. The workers do not run the main script again, so a script needs no `if __name__ == "__main__":`, and the mapped
+    function may be defined in it.
 
     Only one thread can be in such a block at a time; others wait. The server keeps running, so only the first map waits
     for the import of TensorFlow.
 
     Example:
-        >>> from audiopipe import Transform, hf
+        >>> from audiopipe import hf
         >>> with hf.spawned():
-        ...     rows.map(Transform("speech-mel-80"), batched=True, num_proc=2)  # doctest: +SKIP
+        ...     rows.map(lambda batch: louder(mel(batch)), batched=True, num_proc=2)  # doctest: +SKIP
     """
     home, context = datasets.arrow_dataset, _Context()
     with _REPLACING:

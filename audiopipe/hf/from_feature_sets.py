@@ -18,14 +18,15 @@ from audiopipe.feature_sets.arrow_features import to_arrow
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet, Source, clips_of
 from audiopipe.hf import machine_notes
-from audiopipe.hf.types import digest_type, feature_type, valid_frames_type
+from audiopipe.hf.count_columns import valid_frames_type
+from audiopipe.hf.types import digest_type, feature_type
 from audiopipe.inputs.columns import Columns, is_list, item_type
 from audiopipe.precompute.writing import writing
 from audiopipe.storage import files
 
 BLOCK_BYTES = 16_000_000  # of features in memory at once
 BLOCK_ROWS = 1000
-LAYOUT = 4  # version of the cached files, part of their name
+LAYOUT = 5  # version of the cached files, part of their name
 
 _TYPES = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"}
 
@@ -97,7 +98,7 @@ def from_feature_set(
             "id": datasets.Value("string"),
             feature: feature_type(feature_set.config, feature_set.kernel_version),
             "n_frames": datasets.Value("int64"),
-            **({valid: valid_frames_type()} if valid else {}),
+            **({valid: valid_frames_type(feature_set.fingerprint)} if valid else {}),
             digest: digest_type(feature_set.fingerprint),
             **{name: _type(name, columns) for name in columns.types},
         }

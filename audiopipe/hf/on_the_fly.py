@@ -6,7 +6,8 @@ from typing import Any
 import datasets
 
 from audiopipe.errors import ArgumentError, AudioError
-from audiopipe.hf.mapping import kept_columns
+from audiopipe.hf.added_columns import check_names, kept_columns
+from audiopipe.hf.count_columns import counted_beside
 from audiopipe.hf.row_callable import named
 from audiopipe.transform.row_columns import RowColumns, count_columns
 from audiopipe.transform.transform import Transform
@@ -28,8 +29,8 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
 
     Returns:
         The dataset, whose rows and batches have the kept columns, `feature`, `n_frames` and, if the config pads clips,
-        `valid_frames`, as for `map`. Its column types still describe the stored columns, so `audiopipe.fingerprint_of`
-        does not find the feature.
+        `valid_frames`, named as for `map`. Its column types still describe the stored columns, so
+        `audiopipe.fingerprint_of` does not find the feature.
 
     Raises:
         ArgumentError: If there is no such column, or an argument is wrong.
@@ -53,11 +54,14 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
         )
     if not isinstance(transform, Transform):
         raise ArgumentError(f"transform must be a Transform. Received: {transform!r}. Make one: Transform(config).")
-    kept = kept_columns(dataset.column_names, transform, keep_columns, count_columns(transform.config))
+    kept = kept_columns(dataset.column_names, transform, keep_columns)
+    beside = counted_beside({name: dataset.features[name] for name in kept}, transform.feature, transform.config)
+    counts = count_columns(transform.config, beside)
+    check_names(transform.feature, counts, kept)
     stored = dataset.with_format(None)
     if isinstance(dataset.features[transform.audio], datasets.Audio):
         stored = stored.cast_column(transform.audio, datasets.Audio(decode=False))
-    return stored.with_transform(_OnTheFly(transform, kept))
+    return stored.with_transform(_OnTheFly(transform, kept, counts))
 
 
 class _OnTheFly:
@@ -66,16 +70,17 @@ class _OnTheFly:
     A batch may lack columns that were removed from the dataset later. Without the audio there is no feature.
     """
 
-    def __init__(self, transform: Transform, kept: list[str]):
+    def __init__(self, transform: Transform, kept: list[str], counts: list[str]):
         self.transform = transform
         self.kept = kept
+        self.counts = counts
 
     def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         columns = {name: batch[name] for name in self.kept if name in batch}
         if self.transform.audio not in batch:
             return columns
         values = batch[self.transform.audio]
-        rows = RowColumns(self.transform.config, self.transform.feature, writable=True)
+        rows = RowColumns(self.transform.feature, self.counts, writable=True)
         for value, made in zip(values, self.transform.rows(values), strict=True):
             if isinstance(made, tuple):
                 rows.add(made)

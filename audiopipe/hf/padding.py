@@ -13,9 +13,11 @@ from audiopipe import checks
 from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import digest_checks, fingerprints
 from audiopipe.feature_sets.arrow_features import to_numpy
+from audiopipe.feature_sets.fingerprints import Identity
+from audiopipe.hf import count_columns
 from audiopipe.hf.list_columns import is_list, padded
 from audiopipe.hf.missing_integers import MissingIntegers
-from audiopipe.hf.types import digests_of, feature_column, feature_shape, is_digest, valid_frames_column
+from audiopipe.hf.types import digests_of, feature_column, feature_shape, is_digest
 from audiopipe.inputs.columns import length_names
 
 
@@ -39,7 +41,7 @@ def to_tf_dataset(
         dataset: A `datasets.Dataset` or `IterableDataset` with a feature column that `map` or `from_feature_set` made.
         batch_size: Number of clips per batch.
         columns: The columns to return beside the feature: text, numbers, booleans, or lists of these. None returns all
-            but the digests of features.
+            but the digests and the numbers of frames of other features.
         shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
             `dataset.shuffle(buffer_size=...)` instead.
         seed: Seed for `shuffle`, which makes the order reproducible.
@@ -54,11 +56,11 @@ def to_tf_dataset(
         A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise
         `[batch, frames, bins, channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
         `n_frames` is int64 `[batch]`, 0 for a row without a feature, and so is `valid_frames` if the dataset has it:
-        the number of frames that hold audio. Each other column is `[batch]`. Missing text is
-        empty, a missing floating-point number is NaN, and a missing integer or class is -1. A column of lists is
-        `[batch, longest list]`: numbers are padded with -1, text with empty text and booleans with False, and integers
-        become int64. An entry beside it, `<column>_length` (int64 `[batch]`), has the lengths of the lists, -1 for a
-        missing one.
+        the number of frames that hold audio, also if its column is called `<feature>_valid_frames`. Each other column
+        is `[batch]`. Missing text is empty, a missing floating-point number is NaN, and a missing integer or class is
+        -1. A column of lists is `[batch, longest list]`: numbers are padded with -1, text with empty text and booleans
+        with False, and integers become int64. An entry beside it, `<column>_length` (int64 `[batch]`), has the lengths
+        of the lists, -1 for a missing one.
 
     Raises:
         FingerprintError: If no column, or more than one, says which feature it holds, or if values were changed or have
@@ -96,6 +98,8 @@ def to_tf_dataset(
         raise ArgumentError(
             "The dataset must declare the types of its columns. Received: features=None. Make it with audiopipe.hf.map."
         )
+    feature, identity = _feature(dataset.features, columns)
+    dataset, columns = count_columns.with_plain_names(dataset, feature, identity, columns)
     batches = _Batches(dataset.features, columns, padding_value, checks.boolean("check", check))
     rows = dataset.select_columns(batches.columns)
     if is_streaming:
@@ -147,6 +151,14 @@ def _reader(rows: datasets.Dataset, batches: "_Batches", missing: MissingInteger
     return element
 
 
+def _feature(features: datasets.Features, columns: Sequence[str] | None) -> tuple[str, Identity]:
+    """Returns the name of the feature column and the identity of the feature, after a check of the argument."""
+    unknown = sorted(set(columns or ()) - set(features))
+    if isinstance(columns, str) or unknown:
+        raise ArgumentError(f"columns must be names of {', '.join(features)}. Received: columns={columns!r}.")
+    return feature_column(features, columns)
+
+
 class _Batches:
     """Conversion of rows to batches.
 
@@ -160,10 +172,7 @@ class _Batches:
     def __init__(
         self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float | None, check: bool
     ):
-        unknown = sorted(set(columns or ()) - set(features))
-        if isinstance(columns, str) or unknown:
-            raise ArgumentError(f"columns must be names of {', '.join(features)}. Received: columns={columns!r}.")
-        self.feature, identity = feature_column(features, columns)
+        self.feature, identity = _feature(features, columns)
         self._digests = digests_of(features, self.feature) if check else None
         if padding_value is not None and (np.ndim(padding_value) or np.asarray(padding_value).dtype.kind not in "iuf"):
             raise checks.fail("padding_value", "a number or None", padding_value)
@@ -172,11 +181,13 @@ class _Batches:
         shape = feature_shape(identity.config)
         self._frame_axis = identity.config.frame_axis if len(shape) == 3 else 0
         used = self._digests.column if self._digests is not None else None
+        valid = count_columns.valid_frames_column(features, identity)
         if columns is None:
-            columns = [name for name, kind in features.items() if name != used and not is_digest(kind)]
-        valid = valid_frames_column(features, identity.config)
+            left_out = {used, *count_columns.counts_of_frames(features)} - {valid}
+            columns = [name for name, kind in features.items() if name not in left_out and not is_digest(kind)]
         columns = columns if valid is None or valid in columns else [valid, *columns]
-        others = [name for name in columns if name not in (self.feature, "n_frames")]
+        own = (self.feature, "n_frames", count_columns.frames_column(features, identity))
+        others = [name for name in columns if name not in own]
         self.columns = [self.feature, *others, *([used] if used is not None and used not in others else [])]
         self._types = {name: features.arrow_schema.field(name).type for name in others}
         self.integers = [name for name, kind in self._types.items() if pa.types.is_integer(kind)]

@@ -35,6 +35,7 @@ class RowCallable:
     Args:
         transform: The transform.
         on_error: As for `map`.
+        counts: Names of the columns with numbers of frames.
         error_column: Name of the column with the errors, or None if there is none.
         remark_column: Name of the column with the remarks, or None if there is none.
         hidden: Which of these two columns are hidden. Their texts name the row.
@@ -48,6 +49,7 @@ class RowCallable:
         transform: Transform,
         on_error: str,
         *,
+        counts: Sequence[str],
         error_column: str | None,
         remark_column: str | None,
         hidden: Sequence[str],
@@ -57,6 +59,7 @@ class RowCallable:
     ):
         self.transform = transform
         self.on_error = on_error
+        self.counts = tuple(counts)
         self.error_column = error_column
         self.remark_column = remark_column
         self.hidden = tuple(hidden)
@@ -66,7 +69,7 @@ class RowCallable:
 
     def __call__(self, values: Sequence[Any], numbers: Sequence[int]) -> dict[str, list[Any]]:
         config = self.transform.config
-        rows = RowColumns(config, self.transform.feature, writable=self.writable)
+        rows = RowColumns(self.transform.feature, self.counts, writable=self.writable)
         digests: list[str | None] = []
         errors: list[str | None] = []
         texts: list[str | None] = []

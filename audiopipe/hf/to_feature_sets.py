@@ -21,9 +21,9 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.feature_sets.records import Place
-from audiopipe.hf import machine_notes, stored_lengths
+from audiopipe.hf import count_columns, machine_notes, stored_lengths
 from audiopipe.hf.stored_lengths import Lengths
-from audiopipe.hf.types import digests_of, feature_column, is_digest, valid_frames_column
+from audiopipe.hf.types import digests_of, feature_column, is_digest
 from audiopipe.inputs import column_inference, declared_columns, metadata_types
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.duplicate_ids import Names
@@ -63,7 +63,8 @@ def to_feature_set(
             `00000000` and so on.
         path: Folder to write to, local or remote. It must be new or empty.
         columns: The columns that become metadata: text, numbers, booleans, or lists of these. The names of a
-            `ClassLabel` go into `dataset.json`. None takes all but `id`, `error` and the digests of features.
+            `ClassLabel` go into `dataset.json`. None takes all but `id`, `error`, and the digests and numbers of frames
+            of features.
         dtype: Dtype of the stored features: `"float32"`, `"float16"` or `"bfloat16"`.
         overwrite: Whether to replace a feature set in the folder.
 
@@ -176,9 +177,15 @@ class _Rows:
         digest_checks.check_stored(dataset)
         self._digests = digests_of(dataset.features, self._feature)
         if columns is None:
-            columns = [name for name, kind in dataset.features.items() if name != "error" and not is_digest(kind)]
-        self._valid_frames = valid_frames_column(dataset.features, self.identity.config)
-        own = (self._feature, "n_frames", "id", self._valid_frames, self._digests.column)
+            counts = count_columns.counts_of_frames(dataset.features)
+            columns = [
+                name
+                for name, kind in dataset.features.items()
+                if name not in ("error", *counts) and not is_digest(kind)
+            ]
+        self._valid_frames = count_columns.valid_frames_column(dataset.features, self.identity)
+        n_frames = count_columns.frames_column(dataset.features, self.identity)
+        own = (self._feature, "n_frames", n_frames, "id", self._valid_frames, self._digests.column)
         self._metadata = [name for name in columns if name not in own]
         reserved = [name for name in ("id", "error", self._valid_frames) if name and name in dataset.column_names]
         names = list(dict.fromkeys([self._feature, self._digests.column, *self._metadata, *reserved]))

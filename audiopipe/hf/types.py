@@ -10,9 +10,6 @@ from audiopipe.errors import FingerprintError
 from audiopipe.feature_sets import digest_checks, fingerprints, row_digests
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.feature_sets.row_digests import RowDigests
-from audiopipe.transform import entry_names, row_columns
-
-VALID_FRAMES_ID = "audiopipe valid frames"
 
 
 def feature_type(config: Config, kernel_version: int | None = None) -> Any:
@@ -40,20 +37,6 @@ def feature_type(config: Config, kernel_version: int | None = None) -> Any:
     return datasets.List(datasets.List(datasets.List(datasets.Value("float32", id=stamp))))
 
 
-def count_types(config: Config) -> dict[str, Any]:
-    """Returns the types of the columns with numbers of frames: `n_frames`, and `valid_frames` if clips are padded."""
-    types = {entry_names.N_FRAMES: datasets.Value("int64"), entry_names.VALID_FRAMES: valid_frames_type()}
-    return {name: types[name] for name in row_columns.count_columns(config)}
-
-
-def valid_frames_type() -> Any:
-    """Returns the type of a column with numbers of valid frames.
-
-    Its `id` tells the column from metadata that happens to have its name.
-    """
-    return datasets.Value("int64", id=VALID_FRAMES_ID)
-
-
 def digest_type(fingerprint: str) -> Any:
     """Returns the type of a column with the digests of a feature. By its `id` the column is found after a renaming."""
     return datasets.Value("string", id=row_digests.mark(fingerprint))
@@ -75,21 +58,6 @@ def digests_of(features: Mapping[str, Any], feature: str) -> RowDigests:
         FingerprintError: If there is no column with the digests of the feature.
     """
     return digest_checks.digests_of(features, feature, fingerprints.of_columns(features))
-
-
-def valid_frames_column(features: Mapping[str, Any], config: Config) -> str | None:
-    """Returns the name of the column with numbers of valid frames, or None if there is none.
-
-    Args:
-        features: The types of a dataset's columns.
-        config: Config of the dataset's feature. If it pads clips, no metadata has the name of the column.
-    """
-    for name, kind in features.items():
-        if isinstance(kind, datasets.Value) and kind.id == VALID_FRAMES_ID:
-            return name
-    plain = features.get(entry_names.VALID_FRAMES)
-    is_plain = config.pads_clips and isinstance(plain, datasets.Value) and plain.dtype == "int64"
-    return entry_names.VALID_FRAMES if is_plain else None
 
 
 def feature_shape(config: Config) -> tuple[int | None, ...]:

@@ -29,12 +29,15 @@ LOST_STATISTICS = (
 )
 
 
-def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) -> Description:
+def finish(
+    work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS, may_be_empty: bool = False
+) -> Description:
     """Publishes the feature set that a plan leads to, and removes the plan.
 
     Args:
         work: The plan.
         keep_old_seconds: How long the files of replaced generations are kept.
+        may_be_empty: Whether the feature set may have no clips, because it is a part of one that has some.
 
     Returns:
         The complete feature set.
@@ -58,7 +61,7 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
     if previous is not None and kept and _has_damaged_statistics(previous):
         notes.append(LOST_STATISTICS)
     shards = [{name: facts[name] for name in SHARD_FACTS} for facts in (*kept, *sidecars) if facts["records"]]
-    if not shards:
+    if not shards and not may_be_empty:
         if previous is not None:
             raise FeatureSetError(f"{_nothing(work, found)} The old feature set in {work.output!r} stays.")
         _write_lists(work.output, found)
@@ -91,7 +94,7 @@ def finish(work: Plan, *, keep_old_seconds: float = retention.KEEP_OLD_SECONDS) 
         options=work.options,
         accept_truncated=work.accept_truncated,
         notes=notes,
-        max_error=max(shard["max_error"] for shard in shards),
+        max_error=max((shard["max_error"] for shard in shards), default=0.0),
         generation=work.generation,
         next_shard=work.next_shard,
     )

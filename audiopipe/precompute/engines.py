@@ -32,7 +32,7 @@ class Engine(Protocol):
 
 
 class Engines(Protocol):
-    """Interface of what a job takes its engine from."""
+    """Interface of what a job takes its engine from, or one engine after another if the output is in parts."""
 
     def prepare(self) -> None:
         """Starts what the engine will need, so that it gets ready while the job is planned."""
@@ -62,13 +62,14 @@ class LocalEngines:
     def __init__(self, workers: int | None):
         self._workers = None if workers is None else checks.integer("workers", workers, minimum=1)
         self._is_loaded = workers is None and "tensorflow" in sys.modules
+        self._prepared: Processes | None = None
         self._pool: Processes | None = None
 
     def prepare(self) -> None:
         """Starts to load TensorFlow, if other processes will compute."""
         if self._workers != 1 and not self._is_loaded:
-            self._pool = Processes(self._workers or 1)
-            self._pool.launch()
+            self._prepared = Processes(self._workers or 1)
+            self._prepared.launch()
 
     def choose(self, plan: Plan, seconds: float) -> Engine:
         """Returns the engine for a plan.
@@ -80,14 +81,16 @@ class LocalEngines:
         if self._workers == 1 or (self._is_loaded and seconds < LARGE_SECONDS):
             return ThisProcess()
         workers = self._workers or processes_for(seconds, machine_facts.processors())
-        self._pool = self._pool or Processes(workers)
-        self._pool.workers = min(workers, plan.n_shards)
-        return self._pool
+        pool, self._prepared = self._prepared or Processes(workers), None
+        pool.workers = min(workers, plan.n_shards)
+        self._pool = pool
+        return pool
 
     def close(self) -> None:
         """Ends the processes."""
-        if self._pool is not None:
-            self._pool.stop()
+        for pool in (self._prepared, self._pool):
+            if pool is not None:
+                pool.stop()
 
 
 def processes_for(seconds: float, processors: int) -> int:

@@ -5,12 +5,15 @@ import functools
 import math
 import os
 import random
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from audiopipe import audio
 from audiopipe.configs.base import Config
@@ -38,12 +41,14 @@ class Lengths:
         headers: Number of audio file headers that were read.
         per_byte: Seconds per byte, for each file extension.
         mean: Length in seconds of a clip about which nothing is known.
+        known: Length in seconds of each clip as far as its stretch and its metadata tell, or NaN.
     """
 
     exact: bool
     headers: int
     per_byte: dict[str, float]
     mean: float
+    known: np.ndarray = field(default_factory=lambda: np.zeros(0), compare=False)
 
     @classmethod
     def of(cls, clips: Callable[[], Iterable[Listed]], n_clips: int) -> "Lengths":
@@ -57,12 +62,13 @@ class Lengths:
         """
         chosen = _spread(n_clips, HEADERS)
         unknown: list[Listed] = []
-        count, total = 0, 0.0
+        known = array("d")
         for number, clip in enumerate(clips()):
             seconds = _known_seconds(clip.source)
+            known.append(math.nan if seconds is None else seconds)
             if seconds is not None:
-                count, total = count + 1, total + seconds
-            elif number in chosen and clip.version is not None:
+                continue
+            if number in chosen and clip.version is not None:
                 unknown.append(clip)
         if unknown and unknown[0].source.row is not None:
             unknown = [unknown[number] for number in sorted(_spread(len(unknown), TABLE_HEADERS))]
@@ -77,12 +83,15 @@ class Lengths:
             if clip.size:
                 extension = sums[_extension(clip)]
                 extension[0], extension[1] = extension[0] + seconds, extension[1] + clip.size
+        found = np.frombuffer(known, np.float64) if known else np.zeros(0)
+        count = len(found) - int(np.isnan(found).sum())
         sampled = [seconds for _, seconds in read]
         return cls(
             exact=count == n_clips,
             headers=len(read),
             per_byte={name: seconds / size for name, (seconds, size) in sums.items()},
-            mean=math.fsum(sampled) / len(sampled) if sampled else total / max(count, 1),
+            mean=math.fsum(sampled) / len(sampled) if sampled else float(np.nansum(found)) / max(count, 1),
+            known=found,
         )
 
     def seconds(self, clip: Listed) -> float:
@@ -125,6 +134,14 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
         if n_frames > 0:  # a clip without frames is a failure and gets no record
             size += count * (n_frames * frame_bytes + RECORD_OVERHEAD)
     return size
+
+
+def sizes_of_records(seconds: np.ndarray, config: Config, segments: Segments | None, itemsize: int = 4) -> np.ndarray:
+    """Returns `record_bytes` of many recordings: float64 `[recordings]`. Each length is computed once."""
+    n_samples, places = np.unique(np.rint(seconds * config.sample_rate), return_inverse=True)
+    lengths = (n_samples / config.sample_rate).tolist()
+    sizes = np.array([record_bytes(length, config, segments, itemsize) for length in lengths], np.float64)
+    return sizes[places]
 
 
 @functools.lru_cache(maxsize=4)  # counting bins is slow for some configs, and there may be ten million clips

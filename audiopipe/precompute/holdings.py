@@ -58,7 +58,8 @@ def of_feature_set(description: Description) -> Holdings:
     Raises:
         FeatureSetError: If the feature set does not say where the audio of its clips is.
     """
-    rows = pa.concat_tables(index.opened(description).tables())
+    tables = list(index.opened(description).tables())
+    rows = pa.concat_tables(tables) if tables else index.schema(description.columns).empty_table()
     if description.format_version < 2:
         return _of_former(description, rows)
     layout = index.Layout(description.columns)

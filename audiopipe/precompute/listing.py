@@ -1,4 +1,4 @@
-"""Listing of the input of a job: its clips, in a temporary file, and what is known about all of them."""
+"""Listing of the input of a job: its clips, in temporary files, and what is known about all of them."""
 
 import contextlib
 import hashlib
@@ -18,17 +18,20 @@ from audiopipe.inputs import InputOptions, ScanReport, Source, column_inference,
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
 from audiopipe.inputs.metadata_types import plain
+from audiopipe.precompute import parts
+
+_DIGITS = 16  # of the hash that each line in a temporary file begins with
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Clips of an input as they are now.
+    """Clips of an input as they are now, or those of one part.
 
     Args:
-        lines: File with one line of JSON per clip.
+        lines: File with one line per clip: the hash of its name and its JSON.
         offsets: Where each line begins.
         names: Hash of what identifies each clip wherever the input is stored. Copies of an input give equal hashes.
-        digest: SHA-256 over the lines.
+        digest: SHA-256 over the JSON of the clips.
         columns: Columns of the metadata.
         has_stretches: Whether a clip is a stretch of a recording.
         left_out: Number of files that look like audio or video and were not taken.
@@ -53,17 +56,85 @@ class Listing:
         """Yields the clips. Only one iteration at a time may be running."""
         self.lines.seek(0)
         for line in self.lines:
-            yield Listed.from_json(line)
+            yield Listed.from_json(line[_DIGITS:])
 
     def line(self, number: int) -> bytes:
-        """Returns the line of a clip."""
-        self.lines.seek(self.offsets[number])
+        """Returns the JSON of a clip."""
+        self.lines.seek(self.offsets[number] + _DIGITS)
         return self.lines.readline()
 
     def chosen(self, numbers: np.ndarray) -> Iterator[Listed]:
         """Yields the clips with these numbers."""
+        if len(numbers) == self.n_clips and (np.diff(numbers) == 1).all():
+            yield from self.clips()
+            return
         for number in numbers.tolist():
             yield Listed.from_json(self.line(number))
+
+
+class PartedListing:
+    """Clips of an input as they are now, in parts. Memory holds nothing for each clip before a part is read.
+
+    Args:
+        files: Lines of each part.
+        columns: Columns of the metadata of all clips.
+        has_stretches: Whether a clip is a stretch of a recording.
+        left_out: As in `Listing`. The first part has it.
+        notes: Likewise.
+    """
+
+    def __init__(self, files: "list[_Lines]", columns: Columns, has_stretches: bool, left_out: int, notes: list[str]):
+        self.columns = columns
+        self.has_stretches = has_stretches
+        self._files = files
+        self._left_out = left_out
+        self._notes = notes
+
+    @property
+    def n_clips(self) -> int:
+        """Number of clips of all parts."""
+        return sum(lines.count for lines in self._files)
+
+    def part(self, number: int) -> Listing:
+        """Returns the clips of a part, in the order of the input."""
+        lines = self._files[number]
+        offsets, names = lines.read()
+        return Listing(
+            lines=lines.file,
+            offsets=offsets,
+            names=names,
+            digest=lines.digest.hexdigest(),
+            columns=self.columns,
+            has_stretches=self.has_stretches,
+            left_out=0 if number else self._left_out,
+            notes=[] if number else self._notes,
+        )
+
+
+class _Lines:
+    """Lines of the clips of a part, in a temporary file."""
+
+    def __init__(self) -> None:
+        self.file: IO[bytes] = tempfile.TemporaryFile(prefix="audiopipe-")  # noqa: SIM115 (`listed_in_parts` closes it)
+        self.digest = hashlib.sha256()
+        self.count = 0
+
+    def add(self, clip: Listed) -> None:
+        line = clip.to_json()
+        self.digest.update(line)
+        self.file.write(b"%016x%s" % (_name(clip), line))
+        self.count += 1
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns where each line begins, and the hash that it begins with."""
+        offsets, names = array("q"), array("Q")
+        end = 0
+        self.file.seek(0)
+        for line in self.file:
+            offsets.append(end)
+            names.append(int(line[:_DIGITS], 16))
+            end += len(line)
+        return np.frombuffer(offsets, np.int64), np.frombuffer(names, np.uint64)
 
 
 @contextlib.contextmanager
@@ -88,36 +159,44 @@ def listed(
         InputError: If the input has no clips, a metadata column has no single type, or a class column is unknown or has
             no text.
     """
-    digest, offsets, names = hashlib.sha256(), array("q"), array("Q")
+    with listed_in_parts(sources, options, report, known_types) as listing:
+        yield listing.part(0)
+
+
+@contextlib.contextmanager
+def listed_in_parts(
+    sources: Iterable[Source],
+    options: InputOptions,
+    report: ScanReport | None = None,
+    known_types: Mapping[str, str] = MappingProxyType({}),
+    n_parts: int = 1,
+) -> Iterator[PartedListing]:
+    """Lists the clips of an input, and assigns them to the parts of a feature set.
+
+    The arguments and errors are those of `listed`, with the number of parts. A part may have no clips.
+
+    Yields:
+        The listing. Its temporary files are deleted when the context ends.
+    """
     has_stretches = False
-    with tempfile.TemporaryFile(prefix="audiopipe-") as lines:
+    with contextlib.ExitStack() as stack:
+        files = [_Lines() for _ in range(n_parts)]
+        for lines in files:
+            stack.enter_context(lines.file)
 
         def written() -> Iterator[Source]:
             nonlocal has_stretches
-            end = 0
             for clip in listings.identify(sources):
-                line = clip.to_json()
-                digest.update(line)
-                lines.write(line)
-                offsets.append(end)
-                names.append(_name(clip))
-                end += len(line)
-                has_stretches = has_stretches or clip.source.is_stretch
-                yield clip.source
+                source = clip.source
+                files[parts.part_of(source, n_parts) if n_parts > 1 else 0].add(clip)
+                has_stretches = has_stretches or source.is_stretch
+                yield source
 
         columns = column_inference.of_sources(written(), options.class_columns, known_types)
-        if not offsets:
+        if not any(lines.count for lines in files):
             raise InputError("The input must contain at least one clip. Received: no clips.")
-        yield Listing(
-            lines=lines,
-            offsets=np.array(offsets),
-            names=np.array(names),
-            digest=digest.hexdigest(),
-            columns=columns,
-            has_stretches=has_stretches,
-            left_out=report.left_out.total() if report else 0,
-            notes=report.lines() if report else [],
-        )
+        left_out, notes = (report.left_out.total(), report.lines()) if report else (0, [])
+        yield PartedListing(files, columns, has_stretches, left_out, notes)
 
 
 def _name(clip: Listed) -> int:

@@ -1,6 +1,7 @@
 """The output folder of a job: what may be in it, and what is in it."""
 
 import contextlib
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,18 +37,26 @@ class OutputFolder:
     revision: int = 0
 
     @classmethod
-    def look(cls, output: str, *, overwrite: bool = False, for_merge: bool = False) -> "OutputFolder":
+    def look(
+        cls, output: str, *, overwrite: bool = False, for_merge: bool = False, is_part: bool = False
+    ) -> "OutputFolder":
         """Looks into a folder, which need not exist.
 
         Args:
             output: The folder.
             overwrite: Whether the feature set in it is to be replaced.
             for_merge: Whether feature sets are merged into it.
+            is_part: Whether it is a part of a feature set, and the job is about the whole.
 
         Raises:
             FeatureSetError: If the folder contains anything else, or its feature set or plan is damaged, or a merge
                 into it is not finished.
         """
+        if not is_part and file_names.is_part_name(posixpath.basename(output.rstrip("/"))):
+            raise FeatureSetError(
+                f"OUTPUT must not be a part of a feature set. Received: {output!r}. Pass the folder that contains all "
+                "parts, or choose another name."
+            )
         if files.exists(output) and not files.is_folder(output):
             raise FeatureSetError(f"OUTPUT must be a folder. Received: the file {output!r}. Choose another path.")
         present = list(files.walk(output)) if files.exists(output) else []
@@ -127,7 +136,7 @@ def check_new(path: str, overwrite: bool) -> None:
 
 def is_ours(name: str) -> bool:
     """Returns whether a file is one that a job writes, or a temporary file of one."""
-    final = _final_name(name)
+    final = final_name(name)
     return file_names.is_of_set(final) or bool(plan.FILES.fullmatch(final))
 
 
@@ -139,7 +148,7 @@ def is_lock(name: str) -> bool:
 def remove_temporaries(output: str) -> None:
     """Removes the temporary files that killed workers left."""
     for name in files.walk(output):
-        if _final_name(name) != name:
+        if final_name(name) != name:
             files.remove(files.join(output, name))
 
 
@@ -170,6 +179,6 @@ def _pending(output: str, planned: bool, overwrite: bool) -> Plan | None:
         raise
 
 
-def _final_name(name: str) -> str:
+def final_name(name: str) -> str:
     """Returns the name under which a temporary file would be published, see `files.temporary_file`."""
     return re.sub(r"(^|/)\.([^/]+)\.[^./]+\.tmp$", r"\1\2", name)

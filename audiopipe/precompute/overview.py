@@ -2,18 +2,20 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets import index
+from audiopipe.feature_sets import dataset_json, index, parted_sets
 from audiopipe.feature_sets.description import DATASET_FILE, Description
+from audiopipe.feature_sets.feature_set import of_descriptions as feature_set_of
 from audiopipe.feature_sets.index import Index
 from audiopipe.feature_sets.message_kinds import kind
-from audiopipe.precompute import pending
+from audiopipe.feature_sets.parted_sets import PartedSet
+from audiopipe.precompute import pending, plan
 from audiopipe.precompute.pending import Pending
 from audiopipe.precompute.plan import Plan
 from audiopipe.storage import files
@@ -22,6 +24,7 @@ from audiopipe.transform import probe
 KEYS = (
     "path",
     "complete",
+    "parts",
     "format_version",
     "generation",
     "fingerprint",
@@ -69,19 +72,73 @@ def overview(output: str) -> dict[str, Any]:
         >>> facts["counts"]["clips"], facts["dtype"], facts["unfinished"]
         (3, 'float32', None)
     """
-    unfinished = pending.progress_of(output)
+    names = parted_sets.part_names(output)
+    unfinished = _unfinished([files.join(output, name) for name in names] or [output])
     facts: dict[str, Any] = {"path": output, "complete": True}
     if unfinished is not None:
         facts["unfinished"] = _progress(unfinished)
     if unfinished is not None and not _is_complete(output):
-        facts |= {**_settings(unfinished.work, unfinished.work.config.kernel_version), "complete": False}
+        work = unfinished[0].work
+        facts |= {**_settings(work, work.config.kernel_version), "complete": False, "parts": len(names) or None}
     else:
-        facts |= _described(Description.open(output))
+        whole = parted_sets.PartedSet.read(output)
+        facts |= _described_parts(whole) if whole else _described(Description.open(output))
     return {name: facts.get(name) for name in KEYS}
+
+
+def _unfinished(folders: Sequence[str]) -> list[Pending] | None:
+    """Returns the progress of each feature set whose work is not finished, or None if there is none."""
+    found = [unfinished for folder in folders if (unfinished := pending.progress_of(folder)) is not None]
+    return found or None
 
 
 def _is_complete(output: str) -> bool:
     return files.exists(files.join(output, DATASET_FILE))
+
+
+def _described_parts(whole: PartedSet) -> dict[str, Any]:
+    """Returns what there is to know about a feature set in parts, added up."""
+    descriptions = whole.descriptions()
+    feature_set, each = feature_set_of(descriptions), [_described(description) for description in descriptions]
+    ends = [facts["seconds"] for facts in each if facts["seconds"] is not None]
+    known = [facts["statistics"] for facts in each]
+    counts = {name: feature_set.counts.get(name) for name in COUNTS}
+    return {
+        **each[0],
+        "parts": len(descriptions),
+        "format_version": dataset_json.PARTS_VERSION,
+        "generation": whole.generation,
+        "counts": counts | {name: feature_set.counts[name] for name in END_COUNTS if name in feature_set.counts},
+        "seconds": {
+            "min": min((end["min"] for end in ends if end["min"] is not None), default=None),
+            "max": max((end["max"] for end in ends if end["max"] is not None), default=None),
+        },
+        "classes": {column: _added([facts["classes"][column] for facts in each]) for column in feature_set.classes},
+        "max_error": feature_set.max_error,
+        "shards": sum(facts["shards"] for facts in each),
+        "bytes": sum(facts["bytes"] for facts in each),
+        "statistics": None if None in known else f"{whole.names[0]}/{known[0]}",
+        "failures": _merged_kinds([facts["failures"] for facts in each]),
+        "remarks": _merged_kinds([facts["remarks"] for facts in each]),
+        "notes": feature_set.notes,
+        "accept_truncated": feature_set.accept_truncated,
+        "machines": list(map(probe.without_values, feature_set.machines)),
+    }
+
+
+def _added(classes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the number of clips of each class of a column in all parts."""
+    counts: Counter[str] = Counter()
+    for found in classes:
+        counts.update(found["counts"])
+    return {"counts": dict(counts), "missing": sum(found["missing"] for found in classes)}
+
+
+def _merged_kinds(lists: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    counts: Counter[str] = Counter()
+    for kinds in lists:
+        counts.update({item["kind"]: item["count"] for item in kinds})
+    return _kinds(counts.most_common())
 
 
 def _described(feature_set: Description) -> dict[str, Any]:
@@ -171,14 +228,19 @@ def _settings(source: Description | Plan, kernel_version: int) -> dict[str, Any]
     }
 
 
-def _progress(unfinished: Pending) -> dict[str, Any]:
-    work, done = unfinished.work, unfinished.done
+def _progress(unfinished: Sequence[Pending]) -> dict[str, Any]:
+    """Returns the progress of the work on a feature set, or on those of its parts that are not finished."""
+    works, done = [item.work for item in unfinished], [item.done for item in unfinished]
+    errors: Counter[str] = Counter()
+    for item in unfinished:
+        errors.update(dict(item.errors))
+    changes = plan.total_changes([work.changes for work in works])
     return {
-        "clips": {"done": done.clips, "total": work.n_clips},
-        "shards": {"done": done.shards, "total": work.n_shards},
-        "seconds": {"done": done.seconds, "total": work.seconds},
-        "changes": None if work.changes is None else dataclasses.asdict(work.changes),
-        "failures": _kinds(unfinished.errors),
+        "clips": {"done": sum(item.clips for item in done), "total": sum(work.n_clips for work in works)},
+        "shards": {"done": sum(item.shards for item in done), "total": sum(work.n_shards for work in works)},
+        "seconds": {"done": sum(item.seconds for item in done), "total": sum(work.seconds for work in works)},
+        "changes": None if changes is None else dataclasses.asdict(changes),
+        "failures": _kinds(errors.most_common()),
     }
 
 

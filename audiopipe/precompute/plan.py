@@ -19,7 +19,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,15 @@ class Changes:
     retried: int = 0
     restored: int = 0
     without_digest: int = 0
+
+
+def total_changes(changes: Iterable[Changes | None]) -> Changes | None:
+    """Returns the sum of the changes of several plans. None if all of them lead to new feature sets."""
+    known = [item for item in changes if item is not None]
+    if not known:
+        return None
+    names = [field.name for field in dataclasses.fields(Changes)]
+    return Changes(**{name: sum(getattr(item, name) for item in known) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ Nothing in the output folder changes before `Draft.write`.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from audiopipe.inputs.scan_report import count_of
 from audiopipe.precompute import estimate, plan
 from audiopipe.precompute.differences import NOWHERE, Differences
 from audiopipe.precompute.holdings import NOTHING, Holdings, input_clip
-from audiopipe.precompute.listing import Listing
+from audiopipe.precompute.listing import Listing, PartedListing
 from audiopipe.precompute.plan import Changes, Plan, Shard, to_line
 from audiopipe.precompute.planned_clips import Planned, Stored
 from audiopipe.precompute.settings import Settings
@@ -207,9 +207,11 @@ def draft(
     to_compute = np.flatnonzero(compute)
     lengths = estimate.Lengths.of(lambda: listing.chosen(to_compute), len(to_compute))
     itemsize = dtypes.DTYPES[settings.dtype].itemsize
-    for number, clip in zip(to_compute, listing.chosen(to_compute), strict=True):
+    seconds[to_compute] = lengths.known
+    unknown = to_compute[np.isnan(lengths.known)]
+    for number, clip in zip(unknown, listing.chosen(unknown), strict=True):
         seconds[number] = lengths.seconds(clip)
-        sizes[number] = estimate.record_bytes(seconds[number], settings.config, settings.segments, itemsize)
+    sizes[to_compute] = estimate.sizes_of_records(seconds[to_compute], settings.config, settings.segments, itemsize)
     for number in np.flatnonzero(pooled & ~compute).tolist() + [
         number for group in copied for number in group.tolist()
     ]:
@@ -217,7 +219,8 @@ def draft(
         records = held.clips[differences.holder[number]].stored(int(differences.clip[number]))
         seconds[number], sizes[number] = sum(record[2] for record in records), sum(record[1] for record in records)
     pool = np.flatnonzero(pooled)
-    neighbours = Neighbours.of(clip.source for clip in listing.chosen(pool))
+    clips_of_pool = (clip.source for clip in listing.chosen(pool))
+    neighbours = Neighbours.of(clips_of_pool) if listing.has_stretches else Neighbours.of_whole_recordings(len(pool))
     counts = neighbours.clips_of_shards(sizes[pool], settings.num_shards) if len(pool) else np.zeros(0, int)
     shards = [*copied, *np.split(pool, np.cumsum(counts)[:-1])] if len(pool) else copied
     notes = [*listing.notes, *all_columns.notes]
@@ -287,7 +290,35 @@ def nothing_to_do(settings: Settings, listing: Listing) -> Plan:
     )
 
 
-def columns_of(listing: Listing, held: Holdings, segments: Segments | None) -> tuple[Columns, Columns]:
+def total(settings: Settings, works: Sequence[Plan], *, is_new: bool) -> Plan:
+    """Returns what the plans of the parts of a feature set add up to.
+
+    Args:
+        settings: Settings of the whole.
+        works: The plan of each part, or what `nothing_to_do` returns for it.
+        is_new: Whether the whole is new, so that complete parts are work that is done.
+    """
+    active = [work for work in works if work.n_shards or is_new]
+    counted, first = active or works, works[0]
+    changes = plan.total_changes(work.changes for work in works if work.n_shards or not is_new)
+    return replace(
+        first,
+        output=settings.output,
+        n_clips=sum(work.n_clips for work in counted),
+        n_shards=sum(work.n_shards for work in works),
+        n_input=sum(work.n_input for work in works),
+        input_digest=hashlib.sha256("".join(work.input_digest for work in works).encode()).hexdigest(),
+        exact=all(work.exact for work in works),
+        headers=sum(work.headers for work in works),
+        seconds=sum(work.seconds for work in works),
+        n_bytes=sum(work.n_bytes for work in works),
+        left_out=sum(work.left_out for work in works),
+        notes=list(dict.fromkeys(note for work in works for note in work.notes)),
+        changes=changes,
+    )
+
+
+def columns_of(listing: Listing | PartedListing, held: Holdings, segments: Segments | None) -> tuple[Columns, Columns]:
     """Returns the metadata columns of the clips of the input, and those of the records.
 
     They differ by the start of segments.

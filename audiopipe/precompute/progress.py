@@ -37,6 +37,15 @@ class Done:
     seconds: float
     shards: int
 
+    def __add__(self, other: "Done") -> "Done":
+        """Returns the progress of both."""
+        return Done(
+            clips=self.clips + other.clips,
+            failures=self.failures + other.failures,
+            seconds=self.seconds + other.seconds,
+            shards=self.shards + other.shards,
+        )
+
 
 class Reporter(Protocol):
     """Interface of all reporters of progress.

@@ -5,7 +5,6 @@ whose keys are `Clip`, and those of this module.
 """
 
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -22,6 +21,7 @@ from audiopipe.precompute.planned_clips import Part, Stored
 from audiopipe.runtime.read_ahead import Unit
 from audiopipe.transform import recordings, row_features
 from audiopipe.transform.clip_items import Failed
+from audiopipe.transform.timed_blocks import TimedBlocks
 from audiopipe.transform.transform import Transform
 
 
@@ -118,7 +118,7 @@ def items(part: Part, numbers: list[int], transform: Transform) -> Iterator[Any]
     open_audio = None if opened is None else opened.result
     with contextlib.closing(recordings.read(sources, transform, remark, hashed, open_audio)) as clips:
         for number, (source, blocks) in zip(numbers, clips, strict=True):
-            reading = _Reading(part.clips[number].listed, blocks)
+            reading = TimedBlocks(_unchanged(part.clips[number].listed, blocks))
             for item in _of_clip(part, Clip(number, source), reading, transform, made):
                 yield from _taken(made)
                 yield item
@@ -138,7 +138,7 @@ def _opened(source: Source) -> "Future[str | bytes]":
     return opened
 
 
-def _of_clip(part: Part, clip: Clip, reading: "_Reading", transform: Transform, made: list[Any]) -> Iterator[Any]:
+def _of_clip(part: Part, clip: Clip, reading: TimedBlocks, transform: Transform, made: list[Any]) -> Iterator[Any]:
     """Yields the clip, or its segments. Any error fails it alone, because a damaged file can cause any exception."""
     config, segments = part.plan.config, part.plan.segments
 
@@ -157,7 +157,7 @@ def _of_clip(part: Part, clip: Clip, reading: "_Reading", transform: Transform, 
     yield from _failing(clip, reading, cut())
 
 
-def _failing(clip: Clip, reading: "_Reading", items: Iterator[Any]) -> Iterator[Any]:
+def _failing(clip: Clip, reading: TimedBlocks, items: Iterator[Any]) -> Iterator[Any]:
     try:
         yield from items
     except Exception as error:
@@ -170,30 +170,16 @@ def _taken(made: list[Any]) -> Iterable[Any]:
     return taken
 
 
-class _Reading:
-    """Iterable over the samples of a clip. It measures how long reading takes."""
-
-    def __init__(self, clip: Listed, blocks: Iterator[np.ndarray]):
-        self._clip = clip
-        self._blocks = blocks
-        self.is_reading = False
-        self.seconds = 0.0
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        started, self.is_reading = time.perf_counter(), True
-        difference = listings.changed(self._clip)
-        if difference is not None:
-            raise AudioError(
-                f"{self._clip.source.path!r} has changed since it was listed: the file {difference}. Do not change the "
-                "input while a job runs. Run it again with --retry-failures.",
-                stage="read",
-            )
-        for block in self._blocks:
-            self.seconds += time.perf_counter() - started
-            self.is_reading = False
-            yield block
-            started, self.is_reading = time.perf_counter(), True
-        self.seconds, self.is_reading = self.seconds + time.perf_counter() - started, False
+def _unchanged(clip: Listed, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yields the blocks of a clip, unless its file has changed since it was listed."""
+    difference = listings.changed(clip)
+    if difference is not None:
+        raise AudioError(
+            f"{clip.source.path!r} has changed since it was listed: the file {difference}. Do not change the input "
+            "while a job runs. Run it again with --retry-failures.",
+            stage="read",
+        )
+    yield from blocks
 
 
 def _groups(part: Part) -> dict[Any, list[int]]:

@@ -44,6 +44,11 @@ class Neighbours:
             previous = recording
         return cls(np.array(sizes, np.int64), len(np.unique(np.array(cut, np.int64))), len(cut))
 
+    @classmethod
+    def of_whole_recordings(cls, count: int) -> "Neighbours":
+        """Returns the groups of clips of which none is a stretch."""
+        return cls(np.ones(count, np.int64), 0, 0)
+
     @property
     def scattered(self) -> bool:
         """Whether the stretches of recordings are scattered, so that every shard decodes the recordings again."""

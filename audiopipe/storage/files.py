@@ -1,7 +1,7 @@
 """Local and remote files: listing, reading, and publishing of finished files.
 
-Apart from `locks` and `ranges`, other modules reach remote storage only through this one. A remote path has a scheme,
-as in `gs://bucket/clips`. All other paths are local.
+Apart from `locks`, `prefixes` and `ranges`, other modules reach remote storage only through this one. A remote path has
+a scheme, as in `gs://bucket/clips`. All other paths are local.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from audiopipe.errors import InputError, MissingDependencyError
+from audiopipe.storage import prefixes
 
 # Keys of fsspec's file information whose value changes when a file is rewritten, the most reliable first.
 CHANGING_FACTS = (
@@ -124,12 +125,11 @@ def walk(folder: str) -> Iterator[str]:
     """Yields all files below a folder as sorted relative paths with forward slashes.
 
     Links to folders are followed, but not back into a folder that is being walked. A folder that cannot be listed
-    raises an error. For a local folder, memory holds only the names in the current folder and its parents.
+    raises an error. For a local folder, memory holds only the names in the current folder and its parents. The
+    subfolders of a remote folder are listed in parallel, see `audiopipe.storage.prefixes`.
     """
     if is_remote(folder):
-        filesystem, inner = _remote(folder)
-        prefix = inner.rstrip("/") + "/"
-        yield from sorted(found.removeprefix(prefix) for found in filesystem.find(inner))
+        yield from prefixes.walk(*_remote(folder))
         return
     yield from _walk_local(folder)
 
@@ -144,12 +144,24 @@ def sizes(folder: str) -> dict[str, int]:
         return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
 
 
+def folders(folder: str) -> list[str]:
+    """Returns the sorted names of the folders directly in a folder. There are none if it does not exist."""
+    if not is_folder(folder):
+        return []
+    if is_remote(folder):
+        filesystem, inner = _remote(folder)
+        listed = filesystem.ls(inner, detail=True)
+        return sorted(item["name"].rstrip("/").rpartition("/")[2] for item in listed if item["type"] == "directory")
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir())
+
+
 def glob(pattern: str) -> list[str]:
     """Returns the sorted files that match a pattern with `*`, `?`, `[...]` and `**`."""
     if is_remote(pattern):
         filesystem, inner = _remote(pattern)
         scheme_and_host = pattern.removesuffix(inner)
-        return sorted(scheme_and_host + found for found in filesystem.glob(inner) if filesystem.isfile(found))
+        return [scheme_and_host + found for found in prefixes.glob(filesystem, inner)]
     found = fsspec.filesystem("file").glob(os.path.abspath(pattern))
     return sorted(path for path in found if os.path.isfile(path))
 

@@ -1,8 +1,10 @@
-"""Recognition and reading of audio values in rows of Hugging Face `datasets`.
+"""Recognition and reading of audio values in rows of Hugging Face `datasets` and in elements of Apache Beam.
 
-Values are recognised by their form, so `datasets` and torchcodec need not be installed.
+Values are recognised by their form, so `datasets`, torchcodec and apache-beam need not be installed.
 """
 
+import contextlib
+import io
 import operator
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +22,8 @@ from audiopipe.transform import waveforms
 def path_of(value: Any) -> str | None:
     """Returns the path of an audio value for error messages, or None if it has none."""
     value = getattr(value, "_hf_encoded", value)
+    if _is_readable_file(value):
+        value = value.metadata.path
     path = value.get("path") if isinstance(value, Mapping) else value
     return str(path) if isinstance(path, (str, os.PathLike)) else None
 
@@ -28,7 +32,7 @@ def is_encoded(value: Any) -> bool:
     """Returns whether a value is audio in a form of `datasets`: a dict, path, bytes or decoder, not plain numbers."""
     if isinstance(value, Mapping):
         return "bytes" in value or "path" in value or "array" in value
-    return isinstance(value, (str, bytes, os.PathLike)) or _is_decoder(value)
+    return isinstance(value, (str, bytes, os.PathLike)) or _is_decoder(value) or _is_readable_file(value)
 
 
 def is_batch_of_encoded(value: Any) -> bool:
@@ -68,7 +72,8 @@ def read_blocks(
     Args:
         value: A dict with `bytes` or `path`, a dict with `sampling_rate` and `array` (`[time]`, or `[channels, time]`
             as in `datasets`), a decoder object, a path, the bytes of an audio file, an open binary file, what
-            `audio.opened` yields, or an array of samples (`[time]` or `[time, channels]`) at the config's rate.
+            `audio.opened` yields, a `ReadableFile` of Apache Beam, or an array of samples (`[time]` or
+            `[time, channels]`) at the config's rate.
         config: The config, which sets sample rate, channels and resampler.
         strict: Whether to refuse samples that were not decoded by audiopipe.
         accept_truncated: As in `audio.read`.
@@ -103,6 +108,9 @@ def read_blocks(
         return
     if isinstance(value, Mapping) and value.get("path") is not None:
         value = value["path"]
+    if _is_readable_file(value):
+        yield from _of_readable_file(value, reading)
+        return
     if isinstance(value, (str, bytes, os.PathLike, audio.Opened)) or hasattr(value, "read"):
         yield from audio.read_blocks(value, **reading)
         return
@@ -119,6 +127,36 @@ def read_blocks(
         if value.shape[1:] == (1,):
             conversion["channel"] = None  # already picked; see `waveforms.check_channel`
     yield from audio.convert_blocks([_decoded(value, config.sample_rate)], **conversion)
+
+
+def _of_readable_file(file: Any, reading: dict[str, Any]) -> Iterator[np.ndarray]:
+    """Reads a `ReadableFile` of Apache Beam, whose file systems and compressions are those of Beam."""
+    path = str(file.metadata.path)
+    try:
+        opened = file.open("application/octet-stream")
+    except Exception as error:  # each file system of Beam has errors of its own
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise AudioError(f"Could not read {path!r}: {reason.rstrip('.')}.", stage="read") from error
+    with contextlib.closing(opened):
+        if isinstance(getattr(opened, "raw", None), io.FileIO):  # a local file as it is: faster to read by its path
+            yield from audio.read_blocks(path, **reading)
+            return
+        # `seekable` is no function of a compressed file, which would be decompressed anew for each step back.
+        stream: Any = opened if callable(getattr(opened, "seekable", None)) else _Stream(opened)
+        try:
+            yield from audio.read_blocks(stream, **reading)
+        except AudioError as error:
+            raise AudioError(f"{path!r}: {error}", error.stage) from error
+
+
+class _Stream:
+    """Open file that is read from its start to its end, so that `audio.read_blocks` copies it first."""
+
+    def __init__(self, file: Any):
+        self.read = file.read
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _as_stored(value: Any) -> Any:
@@ -173,6 +211,11 @@ def _decoded(value: Any, sample_rate: int) -> tuple[np.ndarray, int]:
 def _time_first(clip: np.ndarray) -> np.ndarray:
     """Returns an array of `datasets`, which normally has the channels first, as `[time, channels]`."""
     return clip if clip.shape[1] <= MAX_CHANNELS < clip.shape[0] or clip.shape[1] == 1 else clip.T
+
+
+def _is_readable_file(value: Any) -> bool:
+    """Returns whether a value is a `ReadableFile` of Apache Beam."""
+    return hasattr(value, "open") and hasattr(getattr(value, "metadata", None), "path")
 
 
 def _is_decoder(value: Any) -> bool:

@@ -17,7 +17,7 @@ from audiopipe.configs import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.inputs.columns import free_name
 from audiopipe.transform import audio_values, ragged_batches, waveforms
-from audiopipe.transform.entry_names import VALID_FRAMES, VALID_SAMPLES
+from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES, VALID_SAMPLES
 from audiopipe.transform.ragged_batches import RaggedBatch
 
 
@@ -74,9 +74,11 @@ class Row:
 
     Args:
         value: The audio of the row, in any form that `audio_values.read_blocks` takes.
+        is_counted: Whether the row already has the numbers of frames of another feature.
     """
 
     value: Any
+    is_counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,12 @@ class RowBatch:
 
     Args:
         values: The audio of each row.
+        is_counted: Whether the rows already have the numbers of frames of another feature.
         writable: Whether to return arrays that the caller can change. `datasets` itself copies them into a table.
     """
 
     values: Any
+    is_counted: bool
     writable: bool
 
 
@@ -140,29 +144,31 @@ def _of_mapping(
             f"The element must have the key {audio_key!r}. Received the keys: {', '.join(map(str, mapping))}. Name the "
             "key that holds the audio: Transform(..., audio=...)."
         )
-    rows = _lazy_rows(mapping, audio_key)
+    is_counted = feature_key not in mapping and (N_FRAMES in mapping or (config.pads_clips and VALID_FRAMES in mapping))
+    rows = _lazy_rows(mapping, audio_key, is_counted)
     if rows is not None:
         return rows
     value = mapping[audio_key]
     if audio_values.is_batch_of_encoded(value):
-        return RowBatch(value, writable=True)
+        return RowBatch(value, is_counted, writable=True)
     if audio_values.is_encoded(value):
-        return Row(value)
+        return Row(value, is_counted)
     return _element(mapping, value, config, audio_key, feature_key)
 
 
-def _lazy_rows(mapping: Mapping[str, Any], audio_key: str) -> Row | RowBatch | None:
+def _lazy_rows(mapping: Mapping[str, Any], audio_key: str, is_counted: bool) -> Row | RowBatch | None:
     """Returns the audio of a lazy row or batch of `datasets`, or None for any other mapping."""
     if "datasets" not in sys.modules:
         return None
     from audiopipe.hf import lazy_rows  # knowledge of these classes belongs to the door
 
     if lazy_rows.is_batch(mapping):
-        return RowBatch(lazy_rows.stored_audio(mapping, audio_key), writable=False)
+        return RowBatch(lazy_rows.stored_audio(mapping, audio_key), is_counted, writable=False)
     if not lazy_rows.is_row(mapping):
         return None
     value = lazy_rows.stored_audio(mapping, audio_key)
-    return RowBatch(value, writable=True) if audio_values.is_batch_of_encoded(value) else Row(value)
+    is_batch = audio_values.is_batch_of_encoded(value)
+    return RowBatch(value, is_counted, writable=True) if is_batch else Row(value, is_counted)
 
 
 def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: str, feature_key: str) -> Element:
@@ -178,7 +184,7 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
     valid_samples = _integers(mapping.get(VALID_SAMPLES))
     is_padded = config.pads_clips or valid_samples is not None
     valid_frames = VALID_FRAMES if is_padded else _beside_metadata(others)
-    taken = sorted(others.keys() & {feature_key, "n_frames", valid_frames})
+    taken = sorted(others.keys() & {feature_key, N_FRAMES, valid_frames})
     if taken:
         raise ArgumentError(
             f"The element must not have entries with the names that the transform adds. Received: {', '.join(taken)}. "

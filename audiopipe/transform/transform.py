@@ -19,6 +19,7 @@ from audiopipe.transform import (
     audio_values,
     call_inputs,
     clip_features,
+    dataset_maps,
     layer_fit,
     row_features,
     waveform_features,
@@ -27,7 +28,7 @@ from audiopipe.transform import (
 from audiopipe.transform.call_inputs import Element, Row, RowBatch
 from audiopipe.transform.clip_items import Whole
 from audiopipe.transform.kernel import Kernel
-from audiopipe.transform.row_columns import RowColumns
+from audiopipe.transform.row_columns import RowColumns, count_columns
 from audiopipe.transform.row_features import Made
 from audiopipe.transform.stream import Stream
 
@@ -38,8 +39,8 @@ class Transform:
     Pass it to `tf.data.Dataset.map` or `datasets.Dataset.map`, or call it. One graph computes clips of every length. A
     batch is computed clip by clip, so each result depends only on its own clip.
 
-    The cache of `datasets.Dataset.map` knows paths but not the files behind them: after a file has changed, it still
-    returns the old feature. `audiopipe.hf.map` notices such changes of local files.
+    `datasets.Dataset.map(transform)` gives the types, digests and fingerprint of `audiopipe.hf.map`, and is cached like
+    it. A function of your own that calls the transform, such as `lambda row: transform(row)`, gives plain values.
 
     Args:
         config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
@@ -106,7 +107,9 @@ class Transform:
             its other entries with the feature and `n_frames`. Rows of `datasets` give only the feature and `n_frames`,
             and the feature lacks the channel axis if it has one channel. If the config pads or cuts clips, or the
             mapping has the entry `valid_samples` of `tfdata.from_audio`, they also give `valid_frames`, the number of
-            frames that hold audio. If metadata of a mapping has that name, the number is added as `valid_frames_`.
+            frames that hold audio. If metadata of a mapping has that name, the number is added as `valid_frames_`. If
+            rows of `datasets` already have `n_frames` and no feature of this name, the new columns are called
+            `<feature>_n_frames` and `<feature>_valid_frames`.
 
         Raises:
             ArgumentError: If the input has none of these forms, or `sample_rate` is not that of the config.
@@ -128,9 +131,9 @@ class Transform:
             )
         found = call_inputs.classify(audio, lengths, self.config, self.audio, self.feature)
         if isinstance(found, RowBatch):
-            return self._rows(found.values, writable=found.writable)
+            return self._rows(found.values, found.is_counted, writable=found.writable)
         if isinstance(found, Row):
-            return {name: column[0] for name, column in self._rows([found.value]).items()}
+            return {name: column[0] for name, column in self._rows([found.value], found.is_counted).items()}
         if isinstance(found, Element):
             feature = waveform_features.compute(found.waveform, self._kernel)
             n_frames = waveform_features.n_frames(found.waveform, self._kernel, feature)
@@ -328,8 +331,9 @@ class Transform:
                 self._compiled = Kernel(self.config)
             return self._compiled
 
-    def _rows(self, values: Any, *, writable: bool = True) -> dict[str, list[Any]]:
-        made = RowColumns(self.config, self.feature, writable=writable)
+    def _rows(self, values: Any, is_counted: bool, *, writable: bool = True) -> dict[str, list[Any]]:
+        counts = count_columns(self.config, beside=self.feature if is_counted else None)
+        made = RowColumns(self.feature, counts, writable=writable)
         with contextlib.closing(self.rows(values)) as results:  # which ends its threads, also after an error
             for result in results:
                 if isinstance(result, Exception):
@@ -354,3 +358,6 @@ def _restore(
             "version of audiopipe everywhere."
         )
     return cls(config, audio=audio, feature=feature, strict=strict, accept_truncated=accept_truncated)
+
+
+dataset_maps.register()

@@ -17,6 +17,7 @@ from audiopipe import inputs
 from audiopipe.errors import AudioError, AudioRemark, FeatureSetError, InputError
 from audiopipe.feature_sets import dtypes, loading, machine_checks, records, tfrecords
 from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.inputs import SeveralInputs, Source
 from audiopipe.storage import files
 from audiopipe.transform.segments import parse_id, recording_of
@@ -30,7 +31,9 @@ from audiopipe.verification.stored_features import StoredFeatures
 SAMPLE_SEED = 0  # fixed, so that everyone who verifies a feature set compares the same clips
 
 
-def compare(feature_set: Description, source: Any, *, door: str, sample: int | None, tolerance: float | None) -> Report:
+def compare(
+    feature_set: Description | FeatureSet, source: Any, *, door: str, sample: int | None, tolerance: float | None
+) -> Report:
     """Recomputes the features of a whole feature set from its input, and compares them.
 
     Args:
@@ -50,7 +53,11 @@ def compare(feature_set: Description, source: Any, *, door: str, sample: int | N
     """
     feature_set.expect(feature_set.config)
     sources = {clip.id: clip for clip in inputs.scan(source, feature_set.options)}
-    stored = {row.id: row.n_frames for row in integrity.listed_rows(feature_set)}
+    stored = {
+        row.id: row.n_frames
+        for description in loading.descriptions_of(feature_set)
+        for row in integrity.listed_rows(description)
+    }
     recordings = {clip_id: _recording(clip_id, feature_set) for clip_id in stored}
     failed = {failure["id"] for failure in feature_set.failures()}
     failed |= {recording_of(clip_id, sources) for clip_id in failed if feature_set.segments}
@@ -82,7 +89,7 @@ def compare(feature_set: Description, source: Any, *, door: str, sample: int | N
     )
 
 
-def _compare(feature_set: Description, clips: Clips, door: str, name: str) -> Comparison:
+def _compare(feature_set: Description | FeatureSet, clips: Clips, door: str, name: str) -> Comparison:
     """Compares the stored clips with those that one way of a door computes."""
     comparison = Comparison(door=name)
     try:
@@ -103,7 +110,7 @@ def _spread(ids: list[str], sample: int | None) -> set[str]:
 
 
 def _reading_order(
-    feature_set: Description, stored: Iterable[str], chosen: Container[str], sources: Mapping[str, Source]
+    feature_set: Description | FeatureSet, stored: Iterable[str], chosen: Container[str], sources: Mapping[str, Source]
 ) -> list[str]:
     """Returns the chosen ids. Within a shard, the stretches of a recording follow one another, by their starts.
 
@@ -128,7 +135,7 @@ def _name(source: object) -> str:
     return f"The input of {len(source.paths)} paths" if isinstance(source, SeveralInputs) else "The list of paths"
 
 
-def _stored(feature_set: Description) -> Iterator[tuple[str, np.ndarray]]:
+def _stored(feature_set: Description | FeatureSet) -> Iterator[tuple[str, np.ndarray]]:
     for shard in feature_set.shards:
         path = files.join(feature_set.path, shard["name"])
         with files.open_binary(path) as file:
@@ -137,6 +144,6 @@ def _stored(feature_set: Description) -> Iterator[tuple[str, np.ndarray]]:
                 yield found.id, found.feature
 
 
-def _recording(clip_id: str, feature_set: Description) -> str:
+def _recording(clip_id: str, feature_set: Description | FeatureSet) -> str:
     """Returns the id of the recording that a clip comes from."""
     return clip_id if feature_set.segments is None else parse_id(clip_id)[0]

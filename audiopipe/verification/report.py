@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.verification.comparison import Comparison
 
 
@@ -11,7 +12,7 @@ class Report:
     """Result of `verify`.
 
     Args:
-        feature_set: The feature set.
+        feature_set: The feature set. If it is in parts, it is opened as a whole.
         comparisons: One comparison per door. Empty if there was no input to recompute from.
         missing: Ids in the feature set that are not in the input.
         unknown: Ids in the input that are neither in the feature set nor among its failures.
@@ -19,7 +20,7 @@ class Report:
         machine: Why bits may differ on this machine, or an empty string.
     """
 
-    feature_set: Description
+    feature_set: Description | FeatureSet
     comparisons: list[Comparison] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 from audiopipe import checks
-from audiopipe.errors import ArgumentError
+from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError
+from audiopipe.feature_sets import parted_sets
 from audiopipe.feature_sets.description import Description
+from audiopipe.feature_sets.feature_set import FeatureSet, of_descriptions
 from audiopipe.inputs import SeveralInputs
 from audiopipe.verification import integrity
 from audiopipe.verification.report import Report
@@ -32,7 +35,7 @@ def verify(
     values are rounded to that dtype first. `max_error` in `dataset.json` gives the rounding error.
 
     Args:
-        output: Folder of the feature set.
+        output: Folder of the feature set. If it is in parts, all of them are checked.
         source: Input that the feature set was computed from, as in `audiopipe.beam.precompute`. None means that only
             the files are checked.
         door: `"tfdata"` (clip by clip, and in padded batches), `"hf"`, or `"both"`. Clips longer than a minute are
@@ -66,10 +69,29 @@ def verify(
             f"sample and tolerance need a source, the input to recompute features from. Received: source=None, "
             f"sample={sample}, tolerance={tolerance}."
         )
-    feature_set = Description.open(output)
-    integrity.check(feature_set)
+    feature_set = _checked(output)
     if source is None:
         return Report(feature_set=feature_set)
     from audiopipe.verification import input_comparison  # imports TensorFlow
 
     return input_comparison.compare(feature_set, source, door=door, sample=sample, tolerance=tolerance)
+
+
+def _checked(output: str | os.PathLike[str]) -> Description | FeatureSet:
+    """Opens a feature set and checks its files, those of each part if it is in parts.
+
+    Raises:
+        CorruptFeatureSetError: If something is missing, damaged, or does not fit the rest.
+    """
+    found = parted_sets.opened(output)
+    for description in found:
+        integrity.check(description)
+    if not found[0].whole:
+        return found[0]
+    try:
+        of_descriptions([replace(description, whole="") for description in found])  # compares the ids of the parts
+    except CorruptFeatureSetError:
+        raise
+    except FeatureSetError as error:
+        raise CorruptFeatureSetError(f"The parts of {os.fspath(output)!r} do not fit one another: {error}") from error
+    return of_descriptions(found)

@@ -275,7 +275,7 @@ def test_audio_in_parquet_is_read_with_its_metadata(clips, tmp_path, config, sam
 
 def test_without_apache_beam_its_runners_and_transforms_say_what_to_install(clips, tmp_path, config, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    for name in ("Precompute", "ReadPlan", "WriteFeatureShards"):
+    for name in ("ComputeFeatures", "Precompute", "ReadPlan", "WriteFeatureShards"):
         with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[beam\]"'):
             getattr(beam, name)
     with pytest.raises(MissingDependencyError, match=r'pip install "audiopipe\[beam\]"'):
@@ -284,7 +284,7 @@ def test_without_apache_beam_its_runners_and_transforms_say_what_to_install(clip
 
 
 def test_the_door_lists_its_names_and_has_no_others():
-    assert dir(beam) == ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
+    assert dir(beam) == ["ComputeFeatures", "Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
     with pytest.raises(AttributeError, match=r"'audiopipe\.beam' has no attribute 'spectrum'"):
         _ = beam.spectrum
 

@@ -8,9 +8,10 @@ import resource
 import sys
 
 from audiopipe import beam
+from audiopipe.precompute.progress import Silent
 
 
-class Vanishing(beam.Silent):
+class Vanishing(Silent):
     """Reporter that removes files once the job is planned.
 
     Args:

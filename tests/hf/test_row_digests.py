@@ -301,7 +301,7 @@ FORGOTTEN = {
     "float64 under the id": in_double_precision,
     "pandas": lambda rows: Dataset.from_pandas(rows.to_pandas()),
     "streaming map": lambda rows: rows.to_iterable_dataset().map(lambda row: {"feature": row["feature"]}),
-    "map of datasets": lambda rows: Dataset.from_dict({"audio": clips(2)}).map(MEL, batched=True),
+    "map of a function": lambda rows: Dataset.from_dict({"audio": clips(2)}).map(lambda row: MEL(row)),
 }
 
 

@@ -54,3 +54,25 @@ def test_a_hundred_thousand_names_take_a_megabyte():
         assert tracemalloc.get_traced_memory()[1] < 1_500_000
     finally:
         tracemalloc.stop()
+
+
+@given(st.lists(st.text(st.sampled_from("ab\udc80é"), max_size=3)))
+def test_names_whose_hashes_are_on_disk_are_compared_as_well(names):
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicate_ids, "BLOCK", 3)
+        found = _repeated(names)
+    assert found in twice if twice else found is None
+
+
+def test_memory_does_not_grow_with_the_number_of_names(monkeypatch):
+    monkeypatch.setattr(duplicate_ids, "BLOCK", 20_000)
+    tracemalloc.start()
+    try:
+        seen = duplicate_ids.Names()
+        for number in range(400_000):
+            seen.add(str(number))
+        assert seen.repeated(lambda: pytest.fail("names were requested again")) is None
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()

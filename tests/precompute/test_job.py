@@ -24,7 +24,8 @@ from audiopipe.errors import (
 )
 from audiopipe.feature_sets.description import Description
 from audiopipe.inputs import scan
-from audiopipe.precompute import job, plan, shard_writer
+from audiopipe.precompute import job, plan, shard_work, shard_writer
+from audiopipe.precompute.progress import Silent
 from audiopipe.runtime import stopping
 from audiopipe.storage import locks
 from audiopipe.transform import kernel
@@ -151,8 +152,8 @@ def test_too_many_failures_end_the_job_with_the_most_frequent_errors_and_keep_fi
 
 
 def test_too_many_failures_end_the_job_before_the_other_shards_are_written(mostly_bad, tmp_path, config, monkeypatch):
-    monkeypatch.setattr(job, "FIRST_CLIPS", 10)
-    monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(shard_work, "FIRST_CLIPS", 10)
+    monkeypatch.setattr(shard_work, "LOOK_SECONDS", 0.01)
     write, released = shard_writer.write_shards, threading.Event()
 
     def write_first_only(elements):
@@ -183,12 +184,12 @@ def test_a_stall_ends_the_job_with_advice_and_the_job_can_be_resumed(run, monkey
 
 
 def test_ctrl_c_stops_after_the_current_clip_and_keeps_finished_shards(run, tmp_path, monkeypatch):
-    class Interrupting(beam.Silent):
+    class Interrupting(Silent):
         def update(self, done, total_clips):
             if done.shards:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(shard_work, "LOOK_SECONDS", 0.01)
     compute = kernel.Kernel.clips
     monkeypatch.setattr(
         kernel.Kernel, "clips", lambda self, clips: time.sleep(0.05 * len(clips)) or compute(self, clips)
@@ -213,7 +214,7 @@ def test_a_second_job_on_the_same_output_is_refused_and_changes_nothing(run, tmp
 
 
 def test_the_plan_and_the_progress_are_reported(run, tmp_path, monkeypatch):
-    class Recording(beam.Silent):
+    class Recording(Silent):
         def __init__(self):
             self.events = []
 

@@ -9,7 +9,7 @@ from corpora import CONFIG, Corpus, content, files_of, files_of_set
 from audiopipe import beam
 from audiopipe.errors import FeatureSetError, InputChangedError, InputError, TooManyFailuresError
 from audiopipe.feature_sets.description import Description
-from audiopipe.precompute import completion, job, plan
+from audiopipe.precompute import completion, plan, shard_work
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_failed_clips_are_tried_again(corpus, output, tmp_path):
 
 
 def test_clips_that_fail_again_do_not_stop_an_update_of_a_large_set(corpus, output, monkeypatch):
-    monkeypatch.setattr(job, "FIRST_CLIPS", 2)
+    monkeypatch.setattr(shard_work, "FIRST_CLIPS", 2)
     for name in ("c2", "c3"):
         corpus.audio(name).write_bytes(b"no audio")
     make(corpus, output, max_failure_ratio=1.0)  # the job may look when only the shards with failures are finished

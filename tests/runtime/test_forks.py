@@ -48,13 +48,15 @@ report["has run at last"] = forks.tensorflow_has_run()
 in_a_fork("after")
 report["subprocess"] = os.popen("echo fine").read()
 try:
-    rows.map(mel, batched=True, num_proc=2)
+    rows.map(doubled, batched=True, num_proc=2)
 except Exception as error:
     report["datasets"] = f"{type(error).__name__}: {error}"
 one = hf.map(rows, mel, keep_in_memory=True)
 two = hf.map(rows, mel, num_proc=2)
 report["same"] = values(two) == values(one) and two["feature_digest"][:] == one["feature_digest"][:]
 report["types"] = two.features["feature"] == hf.feature_type(mel.config)
+of_datasets = rows.map(mel, batched=True, num_proc=2)
+report["same of datasets"] = of_datasets["feature_digest"][:] == one["feature_digest"][:]
 with hf.spawned():
     own = rows.map(doubled, batched=True, num_proc=2)
 report["doubled"] = numpy.array_equal(numpy.float32(own[1]["feature"]), 2 * numpy.float32(two[1]["feature"]))
@@ -98,6 +100,7 @@ def test_workers_that_datasets_forks_fail_with_the_same_error(report):
 def test_several_processes_give_the_bits_and_types_of_one(report):
     assert report["same"]
     assert report["types"]
+    assert report["same of datasets"]
 
 
 def test_a_function_of_the_main_script_can_be_mapped_with_spawned(report):

@@ -121,8 +121,10 @@ def test_rows_in_a_call_warn(mel, cancelling):
     _, texts = caught(lambda: mel({"audio": {"path": cancelling, "bytes": None}}))
     assert texts == [f"{cancelling!r}: {CANCELS}."]
     rows = datasets.Dataset.from_dict({"audio": [cancelling]})
-    _, texts = caught(lambda: rows.map(mel, batched=True))
+    _, texts = caught(lambda: rows.map(lambda batch: mel(batch), batched=True))
     assert texts == [f"{cancelling!r}: {CANCELS}."]
+    _, texts = caught(lambda: rows.map(mel, batched=True))
+    assert texts == [f"Row 0: {cancelling!r}: {CANCELS}."]
 
 
 def test_the_setting_is_kept_in_pickles_and_shown(mel, accepting):

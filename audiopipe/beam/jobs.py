@@ -1,45 +1,31 @@
-"""Door to Apache Beam: jobs that precompute features.
+"""Jobs that precompute features: `precompute` and `estimate`.
 
 `precompute` plans the job, writes the shards on this machine or by a runner of Apache Beam, and completes the feature
-set. The Beam transforms are for pipelines of your own. Only these and the runners need the package apache-beam.
+set. Only the runners need the package apache-beam.
 """
 
-import importlib
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from audiopipe import checks, registry
+from audiopipe.beam import beam_modules
 from audiopipe.configs.base import Config
-from audiopipe.errors import MissingDependencyError
 from audiopipe.feature_sets import retention
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.inputs import InputOptions, SeveralInputs
 from audiopipe.precompute.engines import Engines, LocalEngines
 from audiopipe.precompute.job import Job
+from audiopipe.precompute.parted_job import PartedJob
+from audiopipe.precompute.parted_output import PartedOutput
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.progress import Reporter, Silent
 from audiopipe.precompute.settings import Settings
-from audiopipe.runtime import startup
 from audiopipe.storage import files
 from audiopipe.transform.segments import Segments
 
-if TYPE_CHECKING:
-    from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
-
 KEEP_OLD_DAYS = retention.KEEP_OLD_SECONDS / 86400
 
-__all__ = ["Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("Precompute", "ReadPlan", "WriteFeatureShards"):
-        return getattr(_with_beam("pipeline"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = ["estimate", "precompute"]
 
 
 def precompute(
@@ -47,6 +33,7 @@ def precompute(
     output: str | os.PathLike[str],
     config: "Config | str | os.PathLike[str]",
     *,
+    parts: int | None = None,
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
@@ -78,8 +65,12 @@ def precompute(
         output: Folder to write to. It must be new or empty, or contain a feature set of this input and config. An
             incomplete feature set is resumed. A complete one is kept until the new one replaces it as a whole.
         config: A config, a registered name, or the path of a JSON file.
-        num_shards: Number of shards, at most one per recording. None makes each shard a 64th of the output, but at
-            least 1 MB and at most 128 MB.
+        parts: Number of parts, at most 500, each of which is a feature set in a folder of its own below `output`. The
+            whole opens as one set: `FeatureSet(output)`, `load(output)`. Take one part for every 10 million clips or 3
+            TB. It cannot change later, except with `overwrite`. None means the number that `output` has, and no parts
+            in a new folder.
+        num_shards: Number of shards, of each part if there are parts, at most one per recording. None makes each shard
+            a 64th of the output, but at least 1 MB and at most 128 MB.
         segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
             whole.
         dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`. `load` always returns
@@ -141,7 +132,9 @@ def precompute(
         stall_timeout=checks.real("stall_timeout", stall_timeout, above=0),
         reporter=reporter or Silent(),
     )
-    return FeatureSet.open(job.run(_engines(workers, beam_options or [])).path)
+    found = PartedOutput.look(job.settings.output, parts, overwrite=job.overwrite)
+    work = job if found is None else PartedJob(job=job, n_parts=parts)
+    return FeatureSet.open(work.run(_engines(workers, beam_options or [])).path)
 
 
 def estimate(
@@ -149,6 +142,7 @@ def estimate(
     config: "Config | str | os.PathLike[str]",
     *,
     output: str | os.PathLike[str] | None = None,
+    parts: int | None = None,
     num_shards: int | None = None,
     segments: Segments | None = None,
     dtype: str = "float32",
@@ -165,6 +159,7 @@ def estimate(
         source: As in `precompute`.
         output: As in `precompute`. None means a new folder.
         config: As in `precompute`.
+        parts: As in `precompute`.
         num_shards: As in `precompute`.
         segments: As in `precompute`.
         dtype: As in `precompute`.
@@ -201,24 +196,14 @@ def estimate(
         ),
         update=checks.boolean("update", update),
     )
-    return job.estimate()
+    found = PartedOutput.look(job.settings.output, parts)
+    return job.estimate() if found is None else PartedJob(job=job, n_parts=parts).estimate()
 
 
 def _engines(workers: int | None, flags: list[str]) -> Engines:
-    return _with_beam("runners").BeamEngines(flags, workers) if flags else LocalEngines(workers)
-
-
-def _with_beam(module: str) -> Any:
-    """Imports a module of precompute that needs Apache Beam."""
-    try:
-        with startup.quiet():
-            import apache_beam  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Runners and transforms of Apache Beam need the package apache-beam, which is not installed: "
-            'pip install "audiopipe[beam]".'
-        ) from error
-    return importlib.import_module(f"audiopipe.precompute.{module}")
+    if not flags:
+        return LocalEngines(workers)
+    return beam_modules.imported("audiopipe.precompute.runners").BeamEngines(flags, workers)
 
 
 def _settings(

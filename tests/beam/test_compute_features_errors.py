@@ -1,0 +1,185 @@
+"""`ComputeFeatures`: elements that fail, under every policy."""
+
+import logging
+import re
+
+import apache_beam
+import numpy as np
+import pytest
+from apache_beam.metrics import MetricsFilter
+from collecting import Collect, compute, pipeline
+
+from audiopipe import Transform, beam
+from audiopipe.beam.compute_features import _Compute
+from audiopipe.errors import ArgumentError, AudioError
+
+NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 2000).astype(np.float32)
+GOOD = {"id": "good", "audio": NOISE}
+
+# Each element with the id, the path and the stage of its failure, the type of its error, and what the error says.
+BROKEN = {
+    "a missing file": (
+        "gone.wav",
+        "gone.wav",
+        "gone.wav",
+        "read",
+        AudioError,
+        "Could not read 'gone.wav': No such file",
+    ),
+    "no audio in the file": (
+        {"id": "x", "audio": {"bytes": b"no audio", "path": "a.wav"}},
+        "x",
+        "a.wav",
+        "decode",
+        AudioError,
+        "'a.wav': ",
+    ),
+    "a short clip": ({"id": "x", "audio": NOISE[:9]}, "x", None, "feature", AudioError, "shorter than one frame"),
+    "null audio": ({"id": "x", "audio": None}, "x", None, "read", AudioError, "holds no audio"),
+    "no audio": (
+        {"id": "x", "sound": "a.wav", "label": 3},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "An element must have the field 'audio' with the audio. Received the fields: id, sound, label. ",
+    ),
+    "integers": (
+        {"id": "x", "audio": np.zeros(2000, np.int16)},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "A waveform must have floating-point samples",
+    ),
+    "no rate": ({"id": "x", "audio": {"array": NOISE}}, "x", None, "read", ArgumentError, "the key 'sampling_rate'"),
+    "a wrong type of audio": ({"id": "x", "audio": 5}, "x", None, "read", ArgumentError, "Received: dtype=int64"),
+    "no id": ({"audio": NOISE}, None, None, "read", ArgumentError, "must have an id: the field 'id', or audio with a"),
+    "an empty id": (
+        {"id": "", "audio": "a.wav"},
+        None,
+        None,
+        "read",
+        ArgumentError,
+        "The field 'id' must be a text or",
+    ),
+    "a list as id": ({"id": [1], "audio": "a.wav"}, None, None, "read", ArgumentError, "Received: [1] (list)"),
+    "a number": (7, None, None, "read", ArgumentError, "An element must be a path, a dict, a beam.Row, a named tuple"),
+    "bare bytes": (
+        b"RIFF",
+        None,
+        None,
+        "read",
+        ArgumentError,
+        "Received: b'RIFF' (bytes). Put other audio into a dict",
+    ),
+    "a key and a value": (("x", "a.wav"), None, None, "read", ArgumentError, "Received: ('x', 'a.wav') (tuple)"),
+    "a name that is no text": (
+        {"id": "x", "audio": "a.wav", 5: 3},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "The names of fields must be texts. Received: 5 (int)",
+    ),
+    "the name of a new field": (
+        {"id": "x", "audio": "a.wav", "n_frames": 3},
+        "x",
+        "a.wav",
+        "read",
+        ArgumentError,
+        "must not have fields with the names that ComputeFeatures adds. Received: n_frames.",
+    ),
+}
+
+
+def test_collected_failures_have_the_words_of_a_job_and_the_order_of_the_elements(mel):
+    elements = [case[0] for case in BROKEN.values()]
+    features, failures = compute([GOOD, *elements, {"id": "last", "audio": NOISE}], mel, "collect")
+    assert [row["id"] for row in features] == ["good", "last"]
+    np.testing.assert_array_equal(features[0]["feature"], mel(NOISE))
+    assert len(failures) == len(BROKEN)
+    for name, failure in zip(BROKEN, failures, strict=True):
+        _, id, path, stage, _, message = BROKEN[name]
+        assert list(failure) == ["id", "path", "stage", "error"]
+        assert (failure["id"], failure["path"], failure["stage"]) == (id, path, stage), name
+        assert message in failure["error"], name
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_raised_error_names_the_element(name, config):
+    element, id, path, _, kind, message = BROKEN[name]
+    fn = _Compute(Transform(config), "raise")  # called as a runner does
+    fn.start_bundle()
+    assert list(fn.process(element, 0, None, None)) == []
+    with pytest.raises(kind, match=re.escape(message)) as raised:
+        list(fn.finish_bundle())
+    assert (f"Element {id!r}: " in str(raised.value)) == (id not in (None, path))
+
+
+def test_an_error_fails_the_pipeline_and_names_the_element(mel):
+    with pytest.raises(Exception, match=r"Element 'x': The row holds no audio"):
+        compute([GOOD, {"id": "x", "audio": None}], mel)
+
+
+def test_an_error_names_the_path_and_the_id(clips, mel):
+    path = str(clips / "broken.wav")
+    with pytest.raises(Exception, match=re.escape(f"Element 'x': Could not decode {path!r}")):
+        compute([{"id": "x", "audio": path}], mel)
+
+
+def test_skipped_elements_are_counted_and_logged(mel, caplog):
+    broken = [{"id": f"broken {number}", "audio": None} for number in range(5)]
+    features, failures = Collect(), Collect()
+    made = pipeline()
+    computed = made | apache_beam.Create([GOOD, *broken], reshuffle=False) | beam.ComputeFeatures(mel, "skip")
+    computed.features | "Features" >> features
+    computed.failures | "Failures" >> failures
+    with caplog.at_level(logging.WARNING, "audiopipe.beam"):
+        result = made.run()
+        result.wait_until_finish()
+    assert [row["id"] for row in features.elements] == ["good"]
+    assert failures.elements == []
+    counts = _counts(result)
+    assert (counts["clips"], counts["failures"]) == (1, 5)
+    [record] = caplog.records
+    assert record.getMessage().startswith("5 elements were left out. Element 'broken 0': The row holds no audio")
+    assert "broken 2" in record.getMessage()
+    assert "broken 3" not in record.getMessage()
+    assert "And 2 more." in record.getMessage()
+
+
+def test_a_runner_counts_clips_remarks_and_time(clips, config):
+    made = pipeline()
+    quiet = {"id": "silent", "audio": np.array([[0.25, -0.25]] * 16000, np.float32)}
+    elements = [str(clips / "mono.wav"), quiet, *[{"id": str(number), "audio": NOISE} for number in range(18)]]
+    made | apache_beam.Create(elements) | beam.ComputeFeatures(Transform(config), "collect")
+    result = made.run()
+    result.wait_until_finish()
+    counts = _counts(result)
+    assert (counts["clips"], counts["remarks"]) == (20, 1)
+    assert counts["seconds_of_audio"] == (4000 + 16000 + 18 * 2000) // 8000  # and 1000 samples, which are not a second
+    assert counts["milliseconds_feature"] > 0
+    assert "failures" not in counts
+
+
+def test_an_unexpected_error_fails_one_element(mel, monkeypatch):
+    """A damaged file can make a library raise anything."""
+
+    def read_blocks(self, source, **options):
+        if isinstance(source, str):
+            raise ZeroDivisionError("no such chunk")
+        yield source[:, None]
+
+    monkeypatch.setattr(Transform, "read_blocks", read_blocks)
+    [row], [failure] = compute(["strange.wav", GOOD], mel, "collect")
+    assert row["id"] == "good"
+    assert failure["error"] == "ZeroDivisionError: no such chunk"
+    assert (failure["id"], failure["stage"]) == ("strange.wav", "read")
+    with pytest.raises(Exception, match=r"AudioError: 'strange\.wav': ZeroDivisionError: no such chunk"):
+        compute(["strange.wav"], mel)
+
+
+def _counts(result):
+    found = result.metrics().query(MetricsFilter().with_namespace("audiopipe"))["counters"]
+    return {counter.key.metric.name: counter.committed for counter in found}
