@@ -48,12 +48,14 @@ class Work:
         config: The config.
         config_file: Its file.
         expected: Content of each published file, by its name.
+        computed: The feature set of this process.
     """
 
     source: Path
     config: Config
     config_file: Path
     expected: dict[str, bytes]
+    computed: Path
 
     @classmethod
     def prepare(cls, folder: Path, config: Config) -> "Work":
@@ -66,7 +68,7 @@ class Work:
         assert (feature_set.counts["clips"], feature_set.counts["failures"]) == (N_CLIPS, 1)
         expected = published(folder / "expected")
         assert sum(name.endswith(".tfrecord") for name in expected) == N_SHARDS
-        return cls(source, config, config_file, expected)
+        return cls(source, config, config_file, expected, folder / "expected")
 
 
 @dataclass(frozen=True)
