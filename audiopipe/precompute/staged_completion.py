@@ -58,7 +58,7 @@ def complete(run: Staging, name: str, shard_ids: Sequence[str], failures: Iterab
                 "while the pipeline runs. Run it again with overwrite=True."
             )
         shards = [{fact: sidecar[fact] for fact in SHARD_FACTS} for sidecar in finished.sidecars()]
-        lines = [] if failures is None else staged_bundles.read_failures(run, sorted(failures))
+        lines = [] if failures is None else staged_bundles.read_failures(run, sorted(set(failures)))
         n_remarks = sum(1 for _ in _remarks(finished))
         at_ends = ends.totals(_remarks(finished))
         description = Description(

@@ -11,7 +11,7 @@ from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import index, records, tfrecords
 from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.records import Place
-from audiopipe.precompute import finished_shards, shard_files, staged_plan, staging, stored_lengths
+from audiopipe.precompute import shard_files, staged_plan, staging, stored_lengths
 from audiopipe.precompute.staged_plan import StagedPlan, StagedShard
 from audiopipe.precompute.staging import Staging
 from audiopipe.storage import files
@@ -22,7 +22,7 @@ READ_ROWS = 256
 
 
 def write(run: Staging, name: str, number: int) -> StagedShard:
-    """Writes a shard, its rows of the index, and its sidecar. Does nothing if the shard is finished.
+    """Writes a shard, its rows of the index, and its sidecar.
 
     Each attempt writes to temporary files of its own and publishes them whole, and all attempts write the same bytes.
 
@@ -42,8 +42,6 @@ def write(run: Staging, name: str, number: int) -> StagedShard:
     run.check_claim()
     plan = staged_plan.read(run, name)
     shard = plan.table[number - plan.table[0].number]
-    if finished_shards.find(plan, number, shard.digest) is not None:
-        return shard
     sums = ClipSums(run.config)
     part = _Part(plan, shard, sums)
 

@@ -57,7 +57,7 @@ def sort(run: Staging, names: Iterable[str]) -> StagedPlan:
     with _Rows.opened() as rows:
         machines: dict[str, dict[str, Any]] = {}
         are_known = True
-        for name in sorted(names):
+        for name in sorted(set(names)):
             table = row_files.read(run.clips_file(name))
             rows.add(name, table)
             computed = json.loads(table.schema.metadata[MACHINES])
