@@ -9,10 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from audiopipe.beam.compute_features import ComputeFeatures
+    from audiopipe.beam.feature_statistics import FeatureStatistics
     from audiopipe.beam.jobs import estimate, precompute
+    from audiopipe.beam.read_feature_set import ReadFeatureSet
+    from audiopipe.beam.to_examples import ToExamples
+    from audiopipe.beam.write_feature_set import WriteFeatureSet
     from audiopipe.precompute.pipeline import Precompute, ReadPlan, WriteFeatureShards
 
-__all__ = ["ComputeFeatures", "Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
+__all__ = [
+    "ComputeFeatures",
+    "FeatureStatistics",
+    "Precompute",
+    "ReadFeatureSet",
+    "ReadPlan",
+    "ToExamples",
+    "WriteFeatureSet",
+    "WriteFeatureShards",
+    "estimate",
+    "precompute",
+]
 
 _HOMES = {
     "estimate": "audiopipe.beam.jobs",
@@ -21,8 +36,12 @@ _HOMES = {
 # These modules import apache-beam.
 _HOMES_WITH_BEAM = {
     "ComputeFeatures": "audiopipe.beam.compute_features",
+    "FeatureStatistics": "audiopipe.beam.feature_statistics",
     "Precompute": "audiopipe.precompute.pipeline",
+    "ReadFeatureSet": "audiopipe.beam.read_feature_set",
     "ReadPlan": "audiopipe.precompute.pipeline",
+    "ToExamples": "audiopipe.beam.to_examples",
+    "WriteFeatureSet": "audiopipe.beam.write_feature_set",
     "WriteFeatureShards": "audiopipe.precompute.pipeline",
 }
 

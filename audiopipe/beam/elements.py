@@ -28,6 +28,7 @@ from audiopipe.audio.remarks import Remark
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import row_digests
+from audiopipe.precompute import known_machines
 from audiopipe.transform import audio_values
 from audiopipe.transform.row_columns import count_columns
 
@@ -177,7 +178,9 @@ def computed(
     counts = [feature.shape[config.frame_axis]]
     if config.pads_clips:
         counts.append(int(config.valid_frames(n_samples)))
-    added = [feature, *counts, row_digests.digest(feature, config.fingerprint), remarks]
+    digest = row_digests.digest(feature, config.fingerprint)
+    known_machines.computed_here(digest)
+    added = [feature, *counts, digest, remarks]
     return {ID: element.id, **element.fields, **dict(zip(added_fields(config, name), added, strict=True))}
 
 

@@ -21,15 +21,15 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
 from audiopipe.feature_sets.fingerprints import Identity
 from audiopipe.feature_sets.records import Place
-from audiopipe.hf import count_columns, machine_notes, stored_lengths
-from audiopipe.hf.stored_lengths import Lengths
+from audiopipe.hf import count_columns, machine_notes
 from audiopipe.hf.types import digests_of, feature_column, is_digest
 from audiopipe.inputs import column_inference, declared_columns, metadata_types
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.duplicate_ids import Names
-from audiopipe.precompute import estimate, output_folder, plan
+from audiopipe.precompute import estimate, output_folder, plan, stored_lengths
 from audiopipe.precompute.output_folder import OutputFolder
 from audiopipe.precompute.sharding import counts_of_equal_sizes, number_of_shards
+from audiopipe.precompute.stored_lengths import Lengths
 from audiopipe.precompute.writing import writing
 from audiopipe.storage import files
 

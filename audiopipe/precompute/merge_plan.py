@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets import file_names
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.joined_columns import JoinedColumns
 from audiopipe.inputs import InputOptions
@@ -104,10 +103,6 @@ class MergePlan:
     def path(self, *parts: str) -> str:
         """Returns the path of a file of the plan."""
         return files.join(self.output, plan.FOLDER, *parts)
-
-    def shard_path(self, shard: int) -> str:
-        """Returns the path of a shard."""
-        return files.join(self.output, file_names.shard_name(shard))
 
     def rows_file(self, shard: int) -> str:
         """Returns the path of the rows that a shard gets in the index."""

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, OutputError
-from audiopipe.feature_sets import file_names, index, records, set_files, tfrecords, valid_frames
+from audiopipe.errors import CorruptFeatureSetError, FeatureSetError
+from audiopipe.feature_sets import index, records, set_files, tfrecords, valid_frames
 from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import SourceFacts
 from audiopipe.feature_sets.record_heads import Head
 from audiopipe.feature_sets.records import Place
 from audiopipe.feature_sets.stored_statistics import ShardSums
-from audiopipe.precompute import finished_shards
+from audiopipe.precompute import shard_files
 from audiopipe.precompute.merge_plan import MergedShard, MergePlan
 from audiopipe.storage import files
 from audiopipe.transform.segments import parse_id
@@ -50,21 +48,12 @@ class ShardCopier:
             CorruptFeatureSetError: If a record is missing or damaged, or belongs to another place or feature.
             OutputError: If the shard cannot be written.
         """
-        path = self._plan.shard_path(shard.number)
-        rows: list[index.Row] = []
         sums = ClipSums(self._plan.descriptions[0].config)
-        try:
-            with files.temporary_file(path) as temporary:
-                with tfrecords.Writer(temporary) as file:
-                    for row, record in self._records(shard, sums):
-                        rows.append(replace(row, number=len(rows), offset=file.write(record), bytes=len(record)))
-                written = file.facts(file_names.shard_name(shard.number))
-            with files.temporary_file(self._plan.rows_file(shard.number)) as temporary:
-                pq.write_table(index.table(rows, self._plan.columns), temporary, compression="zstd")
-            sidecar = {**self._sidecar(shard, written), "sums": sums.to_dict()}
-            finished_shards.publish(self._plan, sidecar)
-        except OSError as error:
-            raise OutputError(f"Could not write {path!r}: {str(error.strerror or error).rstrip('.')}.") from error
+
+        def facts() -> dict[str, Any]:
+            return {**self._facts_of(shard), "sums": sums.to_dict()}
+
+        shard_files.write(self._plan, shard, self._records(shard, sums), facts)
 
     def _records(self, shard: MergedShard, sums: ClipSums) -> Iterator[tuple[index.Row, bytes]]:
         """Yields each record of a shard with its row of the index, but for its place in the new shard.
@@ -115,20 +104,14 @@ class ShardCopier:
                 yield row, copied
                 count += 1
 
-    def _sidecar(self, shard: MergedShard, written: dict[str, Any]) -> dict[str, Any]:
+    def _facts_of(self, shard: MergedShard) -> dict[str, Any]:
+        """Returns what the sidecar says about the clips."""
         parts = [(self._plan.descriptions[number], position) for number, position in shard.parts]
         return {
-            **written,
-            "shard": shard.number,
-            "digest": shard.digest,
-            "id": shard.id,
-            "records": shard.clips,
             "max_error": max(
                 description.shards[position].get("max_error", description.max_error) for description, position in parts
             ),
             "seconds": sum(_seconds_of(description, position) for description, position in parts),
-            "failures": [],
-            "remarks": [],
         }
 
 

@@ -2,17 +2,15 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import pyarrow as pa
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError, CorruptFeatureSetError, FeatureSetError, InputChangedError
-from audiopipe.feature_sets import index, joined_fill_values, publication, valid_frames
+from audiopipe.feature_sets import joined_fill_values, publication, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.feature_set import FeatureSet
-from audiopipe.precompute import completion, merge_plan, output_folder, plan, row_files
+from audiopipe.precompute import merge_plan, output_folder, plan, shard_files
 from audiopipe.precompute.finished_shards import Finished
 from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
 from audiopipe.precompute.merge_plan import MergePlan, Started
@@ -206,7 +204,7 @@ class _Merge:
         )
         publication.publish(
             description,
-            _rows(work),
+            shard_files.rows(work),
             self.sets.failures(),
             self.sets.remarks(),
             (sidecar.get(SUMS) for sidecar in finished.sidecars()),
@@ -219,14 +217,6 @@ class _Merge:
         old = [item for item in self.sets.descriptions if item.format_version == 1 and valid_frames.are_padded(item)]
         count = self.sets.counts.get(valid_frames.COUNT_OF_UNKNOWN, 0) + sum(item.counts["clips"] for item in old)
         return {valid_frames.COUNT_OF_UNKNOWN: count} if count else {}
-
-
-def _rows(work: MergePlan) -> Iterator[pa.Table]:
-    """Yields the rows of the index of each shard."""
-    layout = index.Layout(work.columns)
-    for position, shard in enumerate(work.shards()):
-        rows = row_files.read(work.rows_file(shard.number))
-        yield completion.numbered(rows.cast(layout.schema), layout, position)
 
 
 def _ids(description: Description) -> list[str]:

@@ -3,7 +3,7 @@
 import contextlib
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,12 +110,13 @@ def locked(output: str) -> Iterator[Any]:
         yield lock
 
 
-def check_new(path: str, overwrite: bool) -> None:
+def check_new(path: str, overwrite: bool, is_known: Callable[[str], bool] = lambda name: False) -> None:
     """Raises an error unless a folder is new or empty, or holds a feature set that may be replaced.
 
     Args:
         path: Path of the folder, as the caller named it.
         overwrite: Whether a feature set may be replaced.
+        is_known: Returns whether a file belongs to the work of the caller.
 
     Raises:
         FeatureSetError: If the path is a file, or the folder holds anything else.
@@ -125,7 +126,7 @@ def check_new(path: str, overwrite: bool) -> None:
     if not files.is_folder(path):
         raise FeatureSetError(f"path must be a folder. Received: the file {path!r}. Choose another path.")
     there = [name for name in files.walk(path) if not is_lock(name)]
-    foreign = [name for name in there if not is_ours(name)]
+    foreign = [name for name in there if not is_ours(name) and not is_known(final_name(name))]
     if foreign or (there and not overwrite):
         advice = "Choose another folder." if foreign else "Choose another folder, or pass overwrite=True."
         raise FeatureSetError(

@@ -1,9 +1,8 @@
 """Errors of writing a file."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
-
-import tensorflow as tf
 
 from audiopipe.errors import OutputError
 
@@ -20,6 +19,12 @@ def writing(path: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = error.message if isinstance(error, tf.errors.OpError) else error.strerror or str(error)
+    except _failures() as error:
+        reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
         raise OutputError(f"Could not write {path!r}: {reason.rstrip('.')}.") from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Returns the errors of writing. Those of TensorFlow can occur only where it is loaded."""
+    tf = sys.modules.get("tensorflow")
+    return (OSError,) if tf is None else (OSError, tf.errors.OpError)

@@ -216,6 +216,9 @@ class FeatureSums:
             raise ArgumentError(f"Sums must be a dict from FeatureSums.to_dict. Received: {content!r:.200}.") from error
         return sums
 
+    def __reduce__(self):
+        return type(self).from_dict, (self.to_dict(),)  # without the memory for blocks
+
     def __eq__(self, other: object) -> bool:
         return self.to_dict() == other.to_dict() if isinstance(other, FeatureSums) else NotImplemented
 

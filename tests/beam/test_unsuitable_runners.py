@@ -30,6 +30,22 @@ def test_the_name_of_the_runner_for_dask_in_the_options_is_refused(mel):
         created | beam.ComputeFeatures(mel)
 
 
+def test_every_building_block_refuses_the_runner_for_dask(config, shared_feature_set, tmp_path):
+    runner = pytest.importorskip("apache_beam.runners.dask.dask_runner").DaskRunner()
+    pipeline = apache_beam.Pipeline(runner=runner)
+    created = pipeline | apache_beam.Create([{}])
+    uses = [
+        (created, beam.WriteFeatureSet(tmp_path / "features", config)),
+        (created, beam.ToExamples(config)),
+        (created, beam.FeatureStatistics(config)),
+        (pipeline, beam.ReadFeatureSet(shared_feature_set)),
+    ]
+    for collection, transform in uses:
+        with pytest.raises(ArgumentError, match=REFUSED):
+            collection | transform
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["DaskRunner", "dask", PATH])
 def test_a_runner_for_dask_that_only_the_options_name_is_refused(name):
     pipeline = apache_beam.Pipeline(runner=FnApiRunner())

@@ -284,7 +284,18 @@ def test_without_apache_beam_its_runners_and_transforms_say_what_to_install(clip
 
 
 def test_the_door_lists_its_names_and_has_no_others():
-    assert dir(beam) == ["ComputeFeatures", "Precompute", "ReadPlan", "WriteFeatureShards", "estimate", "precompute"]
+    assert dir(beam) == [
+        "ComputeFeatures",
+        "FeatureStatistics",
+        "Precompute",
+        "ReadFeatureSet",
+        "ReadPlan",
+        "ToExamples",
+        "WriteFeatureSet",
+        "WriteFeatureShards",
+        "estimate",
+        "precompute",
+    ]
     with pytest.raises(AttributeError, match=r"'audiopipe\.beam' has no attribute 'spectrum'"):
         _ = beam.spectrum
 

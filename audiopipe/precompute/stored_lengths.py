@@ -1,4 +1,4 @@
-"""Lengths of clips in a feature set that was made from rows, which have frames and no samples."""
+"""Lengths of clips in a feature set that was made from features, which have frames and no samples."""
 
 from collections import Counter
 from typing import Any

@@ -1,0 +1,118 @@
+"""`ToExamples`: computed clips as serialized `tf.train.Example`s."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import apache_beam as beam
+
+from audiopipe import registry
+from audiopipe.beam import unsuitable_runners
+from audiopipe.configs.base import Config
+from audiopipe.errors import InputError
+from audiopipe.feature_sets import dtypes, records
+from audiopipe.inputs import column_inference
+from audiopipe.inputs.columns import Columns
+from audiopipe.precompute.computed_clips import ComputedClip, ComputedClips
+from audiopipe.precompute.staged_bundles import UNPLACED
+
+
+class ToExamples(beam.PTransform):
+    """Encodes computed clips as `tf.train.Example`s, with the entries that records of feature sets have.
+
+    The examples are serialized, so `beam.io.WriteToTFRecord` writes them as they are, and TensorFlow is not needed.
+    `docs/feature-sets.md` describes the entries. Only `shard_id` and `record`, the place in a feature set, are zeros,
+    as there is none. For files that `FeatureSet` and `audiopipe.load` read, use `WriteFeatureSet`.
+
+    Args:
+        config: Config of the features: a config, a registered name, or the path of a JSON file.
+        types: Type of each metadata column, such as `FeatureSet.schema`: one of `audiopipe.inputs.metadata_types.TYPES`
+            by name. Each example then has entries of these types, and fields that are not named are left out. None
+            takes the types of the values of each element, so a field with both integers and fractions, or missing
+            lists, has entries of different types.
+        feature: Key of the feature in each element.
+        dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`.
+
+    Input:
+        A `PCollection` of dicts as `ComputeFeatures` makes them, bounded or not.
+
+    Output:
+        A `PCollection` of bytes.
+
+    Raises:
+        ArgumentError: If an argument is wrong, or the runner is DaskRunner.
+
+    The pipeline fails with one of these:
+        InputError: If an element is no computed clip, or its metadata does not have the types.
+        FingerprintError: If a feature was changed, or another config computed it.
+
+    Example:
+        >>> import apache_beam
+        >>> import tensorflow as tf
+        >>> from audiopipe import FeatureSet, beam
+        >>> sets = FeatureSet("tests/data/v0.1/features")
+        >>> def show(example):
+        ...     entries = tf.train.Example.FromString(example).features.feature
+        ...     print(entries["id"].bytes_list.value, entries["shape"].int64_list.value)
+        >>> with apache_beam.Pipeline(runner="FnApiRunner") as pipeline:
+        ...     clips = pipeline | beam.ReadFeatureSet(sets.where(clean=True))
+        ...     _ = clips | beam.ToExamples(sets.config, types=sets.schema) | apache_beam.Map(show)
+        [b'mono'] [38, 20, 1]
+        [b'resampled'] [28, 20, 1]
+    """
+
+    def __init__(
+        self,
+        config: "Config | str | os.PathLike[str]",
+        types: Mapping[str, str] | None = None,
+        *,
+        feature: str = "feature",
+        dtype: str = "float32",
+    ):
+        super().__init__()
+        dtypes.check(dtype)
+        columns = None if types is None else _columns(types)
+        self._encode = _Encode(registry.resolve(config), columns, feature, dtype)
+
+    def expand(self, pcoll):
+        """Encodes each element."""
+        unsuitable_runners.check(pcoll.pipeline)
+        return pcoll | "Encode" >> beam.ParDo(self._encode).with_output_types(bytes)
+
+
+def _columns(types: Mapping[str, str]) -> Columns:
+    # Examples have no entry for a missing integer, so any value may stand for it.
+    return Columns(types=dict(types), fill_values={name: -1 for name, kind in types.items() if kind == "int"})
+
+
+class _Encode(beam.DoFn):
+    def __init__(self, config: Config, columns: Columns | None, feature: str, dtype: str):
+        super().__init__()
+        self._config = config
+        self._columns = columns
+        self._clips = ComputedClips(config, feature)
+        self._dtype = dtype
+
+    def process(self, element: Any):
+        clip = self._clips.read(element)
+        columns = column_inference.infer([clip.metadata]) if self._columns is None else _checked(clip, self._columns)
+        valid = records.UNKNOWN if clip.valid_frames is None else clip.valid_frames
+        example, _ = records.encode(
+            clip.id, clip.feature, self._config, clip.metadata, columns, UNPLACED, self._dtype, valid_frames=valid
+        )
+        yield example
+
+
+def _checked(clip: ComputedClip, columns: Columns) -> Columns:
+    """Returns the columns, after comparing the metadata of a clip with them."""
+    metadata = {name: clip.metadata.get(name) for name in columns.types}
+    found = column_inference.infer([metadata]).types
+    for name, kind in columns.types.items():
+        value = metadata[name]
+        allowed = {kind} | ({kind.replace("float", "int")})
+        if value not in (None, []) and found[name] not in allowed:
+            raise InputError(
+                f"The element {clip.id!r}: its field {name!r} must have the type {kind}. Received: {value!r:.100}. Fix "
+                "the value, or pass another type."
+            )
+    return columns
