@@ -110,7 +110,7 @@ def flink_cluster(folder: Path, name: str = "flink") -> Iterator[Cluster]:
         for number in range(N_TASK_MANAGERS):
             _started(stack, folder / f"task-manager-{number}", libraries, TASK_MANAGER, common)
         cluster = Cluster(address, folder)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 200
         while cluster.get("overview")["slots-total"] < SLOTS * N_TASK_MANAGERS:
             assert time.monotonic() < end, f"The task managers did not register: {folder}"
             time.sleep(0.2)
@@ -145,7 +145,7 @@ def _started(stack, folder, libraries, main, settings):
 
 def _rest_address(log: Path, process) -> str:
     """Returns the address that the system has given to the REST interface."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     while time.monotonic() < end and process.poll() is None:
         found = re.search(r"Rest endpoint listening at (127\.0\.0\.1:\d+)", log.read_text(errors="replace"))
         if found:

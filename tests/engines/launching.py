@@ -64,7 +64,7 @@ class Job:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"The job did not end within {seconds} seconds:\n{self.printed}") from None
 
-    def until(self, condition: Callable[[], object], seconds: float = 120) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 400) -> None:
         """Waits until a condition holds. Fails if the job ends before that."""
         end = time.monotonic() + seconds
         while not condition():
@@ -100,7 +100,7 @@ def worker_pool(folder: Path, variables: dict[str, str] | None = None) -> Iterat
         yield wait_for(address, process, log)
 
 
-def wait_for(path: Path, process: subprocess.Popen, log: Path, seconds: float = 60) -> str:
+def wait_for(path: Path, process: subprocess.Popen, log: Path, seconds: float = 200) -> str:
     """Waits until a process has written a file, and returns the content of the file."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:

@@ -2,6 +2,7 @@
 
 import time
 
+import building_blocks
 import distributed
 import pytest
 from launching import started, wait_for
@@ -77,3 +78,18 @@ def test_a_job_that_fails_on_dask_reports_the_cause_and_another_engine_resumes_i
     matrix.reports_a_shard_that_cannot_be_written(
         DASK_RUNNER, f"--dask_client_address={dask_cluster}", before_resume=until_idle
     )
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
+def test_a_pipeline_of_building_blocks_writes_the_bits_of_precompute(engine_work, tmp_path, mode):
+    options = [f"--direct_running_mode={mode}", "--direct_num_workers=2"]
+    building_blocks.same_bits(engine_work, tmp_path, "--runner=FnApiRunner", *options)
+
+
+@pytest.mark.faults
+def test_a_pipeline_of_building_blocks_on_a_job_service_writes_the_bits_of_precompute(
+    engine_work, tmp_path, job_service
+):
+    options = [f"--job_endpoint={job_service[0]}", "--environment_type=LOOPBACK"]
+    building_blocks.same_bits(engine_work, tmp_path, "--runner=PortableRunner", *options)

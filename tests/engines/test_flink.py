@@ -1,6 +1,7 @@
 """Tests of jobs on Flink: inside Apache Beam's job server, and on a cluster of three processes."""
 
 import artifacts
+import building_blocks
 import pytest
 from flink_cluster import flink_cluster
 
@@ -55,3 +56,7 @@ def test_a_killed_worker_ends_the_job_and_the_same_command_completes_it(matrix, 
     code, printed = matrix.loses_a_worker(lambda address: [*flink, *external(address)])
     assert code == 1
     assert "\tat org.apache" not in printed
+
+
+def test_a_pipeline_of_building_blocks_writes_the_bits_of_precompute(engine_work, flink, tmp_path):
+    building_blocks.same_bits(engine_work, tmp_path, *flink, LOOPBACK)
