@@ -153,6 +153,26 @@ def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str
     return [os.fspath(word) for word in map(str, command)], endpoint
 
 
+def wait_for(endpoint: str, seconds: float) -> None:
+    """Waits until a job server answers that somebody else has started.
+
+    Args:
+        endpoint: Its address.
+        seconds: How long to wait.
+
+    Raises:
+        FeatureSetError: If it does not answer in time.
+    """
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=seconds)
+        except grpc.FutureTimeoutError as error:
+            raise FeatureSetError(
+                f"No job server answered at {endpoint} within {seconds:g} s. Check --job_endpoint, or increase "
+                "--job_server_timeout."
+            ) from error
+
+
 def options_of(endpoint: str, seconds: float) -> set[str]:
     """Returns the names of the options that a running job server has.
 
