@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import JobServerOptions, PipelineOptions, PortableOptions
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
@@ -22,6 +23,11 @@ from audiopipe.runtime import supervisor
 END_SECONDS = 10
 LOOK_SECONDS = 0.1
 _LAST_LINES = 5
+_DOWNLOAD = "Download the server of the same version as Apache Beam and pass its path"
+_HOW_TO_GET = {
+    "PrismRunner": "Build Prism with Go and pass its path with --prism_location: "
+    f"go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{beam.__version__}",
+}
 
 
 class JobServer:
@@ -147,8 +153,8 @@ def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str
         command, endpoint = server.subprocess_cmd_and_endpoint()
     except (ValueError, RuntimeError, OSError) as error:
         raise ArgumentError(
-            f"{name} cannot start its job server: {error} Download the server of the same version as Apache Beam and "
-            "pass its path, or pass --job_endpoint of one that runs already."
+            f"{name} cannot start its job server: {error} {_HOW_TO_GET.get(name, _DOWNLOAD)}, or pass "
+            "--job_endpoint of one that runs already."
         ) from error
     return [os.fspath(word) for word in map(str, command)], endpoint
 
