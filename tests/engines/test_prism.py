@@ -1,6 +1,7 @@
 """Tests of jobs on Prism, Apache Beam's runner in Go, which the job starts itself."""
 
 import artifacts
+import building_blocks
 import pytest
 
 pytestmark = pytest.mark.engines
@@ -39,3 +40,7 @@ def test_a_killed_worker_ends_the_job_and_the_same_command_completes_it(matrix, 
 
 def test_a_job_may_take_longer_than_the_timeout_of_requests(matrix, prism):
     matrix.takes_longer_than(20, *prism)
+
+
+def test_a_pipeline_of_building_blocks_writes_the_bits_of_precompute(engine_work, tmp_path, prism):
+    building_blocks.same_bits(engine_work, tmp_path, *prism)

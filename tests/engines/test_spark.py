@@ -1,6 +1,7 @@
 """Tests of jobs on Spark: inside Apache Beam's job server, and on a cluster of a master and two workers."""
 
 import artifacts
+import building_blocks
 import pytest
 from spark_cluster import DRIVER, N_WORKERS, executors, spark_cluster
 
@@ -64,3 +65,7 @@ def test_spark_resumes_what_another_engine_began(matrix, spark):
 def test_a_killed_worker_ends_the_job_and_the_same_command_completes_it(matrix, spark):
     _, printed = matrix.loses_a_worker(lambda address: [*spark, *external(address)])
     assert "\tat org.apache" not in printed
+
+
+def test_a_pipeline_of_building_blocks_writes_the_bits_of_precompute(engine_work, tmp_path, spark):
+    building_blocks.same_bits(engine_work, tmp_path, *spark, LOOPBACK)
