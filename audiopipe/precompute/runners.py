@@ -262,7 +262,8 @@ def cause_of(error: Exception) -> str:
     last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
     last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
     last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
-    if re.match(r"(CANCELLED|UNAVAILABLE): ", last):  # a status of gRPC, by which workers and engines talk
+    # A status of gRPC, by which workers and engines talk, or Prism's words.
+    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: ", last):
         return f"The engine lost a worker, which was killed, ran out of memory or cannot be reached ({last})"
     return last
 
