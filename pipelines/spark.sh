@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # Runs precompute on a Spark cluster whose workers can start Docker containers:
-#   JOB_ENDPOINT=HOST:8099 IMAGE=... pipelines/spark.sh INPUT OUTPUT --config NAME [options]
-# JOB_ENDPOINT is the address of Apache Beam's job server for Spark, which was started with the address of the cluster.
-# Options of audiopipe precompute and of Apache Beam are accepted.
+#   SPARK_MASTER=spark://HOST:7077 IMAGE=... pipelines/spark.sh INPUT OUTPUT --config NAME [options]
+# Apache Beam's job server starts on this machine, which needs Java. It is the driver of the job, so all workers of the
+# cluster must be able to connect to this machine. With JOB_ENDPOINT=HOST:8099 instead of SPARK_MASTER, a job server
+# that runs already gets the job. Options of audiopipe precompute and of Apache Beam are accepted.
 set -euo pipefail
 
-: "${JOB_ENDPOINT:?must be the address of a job server of Apache Beam for Spark, HOST:PORT}"
+if [[ -n "${JOB_ENDPOINT:-}" ]]; then
+    engine=(--runner=PortableRunner --job_endpoint="$JOB_ENDPOINT")
+else
+    : "${SPARK_MASTER:?must be the address of the cluster, spark://HOST:PORT, unless JOB_ENDPOINT names a job server}"
+    engine=(--runner=SparkRunner --spark_master_url="$SPARK_MASTER")
+fi
 : "${IMAGE:?must be the container image built from the Dockerfile, as REGISTRY/audiopipe:TAG}"
 
 exec python -m audiopipe precompute "$@" \
-    --runner=PortableRunner \
-    --job_endpoint="$JOB_ENDPOINT" \
+    "${engine[@]}" \
     --environment_type=DOCKER \
     --environment_config="$IMAGE"

@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import JobServerOptions, PipelineOptions, PortableOptions
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
@@ -23,6 +24,11 @@ LOOK_SECONDS = 0.1
 _LAST_LINES = 5
 # JobServerDriver of Beam's Java SDK prints it.
 _ADDRESS = re.compile(r"JobService started on (\S+:\d+)")
+_DOWNLOAD = "Download the server of the same version as Apache Beam and pass its path"
+_HOW_TO_GET = {
+    "PrismRunner": "Build Prism with Go and pass its path with --prism_location: "
+    f"go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{beam.__version__}",
+}
 
 
 class JobServer:
@@ -163,14 +169,34 @@ def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str
         command, endpoint = server.subprocess_cmd_and_endpoint()
     except (ValueError, RuntimeError, OSError) as error:
         raise ArgumentError(
-            f"{name} cannot start its job server: {error} Download the server of the same version as Apache Beam and "
-            "pass its path, or pass --job_endpoint of one that runs already."
+            f"{name} cannot start its job server: {error} {_HOW_TO_GET.get(name, _DOWNLOAD)}, or pass "
+            "--job_endpoint of one that runs already."
         ) from error
     command = [str(word) for word in command]
     if isinstance(server, JavaJarJobServer) and not options.view_as(JobServerOptions).job_port:
         command[command.index("--job-port") + 1] = "0"
         return command, None
     return command, endpoint
+
+
+def wait_for(endpoint: str, seconds: float) -> None:
+    """Waits until a job server answers that somebody else has started.
+
+    Args:
+        endpoint: Its address.
+        seconds: How long to wait.
+
+    Raises:
+        FeatureSetError: If it does not answer in time.
+    """
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=seconds)
+        except grpc.FutureTimeoutError as error:
+            raise FeatureSetError(
+                f"No job server answered at {endpoint} within {seconds:g} s. Check --job_endpoint, or increase "
+                "--job_server_timeout."
+            ) from error
 
 
 def options_of(endpoint: str, seconds: float) -> set[str]:

@@ -29,6 +29,8 @@ from audiopipe.precompute.plan import Plan
 from audiopipe.runtime import startup, stopping
 
 STOP_SECONDS = 10
+JOB_SECONDS = 365 * 24 * 3600  # longer than any job
+EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
 DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
 
@@ -103,14 +105,23 @@ class PipelineThread:
             return isinstance(self._runner.default_environment(self._options), PythonLoopbackEnvironment)
         return isinstance(self._runner, FnApiRunner)
 
+    def _connect(self) -> None:
+        """Waits for the job server. Its timeout is only for that: it would also end jobs on Prism."""
+        portable = self._options.view_as(PortableOptions)
+        if self._server is not None:
+            portable.job_endpoint = self._server.wait(portable.job_server_timeout)
+        elif portable.job_endpoint not in (None, EMBEDDED):
+            job_servers.wait_for(portable.job_endpoint, portable.job_server_timeout)
+        # Beam opens the streams of a job's states and messages with this timeout (apache/beam#35867).
+        portable.job_server_timeout = JOB_SECONDS
+
     def _run(self) -> None:
         log, messages = logging.getLogger("apache_beam.runners.common"), logging.getLogger()
         log.addFilter(_is_unexpected)
         messages.addFilter(_is_not_of_the_job)
         try:
-            if self._server is not None:
-                portable = self._options.view_as(PortableOptions)
-                portable.job_endpoint = self._server.wait(portable.job_server_timeout)
+            if isinstance(self._runner, PortableRunner):
+                self._connect()
             pipeline = beam.Pipeline(runner=self._runner, options=self._options)
             pipeline | "Precompute" >> Precompute(self._output)
             self._result = pipeline.run()
@@ -254,7 +265,8 @@ def cause_of(error: Exception) -> str:
     last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
     last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
     last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
-    if re.match(r"(CANCELLED|UNAVAILABLE): ", last):  # a status of gRPC, by which workers and engines talk
+    # A status of gRPC, by which workers and engines talk, or Prism's words.
+    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: ", last):
         return f"The engine lost a worker, which was killed, ran out of memory or cannot be reached ({last})"
     return last
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import process_groups
 from process_groups import ROOT
 
+SECONDS = 900  # for a job, on a machine that has other work
 # A worker pool starts the program `python`.
 VARIABLES = {"PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])}
 
@@ -57,14 +58,14 @@ class Job:
         """What it has printed so far."""
         return self._log.read_text(errors="replace")
 
-    def wait(self, seconds: float = 400) -> int:
+    def wait(self, seconds: float = SECONDS) -> int:
         """Waits until it ends, and returns its exit code. Fails if that takes longer."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"The job did not end within {seconds} seconds:\n{self.printed}") from None
 
-    def until(self, condition: Callable[[], object], seconds: float = 400) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = SECONDS) -> None:
         """Waits until a condition holds. Fails if the job ends before that."""
         end = time.monotonic() + seconds
         while not condition():
@@ -74,15 +75,20 @@ class Job:
 
 
 @contextlib.contextmanager
-def running(source: Path, output: Path, config: Path, *options: str) -> Iterator[Job]:
-    """Runs `audiopipe precompute`. When the context ends, the command and all that it started are killed."""
+def running(
+    source: Path, output: Path, config: Path, *options: str, variables: dict[str, str] | None = None
+) -> Iterator[Job]:
+    """Runs `audiopipe precompute`, with additional environment variables.
+
+    When the context ends, the command and all that it started are killed.
+    """
     log = output.with_suffix(".log")
     command = ["-m", "audiopipe", "precompute", source, output, "--config", config, "--num-shards", "6", *options]
-    with started(command, log) as process:
+    with started(command, log, variables) as process:
         yield Job(process, log)
 
 
-def precompute(source: Path, output: Path, config: Path, *options: str, code: int = 0, seconds: float = 400) -> str:
+def precompute(source: Path, output: Path, config: Path, *options: str, code: int = 0, seconds: float = SECONDS) -> str:
     """Runs `audiopipe precompute` and returns its output. Fails unless it ends with `code` within `seconds`."""
     with running(source, output, config, *options) as job:
         found = job.wait(seconds)

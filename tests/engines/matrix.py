@@ -6,6 +6,7 @@ The job computes 24 clips and a damaged one, in 6 shards, with the command `audi
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,22 @@ class Matrix:
         self.check_bytes()
         assert {path: path.stat().st_mtime_ns for path in times} == times  # finished shards were kept
         return printed
+
+    def fails(self, *options: str) -> str:
+        """Checks that the job ends with exit code 1. Returns what it prints, with single spaces."""
+        printed = precompute(self.work.source, self.output, self.work.config_file, *options, code=1)
+        return " ".join(printed.split())
+
+    def takes_longer_than(self, seconds: int, *options: str) -> None:
+        """Checks a job whose worker, in its own process, stops for longer than the timeout of requests."""
+        hold = Hold("published", SIDECAR)
+        how = (self.work.source, self.output, self.work.config_file)
+        with running(*how, *options, f"--job_server_timeout={seconds}", variables=hold.environment()) as job:
+            job.until(hold.reached)
+            time.sleep(seconds + 1)
+            hold.release()
+            assert job.wait() == 0, job.printed
+        self.check_bytes()
 
     def loses_a_worker(self, options: Callable[[str], list[str]]) -> tuple[int, str]:
         """Kills a worker that has written its first shard, and checks that the job, or the same one again, completes.

@@ -47,6 +47,19 @@ def test_a_job_that_fails_on_a_job_service_reports_the_cause_and_another_engine_
     )
 
 
+@pytest.mark.faults
+def test_a_job_may_take_longer_than_the_timeout_of_its_job_service(matrix, job_service):
+    matrix.takes_longer_than(
+        5, "--runner=PortableRunner", f"--job_endpoint={job_service[0]}", "--environment_type=LOOPBACK"
+    )
+
+
+@pytest.mark.faults
+def test_a_job_service_that_does_not_answer_is_named(matrix):
+    printed = matrix.fails("--runner=PortableRunner", "--job_endpoint=127.0.0.1:1", "--job_server_timeout=1")
+    assert "The job stopped: No job server answered at 127.0.0.1:1 within 1 s. Check --job_endpoint" in printed
+
+
 @pytest.fixture
 def dask_cluster(tmp_path):
     """Address of a running Dask cluster with two worker processes."""

@@ -74,6 +74,12 @@ def test_a_missing_jar_is_named(java):
         engines.prepare()
 
 
+def test_a_missing_prism_is_named_with_the_command_that_builds_it():
+    engines = runners.BeamEngines(["--runner=PrismRunner", "--prism_location=/no/prism"], None)
+    with pytest.raises(ArgumentError, match=r"PrismRunner cannot .*/no/prism.* go install .*/prism@v\d+\.\d+\.\d+"):
+        engines.prepare()
+
+
 def test_a_portable_runner_without_a_job_server_is_refused():
     engines = runners.BeamEngines(["--runner=PortableRunner"], None)
     with pytest.raises(ArgumentError, match=r"PortableRunner needs the address .* --job_endpoint=HOST:PORT"):

@@ -44,16 +44,16 @@ LAUNCHES = {
         ],
     ),
     "spark.sh": (
-        {"JOB_ENDPOINT": "cluster:8099", "IMAGE": "reg/image:1"},
+        {"SPARK_MASTER": "spark://cluster:7077", "IMAGE": "reg/image:1"},
         [
-            "--runner=PortableRunner",
-            "--job_endpoint=cluster:8099",
+            "--runner=SparkRunner",
+            "--spark_master_url=spark://cluster:7077",
             "--environment_type=DOCKER",
             "--environment_config=reg/image:1",
         ],
     ),
 }
-OPTIONAL = {"MACHINE_TYPE", "MAX_WORKERS", "WORKERS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"}
+OPTIONAL = {"JOB_ENDPOINT", "MACHINE_TYPE", "MAX_WORKERS", "WORKERS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"}
 ARGUMENTS = ["gs://bucket/my clips", "gs://bucket/features", "--config", "speech-mel-80"]
 
 
@@ -126,6 +126,16 @@ def test_a_launch_script_passes_options_that_audiopipe_accepts(launch, script):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split("\0")[:-1] == ["-m", "audiopipe", "precompute", *ARGUMENTS, *options]
     runners.parse_options(options)
+
+
+def test_spark_takes_a_job_server_that_runs_already(launch):
+    ran = launch("spark.sh", {"JOB_ENDPOINT": "cluster:8099", "IMAGE": "reg/image:1"})
+    assert ran.stdout.split("\0")[-5:-1] == [
+        "--runner=PortableRunner",
+        "--job_endpoint=cluster:8099",
+        "--environment_type=DOCKER",
+        "--environment_config=reg/image:1",
+    ]
 
 
 @pytest.mark.parametrize(("script", "missing"), [(script, name) for script in LAUNCHES for name in LAUNCHES[script][0]])
