@@ -114,8 +114,8 @@ class JobServer:
 def start(runner: PipelineRunner, options: PipelineOptions) -> JobServer | None:
     """Starts the job server that a runner needs.
 
-    A server in Java chooses its port, because it then listens on this machine only. A port that it is given is open to
-    other machines, and so is the port of its expansion service, which no pipeline of audiopipe needs.
+    A server in Java chooses its port itself, as a port that was free a moment ago may be taken. It starts no expansion
+    service, which no pipeline of audiopipe needs.
 
     Args:
         runner: The runner.

@@ -102,7 +102,7 @@ def test_no_file_of_a_job_server_stays(java, tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_a_job_server_in_java_chooses_a_port_of_this_machine_and_has_no_expansion_service(java, work):
+def test_a_job_server_in_java_chooses_its_port_and_starts_no_expansion_service(java, work):
     text = failed(java("#!/bin/sh\necho $*\nexit 7\n"), work)
     assert "--job-port 0 --artifact-port 0 --expansion-port -1" in text
 
