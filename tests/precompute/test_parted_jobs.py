@@ -342,3 +342,14 @@ def test_a_job_in_parts_on_remote_storage_resumes(corpus, tmp_path, monkeypatch)
     made = run()
     assert made.path == remote
     assert clips_of(made) == clips_of(make(corpus, tmp_path / "clean", num_shards=2))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "engine", [{"workers": 2}, {"workers": None}, {"workers": None, "beam_options": ["--runner=FnApiRunner"]}]
+)
+def test_every_engine_computes_one_part_after_another(corpus, tmp_path, engine):
+    made = make(corpus, tmp_path / "out", num_shards=2, **engine)
+    make(corpus, tmp_path / "clean", num_shards=2)
+    assert parts_of(tmp_path / "out") == parts_of(tmp_path / "clean")
+    assert len(made) == 12
