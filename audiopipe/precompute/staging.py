@@ -121,11 +121,13 @@ class Staging:
             return claim
 
     def check_claim(self) -> Claim:
-        """Returns the claim of this run.
+        """Returns the claim of this run. What other processes have written is found from then on.
 
         Raises:
             FeatureSetLockedError: If another run has claimed the output, or this one is over.
         """
+        files.forget_listing(self.output)
+        files.forget_listing(self.path())
         found = self._claimed()
         if found is None or found.run != self.run:
             raise FeatureSetLockedError(
