@@ -206,7 +206,7 @@ def test_a_pipeline_that_another_one_replaced_stops(config, output):
         lambda: staged_sorting.sort(first, []),
         lambda: staged_completion.complete(first, "", ["none"], None),
     ):
-        with pytest.raises(FeatureSetError, match=r"no longer writes to .* another pipeline with overwrite=True"):
+        with pytest.raises(FeatureSetError, match="not claimed by this pipeline, or no longer: another"):
             step()
     bundle.discard()
     assert [name for name in contents(output) if "staged" in name] == []
@@ -342,8 +342,11 @@ def test_a_staged_file_that_is_damaged_is_found(config, tmp_path):
     with pytest.raises(FeatureSetError, match="is damaged"):
         staged_shards.write(run, plan.name, 0)
     path.unlink()
-    with pytest.raises(FeatureSetError, match="is missing"):
+    with pytest.raises(FeatureSetError, match=f"{name}.tfrecord' is missing. Files of a pipeline must stay"):
         staged_shards.write(run, plan.name, 0)
+    Path(run.clips_file(name)).unlink()
+    with pytest.raises(FeatureSetError, match=f"{name}.parquet' is missing"):
+        staged_sorting.sort(run, [name])
 
 
 def test_a_bundle_that_fails_once_is_written_once(config, output, tmp_path):
