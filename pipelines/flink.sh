@@ -2,8 +2,8 @@
 # Runs precompute on a Flink cluster whose task managers can start Docker containers:
 #   FLINK_MASTER=HOST:8081 FLINK_VERSION=1.20 IMAGE=... PARALLELISM=... \
 #     pipelines/flink.sh INPUT OUTPUT --config NAME [options]
-# Apache Beam starts the job server on this machine, which needs Java. Options of audiopipe precompute and of Apache
-# Beam are accepted.
+# audiopipe starts Apache Beam's job server on this machine, which needs Java 11 or 17. Options of audiopipe precompute,
+# of Apache Beam and of the job server are accepted.
 set -euo pipefail
 
 : "${FLINK_MASTER:?must be the address of the cluster, HOST:PORT}"

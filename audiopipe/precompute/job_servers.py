@@ -1,7 +1,6 @@
 """Job servers of Apache Beam: programs in Java or Go that take a pipeline and run it on an engine such as Flink."""
 
-import contextlib
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from audiopipe.runtime import supervisor
 END_SECONDS = 10
 LOOK_SECONDS = 0.1
 _LAST_LINES = 5
+# JobServerDriver of Beam's Java SDK prints it.
+_ADDRESS = re.compile(r"JobService started on (\S+:\d+)")
 _DOWNLOAD = "Download the server of the same version as Apache Beam and pass its path"
 _HOW_TO_GET = {
     "PrismRunner": "Build Prism with Go and pass its path with --prism_location: "
@@ -38,12 +39,12 @@ class JobServer:
 
     Args:
         command: The command that starts it.
-        endpoint: Its address, `HOST:PORT`.
+        endpoint: Its address, `HOST:PORT`. None finds it in the log.
         folder: Folder for its log and its files. It is removed at the end.
     """
 
-    def __init__(self, command: list[str], endpoint: str, folder: Path):
-        self.endpoint = endpoint
+    def __init__(self, command: list[str], endpoint: str | None, folder: Path):
+        self._endpoint = endpoint
         self._folder = folder
         self._log = folder / "job-server.log"
         with self._log.open("wb") as log:
@@ -55,26 +56,38 @@ class JobServer:
                 start_new_session=True,
             )
 
-    def wait(self, seconds: float) -> None:
-        """Waits until the server answers, at most `seconds`.
+    def wait(self, seconds: float) -> str:
+        """Waits until the server answers, at most `seconds`, and returns its address.
 
         Raises:
             FeatureSetError: If it ends before that, or takes too long.
         """
         end = time.monotonic() + seconds
-        with grpc.insecure_channel(self.endpoint) as channel:
-            ready = grpc.channel_ready_future(channel)
-            while True:
-                with contextlib.suppress(grpc.FutureTimeoutError):
-                    return ready.result(timeout=LOOK_SECONDS)
-                code = self._process.poll()
-                if code is not None:
-                    raise FeatureSetError(f"The job server ended with exit code {code}: {self._last_lines()}")
-                if time.monotonic() > end:
-                    raise FeatureSetError(
-                        f"The job server did not answer within {seconds:g} s. Increase --job_server_timeout, or read "
-                        f"what it printed last: {self._last_lines()}"
-                    )
+        while not self._answers():
+            code = self._process.poll()
+            if code is not None:
+                raise FeatureSetError(f"The job server ended with exit code {code}: {self._last_lines()}")
+            if time.monotonic() > end:
+                raise FeatureSetError(
+                    f"The job server did not answer within {seconds:g} s. Increase --job_server_timeout, or read "
+                    f"what it printed last: {self._last_lines()}"
+                )
+        assert self._endpoint is not None
+        return self._endpoint
+
+    def _answers(self) -> bool:
+        if self._endpoint is None:
+            found = _ADDRESS.search(self._log.read_text(errors="replace"))
+            if found is None:
+                time.sleep(LOOK_SECONDS)
+                return False
+            self._endpoint = found[1]
+        with grpc.insecure_channel(self._endpoint) as channel:
+            try:
+                grpc.channel_ready_future(channel).result(timeout=10 * LOOK_SECONDS)
+            except grpc.FutureTimeoutError:
+                return False
+        return True
 
     def end(self) -> None:
         """Ends the server and removes its files."""
@@ -99,7 +112,10 @@ class JobServer:
 
 
 def start(runner: PipelineRunner, options: PipelineOptions) -> JobServer | None:
-    """Starts the job server that a runner needs, and lets the options name it.
+    """Starts the job server that a runner needs.
+
+    A server in Java chooses its port itself, as a port that was free a moment ago may be taken. It starts no expansion
+    service, which no pipeline of audiopipe needs.
 
     Args:
         runner: The runner.
@@ -120,18 +136,18 @@ def start(runner: PipelineRunner, options: PipelineOptions) -> JobServer | None:
     try:
         of_server = options.view_as(JobServerOptions)
         of_server.artifacts_dir = of_server.artifacts_dir or str(folder / "artifacts")
+        of_server.expansion_port = of_server.expansion_port or -1  # a negative number disables it
         found = _command(runner, options)
         if found is not None:
             started = JobServer(*found, folder)
-            portable.job_endpoint = started.endpoint
         return started
     finally:
         if started is None:
             shutil.rmtree(folder)
 
 
-def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str], str] | None:
-    """Returns the command that starts a runner's job server, and the address of the server."""
+def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str], str | None] | None:
+    """Returns the command that starts a runner's job server, and the address of the server if it is known."""
     name = type(runner).__name__
     try:
         server = runner.default_job_server(options)
@@ -156,7 +172,11 @@ def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str
             f"{name} cannot start its job server: {error} {_HOW_TO_GET.get(name, _DOWNLOAD)}, or pass "
             "--job_endpoint of one that runs already."
         ) from error
-    return [os.fspath(word) for word in map(str, command)], endpoint
+    command = [str(word) for word in command]
+    if isinstance(server, JavaJarJobServer) and not options.view_as(JobServerOptions).job_port:
+        command[command.index("--job-port") + 1] = "0"
+        return command, None
+    return command, endpoint
 
 
 def wait_for(endpoint: str, seconds: float) -> None:

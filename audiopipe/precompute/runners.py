@@ -1,9 +1,11 @@
 """Engine that runs a job as a pipeline of Apache Beam, on one of its runners."""
 
+import contextlib
 import importlib.util
 import logging
 import re
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -107,7 +109,7 @@ class PipelineThread:
         """Waits for the job server. Its timeout is only for that: it would also end jobs on Prism."""
         portable = self._options.view_as(PortableOptions)
         if self._server is not None:
-            self._server.wait(portable.job_server_timeout)
+            portable.job_endpoint = self._server.wait(portable.job_server_timeout)
         elif portable.job_endpoint not in (None, EMBEDDED):
             job_servers.wait_for(portable.job_endpoint, portable.job_server_timeout)
         # Beam opens the streams of a job's states and messages with this timeout (apache/beam#35867).
@@ -166,9 +168,9 @@ class BeamEngines:
         unknown = _unknown(self._options)
         if unknown:  # by this process, but job servers have options of their own
             portable = self._options.view_as(PortableOptions)
-            if self._server is not None:
-                self._server.wait(portable.job_server_timeout)
-            _refuse(self._flags, unknown - job_servers.options_of(portable.job_endpoint, portable.job_server_timeout))
+            seconds = portable.job_server_timeout
+            endpoint = portable.job_endpoint if self._server is None else self._server.wait(seconds)
+            _refuse(self._flags, unknown - job_servers.options_of(endpoint, seconds))
 
     def choose(self, plan: Plan, seconds: float) -> PipelineThread:
         """Returns the engine for any plan."""
@@ -177,9 +179,10 @@ class BeamEngines:
         return PipelineThread(_runner(self._options), self._options, self._server)
 
     def close(self) -> None:
-        """Ends the job server. The engine has ended its workers."""
+        """Ends the job server, and what works for it in this process."""
         if self._server is not None:
-            self._server.end()
+            with _expected_to_lose_the_server():
+                self._server.end()
 
 
 def parse_options(flags: list[str]) -> PipelineOptions:
@@ -262,9 +265,32 @@ def cause_of(error: Exception) -> str:
     last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
     last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
     last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
-    if re.match(r"(CANCELLED|UNAVAILABLE): ", last):  # a status of gRPC, by which workers and engines talk
+    # A status of gRPC, by which workers and engines talk, or Prism's words.
+    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: ", last):
         return f"The engine lost a worker, which was killed, ran out of memory or cannot be reached ({last})"
     return last
+
+
+@contextlib.contextmanager
+def _expected_to_lose_the_server() -> Iterator[None]:
+    """Context in which threads that are workers in this process may end because their engine has gone.
+
+    They do after a job that was cancelled, and Python would print a traceback for each.
+    """
+    previous = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not isinstance(arguments.exc_value, grpc.RpcError):
+            previous(arguments)
+
+    threading.excepthook = hook
+    try:
+        yield
+        for thread in threading.enumerate():
+            if thread.name.startswith("run_worker_"):  # the name that Beam gives them
+                thread.join(1)
+    finally:
+        threading.excepthook = previous
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:

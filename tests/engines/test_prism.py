@@ -35,7 +35,7 @@ def test_prism_resumes_what_another_engine_began(matrix, prism):
 def test_a_killed_worker_ends_the_job_and_the_same_command_completes_it(matrix, prism):
     code, printed = matrix.loses_a_worker(lambda address: [*prism, *external(address)])
     assert code == 1
-    assert "goroutine" not in printed
+    assert "The job stopped: The engine lost a worker" in printed
 
 
 def test_a_job_may_take_longer_than_the_timeout_of_requests(matrix, prism):

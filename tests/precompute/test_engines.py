@@ -134,6 +134,13 @@ def test_workers_get_a_log_level_that_java_knows():
             "The engine lost a worker, which was killed, ran out of memory or cannot be reached (CANCELLED: client "
             "cancelled)",
         ),
+        (
+            "Pipeline job-001 failed in state FAILED: bundle inst002 stage-002 failed:SDK worker disconnected: "
+            "worker[job-001], 2 active instructions, error: context canceled",
+            "The engine lost a worker, which was killed, ran out of memory or cannot be reached (bundle "
+            "inst002 stage-002 failed:SDK worker disconnected: worker[job-001], 2 active instructions, error: context "
+            "canceled)",
+        ),
         ("", "ValueError"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from audiopipe.precompute import runners
 from audiopipe.runtime import supervisor
 
 FLINK = ["--runner=FlinkRunner", "--flink_version=1.19", "--environment_type=LOOPBACK"]
+ANSWER_SOON = "--job_server_timeout=1"
 # Beam's job service in Python, with the arguments of the job server for Flink.
 SERVER = f"""#!/bin/sh
 while [ "$1" != --job-port ]; do shift; done
@@ -100,10 +102,27 @@ def test_no_file_of_a_job_server_stays(java, tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
+def test_a_job_server_in_java_chooses_its_port_and_starts_no_expansion_service(java, work):
+    text = failed(java("#!/bin/sh\necho $*\nexit 7\n"), work)
+    assert "--job-port 0 --artifact-port 0 --expansion-port -1" in text
+
+
+def test_the_address_of_a_job_server_is_read_from_its_log(java, work):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        text = failed([*java(f"#!/bin/sh\necho JobService started on {address}\nexec sleep 9"), ANSWER_SOON], work)
+    assert text.startswith("The job server did not answer within 1 s.")
+    assert text.endswith(address)
+
+
 @pytest.mark.faults
 def test_a_runner_that_starts_a_server_works_in_any_thread_and_takes_the_options_of_its_server(java, clips, tmp_path):
     """Signal handlers, as Beam's own servers need them, can only be set in the main thread."""
-    options = java(SERVER)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [*java(SERVER), f"--job_port={port}"]
     handler = signal.getsignal(signal.SIGINT)
     made = []
 
