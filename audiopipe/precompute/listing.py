@@ -25,6 +25,7 @@ from audiopipe.precompute import estimate, parts
 
 _DIGITS = 16  # of each of the two numbers that a line in a temporary file begins with
 _START = 2 * _DIGITS
+_ENCODER = json.JSONEncoder(sort_keys=True, default=plain)  # `json.dumps` makes one for each clip
 
 
 @dataclass(frozen=True)
@@ -214,4 +215,4 @@ def _name(clip: Listed) -> int:
     source = clip.source
     tail = source.path.split("/")[-2:]
     facts = [source.id, tail, source.row, source.start, source.end, clip.size, source.metadata]
-    return xxhash.xxh3_64_intdigest(json.dumps(facts, sort_keys=True, default=plain).encode())
+    return xxhash.xxh3_64_intdigest(_ENCODER.encode(facts).encode())
