@@ -21,6 +21,7 @@ from audiopipe.inputs.listings import Listed
 from audiopipe.transform.segments import Segments
 
 HEADERS = 1000
+AT_ONCE = 1 << 16  # clips whose sizes are computed together, because many may have one length
 TABLE_HEADERS = 50  # each may need a whole row group to be read
 THREADS = 16  # they wait for storage, not for a processor
 LONGEST = 366 * 86400.0  # seconds; a column with larger values does not contain durations
@@ -125,11 +126,15 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
 
 
 def sizes_of_records(seconds: np.ndarray, config: Config, segments: Segments | None, itemsize: int = 4) -> np.ndarray:
-    """Returns `record_bytes` of many recordings: float64 `[recordings]`. Each length is computed once."""
-    n_samples, places = np.unique(np.rint(seconds * config.sample_rate), return_inverse=True)
-    lengths = (n_samples / config.sample_rate).tolist()
-    sizes = np.array([record_bytes(length, config, segments, itemsize) for length in lengths], np.float64)
-    return sizes[places]
+    """Returns `record_bytes` of many recordings: float64 `[recordings]`. Memory holds little beside the result."""
+    sizes = np.zeros(len(seconds))
+    for start in range(0, len(seconds), AT_ONCE):
+        n_samples = np.rint(seconds[start : start + AT_ONCE] * config.sample_rate)
+        different, places = np.unique(n_samples, return_inverse=True)
+        lengths = (different / config.sample_rate).tolist()
+        known = np.array([record_bytes(length, config, segments, itemsize) for length in lengths], np.float64)
+        sizes[start : start + AT_ONCE] = known[places]
+    return sizes
 
 
 @functools.lru_cache(maxsize=4)  # counting bins is slow for some configs, and there may be ten million clips

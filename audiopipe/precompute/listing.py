@@ -25,6 +25,7 @@ from audiopipe.precompute import estimate, parts
 
 _DIGITS = 16  # of each of the two numbers that a line in a temporary file begins with
 _START = 2 * _DIGITS
+_ENCODER = json.JSONEncoder(sort_keys=True, default=plain)  # `json.dumps` makes one for each clip
 
 
 @dataclass(frozen=True)
@@ -136,12 +137,12 @@ class _Lines:
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns where each line begins, and the hash and the length that it begins with."""
-        offsets, facts = array("q"), bytearray()
+        offsets, facts = array("q"), bytearray(_DIGITS * self.count)  # half as many bytes as digits, for two numbers
         end = 0
         self.file.seek(0)
-        for line in self.file:
+        for number, line in enumerate(self.file):
             offsets.append(end)
-            facts += binascii.unhexlify(line[:_START])
+            facts[number * _DIGITS : (number + 1) * _DIGITS] = binascii.unhexlify(line[:_START])
             end += len(line)
         pairs = np.frombuffer(facts, [("name", ">u8"), ("seconds", ">f8")])
         starts = np.frombuffer(offsets, np.int64) if offsets else np.zeros(0, np.int64)
@@ -214,4 +215,4 @@ def _name(clip: Listed) -> int:
     source = clip.source
     tail = source.path.split("/")[-2:]
     facts = [source.id, tail, source.row, source.start, source.end, clip.size, source.metadata]
-    return xxhash.xxh3_64_intdigest(json.dumps(facts, sort_keys=True, default=plain).encode())
+    return xxhash.xxh3_64_intdigest(_ENCODER.encode(facts).encode())
