@@ -25,7 +25,7 @@ from audiopipe.storage import files
 from benchmarks import loops, machine
 
 CLIPS_PER_SHARD = 400  # clips of 10 s in a shard of 128 MB
-CLIPS_PER_PART = 8_333_334  # of a hundred million clips in 12 parts
+N_PARTS = 12
 SECONDS = 10.0
 
 
@@ -74,22 +74,22 @@ def measure_parts(folder: str, count: int) -> dict[str, Any]:
     As in `measure_draft`, the clips do not exist: the job looks each of them up, and no header is read.
     """
     manifest = _manifest(folder, count)
-    output, n_parts = f"{folder}/features", max(2, count // CLIPS_PER_PART)
+    output = f"{folder}/features"
     made = Job(source=str(manifest), settings=Settings(output=output, config=registry.get(loops.CONFIG)))
-    planned = PartedJob(job=made, n_parts=n_parts)
+    planned = PartedJob(job=made, n_parts=N_PARTS)
     files.make_folder(output)
     before = machine.reset_peak()
     started, processor = time.perf_counter(), time.process_time()
-    with made.listed_in_parts({}, n_parts) as clips:
+    with made.listed_in_parts({}, N_PARTS) as clips:
         listed, peak_of_listing = time.perf_counter(), machine.peak() - before
         machine.reset_peak()
-        works = [part.work for part in planned.plan(PartedOutput(output=output, n_parts=n_parts), clips, None)]
+        works = [part.work for part in planned.plan(PartedOutput(output=output, n_parts=N_PARTS), clips, None)]
         written = time.perf_counter()
     sizes = [size for work in works for size in files.sizes(work.path()).values()]
     clips_of_parts = [work.n_clips for work in works]
     return {
         "clips": count,
-        "parts": n_parts,
+        "parts": N_PARTS,
         "smallest_part": min(clips_of_parts),
         "largest_part": max(clips_of_parts),
         "list_seconds": listed - started,

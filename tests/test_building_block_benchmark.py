@@ -10,6 +10,7 @@ from benchmarks import clips as clips_of_benchmarks
 from benchmarks.building_blocks import PIPELINE, PRECOMPUTE, Speeds
 
 
+@pytest.mark.faults
 def test_both_contenders_compute_every_clip(tmp_path):
     paths = clips_of_benchmarks.write(tmp_path / "clips", 3, 0.2)
     manifest = clips_of_benchmarks.write_manifest(tmp_path / "clips.csv", paths, 60)

@@ -1,4 +1,4 @@
-"""`ToExamples`: computed clips as serialized `tf.train.Example`s."""
+"""`ToExamples`: computed clips as serialized examples of TensorFlow."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from audiopipe.precompute.staged_bundles import UNPLACED
 
 
 class ToExamples(beam.PTransform):
-    """Encodes computed clips as `tf.train.Example`s, with the entries that records of feature sets have.
+    """Encodes computed clips as serialized `tf.train.Example` messages, with the entries of records of feature sets.
 
     The examples are serialized, so `beam.io.WriteToTFRecord` writes them as they are, and TensorFlow is not needed.
     `docs/feature-sets.md` describes the entries. Only `shard_id` and `record`, the place in a feature set, are zeros,

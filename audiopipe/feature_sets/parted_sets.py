@@ -5,6 +5,7 @@ generation of each part, so it alone decides what belongs to the set: while a jo
 one, readers of the whole see the old generations of all of them.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -132,7 +133,10 @@ def opened(path: str | os.PathLike[str]) -> list[Description]:
     except dataset_json.InPartsError:
         found = PartedSet.read(path)
     except IncompleteFeatureSetError as error:
-        if present := part_names(os.fspath(path)):
+        present: list[str] = []
+        with contextlib.suppress(OSError):  # not all storage can be listed
+            present = part_names(os.fspath(path))
+        if present:
             raise IncompleteFeatureSetError(
                 f"There is no {DATASET_FILE} in {os.fspath(path)!r}, which has {len(present)} parts. Their job has not "
                 "finished. Run the same 'audiopipe precompute' command again."

@@ -27,7 +27,7 @@ class _Process(multiprocess.context.ForkServerProcess):
 
     @staticmethod
     def _Popen(process: Any) -> Any:  # noqa: N802
-        with _STARTING, _preloading("audiopipe.hf"), _without_main():
+        with _STARTING, _preloading("audiopipe.hf.row_callable"), _without_main():
             return multiprocess.context.ForkServerProcess._Popen(process)
 
 

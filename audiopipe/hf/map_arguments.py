@@ -40,7 +40,11 @@ def mapped(original: Callable[..., Any], dataset: Any, transform: Transform, giv
     _check_calls(arguments, transform)
     features = typed_maps.types_of(dataset)
     if not features and isinstance(dataset, datasets.IterableDataset):
-        _warn(transform, "a streaming dataset without rows and without declared types, whose columns nobody knows")
+        _warn(
+            transform,
+            "a streaming dataset without rows and without declared types, whose columns nobody knows",
+            "Declare the types where the stream is made, then dataset.map and audiopipe.hf.map give theirs.",
+        )
         return original(dataset, transform, **given)
     removed = _names(arguments.pop("remove_columns", None))
     unknown = [name for name in removed if name not in features]
@@ -61,7 +65,11 @@ def mapped(original: Callable[..., Any], dataset: Any, transform: Transform, giv
         others = {name: declared[name] for name in added.types if not _is_declared(name, declared, added)}
         if transform.feature in others:
             received = f"features={{{transform.feature!r}: {others[transform.feature]}}}"
-            _warn(transform, f"{received}, and not {added.types[transform.feature]}")
+            _warn(
+                transform,
+                f"{received}, and not {added.types[transform.feature]}",
+                "Leave it out of features, or use audiopipe.hf.map(dataset, transform), which declares the types.",
+            )
     return typed_maps.compute(dataset, transform, types, other_types=others, **{**arguments, **batches})
 
 
@@ -138,10 +146,10 @@ def _batches(arguments: Mapping[str, Any], is_streaming: bool) -> dict[str, Any]
     return {"batch_size": size, "drop_last_batch": drops}
 
 
-def _warn(transform: Transform, received: str) -> None:
+def _warn(transform: Transform, received: str, advice: str) -> None:
     warnings.warn(
         f"The column {transform.feature!r} gets neither its type nor digests nor a fingerprint. Received: {received}. "
-        "Leave features out of dataset.map, or use audiopipe.hf.map(dataset, transform), which declares the types.",
+        f"{advice}",
         UntypedFeatureWarning,
         stacklevel=4,  # the call of `map`
     )

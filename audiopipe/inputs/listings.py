@@ -17,6 +17,9 @@ from audiopipe.storage import files
 THREADS = 32  # more than processors, because they wait for storage
 BATCH = 16
 BATCHES_AHEAD = 4 * THREADS
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), default=plain
+)  # `json.dumps` makes one for each clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Listed:
             "version": self.version,
         }
         present = {name: value for name, value in facts.items() if value is not None}
-        return json.dumps(present, sort_keys=True, separators=(",", ":"), default=plain).encode() + b"\n"
+        return _ENCODER.encode(present).encode() + b"\n"
 
     @classmethod
     def from_json(cls, line: bytes | str) -> "Listed":

@@ -5,11 +5,10 @@ import functools
 import math
 import os
 import random
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +21,7 @@ from audiopipe.inputs.listings import Listed
 from audiopipe.transform.segments import Segments
 
 HEADERS = 1000
+AT_ONCE = 1 << 16  # clips whose sizes are computed together, because many may have one length
 TABLE_HEADERS = 50  # each may need a whole row group to be read
 THREADS = 16  # they wait for storage, not for a processor
 LONGEST = 366 * 86400.0  # seconds; a column with larger values does not contain durations
@@ -41,35 +41,26 @@ class Lengths:
         headers: Number of audio file headers that were read.
         per_byte: Seconds per byte, for each file extension.
         mean: Length in seconds of a clip about which nothing is known.
-        known: Length in seconds of each clip as far as its stretch and its metadata tell, or NaN.
     """
 
     exact: bool
     headers: int
     per_byte: dict[str, float]
     mean: float
-    known: np.ndarray = field(default_factory=lambda: np.zeros(0), compare=False)
 
     @classmethod
-    def of(cls, clips: Callable[[], Iterable[Listed]], n_clips: int) -> "Lengths":
-        """Finds lengths in the metadata of the clips and in at most 1,000 headers.
+    def of(cls, known: np.ndarray, clips: Callable[[list[int]], Iterable[Listed]]) -> "Lengths":
+        """Finds lengths in at most 1,000 headers of clips whose metadata does not tell.
 
         The clips whose headers are read are spread over the input and are the same in every run.
 
         Args:
-            clips: Function that returns the clips.
-            n_clips: Number of clips.
+            known: Length of each clip in seconds, as `known_seconds` returns it, or NaN.
+            clips: Function that returns the clips with some numbers, in ascending order.
         """
-        chosen = _spread(n_clips, HEADERS)
-        unknown: list[Listed] = []
-        known = array("d")
-        for number, clip in enumerate(clips()):
-            seconds = _known_seconds(clip.source)
-            known.append(math.nan if seconds is None else seconds)
-            if seconds is not None:
-                continue
-            if number in chosen and clip.version is not None:
-                unknown.append(clip)
+        n_clips = len(known)
+        chosen = [number for number in sorted(_spread(n_clips, HEADERS)) if math.isnan(known[number])]
+        unknown = [clip for clip in clips(chosen) if clip.version is not None]
         if unknown and unknown[0].source.row is not None:
             unknown = [unknown[number] for number in sorted(_spread(len(unknown), TABLE_HEADERS))]
         with ThreadPoolExecutor(THREADS, "audiopipe-headers") as threads:
@@ -83,15 +74,13 @@ class Lengths:
             if clip.size:
                 extension = sums[_extension(clip)]
                 extension[0], extension[1] = extension[0] + seconds, extension[1] + clip.size
-        found = np.frombuffer(known, np.float64) if known else np.zeros(0)
-        count = len(found) - int(np.isnan(found).sum())
+        count = n_clips - int(np.isnan(known).sum())
         sampled = [seconds for _, seconds in read]
         return cls(
             exact=count == n_clips,
             headers=len(read),
             per_byte={name: seconds / size for name, (seconds, size) in sums.items()},
-            mean=math.fsum(sampled) / len(sampled) if sampled else float(np.nansum(found)) / max(count, 1),
-            known=found,
+            mean=math.fsum(sampled) / len(sampled) if sampled else float(np.nansum(known)) / max(count, 1),
         )
 
     def seconds(self, clip: Listed) -> float:
@@ -101,7 +90,7 @@ class Lengths:
         with `sample_rate` or `sampling_rate`. Otherwise it is estimated from the file size, or it is the mean if the
         clip is in a table. A missing file has length 0.
         """
-        known = _known_seconds(clip.source)
+        known = known_seconds(clip.source)
         if known is not None:
             return known
         if clip.version is None:
@@ -137,11 +126,15 @@ def record_bytes(seconds: float, config: Config, segments: Segments | None, item
 
 
 def sizes_of_records(seconds: np.ndarray, config: Config, segments: Segments | None, itemsize: int = 4) -> np.ndarray:
-    """Returns `record_bytes` of many recordings: float64 `[recordings]`. Each length is computed once."""
-    n_samples, places = np.unique(np.rint(seconds * config.sample_rate), return_inverse=True)
-    lengths = (n_samples / config.sample_rate).tolist()
-    sizes = np.array([record_bytes(length, config, segments, itemsize) for length in lengths], np.float64)
-    return sizes[places]
+    """Returns `record_bytes` of many recordings: float64 `[recordings]`. Memory holds little beside the result."""
+    sizes = np.zeros(len(seconds))
+    for start in range(0, len(seconds), AT_ONCE):
+        n_samples = np.rint(seconds[start : start + AT_ONCE] * config.sample_rate)
+        different, places = np.unique(n_samples, return_inverse=True)
+        lengths = (different / config.sample_rate).tolist()
+        known = np.array([record_bytes(length, config, segments, itemsize) for length in lengths], np.float64)
+        sizes[start : start + AT_ONCE] = known[places]
+    return sizes
 
 
 @functools.lru_cache(maxsize=4)  # counting bins is slow for some configs, and there may be ten million clips
@@ -180,8 +173,13 @@ def _header(clip: Listed) -> float | None:
         return None
 
 
-def _known_seconds(source: Source) -> float | None:
-    """Returns the length of a clip in seconds as far as its stretch and its metadata tell, or None."""
+def known_seconds(source: Source) -> float | None:
+    """Returns the length of a clip in seconds as far as its stretch and its metadata tell, or None.
+
+    Example:
+        >>> known_seconds(Source("a", "/calls/a.wav", metadata={"num_samples": 8000, "sample_rate": 16000}))
+        0.5
+    """
     if source.end is not None:
         return source.end - (source.start or 0.0)
     # A duration beside a start without an end may be that of the recording.

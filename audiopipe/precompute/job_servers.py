@@ -175,7 +175,8 @@ def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str
     command = [str(word) for word in command]
     if isinstance(server, JavaJarJobServer) and not options.view_as(JobServerOptions).job_port:
         command[command.index("--job-port") + 1] = "0"
-        return command, None
+        # Log4j, which Spark's server has, would hide the line with the address.
+        return [command[0], "-Dlog4j2.level=INFO", *command[1:]], None
     return command, endpoint
 
 

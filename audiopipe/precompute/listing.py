@@ -1,8 +1,11 @@
 """Listing of the input of a job: its clips, in temporary files, and what is known about all of them."""
 
+import binascii
 import contextlib
 import hashlib
 import json
+import math
+import struct
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,9 +21,11 @@ from audiopipe.inputs import InputOptions, ScanReport, Source, column_inference,
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
 from audiopipe.inputs.metadata_types import plain
-from audiopipe.precompute import parts
+from audiopipe.precompute import estimate, parts
 
-_DIGITS = 16  # of the hash that each line in a temporary file begins with
+_DIGITS = 16  # of each of the two numbers that a line in a temporary file begins with
+_START = 2 * _DIGITS
+_ENCODER = json.JSONEncoder(sort_keys=True, default=plain)  # `json.dumps` makes one for each clip
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,10 @@ class Listing:
     """Clips of an input as they are now, or those of one part.
 
     Args:
-        lines: File with one line per clip: the hash of its name and its JSON.
+        lines: File with one line per clip: the hash of its name, its length and its JSON.
         offsets: Where each line begins.
         names: Hash of what identifies each clip wherever the input is stored. Copies of an input give equal hashes.
+        seconds: Length of each clip in seconds as far as its stretch and its metadata tell, or NaN.
         digest: SHA-256 over the JSON of the clips.
         columns: Columns of the metadata.
         has_stretches: Whether a clip is a stretch of a recording.
@@ -41,6 +47,7 @@ class Listing:
     lines: IO[bytes]
     offsets: np.ndarray
     names: np.ndarray
+    seconds: np.ndarray
     digest: str
     columns: Columns
     has_stretches: bool
@@ -56,11 +63,11 @@ class Listing:
         """Yields the clips. Only one iteration at a time may be running."""
         self.lines.seek(0)
         for line in self.lines:
-            yield Listed.from_json(line[_DIGITS:])
+            yield Listed.from_json(line[_START:])
 
     def line(self, number: int) -> bytes:
         """Returns the JSON of a clip."""
-        self.lines.seek(self.offsets[number] + _DIGITS)
+        self.lines.seek(self.offsets[number] + _START)
         return self.lines.readline()
 
     def chosen(self, numbers: np.ndarray) -> Iterator[Listed]:
@@ -98,11 +105,12 @@ class PartedListing:
     def part(self, number: int) -> Listing:
         """Returns the clips of a part, in the order of the input."""
         lines = self._files[number]
-        offsets, names = lines.read()
+        offsets, names, seconds = lines.read()
         return Listing(
             lines=lines.file,
             offsets=offsets,
             names=names,
+            seconds=seconds,
             digest=lines.digest.hexdigest(),
             columns=self.columns,
             has_stretches=self.has_stretches,
@@ -122,19 +130,23 @@ class _Lines:
     def add(self, clip: Listed) -> None:
         line = clip.to_json()
         self.digest.update(line)
-        self.file.write(b"%016x%s" % (_name(clip), line))
+        seconds = estimate.known_seconds(clip.source)
+        facts = struct.pack(">Qd", _name(clip), math.nan if seconds is None else seconds)
+        self.file.write(facts.hex().encode() + line)
         self.count += 1
 
-    def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns where each line begins, and the hash that it begins with."""
-        offsets, names = array("q"), array("Q")
+    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns where each line begins, and the hash and the length that it begins with."""
+        offsets, facts = array("q"), bytearray(_DIGITS * self.count)  # half as many bytes as digits, for two numbers
         end = 0
         self.file.seek(0)
-        for line in self.file:
+        for number, line in enumerate(self.file):
             offsets.append(end)
-            names.append(int(line[:_DIGITS], 16))
+            facts[number * _DIGITS : (number + 1) * _DIGITS] = binascii.unhexlify(line[:_START])
             end += len(line)
-        return np.frombuffer(offsets, np.int64), np.frombuffer(names, np.uint64)
+        pairs = np.frombuffer(facts, [("name", ">u8"), ("seconds", ">f8")])
+        starts = np.frombuffer(offsets, np.int64) if offsets else np.zeros(0, np.int64)
+        return starts, pairs["name"].astype(np.uint64), pairs["seconds"].astype(np.float64)
 
 
 @contextlib.contextmanager
@@ -203,4 +215,4 @@ def _name(clip: Listed) -> int:
     source = clip.source
     tail = source.path.split("/")[-2:]
     facts = [source.id, tail, source.row, source.start, source.end, clip.size, source.metadata]
-    return xxhash.xxh3_64_intdigest(json.dumps(facts, sort_keys=True, default=plain).encode())
+    return xxhash.xxh3_64_intdigest(_ENCODER.encode(facts).encode())

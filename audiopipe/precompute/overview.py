@@ -72,17 +72,18 @@ def overview(output: str) -> dict[str, Any]:
         >>> facts["counts"]["clips"], facts["dtype"], facts["unfinished"]
         (3, 'float32', None)
     """
-    names = parted_sets.part_names(output)
+    whole = parted_sets.PartedSet.read(output)
+    is_complete = files.exists(files.join(output, DATASET_FILE))
+    names = whole.names if whole is not None else [] if is_complete else parted_sets.part_names(output)
     unfinished = _unfinished([files.join(output, name) for name in names] or [output])
     facts: dict[str, Any] = {"path": output, "complete": True}
     if unfinished is not None:
         facts["unfinished"] = _progress(unfinished)
-    if unfinished is not None and not _is_complete(output):
+    if unfinished is not None and not is_complete:
         work = unfinished[0].work
         facts |= {**_settings(work, work.config.kernel_version), "complete": False, "parts": len(names) or None}
     else:
-        whole = parted_sets.PartedSet.read(output)
-        facts |= _described_parts(whole) if whole else _described(Description.open(output))
+        facts |= _described(Description.open(output)) if whole is None else _described_parts(whole)
     return {name: facts.get(name) for name in KEYS}
 
 
@@ -90,10 +91,6 @@ def _unfinished(folders: Sequence[str]) -> list[Pending] | None:
     """Returns the progress of each feature set whose work is not finished, or None if there is none."""
     found = [unfinished for folder in folders if (unfinished := pending.progress_of(folder)) is not None]
     return found or None
-
-
-def _is_complete(output: str) -> bool:
-    return files.exists(files.join(output, DATASET_FILE))
 
 
 def _described_parts(whole: PartedSet) -> dict[str, Any]:

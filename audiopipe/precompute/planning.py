@@ -205,10 +205,11 @@ def draft(
     shards_to_keep, copied, pooled = _decide(held, differences, compute)
     seconds, sizes = np.zeros(listing.n_clips), np.zeros(listing.n_clips)
     to_compute = np.flatnonzero(compute)
-    lengths = estimate.Lengths.of(lambda: listing.chosen(to_compute), len(to_compute))
+    known = listing.seconds[to_compute]
+    lengths = estimate.Lengths.of(known, lambda numbers: listing.chosen(to_compute[numbers]))
     itemsize = dtypes.DTYPES[settings.dtype].itemsize
-    seconds[to_compute] = lengths.known
-    unknown = to_compute[np.isnan(lengths.known)]
+    seconds[to_compute] = known
+    unknown = to_compute[np.isnan(known)]
     for number, clip in zip(unknown, listing.chosen(unknown), strict=True):
         seconds[number] = lengths.seconds(clip)
     sizes[to_compute] = estimate.sizes_of_records(seconds[to_compute], settings.config, settings.segments, itemsize)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from audiopipe.errors import CorruptFeatureSetError
 from audiopipe.feature_sets import index, records, tfrecords
 from audiopipe.feature_sets.clip_sums import ClipSums
 from audiopipe.feature_sets.records import Place
@@ -127,10 +126,7 @@ class _Part:
         try:
             sizes = self._folder.read_into(*ranges)
         except FileNotFoundError as error:
-            raise CorruptFeatureSetError(
-                f"A file of the folder {self._plan.path()!r} is missing: {error}. Files of a pipeline must stay until "
-                "it is complete. Run the pipeline again."
-            ) from error
+            raise staging.missing(error.filename or self._plan.path(names[0])) from error
         for name, row, frame, size in zip(names, rows, frames, sizes, strict=True):
             where = f"The record at byte {row['offset']} of {self._plan.path(name)!r}"
             yield row, tfrecords.parse(frame[:size].tobytes(), where)

@@ -50,6 +50,7 @@ def sort(run: Staging, names: Iterable[str]) -> StagedPlan:
     Raises:
         FeatureSetError: If there is no clip.
         InputError: If two clips have one id, or no type represents all values of a metadata column.
+        CorruptFeatureSetError: If a staged file is missing.
         FeatureSetLockedError: If another run has taken over.
         OutputError: If a file cannot be written.
     """
@@ -58,7 +59,7 @@ def sort(run: Staging, names: Iterable[str]) -> StagedPlan:
         machines: dict[str, dict[str, Any]] = {}
         are_known = True
         for name in sorted(set(names)):
-            table = row_files.read(run.clips_file(name))
+            table = _read(run, name)
             rows.add(name, table)
             computed = json.loads(table.schema.metadata[MACHINES])
             machines |= {json.dumps(machine, sort_keys=True): machine for machine in computed["machines"]}
@@ -86,6 +87,14 @@ def sort(run: Staging, names: Iterable[str]) -> StagedPlan:
     )
     found.write()
     return found
+
+
+def _read(run: Staging, name: str) -> pa.Table:
+    """Reads the rows about the clips of a bundle."""
+    try:
+        return row_files.read(run.clips_file(name))
+    except FileNotFoundError as error:
+        raise staging.missing(run.clips_file(name)) from error
 
 
 def _parts(

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiopipe.configs.base import Config
-from audiopipe.errors import FeatureSetError, FeatureSetLockedError
+from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, FeatureSetLockedError
 from audiopipe.feature_sets import dtypes
 from audiopipe.precompute import output_folder, plan
 from audiopipe.precompute.output_folder import OutputFolder
@@ -121,16 +121,20 @@ class Staging:
             return claim
 
     def check_claim(self) -> Claim:
-        """Returns the claim of this run.
+        """Returns the claim of this run. What other processes have written is found from then on.
 
         Raises:
             FeatureSetLockedError: If another run has claimed the output, or this one is over.
         """
+        files.forget_listing(self.output)
+        files.forget_listing(self.path())
         found = self._claimed()
         if found is None or found.run != self.run:
             raise FeatureSetLockedError(
-                f"This pipeline no longer writes to {self.output!r}: its files in the folder {plan.FOLDER!r} were "
-                "removed, or another pipeline with overwrite=True took over. Let one pipeline write to a folder."
+                f"{self.output!r} is not claimed by this pipeline, or no longer: another pipeline with overwrite=True "
+                f"took over, somebody removed the files in the folder {plan.FOLDER!r}, or this worker does not reach "
+                "the folder of the others. Let one pipeline write to a folder that all workers share, or to remote "
+                "storage."
             )
         return found
 
@@ -163,6 +167,14 @@ class Staging:
     def part_file(self, name: str, shard: int) -> str:
         """Returns the path of the clips of a shard."""
         return self.path(f"sorted-{name}-{shard:05d}.parquet")
+
+
+def missing(path: str) -> CorruptFeatureSetError:
+    """Returns the error for a staged file that is gone."""
+    return CorruptFeatureSetError(
+        f"{path!r} is missing. Files of a pipeline must stay until it is complete, in a folder that all workers share "
+        "or on remote storage. Run the pipeline again."
+    )
 
 
 def records_name(name: str) -> str:

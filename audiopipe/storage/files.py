@@ -156,6 +156,16 @@ def folders(folder: str) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir())
 
 
+def forget_listing(folder: str) -> None:
+    """Forgets what this process knows of a remote folder, because other processes may have written to it.
+
+    fsspec remembers listings, and takes a file that is not in them for missing.
+    """
+    if is_remote(folder):
+        filesystem, inner = _remote(folder)
+        filesystem.invalidate_cache(inner)
+
+
 def glob(pattern: str) -> list[str]:
     """Returns the sorted files that match a pattern with `*`, `?`, `[...]` and `**`."""
     if is_remote(pattern):

@@ -126,7 +126,8 @@ def test_features_can_be_grouped_by_window_in_a_stream(mel):
     assert sorted(groups) == [([0, 1, 2, 3], 0), ([4, 5, 6, 7], 4), ([8, 9, 10, 11], 8)]
 
 
-@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("n_threads", [3, 1])
 def test_the_order_of_a_bundle_is_kept(mel, monkeypatch, tmp_path, n_threads):
     monkeypatch.setattr(threads, "available", lambda: n_threads)
     rows = []

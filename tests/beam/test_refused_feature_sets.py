@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import apache_beam
+import fsspec
 import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.test_stream import TestStream as Stream
-from computed_clips import clip, contents, element, staged, write, write_by_pipeline
+from computed_clips import clip, complete, contents, element, staged, write, write_by_pipeline
+from fsspec.implementations.memory import MemoryFileSystem
 
 from audiopipe import FeatureSet, beam, configs, verification
 from audiopipe.errors import ArgumentError, FeatureSetError, FeatureSetLockedError, InputError
@@ -203,7 +206,7 @@ def test_a_pipeline_that_another_one_replaced_stops(config, output):
         lambda: staged_sorting.sort(first, []),
         lambda: staged_completion.complete(first, "", ["none"], None),
     ):
-        with pytest.raises(FeatureSetError, match=r"no longer writes to .* another pipeline with overwrite=True"):
+        with pytest.raises(FeatureSetError, match="not claimed by this pipeline, or no longer: another"):
             step()
     bundle.discard()
     assert [name for name in contents(output) if "staged" in name] == []
@@ -212,6 +215,57 @@ def test_a_pipeline_that_another_one_replaced_stops(config, output):
 def test_the_claim_of_a_run_can_be_repeated(config, output):
     run = Staging(output=output, config=config, run="first")
     assert run.claim() == run.claim() == run.check_claim()
+
+
+class _RemembersListings(MemoryFileSystem):
+    """Object store in memory that other processes write to, and whose listings this process remembers, as for S3."""
+
+    protocol = "remembering"
+    store: ClassVar = {}
+    pseudo_dirs: ClassVar = [""]
+    listed: ClassVar = {}
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.removeprefix("remembering://"))
+
+    def ls(self, path, detail=True, **_):
+        path = self._strip_protocol(path)
+        if path not in self.listed:
+            self.listed[path] = super().ls(path, detail=True)
+        return self.listed[path] if detail else [item["name"] for item in self.listed[path]]
+
+    def info(self, path, **_):
+        path = self._strip_protocol(path)
+        known = self.listed.get(path.rpartition("/")[0])
+        if known is not None and path not in [item["name"] for item in known]:
+            raise FileNotFoundError(path)
+        return super().info(path)
+
+    def cat_ranges(self, paths, *args, **options):
+        for path in paths:
+            self.info(path)
+        return super().cat_ranges(paths, *args, **options)
+
+    def _open(self, path, mode="rb", **options):
+        if mode == "rb":
+            self.info(path)
+        else:
+            self.invalidate_cache(path.rpartition("/")[0])
+        return super()._open(path, mode, **options)
+
+    def invalidate_cache(self, path=None):
+        self.listed.pop(None if path is None else self._strip_protocol(path), None)
+
+
+def test_files_of_other_workers_are_found_after_the_folder_was_listed(config, monkeypatch):
+    fsspec.register_implementation("remembering", _RemembersListings, clobber=True)
+    run = Staging(output="remembering://features", config=config, run="run")
+    run.claim()
+    listing = fsspec.filesystem("remembering").ls("/features/plan")
+    names = staged(run, [clip(0, config)])
+    _RemembersListings.listed = {"/features/plan": listing}  # this process listed the folder before
+    assert FeatureSet(complete(run, names)).ids == ["clip-000"]
 
 
 class _FailsOnce(apache_beam.DoFn):
@@ -288,8 +342,11 @@ def test_a_staged_file_that_is_damaged_is_found(config, tmp_path):
     with pytest.raises(FeatureSetError, match="is damaged"):
         staged_shards.write(run, plan.name, 0)
     path.unlink()
-    with pytest.raises(FeatureSetError, match="is missing"):
+    with pytest.raises(FeatureSetError, match=f"{name}.tfrecord' is missing. Files of a pipeline must stay"):
         staged_shards.write(run, plan.name, 0)
+    Path(run.clips_file(name)).unlink()
+    with pytest.raises(FeatureSetError, match=f"{name}.parquet' is missing"):
+        staged_sorting.sort(run, [name])
 
 
 def test_a_bundle_that_fails_once_is_written_once(config, output, tmp_path):

@@ -57,9 +57,11 @@ def test_a_pipeline_gives_the_clips_statistics_and_failures_of_precompute(writte
     assert [written.counts[name] for name in counts] == [expected.counts[name] for name in counts]
 
 
-def test_the_feature_set_is_verified_and_loaded(written, mel):
-    report = verification.verify(written.path)
+def test_the_feature_set_is_verified_and_loaded(written, clips, mel):
+    assert verification.verify(written.path).ok
+    report = verification.verify(written.path, clips / "manifest.jsonl", door="tfdata")
     assert report.ok
+    assert (report.missing, report.unknown) == ([], [])
     loaded = {clip["id"].decode(): clip["feature"] for clip in load(written.path, mel.config).as_numpy_iterator()}
     assert sorted(loaded) == written.ids
     for clip_id, feature in loaded.items():

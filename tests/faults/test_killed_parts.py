@@ -8,6 +8,24 @@ from audiopipe import FeatureSet, beam
 
 CLIP = r"/clips/[^/]*\.wav$"
 N_PARTS = 3
+HOLDS = {
+    1: [
+        ("published", r"/part-00000-of-00003/plan/plan\.json$"),
+        ("publish", r"/part-00002-of-00003/plan/00000-shards\.jsonl$"),
+        ("read", CLIP),
+        ("published", r"/part-00000-of-00003/plan/shard-\d+\.json$"),
+        ("publish", r"/part-00000-of-00003/dataset\.json$"),
+        ("published", r"/part-00000-of-00003/dataset\.json$"),
+        ("published", r"/part-00001-of-00003/features-[^/]*\.tfrecord$"),
+        ("published", r"/part-00002-of-00003/failures-\d+\.jsonl$"),
+        ("publish", r"/out/dataset\.json$"),
+    ],
+    2: [
+        ("read", CLIP),
+        ("published", r"/part-00001-of-00003/plan/shard-\d+\.json$"),
+        ("published", r"/part-00002-of-00003/plan/shard-\d+\.json$"),
+    ],
+}
 
 
 def contents(output):
@@ -29,23 +47,8 @@ def test_a_job_in_parts_that_is_killed_at_many_points_ends_with_the_bytes_of_one
     beam.precompute(
         small_work.source, clean, small_work.config, parts=N_PARTS, num_shards=3, max_failure_ratio=1, workers=1
     )
-    holds = [
-        Hold("publish", r"/part-00000-of-00003/plan/plan\.json$"),
-        Hold("published", r"/part-00000-of-00003/plan/plan\.json$"),
-        Hold("publish", r"/part-00002-of-00003/plan/00000-shards\.jsonl$"),
-        Hold("published", r"/part-00002-of-00003/plan/plan\.json$"),
-        Hold("read", CLIP, 2),
-        Hold("published", r"/part-00000-of-00003/plan/shard-\d+\.json$"),
-        Hold("publish", r"/part-00000-of-00003/dataset\.json$"),
-        Hold("published", r"/part-00000-of-00003/dataset\.json$"),
-        Hold("published", r"/part-00001-of-00003/features-[^/]*\.tfrecord$"),
-        Hold("published", r"/part-00001-of-00003/plan/shard-\d+\.json$"),
-        Hold("published", r"/part-00001-of-00003/failures-\d+\.jsonl$"),
-        Hold("read", CLIP, 1),
-        Hold("publish", r"/part-00002-of-00003/dataset\.json$"),
-        Hold("publish", r"/out/dataset\.json$"),
-    ]
-    for hold in holds:
+    for at, pattern in HOLDS[workers]:
+        hold = Hold(at, pattern)
         with Run(small_work.source, output, small_work.config, *options, hold=hold) as run:
             assert run.until(hold.reached), f"The job ended before {hold}:\n{run.printed}"
             run.kill()

@@ -207,6 +207,21 @@ def test_readers_see_the_old_whole_until_the_new_one_replaces_it(corpus, tmp_pat
         assert len([name for name in os.listdir(folder) if name.startswith("index-")]) == 1  # no old files are left
 
 
+def test_classes_of_an_update_that_was_given_up_have_one_number_in_all_parts(corpus, tmp_path, monkeypatch):
+    run = functools.partial(make, corpus, tmp_path / "out", class_columns=["label"], num_shards=1)
+    run()
+    for number in range(12, 20):
+        corpus.put(f"c{number}", number, label="bee", take=number)
+    interrupted(functools.partial(run, update=True), monkeypatch, 1)  # only the first part has the new class
+    for number in range(12, 20):
+        corpus.remove(f"c{number}")
+        corpus.put(f"d{number}", number, label="eel", take=number)
+    made = run(update=True)
+    assert [one.classes["label"] for one in made.descriptions] == [["ant", "cat", "dog", "bee", "eel"]] * N_PARTS
+    labels = {clip["id"]: made.class_names("label")[clip["label"]] for clip in made}
+    assert labels == {name: row["label"] for name, row in corpus.rows.items()}
+
+
 def test_a_changed_input_is_refused_without_update(corpus, tmp_path):
     make(corpus, tmp_path / "out")
     corpus.put("c12", 12, label="ant", take=12)
@@ -342,3 +357,14 @@ def test_a_job_in_parts_on_remote_storage_resumes(corpus, tmp_path, monkeypatch)
     made = run()
     assert made.path == remote
     assert clips_of(made) == clips_of(make(corpus, tmp_path / "clean", num_shards=2))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "engine", [{"workers": 2}, {"workers": None}, {"workers": None, "beam_options": ["--runner=FnApiRunner"]}]
+)
+def test_every_engine_computes_one_part_after_another(corpus, tmp_path, engine):
+    made = make(corpus, tmp_path / "out", num_shards=2, **engine)
+    make(corpus, tmp_path / "clean", num_shards=2)
+    assert parts_of(tmp_path / "out") == parts_of(tmp_path / "clean")
+    assert len(made) == 12
