@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import JobServerOptions, PipelineOptio
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from apache_beam.runners.portability.job_server import JavaJarJobServer, SubprocessJobServer
 from apache_beam.runners.portability.portable_runner import PortableRunner
+from apache_beam.runners.portability.spark_runner import SparkJarJobServer
 from apache_beam.runners.runner import PipelineRunner
 
 from audiopipe.errors import ArgumentError, FeatureSetError, MissingDependencyError
@@ -22,6 +23,22 @@ from audiopipe.runtime import supervisor
 END_SECONDS = 10
 LOOK_SECONDS = 0.1
 _LAST_LINES = 5
+# What Spark adds in its own scripts (JavaModuleOptions). Beam adds only some of it. On Java 17, Spark then cannot
+# report the failure of a task, and a job that has lost a worker hangs.
+_OPENED_FOR_SPARK = [
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in (
+        "java.io",
+        "java.lang",
+        "java.lang.reflect",
+        "java.net",
+        "java.util.concurrent",
+        "java.util.concurrent.atomic",
+        "sun.nio.cs",
+        "sun.security.action",
+        "sun.util.calendar",
+    )
+]
 # JobServerDriver of Beam's Java SDK prints it.
 _ADDRESS = re.compile(r"JobService started on (\S+:\d+)")
 _DOWNLOAD = "Download the server of the same version as Apache Beam and pass its path"
@@ -176,7 +193,10 @@ def _command(runner: PortableRunner, options: PipelineOptions) -> tuple[list[str
     if isinstance(server, JavaJarJobServer) and not options.view_as(JobServerOptions).job_port:
         command[command.index("--job-port") + 1] = "0"
         # Log4j, which Spark's server has, would hide the line with the address.
-        return [command[0], "-Dlog4j2.level=INFO", *command[1:]], None
+        command.insert(1, "-Dlog4j2.level=INFO")
+        endpoint = None
+    if isinstance(server, SparkJarJobServer):
+        command[1:1] = _OPENED_FOR_SPARK
     return command, endpoint
 
 

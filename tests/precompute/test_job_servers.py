@@ -91,6 +91,13 @@ def test_a_job_server_that_does_not_start_ends_the_job_with_what_it_printed(java
     assert text == "The job server ended with exit code 7: \nno memory for the heap"
 
 
+def test_spark_on_java_17_may_use_what_it_reports_failed_tasks_with(java, work, tmp_path):
+    """Without it, a job that has lost a worker hangs."""
+    options = java("#!/bin/sh\necho $*\nexit 7\n")[-2:]
+    options = [options[0], options[1].replace("flink", "spark"), "--runner=SparkRunner", "--environment_type=LOOPBACK"]
+    assert "--add-opens=java.base/sun.security.action=ALL-UNNAMED" in failed(options, work)
+
+
 def test_no_file_of_a_job_server_stays(java, tmp_path, monkeypatch):
     folder = tmp_path / "temporary"
     folder.mkdir()
