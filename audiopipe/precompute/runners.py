@@ -29,6 +29,7 @@ from audiopipe.precompute.plan import Plan
 from audiopipe.runtime import startup, stopping
 
 STOP_SECONDS = 10
+_OF_A_STACK = re.compile(r"\s+at \S+\(|\s+\.\.\. \d+ more$|Driver stacktrace:$|\s*$")  # lines of Java's stacks
 JOB_SECONDS = 365 * 24 * 3600  # longer than any job
 EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
@@ -261,8 +262,9 @@ def _runner(options: PipelineOptions) -> PipelineRunner:
 def cause_of(error: Exception) -> str:
     """Returns the message of a worker's error, extracted from the error that Apache Beam raises instead."""
     text = error.details() or error.code().name if isinstance(error, grpc.RpcError) else str(error)
-    lines = text.strip().splitlines()
+    lines = [line for line in text.strip().splitlines() if not _OF_A_STACK.match(line)]
     last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
+    last = last.removeprefix("Caused by: ")
     last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
     last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
     # A status of gRPC, by which workers and engines talk, or Prism's words.

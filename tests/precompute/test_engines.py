@@ -141,6 +141,14 @@ def test_workers_get_a_log_level_that_java_knows():
             "inst002 stage-002 failed:SDK worker disconnected: worker[job-001], 2 active instructions, error: context "
             "canceled)",
         ),
+        (
+            "org.apache.spark.SparkException: Job aborted due to stage failure: Task 1 in stage 1.0 failed 1 times\n"
+            "\tat org.apache.beam.sdk.util.MoreFutures.get(MoreFutures.java:58)\n"
+            "Caused by: org.apache.beam.StatusRuntimeException: CANCELLED: client cancelled\n\t... 3 more\n\n"
+            "Driver stacktrace:",
+            "The engine lost a worker, which was killed, ran out of memory or cannot be reached (CANCELLED: client "
+            "cancelled)",
+        ),
         ("", "ValueError"),
     ],
 )
