@@ -43,10 +43,10 @@ doctest_global_setup = """
 import os, shutil, tempfile
 import numpy as np
 import tensorflow as tf
-folder = tempfile.mkdtemp()
-os.environ["AUDIOPIPE_CACHE"] = os.path.join(folder, "cache")
+folder = _doctest_folder = tempfile.mkdtemp()  # a page may give `folder` another value
+os.environ["AUDIOPIPE_CACHE"] = os.path.join(_doctest_folder, "cache")
 """
-doctest_global_cleanup = "shutil.rmtree(folder)"
+doctest_global_cleanup = "shutil.rmtree(_doctest_folder)"
 
 
 def improve_signature(app, what, name, obj, options, signature, return_annotation):
