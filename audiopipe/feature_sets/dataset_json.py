@@ -79,7 +79,7 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
         raise InPartsError(f"{name!r} names the parts of a feature set. Open the folder with audiopipe.FeatureSet.")
     if version not in READABLE_VERSIONS or isinstance(version, (bool, float)):
         raise CorruptFeatureSetError(
-            f"{name!r} must have a format_version of {READABLE_VERSIONS[0]} .. {READABLE_VERSIONS[-1]}. Received: "
+            f"{name!r} must have a format_version of {READABLE_VERSIONS[0]} .. {PARTS_VERSION}. Received: "
             f"{version!r}. Read it with the version of audiopipe that wrote it: {_writers(content)!s:.500}."
         )
     try:

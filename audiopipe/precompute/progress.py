@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -39,12 +39,8 @@ class Done:
 
     def __add__(self, other: "Done") -> "Done":
         """Returns the progress of both."""
-        return Done(
-            clips=self.clips + other.clips,
-            failures=self.failures + other.failures,
-            seconds=self.seconds + other.seconds,
-            shards=self.shards + other.shards,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Done(*(one + another for one, another in pairs))
 
 
 class Reporter(Protocol):

@@ -249,11 +249,11 @@ def test_an_invalid_config_is_refused(feature_set):
 
 def test_a_newer_format_is_refused_with_the_version_that_wrote_it(feature_set):
     def change(content):
-        content["format_version"] = 3
+        content["format_version"] = 4
         content["machines"][0]["versions"] = {"audiopipe": "9.1"}
 
     edit(feature_set, change)
-    with pytest.raises(CorruptFeatureSetError, match=r"must have a format_version of 1 \.\. 2\. Received: 3\..*9\.1"):
+    with pytest.raises(CorruptFeatureSetError, match=r"must have a format_version of 1 \.\. 3\. Received: 4\..*9\.1"):
         Description.open(feature_set)
 
 
