@@ -142,7 +142,7 @@ def precompute(
         context.with_resource(launching.ahead())
     from audiopipe import beam
     from audiopipe.inputs import SeveralInputs
-    from audiopipe.precompute import job, progress
+    from audiopipe.precompute import job, parted_output, progress
     from audiopipe.transform import Segments
 
     source = SeveralInputs(sources)
@@ -163,6 +163,7 @@ def precompute(
     }
     reporter = progress.reporter(errors, log_json)
     if dry_run:
+        what["parts"] = parted_output.n_parts_of_job(output, parts, overwrite=overwrite)
         estimated = beam.estimate(source, config, output=output if update and not overwrite else None, **what)
         is_up_to_date = estimated.n_clips > 0 and estimated.n_shards == 0
         reporter.planned(**job.facts(estimated), done_before=estimated.n_clips if is_up_to_date else 0)

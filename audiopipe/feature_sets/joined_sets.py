@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audiopipe.errors import FeatureSetError
-from audiopipe.feature_sets import hashes, index, joined_columns, shard_parts, valid_frames
+from audiopipe.feature_sets import hashes, index, joined_columns, parted_sets, shard_parts, valid_frames
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.index import Layout, Rows
 from audiopipe.feature_sets.joined_columns import JoinedColumns
@@ -212,10 +212,11 @@ class JoinedSets:
             if len(examples) == SHOWN_IDS:
                 break
         if examples:
+            prefixes = [f"{number}/" for number in range(sum(map(parted_sets.begins_set, self.descriptions)))]
             raise FeatureSetError(
                 f"Feature sets must have different ids to be joined. Received: {', '.join(examples)}. Pass a prefix "
                 "for the ids of each set, such as "
-                f"FeatureSet([...], prefix={[f'{number}/' for number in range(len(self._sets))]})."
+                f"FeatureSet([...], prefix={prefixes})."
             )
 
     def _of(self, row: int) -> tuple[int, int]:

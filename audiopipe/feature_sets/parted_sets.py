@@ -8,7 +8,7 @@ one, readers of the whole see the old generations of all of them.
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,7 +88,13 @@ class PartedSet:
         return [self._description(folder, part) for folder, part in zip(self.folders(), self.parts, strict=True)]
 
     def _description(self, folder: str, part: Generation) -> Description:
-        description = Description.open(folder, part.number)
+        with damage_explained(folder):
+            if not files.exists(files.join(folder, DATASET_FILE)):
+                raise IncompleteFeatureSetError(
+                    f"The part {folder!r} is missing or has no {DATASET_FILE}. Copy it again, or run the 'audiopipe "
+                    f"precompute' command for {self.path!r} again, which computes only what is missing."
+                )
+            description = Description.open(folder, part.number)
         if identity_of(description) != part.identity or description.fingerprint != self.fingerprint:
             raise CorruptFeatureSetError(
                 f"The part {folder!r} was replaced by another feature set, so {self.path!r} is not whole. Copy the "
@@ -133,18 +139,45 @@ def opened(path: str | os.PathLike[str]) -> list[Description]:
     except dataset_json.InPartsError:
         found = PartedSet.read(path)
     except IncompleteFeatureSetError as error:
-        present: list[str] = []
-        with contextlib.suppress(OSError):  # not all storage can be listed
-            present = part_names(os.fspath(path))
-        if present:
-            raise IncompleteFeatureSetError(
-                f"There is no {DATASET_FILE} in {os.fspath(path)!r}, which has {len(present)} parts. Their job has not "
-                "finished. Run the same 'audiopipe precompute' command again."
-            ) from error
+        check_finished(path, cause=error)
         raise
     if found is None:  # it was replaced by a set without parts just now
         return [Description.open(path)]
     return found.descriptions()
+
+
+def check_finished(path: str | os.PathLike[str], *, cause: Exception | None = None) -> None:
+    """Raises an error if a folder without `dataset.json` has parts, because their job has not finished.
+
+    Args:
+        path: Path of the folder.
+        cause: Error that says that there is no `dataset.json`.
+    """
+    present: list[str] = []
+    with contextlib.suppress(OSError):  # not all storage can be listed
+        present = part_names(os.fspath(path))
+    if present:
+        raise IncompleteFeatureSetError(
+            f"There is no {DATASET_FILE} in {os.fspath(path)!r}, which has {len(present)} parts. Their job has not "
+            "finished. Run the same 'audiopipe precompute' command again."
+        ) from cause
+
+
+@contextlib.contextmanager
+def damage_explained(part: str) -> Iterator[None]:
+    """Adds to an error about a damaged part how to compute that part again without the others.
+
+    Args:
+        part: Folder of the part.
+    """
+    try:
+        yield
+    except CorruptFeatureSetError as error:
+        whole, _, name = part.rpartition("/")
+        raise CorruptFeatureSetError(
+            f"{error} To compute only this part again, remove the folder {name!r}, and run the 'audiopipe precompute' "
+            f"command for {whole!r} again."
+        ) from error
 
 
 def part_names(path: str) -> list[str]:
@@ -160,6 +193,12 @@ def whole_of(descriptions: Sequence[Description]) -> str | None:
     paths = {description.path for description in descriptions}
     known = {file_names.parts_in(os.path.basename(path)) for path in paths}
     return whole if len(paths) == len(descriptions) and known == {len(paths)} else None
+
+
+def begins_set(description: Description) -> bool:
+    """Returns whether a feature set is the first part of one in parts, or has no parts."""
+    name = os.path.basename(description.path)
+    return not description.whole or name == file_names.part_name(0, file_names.parts_in(name) or 1)
 
 
 def shards_of(descriptions: Sequence[Description]) -> list[dict[str, Any]]:

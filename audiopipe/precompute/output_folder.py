@@ -64,6 +64,8 @@ class OutputFolder:
         planned, merging = plan.exists(output), f"{plan.FOLDER}/{plan.MERGE}" in present
         of_plan = all(name.startswith(f"{plan.FOLDER}/") for name in present)
         if foreign or (present and DATASET_FILE not in present and not (planned or merging or of_plan)):
+            if is_part:
+                raise _unusable_part(output, foreign)
             raise FeatureSetError(
                 f"OUTPUT must be a new or empty folder, or contain a feature set. Received: {output!r}, which "
                 f"contains {(foreign or present)[0]!r}. Choose another folder."
@@ -178,6 +180,18 @@ def _pending(output: str, planned: bool, overwrite: bool) -> Plan | None:
         if overwrite:
             return None
         raise
+
+
+def _unusable_part(output: str, foreign: list[str]) -> FeatureSetError:
+    if foreign:
+        return FeatureSetError(
+            f"The part {output!r} must contain only files of a feature set. Received: {foreign[0]!r}. Move the file "
+            "out of the folder, and run the same command again."
+        )
+    return FeatureSetError(
+        f"The part {output!r} must have a {DATASET_FILE}, or a plan of an unfinished job. Received: neither. Copy the "
+        "part again, or remove its folder and run the same command again, which computes only this part again."
+    )
 
 
 def final_name(name: str) -> str:

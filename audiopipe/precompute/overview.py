@@ -76,6 +76,8 @@ def overview(output: str) -> dict[str, Any]:
     is_complete = files.exists(files.join(output, DATASET_FILE))
     names = whole.names if whole is not None else [] if is_complete else parted_sets.part_names(output)
     unfinished = _unfinished([files.join(output, name) for name in names] or [output])
+    if unfinished is None and not is_complete:
+        parted_sets.check_finished(output)  # it stopped between two parts, or before the whole was written
     facts: dict[str, Any] = {"path": output, "complete": True}
     if unfinished is not None:
         facts["unfinished"] = _progress(unfinished)

@@ -149,7 +149,8 @@ class PartedJob:
         output = set_job.settings.output
         files.make_folder(output)
         clips = listing.part(number)
-        work = set_job.prepare(set_job.look(), clips)
+        with parted_sets.damage_explained(output):
+            work = set_job.prepare(set_job.look(), clips)
         if isinstance(work, Description):
             failures = work.counts["failures"]
             done = Done(clips=clips.n_clips, failures=failures, seconds=0.0, shards=0)
@@ -185,7 +186,8 @@ class PartedJob:
         names = [folder.rpartition("/")[2] for folder in output.folders]
         descriptions = [Description.open(folder) for folder in output.folders]
         if not any(description.counts["clips"] for description in descriptions):
-            raise FeatureSetError(_nothing(descriptions))
+            stays = "" if output.whole is None else f" The old feature set in {output.output!r} stays."
+            raise FeatureSetError(_nothing(descriptions) + stays)
         found = [
             generations.of(description)._replace(path=name)
             for name, description in zip(names, descriptions, strict=True)
@@ -247,7 +249,8 @@ def _columns_in(folder: str) -> Iterator[Columns]:
     """Yields the columns of the feature set and of the pending plan in the folder of a part."""
     if not files.exists(folder):
         return
-    found: OutputFolder = pending.undisturbed(lambda: OutputFolder.look(folder, is_part=True))
+    with parted_sets.damage_explained(folder):
+        found: OutputFolder = pending.undisturbed(lambda: OutputFolder.look(folder, is_part=True))
     yield from (known.columns for known in (found.description, found.pending) if known is not None)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audiopipe import checks
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, InputChangedError
-from audiopipe.feature_sets import file_names, parted_sets
+from audiopipe.feature_sets import file_names, parted_sets, set_files
 from audiopipe.feature_sets.file_names import DATASET_FILE
 from audiopipe.feature_sets.parted_sets import PartedSet
 from audiopipe.precompute import output_folder, plan
@@ -45,8 +45,10 @@ class PartedOutput:
         """
         if n_parts is not None:
             checks.integer("parts", n_parts, minimum=1, maximum=file_names.MAX_PARTS)
-        whole = _whole(output, overwrite) if output else None
-        started = {file_names.parts_in(name) for name in parted_sets.part_names(output)} if output else set()
+        names = parted_sets.part_names(output) if output else []
+        set_files.check_links(output, names)
+        whole = _whole(output, overwrite, names) if output else None
+        started = {file_names.parts_in(name) for name in names}
         if whole is None and not started:
             if n_parts is None:
                 return None
@@ -54,15 +56,19 @@ class PartedOutput:
                 _check_is_new(output)
             return cls(output=output, n_parts=n_parts)
         _check_content(output)
-        unfinished, known = _counts(whole, started)
-        if n_parts is None and len(unfinished or known) != 1:
-            raise InputChangedError(f"{output!r} has jobs of {_listed(known)} parts. Pass the number: --parts.")
+        known = _counts(whole, started)
+        if n_parts is None and len(known) != 1:
+            raise InputChangedError(
+                f"{output!r} has folders of jobs of {_listed(known)} parts. Pass the number of parts to have: --parts."
+            )
         if n_parts is not None and n_parts not in known and not overwrite:
             raise InputChangedError(
                 f"{output!r} was started with other settings: parts was {_listed(known)} and is {n_parts} now. Choose "
                 "another folder, or pass --overwrite to start from scratch."
             )
-        return cls(output=output, n_parts=n_parts or (unfinished or known)[0], whole=whole)
+        n_parts = n_parts or known[0]
+        _check_others(output, names, n_parts)
+        return cls(output=output, n_parts=n_parts, whole=whole)
 
     @property
     def folders(self) -> list[str]:
@@ -79,21 +85,35 @@ class PartedOutput:
         return keep_old_seconds if self.whole is None else max(keep_old_seconds, time.time() - self.whole.written + 1)
 
 
-def _whole(output: str, overwrite: bool) -> PartedSet | None:
+def n_parts_of_job(output: str, n_parts: int | None, *, overwrite: bool = False) -> int | None:
+    """Returns the number of parts that a job would compute. None stands for a feature set without parts.
+
+    The arguments and errors are those of `PartedOutput.look`.
+    """
+    found = PartedOutput.look(files.absolute(output), n_parts, overwrite=overwrite)
+    return None if found is None else found.n_parts
+
+
+def _whole(output: str, overwrite: bool, part_names: list[str]) -> PartedSet | None:
     try:
         return PartedSet.read(output)
-    except CorruptFeatureSetError:
+    except CorruptFeatureSetError as error:
         if overwrite:
             return None
-        raise
+        if not part_names:
+            raise
+        raise CorruptFeatureSetError(
+            f"{error} If its parts are complete, it is enough to remove this {DATASET_FILE} and to run the same "
+            "command again, which writes it from the parts."
+        ) from error
 
 
-def _counts(whole: PartedSet | None, started: set[int | None]) -> tuple[list[int], list[int]]:
-    """Returns the numbers of parts of unfinished jobs, and all that a job without `overwrite` may have."""
+def _counts(whole: PartedSet | None, started: set[int | None]) -> list[int]:
+    """Returns the numbers of parts that a job without `overwrite` may have: those of the whole and unfinished ones."""
     replaced = {file_names.parts_in(name) for entry in whole.obsolete for name in entry["parts"]} if whole else set()
     of_whole = {len(whole.parts)} if whole else set()
     unfinished = {count for count in started if count is not None} - replaced - of_whole
-    return sorted(unfinished), sorted(unfinished | of_whole)
+    return sorted(unfinished | of_whole)
 
 
 def _check_is_new(output: str) -> None:
@@ -119,10 +139,19 @@ def _check_content(output: str) -> None:
             raise _foreign(output, name)
 
 
+def _check_others(output: str, part_names: list[str], n_parts: int) -> None:
+    """Raises an error if the folder of a part of another job, which is to be removed, contains anything else."""
+    for part in part_names:
+        if file_names.parts_in(part) != n_parts:
+            for name in files.walk(files.join(output, part)):
+                if not output_folder.is_ours(name):
+                    raise _foreign(output, f"{part}/{name}")
+
+
 def _foreign(output: str, name: str) -> FeatureSetError:
     return FeatureSetError(
         f"OUTPUT must be a new or empty folder, or contain a feature set in parts. Received: {output!r}, which "
-        f"contains {name!r}. Choose another folder."
+        f"contains {name!r}. Move it out of the folder, or choose another folder."
     )
 
 

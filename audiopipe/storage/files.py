@@ -150,6 +150,7 @@ def folders(folder: str) -> list[str]:
         return []
     if is_remote(folder):
         filesystem, inner = _remote(folder)
+        filesystem.invalidate_cache(inner)  # `ls` may return what another process has changed since
         listed = filesystem.ls(inner, detail=True)
         return sorted(item["name"].rstrip("/").rpartition("/")[2] for item in listed if item["type"] == "directory")
     with os.scandir(folder) as entries:

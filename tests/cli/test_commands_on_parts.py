@@ -79,3 +79,14 @@ def test_other_commands_take_the_whole(made):
     planned = run("precompute", manifest, folder / "new", "--config", folder / "config.json", "--parts", 3, "--dry-run")
     assert "planned: 12 clips" in planned.output
     assert "in 3 shards" in planned.output
+
+
+def test_a_dry_run_plans_the_parts_that_the_output_has(made):
+    folder, manifest, _ = made
+    words = ["precompute", manifest, folder / "out", "--config", folder / "config.json", "--num-shards", 1, "--dry-run"]
+    for options in ([], ["--overwrite"], ["--parts", 3]):
+        assert "in 3 shards" in run(*words, *options).output
+    assert "in 2 shards" in run(*words, "--overwrite", "--parts", 2).output
+    refused = run(*words, "--parts", 4)
+    assert "parts was 3 and is 4 now" in str(refused.exception or refused.output)
+    assert not (folder / "out/part-00000-of-00004").exists()

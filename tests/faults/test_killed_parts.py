@@ -6,25 +6,17 @@ from running import Run, failed_ids, temporaries
 
 from audiopipe import FeatureSet, beam
 
-CLIP = r"/clips/[^/]*\.wav$"
 N_PARTS = 3
 HOLDS = {
     1: [
         ("published", r"/part-00000-of-00003/plan/plan\.json$"),
         ("publish", r"/part-00002-of-00003/plan/00000-shards\.jsonl$"),
-        ("read", CLIP),
         ("published", r"/part-00000-of-00003/plan/shard-\d+\.json$"),
         ("publish", r"/part-00000-of-00003/dataset\.json$"),
-        ("published", r"/part-00000-of-00003/dataset\.json$"),
         ("published", r"/part-00001-of-00003/features-[^/]*\.tfrecord$"),
-        ("published", r"/part-00002-of-00003/failures-\d+\.jsonl$"),
         ("publish", r"/out/dataset\.json$"),
     ],
-    2: [
-        ("read", CLIP),
-        ("published", r"/part-00001-of-00003/plan/shard-\d+\.json$"),
-        ("published", r"/part-00002-of-00003/plan/shard-\d+\.json$"),
-    ],
+    2: [("published", r"/part-00001-of-00003/plan/shard-\d+\.json$")],
 }
 
 
@@ -50,11 +42,11 @@ def test_a_job_in_parts_that_is_killed_at_many_points_ends_with_the_bytes_of_one
     for at, pattern in HOLDS[workers]:
         hold = Hold(at, pattern)
         with Run(small_work.source, output, small_work.config, *options, hold=hold) as run:
-            assert run.until(hold.reached), f"The job ended before {hold}:\n{run.printed}"
+            assert run.until(hold.reached, seconds=300), f"The job ended before {hold}:\n{run.printed}"
             run.kill()
         assert not (output / "dataset.json").exists()
     with Run(small_work.source, output, small_work.config, *options) as run:
-        assert run.wait() == 0, run.printed
+        assert run.wait(300) == 0, run.printed
     found, expected = contents(output), contents(clean)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
