@@ -86,9 +86,11 @@ def _add_progress(table: Table, facts: dict[str, Any]) -> None:
     from audiopipe.precompute import progress
 
     unfinished = facts["unfinished"]
-    clips, shards, seconds = (unfinished[name] for name in ("clips", "shards", "seconds"))
+    parts, clips, shards, seconds = (unfinished[name] for name in ("parts", "clips", "shards", "seconds"))
     table.add_section()
     table.add_row("unfinished", "an update" if facts["complete"] else "the feature set")
+    if parts:
+        table.add_row("parts done", f"{parts['done']} of {parts['total']}; what follows is about the others")
     table.add_row("clips done", f"{clips['done']} of {clips['total']}")
     table.add_row("shards done", f"{shards['done']} of {shards['total']}")
     table.add_row("audio done", f"{audio_duration(seconds['done'])} of {audio_duration(seconds['total'])}")

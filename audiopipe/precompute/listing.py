@@ -2,6 +2,7 @@
 
 import binascii
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -16,6 +17,7 @@ from typing import IO
 import numpy as np
 import xxhash
 
+from audiopipe import checks
 from audiopipe.errors import InputError
 from audiopipe.inputs import InputOptions, ScanReport, Source, column_inference, listings
 from audiopipe.inputs.columns import Columns
@@ -122,8 +124,14 @@ class PartedListing:
 class _Lines:
     """Lines of the clips of a part, in a temporary file."""
 
-    def __init__(self) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile(prefix="audiopipe-")  # noqa: SIM115 (`listed_in_parts` closes it)
+    def __init__(self, n_parts: int):
+        try:
+            self.file: IO[bytes] = tempfile.TemporaryFile(prefix="audiopipe-")  # noqa: SIM115 (`listed_in_parts` closes it)
+        except OSError as error:
+            if error.errno != errno.EMFILE:
+                raise
+            advice = "Use fewer parts, or let the process open more files: 'ulimit -n 4096'."
+            raise checks.fail("parts", "smaller than the number of open files allowed", n_parts, advice) from error
         self.digest = hashlib.sha256()
         self.count = 0
 
@@ -192,9 +200,10 @@ def listed_in_parts(
     """
     has_stretches = False
     with contextlib.ExitStack() as stack:
-        files = [_Lines() for _ in range(n_parts)]
-        for lines in files:
-            stack.enter_context(lines.file)
+        files = []
+        for _ in range(n_parts):
+            files.append(_Lines(n_parts))
+            stack.enter_context(files[-1].file)
 
         def written() -> Iterator[Source]:
             nonlocal has_stretches

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from audiopipe.errors import CorruptFeatureSetError
-from audiopipe.feature_sets import dataset_json, index, parted_sets
+from audiopipe.feature_sets import dataset_json, file_names, index, parted_sets
 from audiopipe.feature_sets.description import DATASET_FILE, Description
 from audiopipe.feature_sets.feature_set import of_descriptions as feature_set_of
 from audiopipe.feature_sets.index import Index
@@ -80,7 +80,7 @@ def overview(output: str) -> dict[str, Any]:
         parted_sets.check_finished(output)  # it stopped between two parts, or before the whole was written
     facts: dict[str, Any] = {"path": output, "complete": True}
     if unfinished is not None:
-        facts["unfinished"] = _progress(unfinished)
+        facts["unfinished"] = {"parts": _finished_parts(output, names), **_progress(unfinished)}
     if unfinished is not None and not is_complete:
         work = unfinished[0].work
         facts |= {**_settings(work, work.config.kernel_version), "complete": False, "parts": len(names) or None}
@@ -225,6 +225,13 @@ def _settings(source: Description | Plan, kernel_version: int) -> dict[str, Any]
         "accept_truncated": source.accept_truncated,
         "notes": source.notes,
     }
+
+
+def _finished_parts(output: str, names: Sequence[str]) -> dict[str, int] | None:
+    """Returns how many of the parts a job has finished. None if the feature set has no parts."""
+    folders = [files.join(output, name) for name in names]
+    done = sum(files.exists(files.join(folder, DATASET_FILE)) and not plan.exists(folder) for folder in folders)
+    return {"done": done, "total": file_names.parts_in(names[0]) or 0} if names else None
 
 
 def _progress(unfinished: Sequence[Pending]) -> dict[str, Any]:

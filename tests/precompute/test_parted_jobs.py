@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pickle
+import resource
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from parted_jobs import N_PARTS, Recording, clips_of, damage, interrupted, label
 
 from audiopipe import FeatureSet, beam, hf, load, merge
 from audiopipe.errors import (
+    ArgumentError,
     FeatureSetError,
     InputChangedError,
     InputError,
@@ -88,7 +90,9 @@ def test_an_interrupted_job_resumes_and_ends_with_the_same_bytes(corpus, tmp_pat
     message = interrupted(run, monkeypatch, after)
     assert "Run the same command again to resume" in message
     assert not (tmp_path / "out/dataset.json").exists()
-    assert overview.overview(str(tmp_path / "out"))["unfinished"]["clips"]["total"] > 0
+    unfinished = overview.overview(str(tmp_path / "out"))["unfinished"]
+    assert unfinished["parts"] == {"done": after // 2, "total": N_PARTS}
+    assert unfinished["clips"]["total"] > 0
     with pytest.raises(FeatureSetError, match=r"has 3 parts\. Their job has not finished"):
         FeatureSet(tmp_path / "out")
     reporter = Recording()
@@ -216,6 +220,18 @@ def test_sets_with_and_without_parts_do_not_mix(corpus, tmp_path):
 def test_a_wrong_number_of_parts_is_refused(corpus, tmp_path, parts):
     with pytest.raises(ValueError, match="parts must be"):
         make(corpus, tmp_path / "out", parts=parts)
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_parts_than_files_that_may_be_open_are_refused(corpus, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 50, hard))
+    try:
+        with pytest.raises(ArgumentError, match=r"Received: parts=400\. Use fewer parts, or .*ulimit -n"):
+            make(corpus, tmp_path / "out", parts=400)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert not (tmp_path / "out").exists()
 
 
