@@ -1,11 +1,12 @@
 """The output folder of a job that computes a feature set in parts: what may be in it, and what is in it."""
 
+import os
 import time
 from dataclasses import dataclass
 
 from audiopipe import checks
 from audiopipe.errors import CorruptFeatureSetError, FeatureSetError, InputChangedError
-from audiopipe.feature_sets import file_names, parted_sets, set_files
+from audiopipe.feature_sets import file_names, parted_sets
 from audiopipe.feature_sets.file_names import DATASET_FILE
 from audiopipe.feature_sets.parted_sets import PartedSet
 from audiopipe.precompute import output_folder, plan
@@ -46,7 +47,7 @@ class PartedOutput:
         if n_parts is not None:
             checks.integer("parts", n_parts, minimum=1, maximum=file_names.MAX_PARTS)
         names = parted_sets.part_names(output) if output else []
-        set_files.check_links(output, names)
+        _check_links(output, names)
         whole = _whole(output, overwrite, names) if output else None
         started = {file_names.parts_in(name) for name in names}
         if whole is None and not started:
@@ -137,6 +138,17 @@ def _check_content(output: str) -> None:
     for name in files.folders(output):
         if name != plan.FOLDER and not file_names.is_part_name(name):
             raise _foreign(output, name)
+
+
+def _check_links(output: str, part_names: list[str]) -> None:
+    """Raises an error if the folder of a part is a link, even to another part: the job writes to all parts."""
+    for part in [] if files.is_remote(output) else part_names:
+        path = files.join(output, part)
+        if os.path.islink(path):
+            raise FeatureSetError(
+                f"The part {path!r} must be a folder of its own. Received: a link to {os.path.realpath(path)!r}. "
+                "Replace it by the folder itself."
+            )
 
 
 def _check_others(output: str, part_names: list[str], n_parts: int) -> None:

@@ -63,13 +63,15 @@ def test_a_damaged_whole_is_written_again_from_its_parts(corpus, tmp_path):
     assert reporter.plans[0]["shards"] == 0
 
 
-def test_a_part_that_is_a_link_is_refused_before_anything_is_computed(corpus, tmp_path):
-    (tmp_path / "out").mkdir()
+@pytest.mark.parametrize("target", ["../elsewhere", "part-00002-of-00003"])
+def test_a_part_that_is_a_link_is_refused_before_anything_is_computed(corpus, tmp_path, target):
+    (tmp_path / "out/part-00002-of-00003").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "out/part-00001-of-00003").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(CorruptFeatureSetError, match="is a link to"):
+    link = tmp_path / "out/part-00001-of-00003"
+    link.symlink_to(target)
+    with pytest.raises(FeatureSetError, match=r"must be a folder of its own\. Received: a link to"):
         make(corpus, tmp_path / "out")
-    assert os.listdir(tmp_path / "elsewhere") == []
+    assert os.listdir(link) == []
     assert not (tmp_path / "out/part-00000-of-00003").exists()
 
 
