@@ -74,6 +74,11 @@ class ReadFeatureSet(beam.PTransform):
 
     def expand(self, pbegin):
         """Creates the ranges, and reads them."""
+        if not isinstance(pbegin, beam.pvalue.PBegin):
+            raise ArgumentError(
+                "ReadFeatureSet begins a pipeline. Apply it to the pipeline itself: pipeline | ReadFeatureSet(path). "
+                f"Received: {pbegin!r:.200}."
+            )
         unsuitable_runners.check(pbegin.pipeline)
         read = beam.ParDo(_Read(self._set, self._feature)).with_output_types(beam.typehints.Dict[str, Any])
         return pbegin | "Ranges" >> beam.Create(_ranges(self._set)) | "Distribute" >> beam.Reshuffle() | "Read" >> read

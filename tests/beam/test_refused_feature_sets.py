@@ -15,7 +15,7 @@ from apache_beam.testing.test_stream import TestStream as Stream
 from computed_clips import clip, complete, contents, element, staged, write, write_by_pipeline
 from fsspec.implementations.memory import MemoryFileSystem
 
-from audiopipe import FeatureSet, beam, configs, verification
+from audiopipe import FeatureSet, Transform, beam, configs, verification
 from audiopipe.errors import ArgumentError, FeatureSetError, FeatureSetLockedError, InputError
 from audiopipe.precompute import staged_completion, staged_shards, staged_sorting
 from audiopipe.precompute.staged_bundles import StagedBundle
@@ -135,11 +135,32 @@ def test_other_inputs_are_refused(config, output):
         ({"dtype": "int8"}, "int8"),
         ({"class_columns": "label"}, "class_columns"),
         ({"overwrite": 1}, "overwrite"),
+        ({"output": ""}, "output must be the path of a folder. Received: output=''"),
+        ({"output": None}, "output must be the path of a folder. Received: output=None"),
     ],
 )
 def test_wrong_arguments_are_refused(config, output, options, message):
     with pytest.raises(ArgumentError, match=message):
-        beam.WriteFeatureSet(output, config, **options)
+        beam.WriteFeatureSet(**{"output": output, "config": config, **options})
+
+
+@pytest.mark.parametrize("make", [beam.FeatureStatistics, beam.ToExamples])
+def test_features_together_with_failures_are_refused_where_features_are_expected(config, make):
+    pipeline = apache_beam.Pipeline(runner=FnApiRunner())
+    computed = pipeline | apache_beam.Create([]) | beam.ComputeFeatures(Transform(config))
+    with pytest.raises(ArgumentError, match=r"takes a PCollection. Received: Computed.* Pass the features alone"):
+        _ = computed | make(config)
+
+
+def test_transforms_refuse_what_they_cannot_be_applied_to(config, output):
+    pipeline = apache_beam.Pipeline(runner=FnApiRunner())
+    with pytest.raises(
+        ArgumentError, match=r"ComputeFeatures takes a PCollection\. Received: .*Apply it to the output"
+    ):
+        _ = pipeline | beam.ComputeFeatures(Transform(config))
+    write([clip(0, config)], output, config)
+    with pytest.raises(ArgumentError, match="ReadFeatureSet begins a pipeline"):
+        _ = pipeline | apache_beam.Create([output]) | beam.ReadFeatureSet(output)
 
 
 def test_a_feature_set_stays_unless_it_may_be_overwritten(config, output):
