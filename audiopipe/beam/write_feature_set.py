@@ -44,7 +44,7 @@ class WriteFeatureSet(beam.PTransform):
     that folder again, or remove it. Repeated bundles leave nothing twice.
 
     A feature has no samples, so the hours of audio in the counts are computed from the frames and are a lower bound.
-    There are no remarks, and the index does not say which audio a clip came from, so the set cannot be updated.
+    The index does not say which audio a clip came from, so the set cannot be updated.
 
     Args:
         output: Folder of the feature set, local or remote. It must be new or empty.
