@@ -15,7 +15,7 @@ from apache_beam.testing.test_stream import TestStream as Stream
 from computed_clips import clip, complete, contents, element, staged, write, write_by_pipeline
 from fsspec.implementations.memory import MemoryFileSystem
 
-from audiopipe import FeatureSet, Transform, beam, configs, verification
+from audiopipe import FeatureSet, beam, configs, verification
 from audiopipe.errors import ArgumentError, FeatureSetError, FeatureSetLockedError, InputError
 from audiopipe.precompute import staged_completion, staged_shards, staged_sorting
 from audiopipe.precompute.staged_bundles import StagedBundle
@@ -70,6 +70,10 @@ OTHER = configs.StftMagnitude(sample_rate=8000, n_fft=256, hop_length=200, outpu
         (lambda row: changed(row, taken={"at": 1}), "'clip-000': metadata must be text.* Received: taken="),
         (lambda row: changed(row, shape="square"), "'clip-000': the column name 'shape' is reserved"),
         (lambda row: changed(row, remarks="none"), "'clip-000': 'remarks' must be a list of dicts"),
+        (
+            lambda row: changed(row, remarks=[{"id": 3, "path": None, "stage": "read", "remark": "short"}]),
+            "'remarks' must be a list of dicts with texts under the keys id, path, remark, stage",
+        ),
         (lambda row: {**row, 7: 1}, "'clip-000': keys must be text. Received: 7"),
     ],
 )
@@ -102,9 +106,23 @@ def test_a_pipeline_without_elements_fails(config, output):
         write([], output, config)
 
 
-@pytest.mark.parametrize("failure", ["gone", {"id": "a"}, {"id": "a", "path": b"", "stage": "read", "error": set()}])
+FAILURE = {"id": "a", "path": None, "stage": "read", "error": "gone"}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "gone",
+        {"id": "a"},
+        {**FAILURE, "path": b""},
+        {**FAILURE, "id": 3},
+        {**FAILURE, "error": None},
+        {**FAILURE, "at": np.nan},
+        {**FAILURE, "at": {1}},
+    ],
+)
 def test_failures_that_are_none_are_refused(config, output, failure):
-    with pytest.raises(InputError, match="Failures must be dicts with the keys error, id, path, stage"):
+    with pytest.raises(InputError, match="Failures must be dicts with texts under the keys error, id, path, stage"):
         write([clip(0, config)], output, config, failures=[failure])
 
 
@@ -142,25 +160,6 @@ def test_other_inputs_are_refused(config, output):
 def test_wrong_arguments_are_refused(config, output, options, message):
     with pytest.raises(ArgumentError, match=message):
         beam.WriteFeatureSet(**{"output": output, "config": config, **options})
-
-
-@pytest.mark.parametrize("make", [beam.FeatureStatistics, beam.ToExamples])
-def test_features_together_with_failures_are_refused_where_features_are_expected(config, make):
-    pipeline = apache_beam.Pipeline(runner=FnApiRunner())
-    computed = pipeline | apache_beam.Create([]) | beam.ComputeFeatures(Transform(config))
-    with pytest.raises(ArgumentError, match=r"takes a PCollection. Received: Computed.* Pass the features alone"):
-        _ = computed | make(config)
-
-
-def test_transforms_refuse_what_they_cannot_be_applied_to(config, output):
-    pipeline = apache_beam.Pipeline(runner=FnApiRunner())
-    with pytest.raises(
-        ArgumentError, match=r"ComputeFeatures takes a PCollection\. Received: .*Apply it to the output"
-    ):
-        _ = pipeline | beam.ComputeFeatures(Transform(config))
-    write([clip(0, config)], output, config)
-    with pytest.raises(ArgumentError, match="ReadFeatureSet begins a pipeline"):
-        _ = pipeline | apache_beam.Create([output]) | beam.ReadFeatureSet(output)
 
 
 def test_a_feature_set_stays_unless_it_may_be_overwritten(config, output):
