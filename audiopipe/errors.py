@@ -36,11 +36,11 @@ class AudioError(AudiopipeError):
     """
 
     def __init__(self, message: str, stage: str):
-        super().__init__(message)
+        super().__init__(message, stage)  # Beam makes the error again from these
         self.stage = stage
 
-    def __reduce__(self):
-        return type(self), (str(self), self.stage)
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class FeatureSetError(AudiopipeError):

@@ -11,7 +11,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.utils.windowed_value import PaneInfo, WindowedValue
 
 from audiopipe import checks
-from audiopipe.beam import elements, unsuitable_runners
+from audiopipe.beam import elements, input_collections, unsuitable_runners
 from audiopipe.beam.bundle_features import BundleFeatures, Outcome, compiled
 from audiopipe.beam.elements import Element
 from audiopipe.errors import ArgumentError, AudioError, AudiopipeError
@@ -97,16 +97,17 @@ class ComputeFeatures(beam.PTransform):
             raise checks.fail("transform", "a Transform", transform, "Make one: Transform(config).")
         self._transform = transform
         self._on_error = checks.choice("on_error", on_error, POLICIES)
-        added = elements.added_fields(transform.config, transform.feature)
-        if transform.feature in (elements.ID, *added[1:]):
+        others = [elements.ID, *elements.reserved_fields(transform.feature)[1:]]
+        if transform.feature in others:
             raise ArgumentError(
                 "The feature must not have the name of another field that ComputeFeatures adds: "
-                f"{', '.join([elements.ID, *added[1:]])}. Received: feature={transform.feature!r}. Give it another "
+                f"{', '.join(others)}. Received: feature={transform.feature!r}. Give it another "
                 "name: Transform(..., feature=...)."
             )
 
     def expand(self, pcoll):
         """Applies the function that computes the features of a bundle."""
+        input_collections.check(pcoll, "ComputeFeatures")
         unsuitable_runners.check(pcoll.pipeline)
         compute = beam.ParDo(_Compute(self._transform, self._on_error))
         outputs = pcoll | "Compute" >> compute.with_outputs(FAILURES, main=FEATURES)
@@ -136,7 +137,7 @@ class _Compute(beam.DoFn):
         # The pickle refers to the config's class: a worker imports it because the job did, not because a file names it.
         self._transform = transform
         self._on_error = on_error
-        self._added = elements.added_fields(transform.config, transform.feature)
+        self._reserved = elements.reserved_fields(transform.feature)
         names = ("clips", "failures", "remarks", "seconds_of_audio", "milliseconds_read", "milliseconds_feature")
         self._counters = {name: Metrics.counter("audiopipe", name) for name in names}
         self._parts = dict.fromkeys(names, 0.0)  # of numbers that were not counted yet, because they are no integers
@@ -164,7 +165,7 @@ class _Compute(beam.DoFn):
         assert self._bundle is not None
         yield from self._outputs(self._bundle.ready())
         self._last = _Place(element, timestamp, [window], pane)
-        self._bundle.add(self._last, elements.parse(element, self._transform.audio, self._added))
+        self._bundle.add(self._last, elements.parse(element, self._transform.audio, self._reserved))
 
     def finish_bundle(self):
         assert self._bundle is not None

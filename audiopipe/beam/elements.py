@@ -30,6 +30,7 @@ from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import row_digests
 from audiopipe.precompute import known_machines
 from audiopipe.transform import audio_values
+from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 from audiopipe.transform.row_columns import count_columns
 
 ID = "id"
@@ -64,23 +65,23 @@ class Element:
         return sum(len(value) if isinstance(value, bytes) else getattr(value, "nbytes", 0) for value in values)
 
 
-def parse(value: Any, audio: str, added: Collection[str]) -> Element:
+def parse(value: Any, audio: str, reserved: Collection[str]) -> Element:
     """Returns the element for a value of a collection, with an error if it cannot be used.
 
     Args:
         value: A path, a dict, a `beam.Row`, a named tuple or a `ReadableFile`.
         audio: Name of the field that holds the audio.
-        added: Names of the fields that are added, which the value must not have.
+        reserved: Names of fields that the value must not have, from `reserved_fields`.
     """
     element = Element()
     try:
-        _fill(element, value, audio, added)
+        _fill(element, value, audio, reserved)
     except ArgumentError as error:
         element.error = error
     return element
 
 
-def _fill(element: Element, value: Any, audio: str, added: Collection[str]) -> None:
+def _fill(element: Element, value: Any, audio: str, reserved: Collection[str]) -> None:
     fields = _fields(value)
     if fields is None:
         if isinstance(value, Mapping) or audio_values.path_of(value) is None:
@@ -106,6 +107,7 @@ def _fill(element: Element, value: Any, audio: str, added: Collection[str]) -> N
         )
     element.audio = _with_fields(fields.pop(audio))
     element.path = audio_values.path_of(element.audio)
+    _check_form(element.audio, audio)
     fields.pop(ID, None)
     element.fields = fields
     if element.id is None:
@@ -116,7 +118,7 @@ def _fill(element: Element, value: Any, audio: str, added: Collection[str]) -> N
             f"{', '.join(map(str, [audio, *fields]))}, with {type(element.audio).__name__} as {audio!r}. Add a field "
             f"{ID!r}."
         )
-    taken = sorted(name for name in added if name in fields)
+    taken = sorted(name for name in reserved if name in fields)
     if taken:
         raise ArgumentError(
             f"An element must not have fields with the names that ComputeFeatures adds. Received: {', '.join(taken)}. "
@@ -136,6 +138,20 @@ def _fields(value: Any) -> dict[str, Any] | None:
 def _with_fields(audio: Any) -> Any:
     """Returns an audio value, as a dict if it is a row inside a row."""
     return _fields(audio) or audio
+
+
+def _check_form(value: Any, name: str) -> None:
+    """Raises an error if a value has no form of audio. None is no audio, which reading reports."""
+    if isinstance(value, Mapping):
+        received = f"a dict with the keys {', '.join(map(str, value)) or 'none'}"
+    else:
+        received = f"{checks.shown(value, SHOWN)} ({type(value).__name__})"
+    if value is not None and not audio_values.is_audio(value):
+        raise ArgumentError(
+            f"The field {name!r} must have a path, the bytes of an audio file, a ReadableFile, a dict with 'bytes', "
+            "'path', or 'array' and 'sampling_rate', or an array of floating-point samples. Received: "
+            f"{received}. Put the audio there, or name the field that holds it: Transform(..., audio=...)."
+        )
 
 
 def _identity(value: Any) -> str | None:
@@ -160,6 +176,14 @@ def added_fields(config: Config, feature: str) -> list[str]:
         ['mel', 'n_frames', 'valid_frames', 'mel_digest', 'remarks']
     """
     return [feature, *count_columns(config), row_digests.name_of(feature), REMARKS]
+
+
+def reserved_fields(feature: str) -> list[str]:
+    """Returns the names of all fields that have a meaning in computed elements, whether a config adds them or not.
+
+    A field `valid_frames` of the user would count as the number of frames with audio.
+    """
+    return [feature, N_FRAMES, VALID_FRAMES, row_digests.name_of(feature), REMARKS]
 
 
 def computed(

@@ -7,7 +7,7 @@ from typing import Any
 import apache_beam as beam
 
 from audiopipe import registry
-from audiopipe.beam import unsuitable_runners
+from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
 from audiopipe.feature_sets import clip_sums
 from audiopipe.precompute.computed_clips import ComputedClips
@@ -63,6 +63,7 @@ class FeatureStatistics(beam.PTransform):
 
     def expand(self, pcoll):
         """Combines the sums of the clips, and computes the statistics from them."""
+        input_collections.check(pcoll, "FeatureStatistics")
         unsuitable_runners.check(pcoll.pipeline)
         sums = beam.CombineGlobally(_Sums(self._config, self._feature)).without_defaults()
         return pcoll | "Sum" >> sums | "Statistics" >> beam.FlatMap(_statistics, self._config.fingerprint)

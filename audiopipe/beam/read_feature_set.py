@@ -16,9 +16,11 @@ from audiopipe.inputs.columns import is_list
 from audiopipe.precompute import known_machines
 from audiopipe.precompute.computed_clips import ID, REMARKS
 from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
+from audiopipe.transform.segments import SEPARATOR
 
 RANGE_BYTES = 1 << 24  # of records that one worker reads in one piece
 MOST_CLIPS = 10_000
+FIRST_SEGMENT = f"{SEPARATOR}{0:05d}"  # end of the id of the first segment of a recording
 
 
 class ReadFeatureSet(beam.PTransform):
@@ -26,8 +28,8 @@ class ReadFeatureSet(beam.PTransform):
 
     An element is a dict of `id`, the metadata, the feature, `n_frames`, `<feature>_digest` and `remarks`. If the
     feature or its segments pad clips, `valid_frames` is the number of frames that hold audio, or None if the set does
-    not know it. Missing metadata is None, and a class is its name. `WriteFeatureSet` and the other transforms take
-    these elements.
+    not know it. Missing metadata is None, and a class is its name. A remark about a whole recording is in the element
+    of its first segment. `WriteFeatureSet` and the other transforms take these elements.
 
     The clips are divided into ranges of about 16 MB, which workers read independently. A worker holds a few megabytes
     of them at once. The checksum of every record is checked.
@@ -74,6 +76,11 @@ class ReadFeatureSet(beam.PTransform):
 
     def expand(self, pbegin):
         """Creates the ranges, and reads them."""
+        if not isinstance(pbegin, beam.pvalue.PBegin):
+            raise ArgumentError(
+                "ReadFeatureSet begins a pipeline. Apply it to the pipeline itself: pipeline | ReadFeatureSet(path). "
+                f"Received: {pbegin!r:.200}."
+            )
         unsuitable_runners.check(pbegin.pipeline)
         read = beam.ParDo(_Read(self._set, self._feature)).with_output_types(beam.typehints.Dict[str, Any])
         return pbegin | "Ranges" >> beam.Create(_ranges(self._set)) | "Distribute" >> beam.Reshuffle() | "Read" >> read
@@ -107,6 +114,7 @@ class _Read(beam.DoFn):
         self._valid_frames = valid_frames.entry(clips.descriptions, clips.columns)
         self._machines = clips.machines
         self._is_padded = any(map(valid_frames.are_padded, clips.descriptions))
+        self._has_segments = any(description.segments is not None for description in clips.descriptions)
         self._remarks: dict[str, list[dict[str, Any]]] | None = None
 
     def setup(self) -> None:
@@ -129,8 +137,18 @@ class _Read(beam.DoFn):
                 N_FRAMES: clip["n_frames"],
                 **valid,
                 row_digests.name_of(self._feature): digest,
-                REMARKS: self._remarks.get(clip[ID], []),
+                REMARKS: self._remarks_about(clip[ID]),
             }
+
+    def _remarks_about(self, clip_id: str) -> list[dict[str, Any]]:
+        """Returns the remarks about a clip. A remark about a recording goes with its first segment."""
+        assert self._remarks is not None
+        found = self._remarks.get(clip_id, [])
+        if not self._has_segments or not clip_id.endswith(FIRST_SEGMENT):
+            return found
+        recording = clip_id.removesuffix(FIRST_SEGMENT)
+        about_recording = self._remarks.get(recording, [])
+        return [*found, *({**remark, ID: clip_id, "recording": recording} for remark in about_recording)]
 
     def _value(self, name: str, value: Any) -> Any:
         """Returns the value of a metadata column, with names instead of positions of classes."""

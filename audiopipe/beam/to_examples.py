@@ -1,18 +1,18 @@
 """`ToExamples`: computed clips as serialized examples of TensorFlow."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 
 from audiopipe import registry
-from audiopipe.beam import unsuitable_runners
+from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
-from audiopipe.errors import InputError
+from audiopipe.errors import ArgumentError, InputError
 from audiopipe.feature_sets import dtypes, records
 from audiopipe.inputs import column_inference
-from audiopipe.inputs.columns import Columns
+from audiopipe.inputs.columns import Columns, is_list
 from audiopipe.precompute.computed_clips import ComputedClip, ComputedClips
 from audiopipe.precompute.staged_bundles import UNPLACED
 
@@ -30,6 +30,8 @@ class ToExamples(beam.PTransform):
             by name. Each example then has entries of these types, and fields that are not named are left out. None
             takes the types of the values of each element, so a field with both integers and fractions, or missing
             lists, has entries of different types.
+        classes: Names of the classes of each column that holds classes, such as `FeatureSet.classes`. The column has
+            the type `"int"` or `"list<int>"`, its fields have names, and its entries have their positions.
         feature: Key of the feature in each element.
         dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`.
 
@@ -66,23 +68,34 @@ class ToExamples(beam.PTransform):
         config: "Config | str | os.PathLike[str]",
         types: Mapping[str, str] | None = None,
         *,
+        classes: Mapping[str, Sequence[str]] | None = None,
         feature: str = "feature",
         dtype: str = "float32",
     ):
         super().__init__()
         dtypes.check(dtype)
-        columns = None if types is None else _columns(types)
+        if classes and types is None:
+            raise ArgumentError(
+                f"classes must come with the types of all columns. Received: classes={dict(classes)!r:.200} without "
+                "types. Pass both, such as FeatureSet.schema and FeatureSet.classes."
+            )
+        columns = None if types is None else _columns(types, classes or {})
         self._encode = _Encode(registry.resolve(config), columns, feature, dtype)
 
     def expand(self, pcoll):
         """Encodes each element."""
+        input_collections.check(pcoll, "ToExamples")
         unsuitable_runners.check(pcoll.pipeline)
         return pcoll | "Encode" >> beam.ParDo(self._encode).with_output_types(bytes)
 
 
-def _columns(types: Mapping[str, str]) -> Columns:
-    # Examples have no entry for a missing integer, so any value may stand for it.
-    return Columns(types=dict(types), fill_values={name: -1 for name, kind in types.items() if kind == "int"})
+def _columns(types: Mapping[str, str], classes: Mapping[str, Sequence[str]]) -> Columns:
+    return Columns(
+        types=dict(types),
+        classes={name: list(names) for name, names in classes.items()},
+        # Examples have no entry for a missing integer, so any value may stand for it.
+        fill_values={name: -1 for name, kind in types.items() if kind == "int"},
+    )
 
 
 class _Encode(beam.DoFn):
@@ -109,6 +122,9 @@ def _checked(clip: ComputedClip, columns: Columns) -> Columns:
     found = column_inference.infer([metadata]).types
     for name, kind in columns.types.items():
         value = metadata[name]
+        if name in columns.classes:
+            _check_class(clip, name, columns)
+            continue
         allowed = {kind} | ({kind.replace("float", "int")})
         if value not in (None, []) and found[name] not in allowed:
             raise InputError(
@@ -116,3 +132,16 @@ def _checked(clip: ComputedClip, columns: Columns) -> Columns:
                 "the value, or pass another type."
             )
     return columns
+
+
+def _check_class(clip: ComputedClip, name: str, columns: Columns) -> None:
+    """Raises an error unless a clip has a class, or a list of classes where the column has lists, or None."""
+    value, kind, names = clip.metadata.get(name), columns.types[name], columns.classes[name]
+    items = value if isinstance(value, list) else [value]
+    if value is None or (isinstance(value, list) == is_list(kind) and all(item in names for item in items)):
+        return
+    expected = "have a list of classes" if is_list(kind) else "have one of the classes"
+    raise InputError(
+        f"The element {clip.id!r}: its field {name!r} must {expected}: {', '.join(names):.200}. Received: "
+        f"{value!r:.100}. Fix the value, or pass other classes."
+    )

@@ -18,7 +18,7 @@ import apache_beam as beam
 from apache_beam.transforms import window
 
 from audiopipe import checks, registry
-from audiopipe.beam import bounded_input, unsuitable_runners
+from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.precompute import staged_bundles, staged_completion, staged_shards, staged_sorting
@@ -44,7 +44,7 @@ class WriteFeatureSet(beam.PTransform):
     that folder again, or remove it. Repeated bundles leave nothing twice.
 
     A feature has no samples, so the hours of audio in the counts are computed from the frames and are a lower bound.
-    There are no remarks, and the index does not say which audio a clip came from, so the set cannot be updated.
+    The index does not say which audio a clip came from, so the set cannot be updated.
 
     Args:
         output: Folder of the feature set, local or remote. It must be new or empty.
@@ -100,6 +100,8 @@ class WriteFeatureSet(beam.PTransform):
         overwrite: bool = False,
     ):
         super().__init__()
+        if not isinstance(output, (str, os.PathLike)) or not os.fspath(output):
+            raise checks.fail("output", "the path of a folder", output)
         if isinstance(class_columns, str):
             raise checks.fail("class_columns", "a list of names", class_columns)
         self._staging = Staging(
@@ -118,7 +120,7 @@ class WriteFeatureSet(beam.PTransform):
         features, failures = _collections(pcolls)
         run, pipeline = self._staging, features.pipeline
         unsuitable_runners.check(pipeline)
-        bounded_input.check(features, "WriteFeatureSet")
+        input_collections.check_bounded(features, "WriteFeatureSet")
         run.check_output()
         claimed = beam.pvalue.AsSingleton(
             pipeline | "Start" >> beam.Create([None]) | "Claim" >> beam.ParDo(_Claim(run)).with_output_types(str)
@@ -130,7 +132,7 @@ class WriteFeatureSet(beam.PTransform):
         )
         failed = []
         if failures is not None:
-            bounded_input.check(failures, "WriteFeatureSet")
+            input_collections.check_bounded(failures, "WriteFeatureSet")
             failed = [
                 beam.pvalue.AsIter(
                     failures

@@ -1,6 +1,7 @@
 """Computed clips as pipelines pass them on: dicts with an id, metadata, a feature, its digest, and facts about it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,15 +199,38 @@ class ComputedClips:
             )
 
 
+def are_facts(value: Any, texts: Set[str], missing: Set[str]) -> bool:
+    """Returns whether a value holds the facts about a failure or a remark, which become a line of JSON.
+
+    Args:
+        value: Any value.
+        texts: Keys that a dict of facts has, with a text each.
+        missing: Those of them whose value may be None.
+
+    Example:
+        >>> are_facts({"id": "a", "path": None}, {"id", "path"}, {"path"}), are_facts({"id": 3}, {"id"}, set())
+        (True, False)
+    """
+    if not isinstance(value, Mapping):
+        return False
+    if not all(isinstance(value.get(name), str) or (name in missing and value.get(name, "") is None) for name in texts):
+        return False
+    try:
+        json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
 def _remarks(value: Any, where: str) -> list[dict[str, Any]]:
     if value is None:
         return []
-    is_list = isinstance(value, (list, tuple))
-    if is_list and all(isinstance(item, Mapping) and item.keys() >= REMARK_FIELDS for item in value):
+    if isinstance(value, (list, tuple)) and all(are_facts(item, REMARK_FIELDS, missing={"path"}) for item in value):
         return [{**item, "path": item["path"] or ""} for item in value]
     raise InputError(
-        f"{where}: {REMARKS!r} must be a list of dicts with the keys {', '.join(sorted(REMARK_FIELDS))}. Received: "
-        f"{_shown(value)}. Keep it as ComputeFeatures gives it. Rename a field of your own."
+        f"{where}: {REMARKS!r} must be a list of dicts with texts under the keys {', '.join(sorted(REMARK_FIELDS))}, "
+        f"and values that JSON has under others. Received: {_shown(value)}. Keep it as ComputeFeatures gives it. "
+        "Rename a field of your own."
     )
 
 

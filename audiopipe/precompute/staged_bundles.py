@@ -6,17 +6,18 @@ metadata as JSON. The metadata of the table of rows has JSON under the key `mach
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from audiopipe import checks
 from audiopipe.errors import InputError
 from audiopipe.feature_sets import records, tfrecords
 from audiopipe.feature_sets.description import FAILURE_FIELDS
 from audiopipe.inputs.columns import Columns
-from audiopipe.precompute import plan, staging
+from audiopipe.precompute import computed_clips, plan, staging
 from audiopipe.precompute.computed_clips import ComputedClips
 from audiopipe.precompute.known_machines import Machines
 from audiopipe.precompute.staging import Staging
@@ -158,17 +159,13 @@ def write_failures(run: Staging, failures: list[Any]) -> str:
     """
     lines = []
     for failure in failures:
-        try:
-            is_valid = isinstance(failure, Mapping) and failure.keys() >= FAILURE_FIELDS
-            known = {name: failure[name] or "" for name in ("id", "path")}  # a clip may have neither
-            lines.append(plan.to_line({**failure, **known}))
-        except (TypeError, ValueError, LookupError):
-            is_valid = False
-        if not is_valid:
+        if not computed_clips.are_facts(failure, FAILURE_FIELDS, missing={"id", "path"}):
             raise InputError(
-                f"Failures must be dicts with the keys {', '.join(sorted(FAILURE_FIELDS))} and values that JSON has, "
-                f"as ComputeFeatures gives them. Received: {failure!r:.200}."
+                f"Failures must be dicts with texts under the keys {', '.join(sorted(FAILURE_FIELDS))}, and values "
+                f"that JSON has under others, as ComputeFeatures gives them. Received: {checks.shown(failure, 200)}."
             )
+        known = {name: failure[name] or "" for name in ("id", "path")}  # a clip may have neither
+        lines.append(plan.to_line({**failure, **known}))
     name = staging.new_name()
     run.check_claim()
     with writing(run.failures_file(name)):

@@ -35,6 +35,14 @@ def is_encoded(value: Any) -> bool:
     return isinstance(value, (str, bytes, os.PathLike)) or _is_decoder(value) or _is_readable_file(value)
 
 
+def is_audio(value: Any) -> bool:
+    """Returns whether a value has a form that `read_blocks` takes, whatever it holds."""
+    value = _as_stored(value)
+    if is_encoded(value) or isinstance(value, (list, tuple, audio.Opened)) or hasattr(value, "read"):
+        return True
+    return not isinstance(value, Mapping) and np.ndim(value) > 0
+
+
 def is_batch_of_encoded(value: Any) -> bool:
     """Returns whether a value is a list of audio values, some of which may be None."""
     is_list = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object)

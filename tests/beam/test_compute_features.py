@@ -230,6 +230,7 @@ def test_several_transforms_in_one_pipeline_do_not_mix(paths, config):
         (lambda mel: (mel, "null"), r"on_error must be one of 'raise', 'skip', 'collect'\. Received: on_error='null'"),
         (lambda mel: (Transform(mel.config, feature="n_frames"),), r"must not have the name of another field"),
         (lambda mel: (Transform(mel.config, feature="id"),), r"Received: feature='id'"),
+        (lambda mel: (Transform(mel.config, feature="valid_frames"),), r"Received: feature='valid_frames'"),
     ],
 )
 def test_a_wrong_argument_is_refused(mel, arguments, message):

@@ -53,7 +53,15 @@ BROKEN = {
         "A waveform must have floating-point samples",
     ),
     "no rate": ({"id": "x", "audio": {"array": NOISE}}, "x", None, "read", ArgumentError, "the key 'sampling_rate'"),
-    "a wrong type of audio": ({"id": "x", "audio": 5}, "x", None, "read", ArgumentError, "Received: dtype=int64"),
+    "a wrong type of audio": ({"id": "x", "audio": 5}, "x", None, "read", ArgumentError, "'audio' must have a path,"),
+    "a dict without audio": (
+        {"id": "x", "audio": {"file": "a.wav"}},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "Received: a dict with the keys file. Put the audio there, or name the field that holds it",
+    ),
     "no id": ({"audio": NOISE}, None, None, "read", ArgumentError, "must have an id: the field 'id', or audio with a"),
     "an empty id": (
         {"id": "", "audio": "a.wav"},
@@ -90,6 +98,14 @@ BROKEN = {
         ArgumentError,
         "must not have fields with the names that ComputeFeatures adds. Received: n_frames.",
     ),
+    "a field that would count as frames with audio": (
+        {"id": "x", "audio": NOISE, "valid_frames": 3},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "must not have fields with the names that ComputeFeatures adds. Received: valid_frames.",
+    ),
 }
 
 
@@ -118,8 +134,9 @@ def test_a_raised_error_names_the_element(name, config):
 
 
 def test_an_error_fails_the_pipeline_and_names_the_element(mel):
-    with pytest.raises(Exception, match=r"Element 'x': The row holds no audio"):
+    with pytest.raises(AudioError, match=r"Element 'x': The row holds no audio.* \[while running") as raised:
         compute([GOOD, {"id": "x", "audio": None}], mel)
+    assert raised.value.stage == "read"
 
 
 def test_an_error_names_the_path_and_the_id(clips, mel):
@@ -176,7 +193,7 @@ def test_an_unexpected_error_fails_one_element(mel, monkeypatch):
     assert row["id"] == "good"
     assert failure["error"] == "ZeroDivisionError: no such chunk"
     assert (failure["id"], failure["stage"]) == ("strange.wav", "read")
-    with pytest.raises(Exception, match=r"AudioError: 'strange\.wav': ZeroDivisionError: no such chunk"):
+    with pytest.raises(AudioError, match=r"^'strange\.wav': ZeroDivisionError: no such chunk"):
         compute(["strange.wav"], mel)
 
 

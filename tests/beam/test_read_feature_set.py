@@ -3,6 +3,7 @@
 import apache_beam
 import numpy as np
 import pytest
+import soundfile as sf
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from computed_clips import clip, contents, elements_of, write
 
@@ -10,6 +11,7 @@ from audiopipe import FeatureSet, Statistics, beam, registry
 from audiopipe.beam import read_feature_set
 from audiopipe.errors import ArgumentError, ConfigMismatchError, IncompleteFeatureSetError
 from audiopipe.feature_sets import row_digests
+from audiopipe.transform.segments import Segments
 
 
 def read(source, *args, **options):
@@ -46,6 +48,23 @@ def test_sets_of_precompute_are_read_with_valid_frames_and_remarks(tmp_path):
     for row, expected in zip(found, made, strict=True):
         np.testing.assert_array_equal(row["mel"], expected["feature"])
         assert row["mel_digest"] == row_digests.digest(expected["feature"], made.fingerprint)
+
+
+def test_remarks_about_recordings_are_in_their_first_segments_and_stay_when_they_are_written_again(config, tmp_path):
+    sf.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 5000), 8000)
+    segments = Segments(seconds=0.25)
+    made = beam.precompute(tmp_path / "a.wav", tmp_path / "features", config, segments=segments)
+    [remark] = made.remarks()
+    found = read(made.path)
+    assert [row["id"] for row in found] == ["a.wav#00000", "a.wav#00001"]
+    assert found[0]["remarks"] == [{**remark, "id": "a.wav#00000", "recording": "a.wav"}]
+    assert found[1]["remarks"] == []
+    with apache_beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = pipeline | beam.ReadFeatureSet(made.path) | beam.WriteFeatureSet(tmp_path / "second", config)
+    second = FeatureSet(tmp_path / "second")
+    for name in ("remarks", "cut_clips", "dropped_seconds"):
+        assert second.counts[name] == made.counts[name] > 0
+    assert read(second.path)[0]["remarks"] == found[0]["remarks"]
 
 
 def test_views_and_several_sets_are_read(config, tmp_path):

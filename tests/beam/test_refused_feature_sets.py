@@ -70,6 +70,10 @@ OTHER = configs.StftMagnitude(sample_rate=8000, n_fft=256, hop_length=200, outpu
         (lambda row: changed(row, taken={"at": 1}), "'clip-000': metadata must be text.* Received: taken="),
         (lambda row: changed(row, shape="square"), "'clip-000': the column name 'shape' is reserved"),
         (lambda row: changed(row, remarks="none"), "'clip-000': 'remarks' must be a list of dicts"),
+        (
+            lambda row: changed(row, remarks=[{"id": 3, "path": None, "stage": "read", "remark": "short"}]),
+            "'remarks' must be a list of dicts with texts under the keys id, path, remark, stage",
+        ),
         (lambda row: {**row, 7: 1}, "'clip-000': keys must be text. Received: 7"),
     ],
 )
@@ -102,9 +106,23 @@ def test_a_pipeline_without_elements_fails(config, output):
         write([], output, config)
 
 
-@pytest.mark.parametrize("failure", ["gone", {"id": "a"}, {"id": "a", "path": b"", "stage": "read", "error": set()}])
+FAILURE = {"id": "a", "path": None, "stage": "read", "error": "gone"}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "gone",
+        {"id": "a"},
+        {**FAILURE, "path": b""},
+        {**FAILURE, "id": 3},
+        {**FAILURE, "error": None},
+        {**FAILURE, "at": np.nan},
+        {**FAILURE, "at": {1}},
+    ],
+)
 def test_failures_that_are_none_are_refused(config, output, failure):
-    with pytest.raises(InputError, match="Failures must be dicts with the keys error, id, path, stage"):
+    with pytest.raises(InputError, match="Failures must be dicts with texts under the keys error, id, path, stage"):
         write([clip(0, config)], output, config, failures=[failure])
 
 
@@ -135,11 +153,13 @@ def test_other_inputs_are_refused(config, output):
         ({"dtype": "int8"}, "int8"),
         ({"class_columns": "label"}, "class_columns"),
         ({"overwrite": 1}, "overwrite"),
+        ({"output": ""}, "output must be the path of a folder. Received: output=''"),
+        ({"output": None}, "output must be the path of a folder. Received: output=None"),
     ],
 )
 def test_wrong_arguments_are_refused(config, output, options, message):
     with pytest.raises(ArgumentError, match=message):
-        beam.WriteFeatureSet(output, config, **options)
+        beam.WriteFeatureSet(**{"output": output, "config": config, **options})
 
 
 def test_a_feature_set_stays_unless_it_may_be_overwritten(config, output):

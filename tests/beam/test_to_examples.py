@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from computed_clips import clip, elements_of
+from computed_clips import clip, elements_of, write
 
 from audiopipe import FeatureSet, beam
 from audiopipe.errors import ArgumentError, InputError
@@ -64,6 +64,35 @@ def test_types_make_the_entries_of_all_examples_alike(config):
     columns = Columns(types=types, fill_values={"age": -1})
     found = [records.decode(example, columns, config, "float32").metadata for example in examples(rows, config, types)]
     assert found == [{"gain": 1.0, "tags": [2], "age": None}, {"gain": 0.5, "tags": None, "age": 4}]
+
+
+def test_examples_of_a_set_with_classes_have_its_positions(config, tmp_path):
+    rows = [clip(0, config, label="b", tags=["y"]), clip(1, config, label="a", tags=[]), clip(2, config)]
+    sets = FeatureSet(write(rows, tmp_path / "features", config, class_columns=["label", "tags"]))
+    encode = beam.ToExamples(config, sets.schema, classes=sets.classes)
+    made = elements_of(lambda pipeline: pipeline | beam.ReadFeatureSet(sets) | encode)
+    columns = Columns(types=dict(sets.schema), classes=dict(sets.classes))
+    found = {record.id: record.metadata for record in (records.decode(one, columns, config, "float32") for one in made)}
+    assert found == {clip["id"]: {name: clip[name] for name in ("label", "tags")} for clip in sets}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        ("c", "int", "must have one of the classes: a, b. Received: 'c'"),
+        (1, "int", "must have one of the classes: a, b. Received: 1"),
+        (["a", "c"], "list<int>", "must have a list of classes: a, b. Received: .*'a', 'c'"),
+        ("a", "list<int>", "must have a list of classes"),
+    ],
+)
+def test_unknown_classes_are_refused(config, value, kind, message):
+    with pytest.raises(InputError, match=f"'clip-000': its field 'label' {message}"):
+        examples([clip(0, config, label=value)], config, {"label": kind}, classes={"label": ["a", "b"]})
+
+
+def test_classes_need_types(config):
+    with pytest.raises(ArgumentError, match="classes must come with the types of all columns"):
+        beam.ToExamples(config, classes={"label": ["a"]})
 
 
 def test_features_are_rounded_to_the_dtype(config):
