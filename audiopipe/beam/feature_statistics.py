@@ -10,6 +10,7 @@ from audiopipe import registry
 from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
 from audiopipe.feature_sets import clip_sums
+from audiopipe.precompute import computed_clips
 from audiopipe.precompute.computed_clips import ComputedClips
 from audiopipe.signal.feature_sums import FeatureSums
 from audiopipe.signal.statistics import Statistics
@@ -58,6 +59,7 @@ class FeatureStatistics(beam.PTransform):
 
     def __init__(self, config: "Config | str | os.PathLike[str]", *, feature: str = "feature"):
         super().__init__()
+        computed_clips.check_feature_key(feature)
         self._config = registry.resolve(config)
         self._feature = feature
 

@@ -13,7 +13,7 @@ from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import feature_set, row_digests, valid_frames
 from audiopipe.feature_sets.feature_set import FeatureSet, Source
 from audiopipe.inputs.columns import is_list
-from audiopipe.precompute import known_machines
+from audiopipe.precompute import computed_clips, known_machines
 from audiopipe.precompute.computed_clips import ID, REMARKS
 from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 from audiopipe.transform.segments import SEPARATOR
@@ -64,6 +64,7 @@ class ReadFeatureSet(beam.PTransform):
 
     def __init__(self, path: Source, config: Any = None, *, feature: str = "feature"):
         super().__init__()
+        computed_clips.check_feature_key(feature)
         found = FeatureSet(path)
         if config is not None:
             expected = registry.resolve(config)

@@ -6,7 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from audiopipe import registry
+from audiopipe import checks, registry
 from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, InputError
@@ -74,6 +74,9 @@ class ToExamples(beam.PTransform):
     ):
         super().__init__()
         dtypes.check(dtype)
+        for name, value in (("types", types), ("classes", classes)):
+            if value is not None and not isinstance(value, Mapping):
+                raise checks.fail(name, "a dict by column name", value)
         if classes and types is None:
             raise ArgumentError(
                 f"classes must come with the types of all columns. Received: classes={dict(classes)!r:.200} without "

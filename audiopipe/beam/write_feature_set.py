@@ -21,7 +21,7 @@ from audiopipe import checks, registry
 from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
-from audiopipe.precompute import staged_bundles, staged_completion, staged_shards, staged_sorting
+from audiopipe.precompute import computed_clips, staged_bundles, staged_completion, staged_shards, staged_sorting
 from audiopipe.precompute.staged_bundles import StagedBundle
 from audiopipe.precompute.staging import Staging
 from audiopipe.storage import files
@@ -102,8 +102,9 @@ class WriteFeatureSet(beam.PTransform):
         super().__init__()
         if not isinstance(output, (str, os.PathLike)) or not os.fspath(output):
             raise checks.fail("output", "the path of a folder", output)
-        if isinstance(class_columns, str):
+        if isinstance(class_columns, str) or not all(isinstance(name, str) for name in class_columns):
             raise checks.fail("class_columns", "a list of names", class_columns)
+        computed_clips.check_feature_key(feature)
         self._staging = Staging(
             output=files.absolute(os.fspath(output)),
             config=registry.resolve(config),

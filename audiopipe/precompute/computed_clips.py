@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from audiopipe import checks
 from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError, InputError
 from audiopipe.feature_sets import row_digests
@@ -60,6 +61,7 @@ class ComputedClips:
     """
 
     def __init__(self, config: Config, feature: str = "feature"):
+        check_feature_key(feature)
         self._config = config
         self._feature = feature
         self._digest = row_digests.name_of(feature)
@@ -197,6 +199,17 @@ class ComputedClips:
             raise InputError(
                 f"{where}: its feature must have finite values. Received: NaN or infinity. Leave the element out."
             )
+
+
+def check_feature_key(feature: Any) -> None:
+    """Raises an error unless a value can be the key of the feature in elements.
+
+    Raises:
+        ArgumentError: If it is no text, empty, or another key.
+    """
+    others = (ID, N_FRAMES, VALID_FRAMES, REMARKS)
+    if not isinstance(feature, str) or not feature or feature in others:
+        raise checks.fail("feature", f"the name of a key, and none of {', '.join(others)}", feature)
 
 
 def are_facts(value: Any, texts: Set[str], missing: Set[str]) -> bool:

@@ -163,12 +163,12 @@ def test_few_elements_are_held_back(mel, monkeypatch, n_threads, most):
     monkeypatch.setattr(threads, "available", lambda: n_threads)
     bundle = BundleFeatures(mel)
     yielded = 0
-    for number in range(200):
+    for number in range(100):
         yielded += len(list(bundle.ready()))
         bundle.add(number, elements.parse(clip(number % 9), "audio", []))
         assert number + 1 - yielded <= most
     rest = [outcome.key for outcome in bundle.rest()]
-    assert rest == list(range(yielded, 200))
+    assert rest == list(range(yielded, 100))
 
 
 def test_elements_with_much_audio_are_not_held_back(mel, monkeypatch):

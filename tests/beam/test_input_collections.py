@@ -1,4 +1,4 @@
-"""Building blocks refuse what they cannot be applied to, before a pipeline runs."""
+"""Building blocks refuse what they cannot be applied to and wrong keys, before a pipeline runs."""
 
 import apache_beam
 import pytest
@@ -26,3 +26,15 @@ def test_transforms_refuse_what_they_cannot_be_applied_to(config, tmp_path):
     output = write([clip(0, config)], tmp_path / "features", config)
     with pytest.raises(ArgumentError, match="ReadFeatureSet begins a pipeline"):
         _ = pipeline | apache_beam.Create([output]) | beam.ReadFeatureSet(output)
+
+
+@pytest.mark.parametrize("feature", [3, "", "id", "n_frames", "valid_frames", "remarks"])
+def test_the_feature_must_have_a_key_of_its_own(config, tmp_path, shared_feature_set, feature):
+    for make in (
+        lambda: beam.FeatureStatistics(config, feature=feature),
+        lambda: beam.ToExamples(config, feature=feature),
+        lambda: beam.WriteFeatureSet(tmp_path / "features", config, feature=feature),
+        lambda: beam.ReadFeatureSet(shared_feature_set, feature=feature),
+    ):
+        with pytest.raises(ArgumentError, match="feature must be the name of a key, and none of id, n_frames"):
+            make()

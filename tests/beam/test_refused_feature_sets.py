@@ -152,6 +152,7 @@ def test_other_inputs_are_refused(config, output):
         ({"num_shards": 0}, "num_shards"),
         ({"dtype": "int8"}, "int8"),
         ({"class_columns": "label"}, "class_columns"),
+        ({"class_columns": [3]}, "class_columns must be a list of names"),
         ({"overwrite": 1}, "overwrite"),
         ({"output": ""}, "output must be the path of a folder. Received: output=''"),
         ({"output": None}, "output must be the path of a folder. Received: output=None"),

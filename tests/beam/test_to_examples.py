@@ -114,3 +114,5 @@ def test_unknown_types_and_dtypes_are_refused(config):
         beam.ToExamples(config, {"field": "date"})
     with pytest.raises(ArgumentError, match="int8"):
         beam.ToExamples(config, dtype="int8")
+    with pytest.raises(ArgumentError, match="types must be a dict by column name"):
+        beam.ToExamples(config, ["field"])
