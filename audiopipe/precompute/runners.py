@@ -117,21 +117,26 @@ class PipelineThread:
         portable.job_server_timeout = JOB_SECONDS
 
     def _run(self) -> None:
-        log, messages = logging.getLogger("apache_beam.runners.common"), logging.getLogger()
-        log.addFilter(_is_unexpected)
-        messages.addFilter(_is_not_of_the_job)
+        filters = {
+            logging.getLogger("apache_beam.runners.common"): _is_unexpected,
+            logging.getLogger(): _is_not_of_the_job,
+            logging.getLogger("apache_beam.runners.worker.data_plane"): _is_not_of_the_end,
+        }
+        for log, is_kept in filters.items():
+            log.addFilter(is_kept)
         try:
             if isinstance(self._runner, PortableRunner):
                 self._connect()
             pipeline = beam.Pipeline(runner=self._runner, options=self._options)
             pipeline | "Precompute" >> Precompute(self._output)
-            self._result = pipeline.run()
-            self._result.wait_until_finish()
+            with _without_traces_of_lost_connections():
+                self._result = pipeline.run()
+                self._result.wait_until_finish()
         except Exception as error:
             self._error = error
         finally:
-            log.removeFilter(_is_unexpected)
-            messages.removeFilter(_is_not_of_the_job)
+            for log, is_kept in filters.items():
+                log.removeFilter(is_kept)
             self._ended.set()
 
 
@@ -277,7 +282,20 @@ def cause_of(error: Exception) -> str:
 def _expected_to_lose_the_server() -> Iterator[None]:
     """Context in which threads that are workers in this process may end because their engine has gone.
 
-    They do after a job that was cancelled, and Python would print a traceback for each.
+    They do after a job that was cancelled.
+    """
+    with _without_traces_of_lost_connections():
+        yield
+        for thread in threading.enumerate():
+            if thread.name.startswith("run_worker_"):  # the name that Beam gives them
+                thread.join(1)
+
+
+@contextlib.contextmanager
+def _without_traces_of_lost_connections() -> Iterator[None]:
+    """Context in which Python prints no traceback for a thread that loses its connection to an engine.
+
+    If that is an error, the job fails and says so itself.
     """
     previous = threading.excepthook
 
@@ -288,9 +306,6 @@ def _expected_to_lose_the_server() -> Iterator[None]:
     threading.excepthook = hook
     try:
         yield
-        for thread in threading.enumerate():
-            if thread.name.startswith("run_worker_"):  # the name that Beam gives them
-                thread.join(1)
     finally:
         threading.excepthook = previous
 
@@ -301,6 +316,11 @@ def _is_unexpected(record: logging.LogRecord) -> bool:
     An error of audiopipe is dropped: the job raises it itself, or it comes from stopping the job.
     """
     return record.exc_info is None or not isinstance(record.exc_info[1], AudiopipeError)
+
+
+def _is_not_of_the_end(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record. An engine that ends may close the connections of its workers first."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], grpc.RpcError)
 
 
 def _is_not_of_the_job(record: logging.LogRecord) -> bool:

@@ -21,6 +21,7 @@ from audiopipe.configs import Config
 
 N_CLIPS = 24
 N_SHARDS = 6
+ATTEMPTS = 3  # to complete a job that has lost a worker
 RESUME = "Run the same command again to resume"
 SIDECAR = r"/plan/shard-\d+\.json$"
 
@@ -148,6 +149,15 @@ class Matrix:
             assert job.wait() == 0, job.printed
         self.check_bytes()
 
+    def _completes(self, *options: str) -> None:
+        """Runs the job until it is complete. A cluster may still end the tasks of the job before, and fail this one."""
+        for attempts in range(ATTEMPTS, 0, -1):
+            with running(self.work.source, self.output, self.work.config_file, *options) as job:
+                if job.wait() == 0:
+                    return
+                assert attempts > 1, job.printed
+                assert RESUME in " ".join(job.printed.split()), job.printed
+
     def loses_a_worker(self, options: Callable[[str], list[str]]) -> tuple[int, str]:
         """Kills a worker that has written its first shard, and checks that the job, or the same one again, completes.
 
@@ -169,7 +179,7 @@ class Matrix:
             assert RESUME in " ".join(printed.split())
             assert not (self.output / "dataset.json").exists()
             with worker_pool(self.folder / "pool") as address:
-                precompute(*how, *options(address))
+                self._completes(*options(address))
         self.check_bytes()
         assert list(self.output.rglob("*.tmp")) == []
         return code, printed
