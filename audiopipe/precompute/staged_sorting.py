@@ -202,7 +202,8 @@ class _Rows:
             f"The ids of clips must differ. Received twice: {clip_id.decode('utf-8', 'surrogateescape')!r}, with "
             f"{features}: at byte {offset} of {staging.records_name(file)!r} and at byte {other_offset} of "
             f"{staging.records_name(other_file)!r}, in the folder of the plan. Give each clip an id of its own before "
-            "WriteFeatureSet, or leave one of the two out. Look for a collection that is joined with itself."
+            "WriteFeatureSet, or leave one of the two out. Look for a collection that is joined with itself, and for "
+            "windows that overlap."
         )
 
     def _examples(self, fault: str) -> str:
