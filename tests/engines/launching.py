@@ -14,6 +14,12 @@ from process_groups import ROOT
 SECONDS = 900  # for a job, on a machine that has other work
 # A worker pool starts the program `python`.
 VARIABLES = {"PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])}
+LOOPBACK = "--environment_type=LOOPBACK"
+
+
+def external(address: str) -> list[str]:
+    """Returns the options for workers in a pool."""
+    return ["--environment_type=EXTERNAL", f"--environment_config={address}"]
 
 
 @contextlib.contextmanager

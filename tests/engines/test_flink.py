@@ -4,15 +4,10 @@ import artifacts
 import building_blocks
 import pytest
 from flink_cluster import flink_cluster
+from launching import LOOPBACK, external
 
 pytestmark = pytest.mark.engines
-LOOPBACK = "--environment_type=LOOPBACK"
 RUNNER = "--runner=FlinkRunner"
-
-
-def external(address):
-    """Returns the options for workers in a pool."""
-    return ["--environment_type=EXTERNAL", f"--environment_config={address}"]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import artifacts
 import building_blocks
 import pytest
+from launching import external
 
 pytestmark = pytest.mark.engines
 
@@ -11,11 +12,6 @@ pytestmark = pytest.mark.engines
 def prism():
     """Options of every job on Prism. Its workers are in the process of the job."""
     return ["--runner=PrismRunner", f"--prism_location={artifacts.prism()}"]
-
-
-def external(address):
-    """Returns the options for workers in a pool."""
-    return ["--environment_type=EXTERNAL", f"--environment_config={address}"]
 
 
 def test_prism_writes_the_same_bytes(matrix, prism):

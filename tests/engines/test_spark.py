@@ -3,16 +3,11 @@
 import artifacts
 import building_blocks
 import pytest
+from launching import LOOPBACK, external
 from spark_cluster import DRIVER, N_WORKERS, executors, spark_cluster
 
 pytestmark = pytest.mark.engines
-LOOPBACK = "--environment_type=LOOPBACK"
 RUNNER = "--runner=SparkRunner"
-
-
-def external(address):
-    """Returns the options for workers in a pool."""
-    return ["--environment_type=EXTERNAL", f"--environment_config={address}"]
 
 
 @pytest.fixture(scope="module")

@@ -41,18 +41,6 @@ def files(tmp_path_factory):
     return paths
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """The audio of the rows that are read, and so computed."""
-    calls, read_blocks = [], Transform.read_blocks
-    monkeypatch.setattr(
-        Transform,
-        "read_blocks",
-        lambda self, value, **options: calls.append(value) or read_blocks(self, value, **options),
-    )
-    return calls
-
-
 def values(mapped):
     return [np.asarray(row["feature"], np.float32) for row in mapped.with_format("numpy")]
 

@@ -18,18 +18,6 @@ PATHS = Features({"audio": {"bytes": Value("binary"), "path": Value("string")}})
 
 
 @pytest.fixture
-def calls(monkeypatch):
-    """The audio of the rows that are read, and so computed."""
-    calls, read_blocks = [], Transform.read_blocks
-    monkeypatch.setattr(
-        Transform,
-        "read_blocks",
-        lambda self, value, **options: calls.append(value) or read_blocks(self, value, **options),
-    )
-    return calls
-
-
-@pytest.fixture
 def files(tmp_path):
     """Two files: `a.wav` of half a second and `b.wav` of a quarter."""
     paths = [tmp_path / "a.wav", tmp_path / "b.wav"]

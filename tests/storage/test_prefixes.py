@@ -16,7 +16,7 @@ class Storage(MemoryFileSystem):
     """Storage of its own in memory that counts its lists.
 
     Args:
-        names: Files below `/root`.
+        names: Files below `/corpus`.
     """
 
     cachable = False
@@ -26,7 +26,7 @@ class Storage(MemoryFileSystem):
         self.store, self.pseudo_dirs = {}, [""]
         self.listed, self.found = [], []
         for name in names:
-            self.pipe_file(f"/root/{name}", b"")
+            self.pipe_file(f"/corpus/{name}", b"")
 
     def ls(self, path, detail=True, **kwargs):
         self.listed.append(path)
@@ -39,7 +39,7 @@ class Storage(MemoryFileSystem):
 
 def one_list(storage):
     """Returns the files as a single list gives them."""
-    return sorted(name.removeprefix("/root/") for name in MemoryFileSystem.find(storage, "/root"))
+    return sorted(name.removeprefix("/corpus/") for name in MemoryFileSystem.find(storage, "/corpus"))
 
 
 @given(st.lists(PARTS, max_size=12))
@@ -51,7 +51,7 @@ def test_files_come_in_the_order_of_their_whole_paths(found):
         if not folders & made and not any(other.startswith(f"{name}/") for other in made):
             made.add(name)
     storage = Storage(made)
-    assert list(prefixes.walk(storage, "/root/")) == one_list(storage) == sorted(made)
+    assert list(prefixes.walk(storage, "/corpus/")) == one_list(storage) == sorted(made)
 
 
 @pytest.mark.parametrize("depth", ["", "clips/", "clips/wav/"])
@@ -64,19 +64,19 @@ def test_prefixes_are_listed_at_the_same_time(depth):
             return super().find(path, **kwargs)
 
     names = [f"{depth}{folder:02d}/{number}.wav" for folder in range(40) for number in range(2)]
-    assert list(prefixes.walk(Slow(names), "/root")) == names
+    assert list(prefixes.walk(Slow(names), "/corpus")) == names
 
 
 def test_few_folders_are_searched_for_more_prefixes_and_each_is_listed_once():
     storage = Storage([*(f"{speaker}/{book:02d}/a.wav" for speaker in "xy" for book in range(20)), "z.wav"])
-    assert list(prefixes.walk(storage, "/root")) == one_list(storage)
-    assert sorted(storage.found) == [f"/root/{speaker}/{book:02d}" for speaker in "xy" for book in range(20)]
-    assert {path.strip("/") for path in storage.listed[:3]} == {"root", "root/x", "root/y"}
+    assert list(prefixes.walk(storage, "/corpus")) == one_list(storage)
+    assert sorted(storage.found) == [f"/corpus/{speaker}/{book:02d}" for speaker in "xy" for book in range(20)]
+    assert {path.strip("/") for path in storage.listed[:3]} == {"corpus", "corpus/x", "corpus/y"}
 
 
 def test_prefixes_are_listed_only_some_way_ahead():
     storage = Storage([f"{folder:03d}/a.wav" for folder in range(400)])
-    names = prefixes.walk(storage, "/root")
+    names = prefixes.walk(storage, "/corpus")
     assert next(names) == "000/a.wav"
     assert len(storage.found) <= 2 * prefixes.THREADS + 1
     names.close()
@@ -86,16 +86,16 @@ def test_prefixes_are_listed_only_some_way_ahead():
 def test_a_folder_that_cannot_be_listed_is_an_error():
     class Closed(Storage):
         def ls(self, path, detail=True, **kwargs):
-            if path.strip("/") == "root/b":
+            if path.strip("/") == "corpus/b":
                 raise PermissionError(path)
             return super().ls(path, detail, **kwargs)
 
-    with pytest.raises(PermissionError, match="root/b"):
-        list(prefixes.walk(Closed(["a/1.wav", "b/2.wav"]), "/root"))
+    with pytest.raises(PermissionError, match="corpus/b"):
+        list(prefixes.walk(Closed(["a/1.wav", "b/2.wav"]), "/corpus"))
 
 
 def test_a_missing_folder_has_no_files():
-    assert list(prefixes.walk(Storage(["a.wav"]), "/root/absent")) == []
+    assert list(prefixes.walk(Storage(["a.wav"]), "/corpus/absent")) == []
 
 
 def test_a_list_that_the_storage_has_cached_is_made_again():
@@ -110,9 +110,9 @@ def test_a_list_that_the_storage_has_cached_is_made_again():
 
     storage = Cached(["a/1.wav"])
     storage.dircache = {}
-    assert list(prefixes.walk(storage, "/root")) == ["a/1.wav"]
-    storage.pipe_file("/root/b.wav", b"")
-    assert list(prefixes.walk(storage, "/root")) == ["a/1.wav", "b.wav"]
+    assert list(prefixes.walk(storage, "/corpus")) == ["a/1.wav"]
+    storage.pipe_file("/corpus/b.wav", b"")
+    assert list(prefixes.walk(storage, "/corpus")) == ["a/1.wav", "b.wav"]
 
 
 @pytest.mark.parametrize(
@@ -134,5 +134,5 @@ def test_a_list_that_the_storage_has_cached_is_made_again():
 def test_patterns_match_the_files_that_fsspec_matches(pattern):
     names = ["a/1.wav", "a/2.flac", "a/deep/x.wav", "a/deep/er/x.wav", "b/1.wav", "b/3.wav", "bb/1.wav", "c.wav"]
     storage = Storage([*names, ".hidden/1.wav", "a.wav/inner.wav"])
-    expected = [path for path in MemoryFileSystem.glob(storage, f"/root/{pattern}") if storage.isfile(path)]
-    assert prefixes.glob(storage, f"/root/{pattern}") == sorted(expected)
+    expected = [path for path in MemoryFileSystem.glob(storage, f"/corpus/{pattern}") if storage.isfile(path)]
+    assert prefixes.glob(storage, f"/corpus/{pattern}") == sorted(expected)
