@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOWEST := .venv-lowest
 TORCH := .venv-torch
-TEST_TOOLS := hypothesis librosa pytest pytest-timeout pytest-xdist scipy transformers
+TEST_TOOLS := hypothesis librosa pytest pytest-timeout pytest-xdist scipy selenium transformers
 JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3

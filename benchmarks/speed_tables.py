@@ -1,6 +1,6 @@
 """Program that writes the numbers of `benchmarks.speed` as tables into a page of the documentation.
 
-    python -m benchmarks.speed_tables NUMBERS.json [docs/performance.md]
+    python -m benchmarks.speed_tables NUMBERS.json [docs/concepts/performance.md]
 
 The tables replace the text between the comments `measured` and `end of what was measured`.
 """
@@ -15,7 +15,7 @@ from benchmarks import definitions, modes, required, rounds
 from benchmarks.required import Measured, Row
 
 BEST = "the best of audiopipe"
-PAGE = Path("docs/performance.md")
+PAGE = Path("docs/concepts/performance.md")
 BEGIN, END = "<!-- measured -->\n", "<!-- end of what was measured -->\n"
 
 

@@ -25,7 +25,7 @@ PIECE_SAMPLES = 1 << 18
 """Number of samples that a graph computes together, so that intermediate results stay in the processor's cache.
 
 With fewer samples, starting the operations costs more than the cache saves. Measured in `benchmarks`, see
-docs/performance.md.
+docs/concepts/performance.md.
 """
 
 MAX_PIECES = 32

@@ -60,7 +60,7 @@ def overview(output: str) -> dict[str, Any]:
         output: Folder of the feature set.
 
     Returns:
-        A dict of JSON values. `docs/command-line.md` describes its keys, which all feature sets have. None stands for
+        A dict of JSON values. `docs/concepts/command-line.md` describes its keys, which all feature sets have. None stands for
         what is not known: an unfinished feature set has no counts, and older releases recorded less.
 
     Raises:

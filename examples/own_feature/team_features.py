@@ -1,6 +1,6 @@
 """A feature of a team's own: a log-mel spectrogram beside its flux, the increase since an earlier frame.
 
-Programs import this module, and the command line gets `--import team_features`. See docs/own-features.md.
+Programs import this module, and the command line gets `--import team_features`. See docs/how-to/own-feature.md.
 """
 
 import dataclasses
