@@ -17,7 +17,7 @@ from audiopipe.plotting.reports import facts, inline_svg
 from audiopipe.plotting.reports.sounds import MAX_SECONDS, Sound
 
 MOST_CHANNELS = 2  # of a clip that are drawn; of more channels, only the first is
-WIDTH, PANEL_HEIGHT, MARGIN = 5.2, 1.35, 0.4  # inches
+WIDTH, PANEL_HEIGHT, MARGIN = 4.5, 1.25, 0.4  # inches
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class Cards:
         n_shown = _frames_within(config, n_valid, MAX_SECONDS)
         notes = [f"The picture shows the first {MAX_SECONDS:g} s."] if n_shown < n_valid else []
         if n_valid < n_frames:
-            notes.append(f"{wording.count_of(n_frames - n_valid, 'frame')} of padding {_are(n_frames - n_valid)} not drawn.")
+            padding = wording.count_of(n_frames - n_valid, "frame of padding is", "frames of padding are")
+            notes.append(f"{padding} not drawn.")
         if n_shown == 0:
             return Picture(letter, Markup(""), ["The clip has no frames that hold audio."])
         feature = view.read(0) if n_shown == n_frames else view.read(0, 0, n_shown)
@@ -108,6 +109,8 @@ class Cards:
             figure = images.new_figure(WIDTH, MARGIN + PANEL_HEIGHT * panels)
             axes = figure.subplots(panels, 1, squeeze=False, sharex=True)[:, 0]
             plot_feature(feature, config, axes, channel=channel)
+            for bar in figure.axes[panels:]:  # a label is longer than a bar, and the group of clips has it
+                bar.set_ylabel("")
         return Picture(letter, inline_svg.inlined(figure, self._number, "The feature over time and bins."), notes)
 
 
@@ -122,7 +125,8 @@ def _frames_within(config: Config, n_frames: int, seconds: float) -> int:
 def _columns(view: FeatureSet) -> dict[str, Any]:
     """Returns the columns of the index about the only clip of a view, apart from its metadata."""
     sets, rows = clips_of(view)
-    return {name: sets.column(sets.layout.own[name], rows)[0].as_py() for name in ("n_frames", "valid_frames", "seconds")}
+    own = sets.layout.own
+    return {name: sets.column(own[name], rows)[0].as_py() for name in ("n_frames", "valid_frames", "seconds")}
 
 
 def _metadata(view: FeatureSet) -> list[tuple[str, str]]:
@@ -133,9 +137,9 @@ def _metadata(view: FeatureSet) -> list[tuple[str, str]]:
         if value is not None and name in view.classes:
             value = view.classes[name][value]
         if value is not None:
-            found.append((name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+            found.append((name, value if isinstance(value, str) else _text(value)))
     return found
 
 
-def _are(count: int) -> str:
-    return wording.noun_of(count, "is", "are")
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

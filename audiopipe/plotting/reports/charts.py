@@ -14,7 +14,7 @@ from audiopipe.plotting.statistics_plot import plot_statistics
 from audiopipe.signal.statistics import Statistics
 
 MOST_CHANNELS = 4  # of each quantity in a chart of statistics
-WIDTH, PANEL_HEIGHT, MARGIN = 6.4, 2.2, 0.5  # inches
+WIDTH, PANEL_HEIGHT, MARGIN = 4.8, 1.9, 0.7  # inches
 DURATIONS, LEVELS, STATISTICS = range(3)  # numbers of figures
 N_CHARTS = 4
 
@@ -39,14 +39,18 @@ def levels(sides: Sequence[Side]) -> Markup | None:
     return inline_svg.inlined(figure, LEVELS, "Histogram of the levels of the clips.")
 
 
-def statistics(sides: Sequence[Side]) -> list[Markup]:
-    """Draws the statistics per bin: in one chart if all feature sets have the same feature."""
+def statistics(sides: Sequence[Side]) -> list[tuple[str, Markup]]:
+    """Draws the statistics per bin: in one chart if all feature sets have the same feature.
+
+    Returns:
+        Pairs of the letter of a feature set, which is empty for a chart of several, and its chart.
+    """
     known = [(side, side.statistics) for side in sides if side.statistics is not None]
     shapes = {(side.feature_set.fingerprint, found.mean.shape) for side, found in known}
     if len(known) > 1 and len(shapes) == 1:
-        return [_statistics({side.letter: found for side, found in known}, known[0][0].config, STATISTICS)]
+        return [("", _statistics({side.letter: found for side, found in known}, known[0][0].config, STATISTICS))]
     return [
-        _statistics({side.letter: found}, side.config, STATISTICS + number)
+        (side.letter, _statistics({side.letter: found}, side.config, STATISTICS + number))
         for number, (side, found) in enumerate(known)
     ]
 
@@ -58,6 +62,10 @@ def _statistics(named: dict[str, Statistics], config: Config, number: int) -> Ma
         figure = images.new_figure(WIDTH, MARGIN + PANEL_HEIGHT * panels)
         axes = figure.subplots(panels, 1, squeeze=False, sharex=True)[:, 0]
         plot_statistics(drawn if len(drawn) > 1 else next(iter(drawn.values())), config, axes)
+        lines, labels = axes[0].get_legend_handles_labels()
+        axes[0].get_legend().remove()  # which may hide lines
+        columns = len(drawn) if len(drawn) > 1 else len(labels)  # a legend is filled column by column
+        figure.legend(lines, labels, loc="outside lower left", ncols=columns, fontsize=7, frameon=False)
     return inline_svg.inlined(figure, number, "Mean, standard deviation, minimum and maximum of every bin.")
 
 

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from audiopipe.feature_sets.feature_set import FeatureSet, clips_of
 from audiopipe.feature_sets.joined_sets import chunks
-from audiopipe.inputs.columns import is_list
 
 SHOWN_VALUES = 20
 MOST_VALUES = 10_000  # different values of a column that are counted
@@ -30,8 +29,8 @@ class Column:
         kind: Type of its values, see `audiopipe.inputs.metadata_types`.
         has_classes: Whether its values are names of classes.
         missing: Number of clips without a value.
-        values: Number of clips by value, in the order of the classes or by frequency. None if there are too many values,
-            or none are counted.
+        values: Number of clips by value, in the order of the classes or by frequency. None if there are too many, or
+            none are counted.
         limits: Smallest and largest number. None for other types, or if no clip has a number.
     """
 
@@ -71,8 +70,8 @@ def of_clips(feature_set: FeatureSet) -> list[Column]:
     """Returns the values of each metadata column of a feature set or a view. Columns with classes come first.
 
     Example:
-        >>> [speaker] = [column for column in of_clips(FeatureSet("tests/data/v0.1/features")) if column.name == "speaker"]
-        >>> speaker.values, speaker.missing
+        >>> columns = {column.name: column for column in of_clips(FeatureSet("tests/data/v0.1/features"))}
+        >>> columns["speaker"].values, columns["speaker"].missing
         ({'Zoë': 1, 'Bo': 1, '': 1}, 0)
     """
     sets, rows = clips_of(feature_set)

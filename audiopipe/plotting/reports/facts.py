@@ -1,6 +1,7 @@
 """Tables of facts about feature sets: counts, the config, how they are stored, and the machines that computed them."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from audiopipe.plotting.reports.sides import Side
 from audiopipe.transform import probe
 
 UNKNOWN = "not recorded"
-HIDDEN_FIELDS = ("feature",)  # of a config, which the text above the table has
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _MACHINE = {"cpu_family": "CPU", "onednn_max_isa": "oneDNN limited to", "soxr_simd": "SIMD of soxr"}
 
 
@@ -56,8 +57,8 @@ def sentence(config: Config) -> str:
     """Describes the feature of a config in one sentence.
 
     Example:
-        >>> sentence(registry.get("speech-mel-80"))
-        'Decibel in 80 bins from 16 Hz to 7,720 Hz, a frame every 10 ms, from audio at 16,000 Hz mixed down to one channel.'
+        >>> sentence(registry.get("speech-mel-80")).replace(NO_BREAK, " ")
+        'Decibel in 80 bins from 37 Hz to 7,699 Hz, a frame every 10 ms, from audio at 16,000 Hz mixed down ...'
     """
     bins = wording.count_of(config.n_bins, "bin")
     if bin_axis.bin_label(config) != "coefficient" and config.n_bins > 1:
@@ -73,10 +74,11 @@ def sentence(config: Config) -> str:
         channels = " with any number of channels" if config.channels is None else f" with {config.channels} channels"
     quantity = " and ".join(config.quantities)
     step = f"{1000 * frame_step(config):.4g} ms"
-    return (
+    told = (
         f"{quantity[0].upper()}{quantity[1:]} in {bins}, a frame every {step}, from audio at "
         f"{config.sample_rate:,} Hz{channels}."
     )
+    return re.sub(r"(?<=\d) (?=Hz|ms|bins?\b)", NO_BREAK, told)
 
 
 def config_rows(sides: Sequence[Side]) -> list[Row]:
@@ -122,7 +124,7 @@ def storage_rows(sides: Sequence[Side]) -> list[Row]:
     }
     for key, (name, shown) in counts.items():
         if any(side.feature_set.counts.get(key) for side in sides):
-            rows.append(_row(name, sides, lambda side, key=key, shown=shown: shown(side.feature_set.counts.get(key, 0))))
+            rows.append(Row(name, [shown(side.feature_set.counts.get(key, 0)) for side in sides]))
     rows.append(_row("options of the input", sides, _options))
     rows.append(_row("notes", sides, lambda side: "\n".join(_notes(side)) or "none"))
     return [row for row in rows if row.name not in ("parts", "segments", "notes") or set(row.values) != {"none"}]
@@ -169,7 +171,7 @@ def _bytes(side: Side) -> int:
 
 
 def _fields(config: Config) -> dict[str, Any]:
-    return {item.name: getattr(config, item.name) for item in dataclasses.fields(config) if item.name not in HIDDEN_FIELDS}
+    return {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
 
 
 def _value(value: Any) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiopipe import wording
+from audiopipe.plotting import scales
 from audiopipe.plotting.reports import sentences
 from audiopipe.plotting.reports.cards import Card, Cards
 from audiopipe.plotting.reports.sides import OnStep, Side
@@ -71,7 +72,8 @@ def groups_of(sides: Sequence[Side], n_clips: int, seed: int, first_picture: int
             continue  # its features are beside those of the first set
         if random[side.letter]:
             chosen = made(side, random[side.letter])
-            groups.append(Group(_anchor("clips", side), _title("Random clips", side), [_told(side, chosen)], chosen))
+            told = [f"{_told(side, chosen)} {_colours(sides)}"]
+            groups.append(Group(_anchor("clips", side), _title("Random clips", side), told, chosen))
     for side in sides:
         if unusual[side.letter]:
             chosen = made(side, [side.sample.clips[place].number for place, _ in unusual[side.letter]])
@@ -106,6 +108,17 @@ def _told(side: Side, cards: Sequence[Card]) -> str:
     if len(cards) == count:
         return "The only clip of the set." if count == 1 else f"All {count:,} clips of the set."
     return f"{wording.count_of(len(cards), 'clip')} of {count:,}, chosen at random."
+
+
+def _colours(sides: Sequence[Side]) -> str:
+    """Says what the colours of pictures stand for."""
+    labels = dict.fromkeys(
+        scales.scale_of(side.config, quantity).label
+        for side in sides
+        if side.config.n_bins > 1
+        for quantity in side.config.quantities
+    )
+    return f"Colours show {' or '.join(labels)}; each picture has a scale of its own." if labels else ""
 
 
 def _anchor(name: str, side: Side) -> str:

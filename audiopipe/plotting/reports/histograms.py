@@ -25,7 +25,7 @@ def histogram(values: Sequence[np.ndarray], names: Sequence[str], label: str, wh
         what: Name of what is counted.
     """
     with style():
-        figure = images.new_figure(6.4, 2.3)
+        figure = images.new_figure(4.8, 2.0)
         axes = figure.subplots()
         edges, is_logarithmic = _edges(np.concatenate(values))
         if is_logarithmic:
@@ -60,4 +60,4 @@ def _edges(values: np.ndarray) -> tuple[np.ndarray, bool]:
         half = max(abs(high) / 20, 1e-3)
         return np.linspace(low - half, high + half, BINS + 1), False
     n_bins = len(np.histogram_bin_edges(values, "fd")) - 1 if len(values) > 1 else 1
-    return np.linspace(low, high, min(max(n_bins, 8), BINS) + 1), False
+    return np.linspace(low, high, min(max(n_bins, 12), BINS) + 1), False

@@ -89,9 +89,7 @@ def measure(
     chosen = _chosen(feature_set, random)
     view = feature_set.select(chosen)
     sets, rows = clips_of(view)
-    n_frames, valid = (
-        sets.column(sets.layout.own[name], rows).to_pylist() for name in ("n_frames", "valid_frames")
-    )
+    n_frames, valid = (sets.column(sets.layout.own[name], rows).to_pylist() for name in ("n_frames", "valid_frames"))
     sizes, ids, config = sets.sizes(rows), view.ids, view.config
     sums: FeatureSums | None = clip_sums.empty(config)
     clips, n_stretches = [], 0
@@ -163,7 +161,7 @@ def _measured(
     if quantities[0] in LINEAR:
         level = LINEAR[quantities[0]] * np.log10(max(level, 1e-10))
     # A clip with any number of channels has its channels after one another here.
-    silent = int(round(is_silent.mean() * n_frames))
+    silent = round(float(is_silent.mean()) * n_frames)
     return Measured(number, clip_id, n_frames, mean, level, silent)
 
 

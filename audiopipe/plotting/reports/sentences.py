@@ -9,6 +9,7 @@ from audiopipe.plotting.reports.samples import Sample
 from audiopipe.plotting.reports.sides import Side
 
 SHOWN_IDS = 5
+MINUS = "\N{MINUS SIGN}"
 NO_CLIPS = "The set has no clips."
 
 
@@ -72,8 +73,8 @@ def of_levels(side: Side) -> str:
 def of_unusual(side: Side) -> list[str]:
     """Says how unusual clips are found."""
     stated = (
-        "The distance of a clip is the root mean square over all bins of (mean of the clip − mean of the set) / standard "
-        "deviation of the set. Short clips are further away by chance."
+        "The distance of a clip is the root mean square, over all bins, of the difference between the mean of the clip "
+        "and the mean of the set, divided by the standard deviation of the set. Short clips are further away by chance."
     )
     return [stated, f"The clips that are furthest away among {_measured(side.sample)}."]
 
@@ -91,4 +92,4 @@ def _measured(sample: Sample) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", MINUS)

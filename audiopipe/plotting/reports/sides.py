@@ -58,6 +58,11 @@ class Side:
         return f"{name} and {len(others)} more" if others else name
 
     @property
+    def path(self) -> str:
+        """Folder of the feature set, or of several."""
+        return self.feature_set.whole or ", ".join(self.feature_set.paths)
+
+    @property
     def is_view(self) -> bool:
         """Whether the report is about some of the clips of the feature set."""
         return not _is_whole(self.feature_set)

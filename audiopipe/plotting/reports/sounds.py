@@ -124,9 +124,7 @@ def _sound(clip_id: str, recording: Source, segments: Segments | None, transform
         return Sound(fault=f"The sound cannot be read: {error}")
 
 
-def _blocks(
-    clip_id: str, recording: Source, segments: Segments | None, transform: "Transform"
-) -> Iterator[np.ndarray]:
+def _blocks(clip_id: str, recording: Source, segments: Segments | None, transform: "Transform") -> Iterator[np.ndarray]:
     """Yields the samples of a clip in blocks, `[time, channels]` at the config's sample rate."""
     from audiopipe.transform import recordings
 
