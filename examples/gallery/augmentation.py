@@ -27,7 +27,8 @@ feature = mel(clip)
 augment = SpecAugment(
     freq_mask_param=15, time_mask_param=50, n_freq_masks=2, n_time_masks=2, mask_value=config.silence, seed=3
 )
-masked = augment(np.stack([feature] * 3), training=True).numpy()
+batch = np.stack([feature] * 3)
+masked = augment(batch, training=True).numpy()
 drawn = {"the clip": feature, "first draw": masked[0], "second draw": masked[1], "third draw": masked[2]}
 plotting.plot_comparison({name: (shown, config) for name, shown in drawn.items()}, title="SpecAugment")
 plt.show()
@@ -41,8 +42,8 @@ print("same without training:", np.array_equal(augment(feature[None])[0], featur
 # The default value of the masks is 0. This is right for normalized features, where 0 is the mean. In decibels, 0 is
 # loud.
 
-zeros = SpecAugment(15, 50, 2, 2, seed=3)(feature[None], training=True)[0].numpy()
-pairs = {"masked with silence": (masked[0], config), "masked with 0 dB, which is loud": (zeros, config)}
+loud = SpecAugment(15, 50, 2, 2, seed=3)(batch, training=True).numpy()
+pairs = {"masked with silence": (masked[0], config), "masked with 0 dB, which is loud": (loud[0], config)}
 plotting.plot_comparison(pairs)
 plt.show()
 
@@ -56,5 +57,7 @@ clips = tf.data.Dataset.from_tensors({"audio": clip}).map(mel).repeat(3)
 _, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained", sharey=True)
 for ax, crop in zip(axes, tfdata.random_crop(clips, 100, config, seed=1), strict=True):
     start = config.frame_times(len(feature))[crop["start_frame"]]
-    plotting.plot_feature(crop["feature"].numpy(), config, ax, start=start, title=f"from {start:.2f} s")
+    plotting.plot_feature(
+        crop["feature"].numpy(), config, ax, start=start, title=f"from {start:.2f} s", colorbar=ax is axes[-1]
+    )
 plt.show()

@@ -94,9 +94,13 @@ draw(configs.Mfcc(**FRAMES, n_mels=40, n_mfcc=20), "Mfcc")
 # %%
 # Phase and complex values
 # ------------------------
-# ``StftMagPhase`` keeps the phase beside the magnitude. The phase goes in a circle, so its colours do too.
+# ``StftMagPhase`` keeps the phase beside the magnitude. The phase goes in a circle, so its colours do too. The picture
+# shows only a quarter of a second, because the phase changes from frame to frame.
 
-draw(configs.StftMagPhase(**FRAMES, return_decibel=True), "StftMagPhase")
+phases = configs.StftMagPhase(**FRAMES, return_decibel=True)
+vowel = clip[RATE // 4 : RATE // 2]
+plotting.plot_feature(Transform(phases)(vowel), phases, start=0.25, title="StftMagPhase")
+plt.show()
 
 # %%
 # ``Stft`` has the real and the imaginary part. Nothing is lost: the inverse transform returns the recording.

@@ -53,19 +53,19 @@ draw(straight_over_hertz=straight, straight_over_mels=curved)
 # Bands of notes
 # --------------
 # ``LogFrequencySpectrogram`` has Gaussian filters, here 3 per octave. On a logarithmic axis they all have the same
-# width.
+# width. The weights of each filter sum to one, so high filters, which have more bins of the transform, are lower.
 
 notes = configs.LogFrequencySpectrogram(
-    sample_rate=16000, n_fft=2048, log_n_bins=15, log_bins_per_octave=3, log_f_min=220
+    sample_rate=16000, n_fft=8192, log_n_bins=15, log_bins_per_octave=3, log_f_min=220
 )
-axes = plotting.plot_filterbank(notes, title="LogFrequencySpectrogram, 3 bins per octave")
-axes.set_xscale("log", base=2)
+plotting.plot_filterbank(notes, title="LogFrequencySpectrogram, 3 bins per octave")
 plt.show()
 
 # %%
 # What a model sees
 # -----------------
-# The same frames of the same sentence, with 80 bands each. Pitch and vowels are at other heights.
+# The same frames of the same sentence, with 80 bands each. Pitch and vowels are at other heights, and bands of the same
+# area have smaller weights, so their picture is darker.
 
 features = {}
 for name, bands in {

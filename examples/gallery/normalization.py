@@ -30,7 +30,7 @@ plotting.plot_statistics(statistics, config, title="Seven clips")
 plt.show()
 
 # %%
-# Statistics show at once whether two parts of a corpus are alike. The music of this one is louder at low frequencies.
+# Statistics show at once whether two parts of a corpus are alike. The music of this one is louder in nearly all bands.
 
 parts = {label: features.where(label=label).statistics for label in ("music", "audio")}
 plotting.plot_statistics({"music": parts["music"], "other sounds": parts["audio"]}, config, title="Music or not")

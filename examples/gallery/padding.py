@@ -36,11 +36,13 @@ print("padding:", config.padding)
 
 feature, mask = batch["feature"].numpy(), batch["mask"].numpy()
 zeros = np.where(mask[..., None, None], feature, 0.0)
-_, axes = plt.subplots(3, 2, figsize=(10, 7), layout="constrained", sharex=True)
+_, axes = plt.subplots(3, 2, figsize=(10, 8.5), layout="constrained", sharex=True)
 for row in range(3):
     for column, (name, padded) in enumerate({"silence": feature, "zeros": zeros}.items()):
         title = f"clip {row}, padded with {name}"
-        plotting.plot_feature(padded[row], config, axes[row, column], title=title, value_range=(-50, 0))
+        plotting.plot_feature(
+            padded[row], config, axes[row, column], title=title, value_range=(-50, 0), colorbar=column == 1
+        )
 plt.show()
 
 # %%

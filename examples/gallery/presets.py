@@ -15,11 +15,12 @@ from audiopipe import Transform, plotting, registry
 
 RECORDING = "../audio/speech.flac"
 SECONDS = 1.5
+plt.rcParams["font.size"] = 9
 
 
 def draw_family(names):
     """Draws the first second and a half of the recording with each preset, every picture on a scale of its own."""
-    _, axes = plt.subplots(len(names), 1, figsize=(8, 2.4 * len(names)), squeeze=False, layout="constrained")
+    _, axes = plt.subplots(len(names), 1, figsize=(8, 2.8 * len(names)), squeeze=False, layout="constrained")
     for name, ax in zip(names, axes[:, 0], strict=True):
         config = registry.get(name)
         transform = Transform(config)
@@ -67,6 +68,7 @@ draw_family(["speech-to-text", "seamless-m4t", "w2v-bert"])
 # %%
 # Google
 # ------
+# The audio encoder of Gemma 3n takes the logarithm of magnitudes, and that of LASR takes it of powers.
 
 draw_family(["gemma3n-128", "lasr-128"])
 
@@ -81,18 +83,21 @@ draw_family(["ast", "beats"])
 # %%
 # CLAP
 # ----
+# CLAP repeats a short clip until it fills ten seconds. The rest is silence.
 
 draw_family(["clap-fused", "clap-unfused"])
 
 # %%
 # Tagging
 # -------
+# PANNs take 32 kHz. musicnn adds 1 before the logarithm, so silence is 0.
 
 draw_family(["panns-32k-64", "musicnn-96"])
 
 # %%
 # TensorFlow models
 # -----------------
+# YAMNet and VGGish have the same frames and bands. They add 0.001 and 0.01 before the logarithm.
 
 draw_family(["yamnet", "vggish"])
 
@@ -106,5 +111,8 @@ draw_family(["tacotron2-80", "hifigan-22k-80", "bigvgan-24k-100", "univnet", "sp
 # %%
 # Defaults of libraries
 # ---------------------
+# These are what ``librosa.feature.melspectrogram`` with ``power_to_db``, and ``torchaudio.transforms.MelSpectrogram``
+# compute without arguments. torchaudio takes no logarithm. The picture shows its powers in decibels. The black lines at
+# low frequencies are bands that reach no frequency of the Fourier transform.
 
 draw_family(["librosa-mel-128", "torchaudio-mel-128"])
