@@ -15,8 +15,9 @@ def verify(
         list[str],
         typer.Option(
             "--input",
-            help="The INPUT that the feature set was made from. Can be repeated. Put quotes around a glob.",
-            show_default="none: only files are checked",
+            help="The INPUT that the feature set was made from. Can be repeated. Put quotes around a glob. Default: "
+            "none, so only files are checked.",
+            show_default=False,
         ),
     ] = [],  # noqa: B006 (typer copies it)
     door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="The door to recompute with.")] = "both",
