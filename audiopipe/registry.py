@@ -130,7 +130,7 @@ class Registry:
         _write(os.fspath(path), own)
 
     def add(self, name: str, config: Config, path: str | os.PathLike[str] | None = None) -> str | None:
-        """Registers a config under a name, and adds the name to a registry file.
+        """Registers a config under a name, and adds the name to a registry file. All names in the file are registered.
 
         Args:
             name: The name, of letters, digits, `.`, `_` and `-`.
@@ -148,14 +148,12 @@ class Registry:
         source = f"the file {chosen}"
         self._load_sources(absent=None if files.exists(chosen) else chosen)
         with self._lock:
-            self._check(name, config, source)
-            there = _read(chosen, source) if files.exists(chosen) else {}
-            for known, other in there.items():
-                self._check(known, other, source)
+            there = self._load_file(chosen, source) if files.exists(chosen) else []
+            self._check(name, config, "registry.add")
             if name in (self._configs if path is None else there):
                 return None
             _make_folder(os.path.dirname(chosen))
-            _write(chosen, there | {name: config})
+            _write(chosen, {known: self._configs[known] for known in there} | {name: config})
             self._register(name, config, source)
         return chosen
 

@@ -37,14 +37,15 @@ def verify(
         raise typer.BadParameter("--sample and --all cannot be combined.")
     if not sources and (everything or sample is not None or tolerance is not None or door != "both"):
         raise typer.BadParameter("--door, --sample, --all and --tolerance need --input.")
+    from audiopipe.cli import task_progress
     from audiopipe.inputs import SeveralInputs
     from audiopipe.verification import set_check
 
     if sources:
-        with startup.quiet():
-            import tensorflow  # noqa: F401 (it prints notes when it is imported)
+        startup.tensorflow()
     source = SeveralInputs(sources) if len(sources) > 1 else next(iter(sources), None)
-    report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance)
+    with task_progress.shown() as update:
+        report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance, progress=update)
     counts = report.feature_set.counts
     shards = len(report.feature_set.shards)
     console.print(f"shards: {shards}, with {counts['clips']} records; checksums and counts agree", highlight=False)
