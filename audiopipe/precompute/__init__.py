@@ -4,6 +4,7 @@ __all__ = [
     "completion",
     "computed_clips",
     "copied_records",
+    "dask_worker",
     "differences",
     "engines",
     "estimate",
