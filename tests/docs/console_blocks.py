@@ -8,8 +8,9 @@ Three kinds of blocks are typed in, in their order, in one empty folder:
 - `pycon`: a Python session. A console block ends it, so that a page works for readers who leave Python in between.
 - `code-block` with a `:caption:`: the file of this name.
 
-`...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. Blocks below a
-comment `<!-- not run: REASON -->` are left out. Sphinx runs `doctest` blocks, and nobody runs others.
+`...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may the times, the
+losses and the metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx runs
+`doctest` blocks, and nobody runs others.
 """
 
 import contextlib
@@ -28,7 +29,12 @@ SECONDS = 300  # of all commands of a block
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|:{3,})(?P<info>.*)")
 _NOT_RUN = re.compile(r"<!-- *not run: *\S.*-->")
-_VARYING = [r"[\d.]+ clips/s", r"[\d.]+ (s|min|h) left", r"(?<=│ time)( +│ )[\d.]+ s( *│)"]
+_VARYING = [
+    r"[\d.]+ clips/s",
+    r"[\d.]+ (s|min|h) left",
+    r"(?<=│ time)( +│ )[\d.]+ s( *│)",
+    r"(?<=\d) - \d+m?s - \d+m?s/step - .*",  # of Keras
+]
 _PROGRESS = re.compile(r"clips [\d,]+ of [\d,]+ \(")
 
 
@@ -96,22 +102,30 @@ def type_in(page: str, folder: Path) -> None:
     Raises:
         AssertionError: If a command fails, or something else is printed than the page shows.
     """
-    session: dict[str, object] = {}
+    session: dict[str, object] = {"__name__": "__main__"}
     for block in blocks_of(page):
         if block.kind == "file":
             (folder / block.name).write_text(block.text)
         elif block.kind == "console":
-            session = {}
+            session = {"__name__": "__main__"}
             _run(block, folder)
         else:
             with contextlib.chdir(folder):
                 _evaluate(block, session)
 
 
+class SteadyChecker(doctest.OutputChecker):
+    """Compares printed text with shown text, but for times and other numbers that differ between two runs."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        """Returns whether the texts are equal but for these numbers."""
+        return super().check_output(_steady(want), _steady(got), optionflags)
+
+
 def difference(shown: str, printed: str) -> str:
     """Returns a description of how printed text differs from shown text, which is empty if it does not."""
-    shown, printed = (f"{_steady(text)}\n" for text in (shown, printed))
-    checker = doctest.OutputChecker()
+    shown, printed = (f"{text.strip()}\n" for text in (shown, printed))
+    checker = SteadyChecker()
     if checker.check_output(shown, printed, FLAGS):
         return ""
     return checker.output_difference(doctest.Example("", shown), printed, FLAGS)
@@ -179,12 +193,11 @@ def _run(block: Block, folder: Path) -> None:
 
 def _evaluate(block: Block, session: dict[str, object]) -> None:
     """Evaluates the examples of a Python session, and keeps its names."""
-    test = doctest.DocTestParser().get_doctest(f"{block.text}\n", session, f"line {block.line}", None, block.line - 1)
+    test = doctest.DocTestParser().get_doctest(f"{block.text}\n", session, "a session", "the page", block.line - 1)
     assert test.examples, f"The Python session in line {block.line} must have examples, which start with '>>> '."
     said: list[str] = []
-    doctest.DocTestRunner(optionflags=FLAGS | doctest.REPORT_ONLY_FIRST_FAILURE).run(
-        test, out=said.append, clear_globs=False
-    )
+    runner = doctest.DocTestRunner(SteadyChecker(), optionflags=FLAGS | doctest.REPORT_ONLY_FIRST_FAILURE)
+    runner.run(test, out=said.append, clear_globs=False)
     session.update(test.globs)
     assert not said, "".join(said)
 

@@ -88,5 +88,8 @@ def test_shown_output_may_leave_out_text_times_and_earlier_progress():
     )
     assert not difference("clips 9 of 9 (100 %), 120 clips/s, 0 s left\n│ time  │ 14.7 s │", progress)
     assert difference("clips 8 of 9 (100 %), 120 clips/s, 0 s left\n│ time  │ 14.7 s │", progress)
+    epoch = "Epoch 1/3\n9/9 - 3s - 330ms/step - accuracy: 0.75 - loss: 0.84"
+    assert not difference("Epoch 1/3\n9/9 - 1s - 7ms/step - accuracy: 0.69 - loss: 0.92", epoch)
+    assert difference("Epoch 1/3\n8/8 - 1s - 7ms/step - accuracy: 0.69 - loss: 0.92", epoch)
     assert not difference("a\n...\nc", "a\nb\nb\nc")
     assert difference("a\n...\nc", "a\nb\nb")

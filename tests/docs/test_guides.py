@@ -13,7 +13,14 @@ PAGES = [
     if blocks_of(path.read_text())
 ]
 # `make test` types in these, and `make test-faults` the others: a command of audiopipe takes seconds.
-SHORT = {"train-from-a-folder", "train-from-the-hub", "normalize", "first-feature"}
+SHORT = {
+    "first-feature",
+    "first-training",
+    "train-from-a-folder",
+    "train-from-a-csv",
+    "train-from-the-hub",
+    "add-clips",
+}
 
 
 @pytest.mark.parametrize(
