@@ -20,9 +20,13 @@ def plot(
     """Plot the feature of an audio file over time and frequency."""
     with startup.quiet():
         from audiopipe.transform import Transform
-    from audiopipe.plotting import plot_feature
+    from audiopipe.plotting import images, panels, plot_feature
 
     transform = Transform(config)
     feature = transform.compute(transform.read(clip))
-    plot_feature(feature, transform.config, image, title=f"{os.path.basename(clip)}: {config}")
+    count = len(panels.panels_of(feature, transform.config))
+    figure = images.new_figure(9, 1 + 3 * count)
+    axes = figure.subplots(count, 1, squeeze=False)[:, 0]
+    plot_feature(feature, transform.config, axes, title=f"{os.path.basename(clip)}: {config}")
+    images.save(figure, image)
     console.print(f"{image}: feature of shape {feature.shape}", highlight=False)
