@@ -22,8 +22,8 @@ class Identity:
         kernel_version: Kernel version of the feature.
         frozen: Whether the computation was saved, as in a SavedModel, or its results were, as in a feature set. If
             False, the installed version of audiopipe computes the feature.
-        origin: What in a model says so: `"front end"`, `"stamp"` or `"front end and stamp"`. None for everything else.
-            Identities are equal whatever it is.
+        origin: Part of a model that carries the identity: `"front end"`, `"stamp"` or `"front end and stamp"`. None for
+            everything else. Comparisons ignore it.
     """
 
     config: Config
