@@ -15,7 +15,7 @@ STAMP = "stamp"
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Identity of the feature that something was built for.
+    """Identity of a feature, as `fingerprint_of` returns it: its config and its kernel version.
 
     Args:
         config: Config of the feature.
