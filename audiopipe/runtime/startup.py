@@ -8,8 +8,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# TensorFlow prints these at every start: notes of level I, their second lines, and the line that introduces them.
-_NOTE = re.compile(rb"I\d{4} |To enable the following instructions|WARNING: All log messages before absl::Init")
+# TensorFlow prints these at every start: notes of level I, their second lines, the line that introduces them, and an
+# error where there is no GPU.
+_NOTE = re.compile(
+    rb"I\d{4} |To enable the following instructions|WARNING: All log messages before absl::Init"
+    rb"|E\d{4} .*failed call to cuInit"
+)
 
 
 @contextlib.contextmanager
