@@ -21,8 +21,8 @@ class ToExamples(beam.PTransform):
     """Encodes computed clips as serialized `tf.train.Example` messages, with the entries of records of feature sets.
 
     The examples are serialized, so `beam.io.WriteToTFRecord` writes them as they are, and TensorFlow is not needed.
-    `docs/concepts/feature-sets.md` describes the entries. Only `shard_id` and `record`, the place in a feature set, are zeros,
-    as there is none. For files that `FeatureSet` and `audiopipe.load` read, use `WriteFeatureSet`.
+    `docs/concepts/feature-sets.md` describes the entries. Only `shard_id` and `record`, the place in a feature set, are
+    zeros, as there is none. For files that `FeatureSet` and `audiopipe.load` read, use `WriteFeatureSet`.
 
     Args:
         config: Config of the features: a config, a registered name, or the path of a JSON file.

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, stats, verify
+from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, report, stats, verify
 from audiopipe.cli.terminal import exit_now, print_error
 from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
 
@@ -26,6 +26,7 @@ app.command()(compare.compare)
 app.command()(machine.machine)
 app.add_typer(configs.app, name="configs")
 app.command()(plot.plot)
+app.command()(report.report)
 
 
 def main(commands: typer.Typer = app) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from audiopipe import wording
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument, inputs_and_output
 from audiopipe.cli.terminal import add_ends, audio_duration, console, errors, exit_now, facts_table, print_fact
 from audiopipe.feature_sets.file_names import DATASET_FILE
@@ -224,7 +225,7 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
         table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
     add_ends(table, counts)
     table.add_row("audio", audio_duration(counts["hours"] * 3600))
-    table.add_row("size", progress.size(size))
+    table.add_row("size", wording.size(size))
     if feature_set.dtype != "float32":
         table.add_row("stored as", f"{feature_set.dtype}, off by at most {feature_set.max_error:g}")
     table.add_row("time", f"{seconds:.1f} s")

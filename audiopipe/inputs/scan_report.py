@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from audiopipe.wording import count_of
+
 
 @dataclass(slots=True)
 class ScanReport:
@@ -50,8 +52,3 @@ def left_out_line(left_out: Counter[str]) -> str:
     kinds = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
     counts = ", ".join(f"{count:,} {extension}" for extension, count in kinds)
     return f"{count_of(left_out.total(), 'file')} left out: {counts}"
-
-
-def count_of(count: int, noun: str) -> str:
-    """Returns a number with a noun, such as `"1 file"` or `"2,000 files"`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
