@@ -71,6 +71,7 @@ sphinx_gallery_conf = {
     "capture_repr": (),  # scripts print what they show
     "download_all_examples": False,
     "show_signature": False,
+    "remove_config_comments": True,
     "min_reported_time": 60,  # seconds
     "write_computation_times": False,
 }
