@@ -23,7 +23,7 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import PythonLoopbackEnvironment
 
 from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
-from audiopipe.precompute import job_servers
+from audiopipe.precompute import job_servers, worker_errors
 from audiopipe.precompute.job_servers import JobServer
 from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
@@ -31,6 +31,7 @@ from audiopipe.runtime import startup, stopping
 
 STOP_SECONDS = 10
 _OF_A_STACK = re.compile(r"\s+at \S+\(|\s+\.\.\. \d+ more$|Driver stacktrace:$|\s*$")  # lines of Java's stacks
+_LOST_WORKER = "The engine lost a worker"
 JOB_SECONDS = 365 * 24 * 3600  # longer than any job
 EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
@@ -62,6 +63,7 @@ class PipelineThread:
         """Starts to write the unfinished shards of a plan."""
         self._output = plan.output
         stopping.allow(plan.output)
+        worker_errors.forget(plan.output)
         if self._computes_here():
             startup.tensorflow()  # before the work starts
         threading.Thread(target=self._run, daemon=True).start()
@@ -99,7 +101,8 @@ class PipelineThread:
             return str(self._error)
         if isinstance(self._error, grpc.RpcError) and not self._error.details() and self._server is not None:
             return f"The job server failed: {self._server.cause()}"
-        return cause_of(self._error or Exception())
+        cause = cause_of(self._error or Exception())
+        return worker_errors.first(self._output) or cause if cause.startswith(_LOST_WORKER) else cause
 
     def _computes_here(self) -> bool:
         """Returns whether functions run in this process."""
@@ -289,9 +292,9 @@ def cause_of(error: Exception) -> str:
     last = last.removeprefix("Caused by: ")
     last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
     last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
-    # A status of gRPC, by which workers and engines talk, or Prism's words.
-    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: ", last):
-        return f"The engine lost a worker, which was killed, ran out of memory or cannot be reached ({last})"
+    # A status of gRPC, by which workers and engines talk, or the words of Prism and of Java's engines.
+    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: |SDK harness closed connection", last):
+        return f"{_LOST_WORKER}, which was killed, ran out of memory or cannot be reached ({last})"
     return last
 
 
