@@ -9,8 +9,8 @@ Three kinds of blocks are typed in, in their order, in one empty folder:
 - `code-block` with a `:caption:`: the file of this name.
 
 `...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may the times,
-the losses and the metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx runs
-`doctest` blocks, and nobody runs others.
+the losses and the metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx
+runs `doctest` blocks, and nobody runs others.
 """
 
 import contextlib
