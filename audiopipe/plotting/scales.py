@@ -21,7 +21,7 @@ SILENCE = 1e-10  # smaller values are drawn as this one, -200 dB of a magnitude
 RANGE_DECIBELS = 80.0
 
 LEVELS, DIVERGING, CYCLIC = "magma", "RdBu_r", "twilight"  # readable by colour-blind people
-MISSING = "0.6"  # grey: the colour of NaN
+MISSING = "0.6"  # grey: the colour of values that are not finite
 
 
 @dataclass(frozen=True)

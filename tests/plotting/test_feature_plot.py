@@ -181,7 +181,7 @@ def test_a_waveform_is_drawn_as_a_line_over_time():
         assert axes.get_ylim() == pytest.approx((-extreme, extreme))
 
 
-def test_values_that_are_not_numbers_are_grey_and_do_not_change_the_scale():
+def test_values_that_are_not_finite_are_grey_and_do_not_change_the_scale():
     feature = MONO.copy()
     feature[0, 0], feature[1, 1], feature[2, 2] = np.nan, np.inf, -np.inf
     axes = plotted(feature, DECIBELS)
@@ -189,7 +189,7 @@ def test_values_that_are_not_numbers_are_grey_and_do_not_change_the_scale():
     finite = feature[np.isfinite(feature)]
     assert image.get_clim() == (finite.min(), finite.max())
     np.testing.assert_allclose(image.get_cmap()(np.ma.masked), [0.6, 0.6, 0.6, 1])
-    assert bars_of(axes)[0]._colorbar.extend == "both"
+    assert bars_of(axes)[0]._colorbar.extend == "neither"
     axes[0].figure.canvas.draw()
 
 
