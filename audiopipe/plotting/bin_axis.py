@@ -1,11 +1,9 @@
 """Axis of the bins of a feature: round frequencies, octaves, or numbers of coefficients."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
-from audiopipe.configs import LogFrequencySpectrogram, Mfcc
 from audiopipe.configs.base import Config
 from audiopipe.plotting.scales import CEPSTRUM
 
@@ -48,31 +46,31 @@ def bin_ticks(config: Config, most: int = MOST_TICKS) -> tuple[np.ndarray, list[
     most_of_block = max(2, most // len(starts))
     places, labels = [], []
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        found, shown = _ticks_of(values[start:end], config, most_of_block)
+        found, shown = _ticks_of(values[start:end], most_of_block)
         places.append(start + found)
-        prefix = "Δ" * (number % (config.deltas + 1)) + " " if isinstance(config, Mfcc) and config.deltas else ""
+        prefix = "Δ" * (number % (getattr(config, "deltas", 0) + 1)) + " "  # derivatives of coefficients
         labels += [f"{prefix}{value:g}".strip() for value in shown]
     return np.concatenate(places), labels
 
 
-def _ticks_of(values: np.ndarray, config: Config, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _ticks_of(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the places and the values of ticks for one block of bins with rising values."""
-    if len(values) == 1:
-        return np.zeros(1), values
-    low, high = values[0] - (values[1] - values[0]) / 2, values[-1] + (values[-1] - values[-2]) / 2
-    if isinstance(config, LogFrequencySpectrogram):
-        candidates = [octaves(values[0], values[-1])]
-    elif np.allclose(np.diff(values), values[1] - values[0]):
+    low, high = values[0], values[-1]
+    if low == high:
+        return np.zeros(1), values[:1]
+    if np.allclose(np.diff(values), values[1] - low):
         candidates = []
+    elif low > 0 and np.allclose(values[1:] / values[:-1], values[1] / low):
+        candidates = [octaves(low, high)[::step] for step in (1, 2, 3)]
     else:
-        candidates = [decades(max(low, values[0] / 2), high)]
+        candidates = [decades(low or values[1], high)]
     for shown in candidates:
-        places = _places(shown, values)
-        kept = _apart(places, len(values) / (1.5 * most))
-        if len(kept) >= min(3, most):
-            return places[kept], shown[kept]
-    shown = multiples(max(low, 0), high, most)
-    return _places(shown, values), shown
+        places = np.interp(shown, values, np.arange(len(values)))
+        first = _first_apart(places, len(values) / (1.5 * most))
+        if len(shown) - first >= min(3, most):
+            return places[first:], shown[first:]
+    shown = multiples(low, high, most)
+    return np.interp(shown, values, np.arange(len(values))), shown
 
 
 def octaves(low: float, high: float) -> np.ndarray:
@@ -112,22 +110,12 @@ def multiples(low: float, high: float, most: int) -> np.ndarray:
     return _within(step * np.arange(math.floor(low / step), math.ceil(high / step) + 1), low, high)
 
 
-def _places(shown: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns the numbers of the bins that have some values, also half a bin beyond the first and the last one."""
-    padded = np.concatenate([[2 * values[0] - values[1]], values, [2 * values[-1] - values[-2]]])
-    return np.interp(shown, padded, np.arange(-1, len(values) + 1))
+def _first_apart(places: np.ndarray, gap: float) -> int:
+    """Returns the number of the first place from which on all neighbours are at least a gap apart."""
+    close = np.flatnonzero(np.diff(places) < gap)
+    return int(close[-1]) + 1 if len(close) else 0
 
 
-def _apart(places: np.ndarray, gap: float) -> list[int]:
-    """Returns the numbers of places that are at least a gap apart, the highest place first."""
-    kept: list[int] = []
-    for number in reversed(range(len(places))):
-        if not kept or places[kept[-1]] - places[number] >= gap:
-            kept.append(number)
-    return kept[::-1]
-
-
-def _within(numbers: Iterable[float] | np.ndarray, low: float, high: float) -> np.ndarray:
-    numbers = np.asarray(numbers)
-    slack = 1e-9 * abs(high - low)
+def _within(numbers: np.ndarray, low: float, high: float) -> np.ndarray:
+    slack = 1e-9 * (high - low)
     return numbers[(numbers >= low - slack) & (numbers <= high + slack)]

@@ -35,6 +35,7 @@ def plot_filterbank(config: Config, ax: Any = None, *, title: str | None = None)
         >>> len(axes.lines), axes.get_xlabel()
         (80, 'frequency (Hz)')
     """
+    figures.require_matplotlib()
     from matplotlib import colormaps
 
     frequencies, weights = filterbank_of(config)
@@ -44,11 +45,10 @@ def plot_filterbank(config: Config, ax: Any = None, *, title: str | None = None)
         reached = np.flatnonzero(weights[:, number])
         shown = slice(max(0, reached[0] - 1), reached[-1] + 2) if reached.size else slice(0, 0)
         axes.plot(frequencies[shown], weights[shown, number], color=colour, linewidth=1)
-    top = frequencies[np.flatnonzero(weights.any(axis=1))[-1]]
-    axes.set_xlim(0, top * 1.02)
+    axes.set_xlim(0, 1.02 * frequencies[weights.any(axis=1)].max(initial=1))
     axes.set_ylim(0)
     if isinstance(config, LogFrequencySpectrogram):
-        _use_octaves(axes, config.frequencies())
+        _show_octaves(axes, config.frequencies())
     axes.set_xlabel("frequency (Hz)")
     axes.set_ylabel("weight")
     figures.set_title(axes, title)
@@ -79,7 +79,7 @@ def filterbank_of(config: Config) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(weights)) * arguments["sample_rate"] / n_fft, weights
 
 
-def _use_octaves(axes: Any, centres: np.ndarray) -> None:
+def _show_octaves(axes: Any, centres: np.ndarray) -> None:
     """Makes the horizontal axis one of octaves."""
     axes.set_xscale("log", base=2)
     axes.set_xlim(centres[0] / 1.06, centres[-1] * 1.06)

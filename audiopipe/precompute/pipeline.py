@@ -13,6 +13,7 @@ from audiopipe.configs import Config
 from audiopipe.errors import FeatureSetError
 from audiopipe.precompute import plan
 from audiopipe.precompute.finished_shards import unfinished
+from audiopipe.runtime import startup
 
 
 class ReadPlan(beam.PTransform):
@@ -90,7 +91,8 @@ class _WriteShard(beam.DoFn):
         self.config = config
 
     def process(self, element: tuple[str, int]) -> Iterator[dict[str, Any]]:
-        from audiopipe.precompute import shard_writer  # only a worker needs TensorFlow
+        startup.tensorflow()  # only a worker needs it
+        from audiopipe.precompute import shard_writer
 
         sidecar = shard_writer.write_shard(*element)
         counts = {

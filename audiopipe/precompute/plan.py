@@ -272,8 +272,8 @@ def _parse(output: str, content: bytes) -> Plan:
     fields = {field.name for field in dataclasses.fields(Plan)} - {"output"} | {"format_version", "fingerprint"}
     if config is None or config.fingerprint != header["fingerprint"] or header.keys() != fields:
         raise CorruptFeatureSetError(
-            f"The plan in {output!r} was written by another version of audiopipe. Choose another folder, or pass "
-            "--overwrite to start from scratch."
+            f"The plan in {output!r} was written by another version of audiopipe, or the class of its config has "
+            "changed since. Choose another folder, or pass --overwrite to start from scratch."
         )
     facts = {name: value for name, value in header.items() if name not in ("format_version", "fingerprint")}
     segments = Segments(**header["segments"]) if header["segments"] else None
