@@ -76,7 +76,7 @@ def test_a_retry_refuses_an_input_with_changes_in_other_clips(run, recordings, t
     run()
     before = contents(tmp_path / "out")
     soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    message = r"only clips that failed may have changed.*'05\.wav' has changed \(\d+ bytes then, 1844 now\).*--update"
+    message = r"that failed may.*'05\.wav' has changed \(it had [\d,]+ bytes, and has 1,844 now\).*--update"
     with pytest.raises(InputChangedError, match=message):
         run(retry_failures=True)
     assert contents(tmp_path / "out") == before
