@@ -116,7 +116,7 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
     if position < end:
         position, repeated = _end(file, form, found, position, end)
         if repeated:
-            losses = (*losses, Loss("the file has 2 chunks of samples, 1 read"))
+            losses = (*losses, Loss("the file has 2 chunks of samples, and only the first was read"))
     if pieces is None and form in (_W64, _SVX):
         pieces = ((start, found.samples + result.size),)  # libsndfile takes all that follows for samples
     elif pieces is None and (start, position) != (0, end):
