@@ -86,8 +86,8 @@ def _has_this_stamp(model: "keras.Model", stamp: str) -> bool:
             if found != wanted:
                 raise ConfigMismatchError(
                     f"The stamp of the model {model.name!r} says that it was trained on another feature. Expected: "
-                    f"fingerprint {wanted}. Received: fingerprint {found}. audiopipe.fingerprint_of(model).config is its config. "
-                    "Build a new model to train it on another feature."
+                    f"fingerprint {wanted}. Received: fingerprint {found}. Its config is "
+                    "audiopipe.fingerprint_of(model).config. Build a new model to train it on another feature."
                 )
             return True
     return False

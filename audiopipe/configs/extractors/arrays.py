@@ -29,7 +29,7 @@ def check_arrays(config: LogMel | WhisperLogMel, settings: Settings) -> None:
         found = getattr(extractor, name, None)
         if found is not None and not _equal(np.asarray(found), array):
             raise ConfigError(
-                f"{settings.place}: its {name} were replaced and do not follow from its settings any more, so no config "
+                f"{settings.place}: its {name} were replaced and no longer follow from its settings, so no config "
                 "reproduces them. Create the extractor with the settings that you want."
             )
 
