@@ -161,9 +161,9 @@ def test_the_cause_is_extracted_from_an_error_of_beam(message, cause):
     [
         (ArgumentError("hop_length must be at least 1."), "hop_length must be at least 1."),
         (RuntimeError("the machine is gone"), "the machine is gone"),
-        (RuntimeError(), "RuntimeError"),
+        (RuntimeError(), "a worker raised RuntimeError without a message"),
         (KeyError("id"), "KeyError: 'id'"),
-        (MemoryError(), "MemoryError"),
+        (MemoryError(), "a worker ran out of memory (MemoryError)"),
     ],
 )
 def test_an_error_of_a_worker_is_named_unless_its_type_says_nothing(error, cause):
