@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from audiopipe import wording
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import UNKNOWN, add_ends, add_machine, audio_duration, console, facts_table, known
 
@@ -35,7 +36,6 @@ def inspect(
 
 def _table(facts: dict[str, Any]) -> Table:
     from audiopipe.configs.standardization import Standardization
-    from audiopipe.precompute import progress
 
     table = facts_table()
     table.add_row("feature set", facts["path"])
@@ -56,7 +56,7 @@ def _table(facts: dict[str, Any]) -> Table:
         _add_counts(table, facts["counts"])
         if facts["seconds"]:
             table.add_row("clips last", _durations(facts["seconds"]))
-        table.add_row("shards", f"{facts['shards']}, {progress.size(facts['bytes'])}")
+        table.add_row("shards", f"{facts['shards']}, {wording.size(facts['bytes'])}")
         table.add_row("statistics", "stored" if facts["statistics"] else "not stored, computed when they are needed")
     stored = facts["dtype"]
     if facts["max_error"]:

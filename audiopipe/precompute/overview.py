@@ -60,8 +60,8 @@ def overview(output: str) -> dict[str, Any]:
         output: Folder of the feature set.
 
     Returns:
-        A dict of JSON values. `docs/concepts/command-line.md` describes its keys, which all feature sets have. None stands for
-        what is not known: an unfinished feature set has no counts, and older releases recorded less.
+        A dict of JSON values. `docs/concepts/command-line.md` describes its keys, which all feature sets have. None
+        means unknown: an unfinished feature set has no counts, and older releases recorded less.
 
     Raises:
         IncompleteFeatureSetError: If the folder holds neither a feature set nor an unfinished one.
