@@ -167,7 +167,12 @@ def _run(block: Block, folder: Path) -> None:
         for number, command in enumerate(commands)
     )
     programs = os.path.dirname(sys.executable)  # where pip installs `audiopipe`
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}", "HF_HUB_OFFLINE": "1"}
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
+        "HF_HUB_OFFLINE": "1",
+        "XDG_CONFIG_HOME": str(folder / ".config"),  # for names that a page registers
+    }
     ended = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
