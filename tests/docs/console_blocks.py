@@ -6,10 +6,15 @@ Three kinds of blocks are typed in, in their order, in one empty folder:
   below it are what the command prints. A command without such lines may print anything. It must succeed, unless the
   next command is `echo $?`.
 - `pycon`: a Python session. A console block ends it, so that a page works for readers who leave Python in between.
-- `code-block` with a `:caption:`: the file of this name.
+- `code-block` with a `:caption:`: the file of this name. `read_page` makes such a block of a `literalinclude`.
 
+<<<<<<< HEAD
 `...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may
 the times, losses and metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx
+=======
+`...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may the times,
+the losses and the metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx
+>>>>>>> cadecf90aadf05e3d49409b6956704efc7972fcf
 runs `doctest` blocks, and nobody runs others.
 """
 
@@ -28,6 +33,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SECONDS = 300  # of all commands of a block
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|:{3,})(?P<info>.*)")
+_INCLUDED = re.compile(r"```\{literalinclude\} (?P<path>\S+)\n:caption: (?P<name>\S+)\n```")
 _NOT_RUN = re.compile(r"<!-- *not run: *\S.*-->")
 _VARYING = [
     r"[\d.]+ clips/s",
@@ -61,6 +67,16 @@ class Command:
 
     text: str
     shown: str
+
+
+def read_page(path: Path) -> str:
+    """Returns the text of a page, in which files that it includes with a caption are blocks."""
+
+    def block(included: re.Match[str]) -> str:
+        content = (path.parent / included["path"]).read_text()
+        return f"```{{code-block}}\n:caption: {included['name']}\n\n{content}```"
+
+    return _INCLUDED.sub(block, path.read_text())
 
 
 def blocks_of(page: str) -> list[Block]:

@@ -1,7 +1,7 @@
 """Tests of the runner of the blocks of a page."""
 
 import pytest
-from console_blocks import Block, Command, blocks_of, commands_of, difference, type_in
+from console_blocks import Block, Command, blocks_of, commands_of, difference, read_page, type_in
 
 
 def page(*blocks):
@@ -93,3 +93,12 @@ def test_shown_output_may_leave_out_text_times_and_earlier_progress():
     assert difference("Epoch 1/3\n8/8 - 1s - 7ms/step - accuracy: 0.69 - loss: 0.92", epoch)
     assert not difference("a\n...\nc", "a\nb\nb\nc")
     assert difference("a\n...\nc", "a\nb\nb")
+
+
+def test_a_file_that_a_page_includes_is_a_file_of_the_reader(tmp_path):
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples/team.py").write_text("SIX = 6\n\nprint(SIX)\n")
+    text = page(("{literalinclude} examples/team.py", ":caption: mine.py"), ("{literalinclude} examples/x.py", ""))
+    (tmp_path / "guide.md").write_text(text)
+    [block] = blocks_of(read_page(tmp_path / "guide.md"))
+    assert (block.kind, block.name, block.text) == ("file", "mine.py", "SIX = 6\n\nprint(SIX)\n")

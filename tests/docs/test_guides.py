@@ -6,7 +6,11 @@
 from pathlib import Path
 
 import pytest
+<<<<<<< HEAD
 from console_blocks import blocks_of, commands_of, type_in
+=======
+from console_blocks import blocks_of, read_page, type_in
+>>>>>>> cadecf90aadf05e3d49409b6956704efc7972fcf
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
@@ -15,12 +19,28 @@ PAGES = [
     for path in sorted((DOCS / folder).glob("*.md"))
     if blocks_of(path.read_text())
 ]
+<<<<<<< HEAD
 
 
 def n_commands(page):
     """Returns how many commands of audiopipe a page has. Each of them takes seconds."""
     commands = [command for block in blocks_of(page) if block.kind == "console" for command in commands_of(block)]
     return sum(command.text.startswith("audiopipe ") for command in commands)
+=======
+# `make test` types in these, and `make test-faults` the others: a command of audiopipe takes seconds.
+SHORT = {
+    "first-feature",
+    "first-training",
+    "train-from-a-folder",
+    "train-from-a-csv",
+    "train-from-the-hub",
+    "add-clips",
+    "pretrained",
+    "read-without-audiopipe",
+    "serve",
+    "stream",
+}
+>>>>>>> cadecf90aadf05e3d49409b6956704efc7972fcf
 
 
 @pytest.mark.parametrize(
@@ -31,4 +51,4 @@ def n_commands(page):
     ],
 )
 def test_a_guide_works_in_an_empty_folder(page, tmp_path):
-    type_in(page.read_text(), tmp_path)
+    type_in(read_page(page), tmp_path)
