@@ -161,15 +161,31 @@ def _write_lists(output: str, found: Collected) -> None:
 
 def _nothing(work: Plan, found: Collected) -> str:
     """Returns why a plan leads to no record."""
-    if not found.failures:
-        return (
-            f"All {found.n_short} recordings are too short for a segment, so there is no feature set. Use shorter "
-            "segments, or --segment-last pad."
-        )
+    return all_failed(work.n_clips, found.failures[0]) if found.failures else all_too_short(found.n_short)
+
+
+def all_failed(count: int, first: dict[str, Any]) -> str:
+    """Returns the message that no clip has a feature.
+
+    Args:
+        count: Number of clips.
+        first: The first failure.
+    """
+    what = "The only clip failed" if count == 1 else f"All {count:,} clips failed"
     return (
-        f"All {work.n_clips} clips failed, so there is no feature set. First failure: {found.failures[0]['path']!r}, "
-        f"{found.failures[0]['stage']}: {found.failures[0]['error']}"
+        f"{what}, so there is no feature set. First failure: {first['path']!r}, {first['stage']}: {first['error']} "
+        "Fix the cause, and run the same command with --retry-failures."
     )
+
+
+def all_too_short(count: int) -> str:
+    """Returns the message that no recording is long enough.
+
+    Args:
+        count: Number of recordings.
+    """
+    what = "The only recording is" if count == 1 else f"All {count:,} recordings are"
+    return f"{what} too short for a segment, so there is no feature set. Use shorter segments, or --segment-last pad."
 
 
 class _Rows:

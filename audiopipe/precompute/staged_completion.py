@@ -53,9 +53,10 @@ def complete(run: Staging, name: str, shard_ids: Sequence[str], failures: Iterab
         finished.check_shards()
         if missing := finished.missing():
             raise CorruptFeatureSetError(
-                f"{len(missing)} shards of {run.output!r} are missing or have another size than when they were "
-                f"written, starting with {file_names.shard_name(missing[0])}. Nothing else may write to the folder "
-                "while the pipeline runs. Run it again with overwrite=True."
+                f"All shards of {run.output!r} must be there, and have the size that they were written with. Received: "
+                f"{len(missing)} of {len(work.table)} missing or changed, starting with "
+                f"{file_names.shard_name(missing[0])}. Nothing else may write to the folder while the pipeline runs. "
+                "Run it again with overwrite=True."
             )
         shards = [{fact: sidecar[fact] for fact in SHARD_FACTS} for sidecar in finished.sidecars()]
         lines = [] if failures is None else staged_bundles.read_failures(run, sorted(set(failures)))

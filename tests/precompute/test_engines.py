@@ -149,7 +149,7 @@ def test_workers_get_a_log_level_that_java_knows():
             "The engine lost a worker, which was killed, ran out of memory or cannot be reached (CANCELLED: client "
             "cancelled)",
         ),
-        ("", "ValueError"),
+        ("", "the runner raised ValueError without a message"),
     ],
 )
 def test_the_cause_is_extracted_from_an_error_of_beam(message, cause):
