@@ -8,13 +8,8 @@ Three kinds of blocks are typed in, in their order, in one empty folder:
 - `pycon`: a Python session. A console block ends it, so that a page works for readers who leave Python in between.
 - `code-block` with a `:caption:`: the file of this name. `read_page` makes such a block of a `literalinclude`.
 
-<<<<<<< HEAD
 `...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may
 the times, losses and metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx
-=======
-`...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may the times,
-the losses and the metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx
->>>>>>> cadecf90aadf05e3d49409b6956704efc7972fcf
 runs `doctest` blocks, and nobody runs others.
 """
 
