@@ -13,6 +13,7 @@ from audiopipe.configs import Config
 from audiopipe.errors import FeatureSetError
 from audiopipe.precompute import plan
 from audiopipe.precompute.finished_shards import unfinished
+from audiopipe.runtime import stopping
 
 
 class ReadPlan(beam.PTransform):
@@ -92,7 +93,8 @@ class _WriteShard(beam.DoFn):
     def process(self, element: tuple[str, int]) -> Iterator[dict[str, Any]]:
         from audiopipe.precompute import shard_writer  # only a worker needs TensorFlow
 
-        sidecar = shard_writer.write_shard(*element)
+        with stopping.at_work():
+            sidecar = shard_writer.write_shard(*element)
         counts = {
             "clips": sidecar["records"],
             "failures": len(sidecar["failures"]),
