@@ -111,7 +111,7 @@ class ShardWork:
             return
         errors = "".join(f"\n{count:6} x {error}" for error, count in finished.frequent_errors())
         raise TooManyFailuresError(
-            f"{done.failures} of {clips} clips failed, which is more than --max-failure-ratio "
+            f"{done.failures:,} of {clips:,} clips failed, which is more than --max-failure-ratio "
             f"{self.max_failure_ratio:g} allows. The most frequent errors:{errors}\nFix the input and run the same "
             "command with --retry-failures, or increase --max-failure-ratio. Finished shards are kept."
         )

@@ -27,6 +27,7 @@ from audiopipe.verification.comparison import Comparison
 from audiopipe.verification.recompute import Clips
 from audiopipe.verification.report import Report
 from audiopipe.verification.stored_features import StoredFeatures
+from audiopipe.wording import count_of
 
 SAMPLE_SEED = 0  # fixed, so that everyone who verifies a feature set compares the same clips
 
@@ -75,7 +76,7 @@ def compare(
     present = [clip_id for clip_id in stored if recordings[clip_id] in sources]
     if not present:
         raise InputError(
-            f"{_name(source)} has none of the {len(stored)} clips of {feature_set.path!r}, the first of which "
+            f"{_name(source)} has none of the {count_of(len(stored), 'clip')} of {feature_set.path!r}. The first clip "
             f"is {next(iter(stored))!r}. Pass the input that the feature set was computed from."
         )
     chosen = _spread(present, sample)
