@@ -48,9 +48,8 @@ def scale_of(config: Config, quantity: str) -> Scale:
     label = value_label(config, quantity)
     if quantity.startswith(NORMALIZED) or quantity == CEPSTRUM:
         return Scale(label, DIVERGING)
-    return Scale(
-        label, LEVELS, config.decibels_per_unit if len(config.quantities) == 1 or quantity == "decibel" else None
-    )
+    of_config = config.decibels_per_unit if len(config.quantities) == 1 else None
+    return Scale(label, LEVELS, 1.0 if quantity == "decibel" else of_config)
 
 
 def drawn(values: np.ndarray, quantity: str) -> np.ndarray:

@@ -271,6 +271,20 @@ def test_a_title_is_shown_verbatim():
     assert not axes.title.get_parse_math()
 
 
+def test_a_title_that_matplotlib_could_not_read_as_a_formula_is_drawn():
+    [axes] = plotted(MONO, DECIBELS, title=r"$\frac$")
+    axes.figure.canvas.draw()
+    assert axes.get_title() == r"$\frac$"
+
+
+def test_a_title_that_is_wider_than_the_axes_is_broken_into_lines():
+    axes = Figure(figsize=(4, 2)).subplots()
+    plot_feature(MONO, DECIBELS, axes, title="a/long/path/" * 6, colorbar=False)
+    axes.figure.canvas.draw()
+    assert axes.get_title().replace("\n", "") == "a/long/path/" * 6
+    assert axes.title.get_window_extent().width <= axes.get_window_extent().width * 1.05
+
+
 def test_bars_can_be_left_out():
     axes = plotted(MONO, DECIBELS, colorbar=False)
     assert not bars_of(axes)
