@@ -44,7 +44,7 @@ napoleon_custom_sections = ["Input shape", "Output shape"]
 python_maximum_signature_line_length = 100
 
 # Copies what a reader types: the lines after a prompt, without the prompt and without the output.
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> |\.\.\. ?|\$ "  # a bare `...` ends a block
 copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
 copybutton_here_doc_delimiter = "EOF"

@@ -31,9 +31,9 @@ _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|:{3,})(?P<info>.*)")
 _INCLUDED = re.compile(r"```\{literalinclude\} (?P<path>\S+)\n:caption: (?P<name>\S+)\n```")
 _NOT_RUN = re.compile(r"<!-- *not run: *\S.*-->")
 _VARYING = [
-    r"[\d.]+ clips/s",
-    r"[\d.]+ (s|min|h) left",
-    r"(?<=│ time)( +│ )[\d.]+ s( *│)",
+    r", [\d,.]+ clips/s",
+    r", [\d,.]+ (s|min|h) left",
+    r"(?<=│ time)( +│ )[\d,.]+ (s|min|h)( *│)",
     r"(?<=\d) - \d+m?s - \d+m?s/step - .*",  # of Keras
 ]
 _PROGRESS = re.compile(r"clips [\d,]+ of [\d,]+ \(")
@@ -182,7 +182,7 @@ def _run(block: Block, folder: Path) -> None:
         **os.environ,
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
         "HF_HUB_OFFLINE": "1",
-        "XDG_CONFIG_HOME": str(folder / ".config"),  # for names that a page registers
+        "XDG_CONFIG_HOME": f"{folder}-settings",  # for names that a page registers
     }
     ended = subprocess.run(
         ["bash", "-c", script],
@@ -227,5 +227,5 @@ def _steady(text: str) -> str:
         kept.append(line)
     text = "\n".join(kept)
     for pattern in _VARYING:
-        text = re.sub(pattern, "<time>", text)
+        text = re.sub(pattern, "", text)
     return text
