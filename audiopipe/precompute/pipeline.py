@@ -13,7 +13,7 @@ from audiopipe.configs import Config
 from audiopipe.errors import AudiopipeError, FeatureSetError, StoppedError
 from audiopipe.precompute import plan, worker_errors
 from audiopipe.precompute.finished_shards import unfinished
-from audiopipe.runtime import startup
+from audiopipe.runtime import startup, stopping
 
 
 class ReadPlan(beam.PTransform):
@@ -96,7 +96,8 @@ class _WriteShard(beam.DoFn):
 
         clips_file, shard = element
         try:
-            sidecar = shard_writer.write_shard(clips_file, shard)
+            with stopping.at_work():
+                sidecar = shard_writer.write_shard(clips_file, shard)
         except StoppedError:
             raise
         except AudiopipeError as error:
