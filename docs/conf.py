@@ -103,11 +103,17 @@ def improve_signature(app, what, name, obj, options, signature, return_annotatio
 
 
 def add_command_line_help(app, docname, source):
-    """Appends the help of every command to the reference of the command line, as typer writes it in Markdown."""
+    """Appends the help of every command to the reference of the command line, as typer writes it in Markdown.
+
+    The list of commands shows whole sentences. Options and names of files are code, because "--" in text is a dash.
+    """
     if docname == "reference/command-line":
         command = typer.main.get_command(command_line)
+        for listed in command.commands.values():
+            listed.short_help = inspect.cleandoc(listed.help).split("\n\n")[0]
         context = typer.Context(command, info_name="audiopipe")
-        source[0] += typer.cli.get_docs_for_click(obj=command, ctx=context, name="audiopipe", title="Command line")
+        text = typer.cli.get_docs_for_click(obj=command, ctx=context, name="audiopipe", title="Command line")
+        source[0] += re.sub(r"\*\*(?!(?:Usage|Arguments|Options|Commands)\*)([^*\n]+)\*\*", r"`\1`", text)
 
 
 def setup(app):
