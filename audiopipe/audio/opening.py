@@ -30,7 +30,7 @@ class Opened:
         name: Name of the source in error messages.
         size: Number of its bytes.
         whole: Argument for libsndfile: the descriptor of a local file, or an open file.
-        distant: Whether reading it twice costs much, because it is remote or not a file of this machine.
+        distant: Whether reading it twice is slow, because it is remote or not a file of this machine.
         path: Its path. None if it was opened from bytes or from an open file.
         hashed: Hash of the bytes that have been read, if the source is remote.
     """

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, stats, verify
+from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, report, stats, verify
 from audiopipe.cli.suggestions import BeamCommand, SuggestingCommand
 from audiopipe.cli.terminal import exit_now, print_error
 from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
@@ -27,6 +27,7 @@ app.command(cls=SuggestingCommand)(compare.compare)
 app.command(cls=SuggestingCommand)(machine.machine)
 app.add_typer(configs.app, name="configs")
 app.command(cls=SuggestingCommand)(plot.plot)
+app.command(cls=SuggestingCommand)(report.report)
 
 
 def _print_version(wanted: bool) -> None:

@@ -90,10 +90,10 @@ def _compare(
     found = compare_statistics(*statistics)
     names = [" ".join([path, *where, *own]) for path, own in zip(paths, where_each, strict=True)]
     if plot is not None:
-        from audiopipe.plotting import plot_statistics
+        from audiopipe.plotting import images
 
         title = f"A: {names[0]}\nB: {names[1]}"
-        plot_statistics(dict(zip("AB", statistics, strict=True)), first.config, plot, title=title)
+        images.save_statistics(dict(zip("AB", statistics, strict=True)), first.config, plot, title=title)
     if as_json:
         sides = [
             {"path": path, "where": [*where, *own], "clips": len(clips), "dtype": clips.dtype}

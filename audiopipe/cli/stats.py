@@ -37,9 +37,9 @@ def stats(
     clips = conditions.chosen(FeatureSet(folder), where)
     statistics = clips.statistics
     if plot is not None:
-        from audiopipe.plotting import plot_statistics
+        from audiopipe.plotting import images
 
-        plot_statistics(statistics, clips.config, plot, title=" ".join([folder, *where]))
+        images.save_statistics(statistics, clips.config, plot, title=" ".join([folder, *where]))
     if as_json:
         typer.echo(json.dumps(_facts(folder, where, clips, statistics), indent=2))
     else:

@@ -55,9 +55,9 @@ def to_feature_set(
 
     A row without a feature becomes a failure with the stage `map` and the reason in the column `error`, which
     `map(..., on_error="null")` adds. The hours of audio in the counts are computed from the frames, so they are a lower
-    bound. `machines` of a dataset that `from_feature_set` made are those of that feature set, unless the dataset was
-    read from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed. The number
-    of valid frames is that of the column that `map` or `from_feature_set` made.
+    bound. If `from_feature_set` made the dataset, `machines` are those of that feature set, unless the dataset was read
+    from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed. The numbers of
+    valid frames come from the column that `map` or `from_feature_set` made.
 
     Args:
         dataset: The dataset. A column `id` names the clips. Without it, the clips are named by their row numbers,

@@ -20,13 +20,13 @@ _ARRAYS = ("count", "mean", "std", "min", "max")
 class Statistics:
     """Statistics of the values of a feature, for each bin and channel.
 
-    Feature sets have statistics, see `FeatureSet.statistics`. Statistics that somebody published can be made by hand
-    from their numbers. Two statistics are equal if all their numbers and their fingerprints are.
+    Feature sets have statistics, see `FeatureSet.statistics`. You can also make statistics from published numbers. Two
+    statistics are equal if all their numbers and their fingerprints are.
 
     Args:
         mean: Mean: `[bins, channels]`, or `[bins]` for one channel. It is kept as a read-only float64 array
             `[bins, channels]`, as are the others.
-        std: Standard deviation of the population, that is, divided by `count` and not by `count - 1`. At least 0.
+        std: Standard deviation of the population, which divides by `count` and not by `count - 1`. At least 0.
         min: Smallest value. None if it is not known.
         max: Largest value, likewise.
         count: Number of values, int64, at least 1. None if it is not known.

@@ -47,7 +47,7 @@ def frame_targets(
             The frames of a crop have the targets that they have in the whole clip, for which crops need the entries
             `start_frame` and `clip_frames`.
         classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column
-            `label`. The positions in the column are those in this list, so pass the feature set unless the column has
+            `label`. A position in the column is a position in this list, so pass the feature set unless the column has
             names.
         config: Config of the features, as in `padded_batch`.
         onset: Column with a list of the starts of the events, in seconds from the start of the clip.

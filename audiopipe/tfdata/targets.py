@@ -17,8 +17,8 @@ def one_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf.d
     Args:
         dataset: Dataset of dicts, as `audiopipe.load` returns it, or batches of them.
         column: Column with one class per clip: its position, or its name.
-        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. The
-            positions in the column are those in this list, so pass the feature set unless the column has names. For
+        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. A
+            position in the column is a position in this list, so pass the feature set unless the column has names. For
             clips of several sets, pass `FeatureSet([a, b])`. Texts in a list are names, not paths.
 
     Returns:
