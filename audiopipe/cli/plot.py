@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiopipe.cli import plot_sources
+from audiopipe.cli.completion import config_names
 from audiopipe.cli.plot_sources import DEFAULT_CONFIG, Found, Stretch
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import console
@@ -32,12 +33,13 @@ def plot(
         typer.Option(
             help=f"{CONFIG_HELP} Several are drawn side by side. The default is {DEFAULT_CONFIG}. A clip of a feature "
             "set has the config of its set.",
+            autocompletion=config_names,
             show_default=False,
         ),
     ] = [],  # noqa: B006 (typer copies it)
     start: Annotated[float, typer.Option(help="Draw the clips from this time on, in seconds.")] = 0.0,
     seconds: Annotated[
-        float | None, typer.Option(help="Draw this many seconds.", show_default="to the end of the clip")
+        float | None, typer.Option(help="Draw this many seconds. Default: to the end of the clip.", show_default=False)
     ] = None,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
