@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audiopipe import wording
 from audiopipe.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _split(text: str, kinds: Mapping[str, str], option: str) -> tuple[str, str]:
         fault = "There is no such column" if "=" in text else "There is no equals sign"
         raise ArgumentError(
             f"{option} must be COLUMN=VALUE, such as {option} {next(iter(kinds))}=... Received: {option} {text}. "
-            f"{fault}. The columns are {', '.join(kinds)}."
+            f"{fault}.{wording.did_you_mean(text.partition('=')[0], kinds)} The columns are {', '.join(kinds)}."
         )
     column = max(found, key=len)
     return column, text[len(column) + 1 :]

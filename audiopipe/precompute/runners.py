@@ -28,14 +28,15 @@ from audiopipe.precompute.job_servers import JobServer
 from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
 from audiopipe.runtime import startup, stopping
+from audiopipe.wording import did_you_mean
 
 STOP_SECONDS = 10
 _OF_A_STACK = re.compile(r"\s+at \S+\(|\s+\.\.\. \d+ more$|Driver stacktrace:$|\s*$")  # lines of Java's stacks
 JOB_SECONDS = 365 * 24 * 3600  # longer than any job
 EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
-PRELOADED = "audiopipe.precompute.dask_worker"
 DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
+PRELOADED = "audiopipe.precompute.dask_worker"
 
 
 class PipelineThread:
@@ -246,8 +247,10 @@ def _refuse(received: list[str], unknown: set[str]) -> None:
     if not unknown:
         return
     typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    known = [f"--{name}" for name in PipelineOptions([]).get_all_options()]
+    suggestions = "".join(did_you_mean(_with_underscores(flag.partition("=")[0]), known) for flag in typed)
     raise ArgumentError(
-        f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or sorted(unknown))}. "
+        f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or sorted(unknown))}.{suggestions} "
         "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
     )
 
@@ -266,7 +269,9 @@ def _runner(options: PipelineOptions) -> PipelineRunner:
             name = DASK_RUNNER
         return create_runner(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError(f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).") from error
+        suggestion = did_you_mean(name, [*StandardOptions.KNOWN_RUNNER_NAMES, "DaskRunner"])
+        message = f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).{suggestion}"
+        raise ArgumentError(message) from error
 
 
 def _silence_dask() -> None:
