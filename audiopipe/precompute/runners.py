@@ -212,6 +212,7 @@ def parse_options(flags: list[str]) -> PipelineOptions:
     partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
     if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
         flags = [*flags, "--dask_partition_size=1"]  # Dask's own choice gives all shards to one worker
+    logging.getLogger(PipelineOptions.__module__).addFilter(_is_not_of_unknown_options)
     used = _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
     if isinstance(used, PortableRunner):
         flags = [
@@ -343,6 +344,11 @@ def _is_unexpected(record: logging.LogRecord) -> bool:
 def _is_not_of_the_end(record: logging.LogRecord) -> bool:
     """Returns whether to keep a record. An engine that ends may close the connections of its workers first."""
     return record.exc_info is None or not isinstance(record.exc_info[1], grpc.RpcError)
+
+
+def _is_not_of_unknown_options(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record. Unknown options are refused, unless a job server may have them."""
+    return "unparseable args" not in str(record.msg)
 
 
 def _is_not_of_dasks_end(record: logging.LogRecord) -> bool:
