@@ -33,13 +33,13 @@ def plot(
         typer.Option(
             help=f"{CONFIG_HELP} Several are drawn side by side. The default is {DEFAULT_CONFIG}. A clip of a feature "
             "set has the config of its set.",
-            show_default=False,
             autocompletion=config_names,
+            show_default=False,
         ),
     ] = [],  # noqa: B006 (typer copies it)
     start: Annotated[float, typer.Option(help="Draw the clips from this time on, in seconds.")] = 0.0,
     seconds: Annotated[
-        float | None, typer.Option(help="Draw this many seconds.", show_default="to the end of the clip")
+        float | None, typer.Option(help="Draw this many seconds. Default: to the end of the clip.", show_default=False)
     ] = None,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:

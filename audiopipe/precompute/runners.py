@@ -27,6 +27,7 @@ from audiopipe.precompute.job_servers import JobServer
 from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
 from audiopipe.runtime import startup, stopping
+from audiopipe.wording import did_you_mean
 
 STOP_SECONDS = 10
 _OF_A_STACK = re.compile(r"\s+at \S+\(|\s+\.\.\. \d+ more$|Driver stacktrace:$|\s*$")  # lines of Java's stacks
@@ -35,8 +36,8 @@ CACHE_MILLISECONDS = 600_000  # for which an engine keeps a worker that has noth
 JOB_SECONDS = 365 * 24 * 3600  # longer than any job
 EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
-PRELOADED = "audiopipe.precompute.dask_worker"
 DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
+PRELOADED = "audiopipe.precompute.dask_worker"
 
 
 class PipelineThread:
@@ -218,6 +219,7 @@ def parse_options(flags: list[str]) -> PipelineOptions:
     partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
     if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
         flags = [*flags, "--dask_partition_size=1"]  # Dask's own choice gives all shards to one worker
+    logging.getLogger(PipelineOptions.__module__).addFilter(_is_not_of_unknown_options)
     used = _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
     if isinstance(used, PortableRunner):
         flags = [
@@ -256,8 +258,10 @@ def _refuse(received: list[str], unknown: set[str]) -> None:
     if not unknown:
         return
     typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    known = [f"--{name}" for name in PipelineOptions([]).get_all_options()]
+    suggestions = "".join(did_you_mean(_with_underscores(flag.partition("=")[0]), known) for flag in typed)
     raise ArgumentError(
-        f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or sorted(unknown))}. "
+        f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or sorted(unknown))}.{suggestions} "
         "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
     )
 
@@ -276,7 +280,9 @@ def _runner(options: PipelineOptions) -> PipelineRunner:
             name = DASK_RUNNER
         return create_runner(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError(f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).") from error
+        suggestion = did_you_mean(name, [*StandardOptions.KNOWN_RUNNER_NAMES, "DaskRunner"])
+        message = f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).{suggestion}"
+        raise ArgumentError(message) from error
 
 
 def _silence_dask() -> None:
@@ -287,6 +293,11 @@ def _silence_dask() -> None:
         preload = dask.config.get("distributed.worker.preload", [])
         dask.config.set({"logging.distributed": "warning", "distributed.worker.preload": [*preload, PRELOADED]})
         logging.getLogger("distributed.nanny").addFilter(_is_not_of_dasks_end)
+
+
+def _is_not_of_unknown_options(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record. Unknown options are refused, unless a job server may have them."""
+    return "unparseable args" not in str(record.msg)
 
 
 def _is_not_of_dasks_end(record: logging.LogRecord) -> bool:

@@ -4,6 +4,7 @@ If the features are stored as float16 or bfloat16, the recomputed ones are round
 """
 
 import os
+import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -114,7 +115,8 @@ def _compare(
                 comparison.add(clip_id, features.take(clip_id), dtypes.as_loaded(computed, feature_set.dtype))
                 progress(f"recomputing clips with {name}", comparison.clips, total)
     except (tf.errors.OpError, AudioError) as error:
-        raise FeatureSetError(f"The audio of a stored clip can no longer be read: {loading.cause(error)}") from error
+        reason = re.sub(r"^Row \d+: ", "", loading.cause(error))  # of a batch, which nobody knows
+        raise FeatureSetError(f"The audio of a stored clip can no longer be read: {reason}") from error
     return comparison
 
 

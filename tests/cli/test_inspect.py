@@ -106,7 +106,7 @@ def test_durations_and_class_counts_are_shown(clips, config, tmp_path):
 
 
 def test_the_documentation_describes_every_key_of_the_json(shared_feature_set):
-    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "command-line.md").read_text()
     assert not [key for key in facts(shared_feature_set) if f"`{key}`" not in page]
 
 

@@ -56,7 +56,7 @@ def test_a_damaged_whole_is_written_again_from_its_parts(corpus, tmp_path):
     with pytest.raises(CorruptFeatureSetError, match=r"remove this dataset\.json and to run the same command again"):
         make(corpus, tmp_path / "out")
     (tmp_path / "out/dataset.json").unlink()
-    with pytest.raises(FeatureSetError, match=r"has 3 parts\. Their job has not finished"):
+    with pytest.raises(FeatureSetError, match=r"has 3 parts\. The job has not finished"):
         overview.overview(str(tmp_path / "out"))
     reporter = Recording()
     assert clips_of(make(corpus, tmp_path / "out", reporter=reporter)) == before

@@ -177,3 +177,18 @@ def test_the_cause_is_extracted_from_an_error_of_beam(message, cause):
 )
 def test_an_error_of_a_worker_is_named_unless_its_type_says_nothing(error, cause):
     assert cause_of(error) == cause
+
+
+def test_dask_logs_only_warnings_unless_somebody_chose_something_else():
+    import dask
+
+    from audiopipe.precompute import dask_worker
+
+    with dask.config.set({"logging.distributed": None, "distributed.worker.preload": []}):
+        runners._silence_dask()
+        assert dask.config.get("logging.distributed") == "warning"
+        assert dask.config.get("distributed.worker.preload") == [dask_worker.__name__]
+    with dask.config.set({"logging.distributed": "debug", "distributed.worker.preload": []}):
+        runners._silence_dask()
+        assert dask.config.get("logging.distributed") == "debug"
+        assert dask.config.get("distributed.worker.preload") == []

@@ -206,7 +206,7 @@ def test_a_clip_that_was_changed_or_removed_since_it_was_listed_is_a_failure(tmp
         ("a.wav", "read"),
         ("b.wav", "read"),
     ]
-    assert "had 16080 bytes and has 8044 now" in sidecar["failures"][0]["error"]
+    assert "had 16,080 bytes and has 8,044 now" in sidecar["failures"][0]["error"]
     assert "is gone now" in sidecar["failures"][1]["error"]
     assert sidecar["records"] == 1
 

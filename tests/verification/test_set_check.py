@@ -192,7 +192,7 @@ def test_an_input_in_another_order_agrees(shared_feature_set, clips, tmp_path):
 
 def test_an_input_without_any_clip_of_the_feature_set_is_refused(shared_feature_set, clips, manifest):
     source = manifest(other=clips / "mono.wav")
-    with pytest.raises(InputError, match=r"has none of the 4 clips of '.*features', the first of which is 'mono'"):
+    with pytest.raises(InputError, match=r"has none of the 4 clips of '.*features'\. The first clip is 'mono'"):
         verify(shared_feature_set, source)
 
 
