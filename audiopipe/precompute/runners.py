@@ -32,7 +32,6 @@ from audiopipe.wording import did_you_mean
 STOP_SECONDS = 10
 _OF_A_STACK = re.compile(r"\s+at \S+\(|\s+\.\.\. \d+ more$|Driver stacktrace:$|\s*$")  # lines of Java's stacks
 _LOST_WORKER = "The engine lost a worker"
-CACHE_MILLISECONDS = 600_000  # for which an engine keeps a worker that has nothing to do
 JOB_SECONDS = 365 * 24 * 3600  # longer than any job
 EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
@@ -226,9 +225,6 @@ def parse_options(flags: list[str]) -> PipelineOptions:
             *flags,
             "--experiments=disable_logging_submission_environment",
         ]  # it takes seconds, and nobody reads it
-        if not _given(flags, "--environment_cache_millis"):
-            # Without it, clusters of Flink close workers between stages, sometimes while others need them.
-            flags = [*flags, f"--environment_cache_millis={CACHE_MILLISECONDS}"]
     try:
         options = PipelineOptions(flags)
         options.get_all_options()
