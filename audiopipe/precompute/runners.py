@@ -21,7 +21,7 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import PythonLoopbackEnvironment
 
 from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
-from audiopipe.precompute import job_servers, worker_errors
+from audiopipe.precompute import job_servers, loopback_workers, worker_errors
 from audiopipe.precompute.beam_logs import BeamLogs
 from audiopipe.precompute.job_servers import JobServer
 from audiopipe.precompute.pipeline import Precompute
@@ -135,8 +135,9 @@ class PipelineThread:
                 self._connect()
             pipeline = beam.Pipeline(runner=self._runner, options=self._options)
             pipeline | "Precompute" >> Precompute(self._output)
-            self._result = pipeline.run()
-            self._result.wait_until_finish()
+            with loopback_workers.shared():
+                self._result = pipeline.run()
+                self._result.wait_until_finish()
         except Exception as error:
             self._error = error
         finally:
