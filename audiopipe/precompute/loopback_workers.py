@@ -25,14 +25,14 @@ def shared() -> Iterator[None]:
     global _users
     with _lock:
         _users += 1
-        WorkerPool.StopWorker = _stop_processes_only
+        setattr(WorkerPool, "StopWorker", _stop_processes_only)  # noqa: B010 (mypy)
     try:
         yield
     finally:
         with _lock:
             _users -= 1
             if not _users:
-                WorkerPool.StopWorker = _stop_worker
+                setattr(WorkerPool, "StopWorker", _stop_worker)  # noqa: B010 (mypy)
 
 
 def _stop_processes_only(pool: WorkerPool, request: beam_fn_api_pb2.StopWorkerRequest, context: Any) -> Any:
