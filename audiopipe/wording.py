@@ -1,4 +1,7 @@
-"""Numbers in messages for people: with a noun, as a time, or as a size."""
+"""Words in messages for people: numbers with a noun, times, sizes, and suggestions."""
+
+import difflib
+from collections.abc import Iterable
 
 
 def count_of(count: int, noun: str, plural: str | None = None) -> str:
@@ -52,3 +55,18 @@ def size(n_bytes: float) -> str:
         if n_bytes < 1000:
             return f"{n_bytes:.1f} {unit}"
     return f"{n_bytes / 1000:.1f} TB"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns a question that names the known words that are most like a misspelt one, or nothing.
+
+    The question starts with a space, so that it can follow another sentence.
+
+    Example:
+        >>> did_you_mean("--worker", ["--workers", "--dtype"])
+        ' Did you mean --workers?'
+        >>> did_you_mean("--worker", ["--dtype"])
+        ''
+    """
+    found = difflib.get_close_matches(word, known)
+    return f" Did you mean {' or '.join(found)}?" if found else ""

@@ -68,9 +68,11 @@ sphinx_gallery_conf = {
         ]
     ),
     "run_stale_examples": True,  # a change of audiopipe changes the pictures, not the scripts
+    "thumbnail_size": (520, 300),  # pixels
     "capture_repr": (),  # scripts print what they show
     "download_all_examples": False,
     "show_signature": False,
+    "remove_config_comments": True,
     "min_reported_time": 60,  # seconds
     "write_computation_times": False,
 }

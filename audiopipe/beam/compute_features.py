@@ -173,10 +173,10 @@ class _Compute(beam.DoFn):
         yield from self._outputs(self._bundle.rest())
         self._close()
         if self._skipped:
-            more = len(self._skipped) - REPORTED
+            count, more = len(self._skipped), len(self._skipped) - REPORTED
             _log.warning(
-                "%d elements were left out. %s%s To keep them, with their errors, use on_error='collect'.",
-                len(self._skipped),
+                "%s left out. %s%s To keep such elements, with their errors, use on_error='collect'.",
+                "1 element was" if count == 1 else f"{count} elements were",
                 " ".join(self._skipped[:REPORTED]),
                 f" And {more} more." if more > 0 else "",
             )

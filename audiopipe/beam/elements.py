@@ -7,8 +7,8 @@ A computed element is a dict, in this order:
 - The feature, under the name that the transform gives it: float32 `[frames, bins, channels]`, or
   `[channels, frames, bins]` for `channels_first`.
 - `n_frames`: its number of frames. If the config pads clips, `valid_frames`: the number of frames that hold audio.
-- `<feature>_digest`: digest of the feature, by which `WriteFeatureSet` finds out whether somebody changed its values,
-  see `audiopipe.feature_sets.row_digests`.
+- `<feature>_digest`: digest of the feature and of `valid_frames`, by which `WriteFeatureSet` finds out whether somebody
+  changed them, see `audiopipe.precompute.element_digests`.
 - `remarks`: what was noticed about audio that was read all the same: a list, usually empty, of dicts with `id`, `path`,
   `stage`, `remark` and further facts, as in `remarks.jsonl`.
 
@@ -16,6 +16,7 @@ A failure is a dict with `id`, `path`, `stage` and `error`, as in `failures.json
 none, and the `path` is None if its audio has none.
 """
 
+import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -25,17 +26,15 @@ import numpy as np
 
 from audiopipe import checks
 from audiopipe.audio.remarks import Remark
+from audiopipe.beam import audio_fields
+from audiopipe.beam.audio_fields import ONE_CLIP, SHOWN
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import row_digests
-from audiopipe.precompute import known_machines
+from audiopipe.precompute import element_digests, element_keys, known_machines
+from audiopipe.precompute.element_keys import ID, REMARKS
 from audiopipe.transform import audio_values
-from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 from audiopipe.transform.row_columns import count_columns
-
-ID = "id"
-REMARKS = "remarks"
-SHOWN = 200  # characters of a value in an error
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +76,8 @@ def parse(value: Any, audio: str, reserved: Collection[str]) -> Element:
     try:
         _fill(element, value, audio, reserved)
     except ArgumentError as error:
-        element.error = error
+        is_named = element.id is not None or element.path or _fields(value) is None
+        element.error = error if is_named else ArgumentError(f"{error} The element: {checks.shown(value, SHOWN)}.")
     return element
 
 
@@ -88,7 +88,7 @@ def _fill(element: Element, value: Any, audio: str, reserved: Collection[str]) -
             raise ArgumentError(
                 "An element must be a path, a dict, a beam.Row, a named tuple or a fileio.ReadableFile. Received: "
                 f"{checks.shown(value, SHOWN)} ({type(value).__name__}). Put other audio into a dict with an id: "
-                f"{{'id': ..., {audio!r}: ...}}."
+                f"{{'id': ..., {audio!r}: ...}}. {ONE_CLIP}"
             )
         fields = {audio: value}
     elif ID in fields:
@@ -107,7 +107,7 @@ def _fill(element: Element, value: Any, audio: str, reserved: Collection[str]) -
         )
     element.audio = _with_fields(fields.pop(audio))
     element.path = audio_values.path_of(element.audio)
-    _check_form(element.audio, audio)
+    audio_fields.check(element.audio, audio)
     fields.pop(ID, None)
     element.fields = fields
     if element.id is None:
@@ -137,21 +137,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
 
 def _with_fields(audio: Any) -> Any:
     """Returns an audio value, as a dict if it is a row inside a row."""
-    return _fields(audio) or audio
-
-
-def _check_form(value: Any, name: str) -> None:
-    """Raises an error if a value has no form of audio. None is no audio, which reading reports."""
-    if isinstance(value, Mapping):
-        received = f"a dict with the keys {', '.join(map(str, value)) or 'none'}"
-    else:
-        received = f"{checks.shown(value, SHOWN)} ({type(value).__name__})"
-    if value is not None and not audio_values.is_audio(value):
-        raise ArgumentError(
-            f"The field {name!r} must have a path, the bytes of an audio file, a ReadableFile, a dict with 'bytes', "
-            "'path', or 'array' and 'sampling_rate', or an array of floating-point samples. Received: "
-            f"{received}. Put the audio there, or name the field that holds it: Transform(..., audio=...)."
-        )
+    return audio_fields.with_bytes(_fields(audio) or audio)
 
 
 def _identity(value: Any) -> str | None:
@@ -159,11 +145,14 @@ def _identity(value: Any) -> str | None:
     if value is None:
         return None
     is_text = isinstance(value, (str, os.PathLike)) and str(value)
-    if is_text or (isinstance(value, (int, float, np.number)) and not isinstance(value, bool)):
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    is_missing = isinstance(value, (float, np.floating)) and not math.isfinite(value)  # as in tables of pandas
+    if is_text or (is_number and not is_missing):
         return str(value)
+    is_batch = isinstance(value, (list, tuple, np.ndarray))
     raise ArgumentError(
         f"The field {ID!r} must be a text or a number, and not empty. Received: {checks.shown(value, SHOWN)} "
-        f"({type(value).__name__}). Leave it out to use the path of the audio."
+        f"({type(value).__name__}). {ONE_CLIP if is_batch else 'Leave it out to use the path of the audio.'}"
     )
 
 
@@ -183,7 +172,7 @@ def reserved_fields(feature: str) -> list[str]:
 
     A field `valid_frames` of the user would count as the number of frames with audio.
     """
-    return [feature, N_FRAMES, VALID_FRAMES, row_digests.name_of(feature), REMARKS]
+    return [name for name in element_keys.own(feature) if name != ID]
 
 
 def computed(
@@ -199,12 +188,14 @@ def computed(
         config: Config of the feature.
         name: Name of the feature.
     """
-    counts = [feature.shape[config.frame_axis]]
+    n_frames = valid_frames = feature.shape[config.frame_axis]
+    counts = [n_frames]
     if config.pads_clips:
-        counts.append(int(config.valid_frames(n_samples)))
+        valid_frames = int(config.valid_frames(n_samples))
+        counts.append(valid_frames)
     digest = row_digests.digest(feature, config.fingerprint)
     known_machines.computed_here(digest)
-    added = [feature, *counts, digest, remarks]
+    added = [feature, *counts, element_digests.digest(digest, n_frames, valid_frames), remarks]
     return {ID: element.id, **element.fields, **dict(zip(added_fields(config, name), added, strict=True))}
 
 

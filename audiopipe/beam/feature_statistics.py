@@ -10,7 +10,7 @@ from audiopipe import registry
 from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
 from audiopipe.feature_sets import clip_sums
-from audiopipe.precompute import computed_clips
+from audiopipe.precompute import element_keys
 from audiopipe.precompute.computed_clips import ComputedClips
 from audiopipe.signal.feature_sums import FeatureSums
 from audiopipe.signal.statistics import Statistics
@@ -39,7 +39,7 @@ class FeatureStatistics(beam.PTransform):
 
     The pipeline fails with one of these:
         InputError: If an element is no computed clip.
-        FingerprintError: If a feature was changed, or another config computed it.
+        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
 
     Example:
         >>> import apache_beam
@@ -59,7 +59,7 @@ class FeatureStatistics(beam.PTransform):
 
     def __init__(self, config: "Config | str | os.PathLike[str]", *, feature: str = "feature"):
         super().__init__()
-        computed_clips.check_feature_key(feature)
+        element_keys.check_feature(feature)
         self._config = registry.resolve(config)
         self._feature = feature
 

@@ -13,7 +13,7 @@ from audiopipe.errors import ArgumentError
 from audiopipe.feature_sets import feature_set, row_digests, valid_frames
 from audiopipe.feature_sets.feature_set import FeatureSet, Source
 from audiopipe.inputs.columns import is_list
-from audiopipe.precompute import computed_clips, known_machines
+from audiopipe.precompute import element_digests, element_keys, known_machines
 from audiopipe.precompute.computed_clips import ID, REMARKS
 from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 from audiopipe.transform.segments import SEPARATOR
@@ -64,7 +64,7 @@ class ReadFeatureSet(beam.PTransform):
 
     def __init__(self, path: Source, config: Any = None, *, feature: str = "feature"):
         super().__init__()
-        computed_clips.check_feature_key(feature)
+        element_keys.check_feature(feature)
         found = FeatureSet(path)
         if config is not None:
             expected = registry.resolve(config)
@@ -97,7 +97,7 @@ def _ranges(clips: FeatureSet) -> list[tuple[int, int]]:
 
 def _check_names(clips: FeatureSet, feature: str) -> None:
     """Raises an error if a metadata column has the name of another key."""
-    own = {ID, feature, row_digests.name_of(feature), N_FRAMES, VALID_FRAMES, REMARKS}
+    own = set(element_keys.own(feature))
     taken = sorted(own & set(clips.schema))
     if taken:
         raise ArgumentError(
@@ -130,14 +130,16 @@ class _Read(beam.DoFn):
             feature = clip["feature"]
             digest = row_digests.digest(feature, self._set.fingerprint)
             known_machines.computed_by(digest, self._machines)
+            n_frames = clip[N_FRAMES]
             valid = {VALID_FRAMES: clip.get(self._valid_frames)} if self._is_padded else {}
+            covered = element_digests.digest(digest, n_frames, valid.get(VALID_FRAMES, n_frames))
             yield {
                 ID: clip[ID],
                 **{name: self._value(name, clip[name]) for name in self._set.schema},
                 self._feature: feature,
-                N_FRAMES: clip["n_frames"],
+                N_FRAMES: n_frames,
                 **valid,
-                row_digests.name_of(self._feature): digest,
+                row_digests.name_of(self._feature): covered,
                 REMARKS: self._remarks_about(clip[ID]),
             }
 

@@ -13,6 +13,7 @@ from audiopipe.errors import ArgumentError, InputError
 from audiopipe.feature_sets import dtypes, records
 from audiopipe.inputs import column_inference
 from audiopipe.inputs.columns import Columns, is_list
+from audiopipe.precompute import element_keys
 from audiopipe.precompute.computed_clips import ComputedClip, ComputedClips
 from audiopipe.precompute.staged_bundles import UNPLACED
 
@@ -46,7 +47,7 @@ class ToExamples(beam.PTransform):
 
     The pipeline fails with one of these:
         InputError: If an element is no computed clip, or its metadata does not have the types.
-        FingerprintError: If a feature was changed, or another config computed it.
+        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
 
     Example:
         >>> import apache_beam
@@ -82,6 +83,8 @@ class ToExamples(beam.PTransform):
                 f"classes must come with the types of all columns. Received: classes={dict(classes)!r:.200} without "
                 "types. Pass both, such as FeatureSet.schema and FeatureSet.classes."
             )
+        element_keys.check_feature(feature)
+        element_keys.check_metadata(types or {}, feature, "types")
         columns = None if types is None else _columns(types, classes or {})
         self._encode = _Encode(registry.resolve(config), columns, feature, dtype)
 

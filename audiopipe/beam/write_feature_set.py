@@ -21,7 +21,7 @@ from audiopipe import checks, registry
 from audiopipe.beam import input_collections, unsuitable_runners
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
-from audiopipe.precompute import computed_clips, staged_bundles, staged_completion, staged_shards, staged_sorting
+from audiopipe.precompute import element_keys, staged_bundles, staged_completion, staged_shards, staged_sorting
 from audiopipe.precompute.staged_bundles import StagedBundle
 from audiopipe.precompute.staging import Staging
 from audiopipe.storage import files
@@ -70,7 +70,7 @@ class WriteFeatureSet(beam.PTransform):
 
     The pipeline fails with one of these:
         InputError: If an element is no computed clip, two clips have one id, or a field has values of different types.
-        FingerprintError: If a feature was changed, or another config computed it.
+        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
         FeatureSetError: If there is no clip, or the output holds anything.
         FeatureSetLockedError: If another job or pipeline writes to the output.
         OutputError: If a file cannot be written.
@@ -104,7 +104,7 @@ class WriteFeatureSet(beam.PTransform):
             raise checks.fail("output", "the path of a folder", output)
         if isinstance(class_columns, str) or not all(isinstance(name, str) for name in class_columns):
             raise checks.fail("class_columns", "a list of names", class_columns)
-        computed_clips.check_feature_key(feature)
+        element_keys.check_feature(feature)
         self._staging = Staging(
             output=files.absolute(os.fspath(output)),
             config=registry.resolve(config),

@@ -35,10 +35,11 @@ def shown(
 
     Yields:
         A function of the name of the current step, such as `"checking records"`, how much of it is done, and how much
-        there is in all. It may be called as often as the task likes.
+        there is in all. Call it with 0 when a step starts, and as often as you like after that.
 
     Example:
         >>> with shown() as update:
+        ...     update("drawing clips", 0, 3)
         ...     for number in range(3):
         ...         update("drawing clips", number + 1, 3)
     """

@@ -8,13 +8,14 @@ from audiopipe.wording import count_of
 
 @dataclass(slots=True)
 class ScanReport:
-    """What a scan noticed beside the clips. `scan` fills it, and it is complete when the scan has ended.
+    """What a scan noticed apart from the clips. `scan` fills it, and it is complete when the scan has ended.
 
     Args:
         left_out: Number of files that were not taken, for each extension in lower case: of a folder or a glob those
             that look like audio or video, and of several inputs also others.
         sentences: How the input was read.
-        counted: Number of things with something remarkable, by their noun and the rest of the sentence.
+        counted: Counts for sentences such as "3 clips without a label": the number by its noun and the rest of the
+            sentence.
 
     Example:
         >>> report = ScanReport(left_out=Counter({".m4a": 2, ".webm": 1}))

@@ -1,11 +1,11 @@
 """Axis of the bins of a feature: round frequencies, octaves, or numbers of coefficients."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from audiopipe.configs import LogFrequencySpectrogram, Mfcc
 from audiopipe.configs.base import Config
 from audiopipe.plotting.scales import CEPSTRUM
 
@@ -48,31 +48,44 @@ def bin_ticks(config: Config, most: int = MOST_TICKS) -> tuple[np.ndarray, list[
     most_of_block = max(2, most // len(starts))
     places, labels = [], []
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        found, shown = _ticks_of(values[start:end], config, most_of_block)
+        found, shown = _ticks_of(values[start:end], most_of_block)
         places.append(start + found)
-        prefix = "Δ" * (number % (config.deltas + 1)) + " " if isinstance(config, Mfcc) and config.deltas else ""
+        prefix = "Δ" * (number % (getattr(config, "deltas", 0) + 1)) + " "  # derivatives of coefficients
         labels += [f"{prefix}{value:g}".strip() for value in shown]
     return np.concatenate(places), labels
 
 
-def _ticks_of(values: np.ndarray, config: Config, most: int) -> tuple[np.ndarray, np.ndarray]:
+def most_ticks(axes: Any, direction: str) -> int:
+    """Returns the number of ticks that fit on an axis with its present size.
+
+    Args:
+        axes: The axes.
+        direction: `"vertical"` or `"horizontal"`.
+    """
+    extent, inch = axes.get_window_extent(), axes.figure.dpi
+    if direction == "vertical":
+        return int(np.clip(round(3 * extent.height / inch), 3, MOST_TICKS))
+    return int(np.clip(round(1.5 * extent.width / inch), 3, 2 * MOST_TICKS))
+
+
+def _ticks_of(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the places and the values of ticks for one block of bins with rising values."""
-    if len(values) == 1:
-        return np.zeros(1), values
-    low, high = values[0] - (values[1] - values[0]) / 2, values[-1] + (values[-1] - values[-2]) / 2
-    if isinstance(config, LogFrequencySpectrogram):
-        candidates = [octaves(values[0], values[-1])]
-    elif np.allclose(np.diff(values), values[1] - values[0]):
+    low, high = values[0], values[-1]
+    if low == high:
+        return np.zeros(1), values[:1]
+    if np.allclose(np.diff(values), values[1] - low):
         candidates = []
+    elif low > 0 and np.allclose(values[1:] / values[:-1], values[1] / low):
+        candidates = [octaves(low, high)[::step] for step in (1, 2, 3)]
     else:
-        candidates = [decades(max(low, values[0] / 2), high)]
+        candidates = [decades(low or values[1], high, factors) for factors in ((1, 2, 5), (1, 5))]
     for shown in candidates:
-        places = _places(shown, values)
-        kept = _apart(places, len(values) / (1.5 * most))
-        if len(kept) >= min(3, most):
-            return places[kept], shown[kept]
-    shown = multiples(max(low, 0), high, most)
-    return _places(shown, values), shown
+        places = np.interp(shown, values, np.arange(len(values)))
+        first = _first_apart(places, len(values) / (1.5 * most))
+        if len(shown) - first >= (3 if most > 3 else 2):
+            return places[first:], shown[first:]
+    shown = multiples(low, high, most)
+    return np.interp(shown, values, np.arange(len(values))), shown
 
 
 def octaves(low: float, high: float) -> np.ndarray:
@@ -86,15 +99,15 @@ def octaves(low: float, high: float) -> np.ndarray:
     return TUNING_HERTZ * 2.0 ** np.arange(first, last + 1)
 
 
-def decades(low: float, high: float) -> np.ndarray:
-    """Returns 1, 2 and 5 times the powers of ten within two numbers above 0.
+def decades(low: float, high: float, factors: Sequence[int] = (1, 2, 5)) -> np.ndarray:
+    """Returns the powers of ten times some factors within two numbers above 0.
 
     Example:
         >>> decades(80, 1500)
         array([ 100.,  200.,  500., 1000.])
     """
     powers = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return _within(np.outer(powers, [1.0, 2.0, 5.0]).ravel(), low, high)
+    return _within(np.outer(powers, factors).ravel(), low, high)
 
 
 def multiples(low: float, high: float, most: int) -> np.ndarray:
@@ -112,22 +125,12 @@ def multiples(low: float, high: float, most: int) -> np.ndarray:
     return _within(step * np.arange(math.floor(low / step), math.ceil(high / step) + 1), low, high)
 
 
-def _places(shown: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns the numbers of the bins that have some values, also half a bin beyond the first and the last one."""
-    padded = np.concatenate([[2 * values[0] - values[1]], values, [2 * values[-1] - values[-2]]])
-    return np.interp(shown, padded, np.arange(-1, len(values) + 1))
+def _first_apart(places: np.ndarray, gap: float) -> int:
+    """Returns the number of the first place from which on all neighbours are at least a gap apart."""
+    close = np.flatnonzero(np.diff(places) < gap)
+    return int(close[-1]) + 1 if len(close) else 0
 
 
-def _apart(places: np.ndarray, gap: float) -> list[int]:
-    """Returns the numbers of places that are at least a gap apart, the highest place first."""
-    kept: list[int] = []
-    for number in reversed(range(len(places))):
-        if not kept or places[kept[-1]] - places[number] >= gap:
-            kept.append(number)
-    return kept[::-1]
-
-
-def _within(numbers: Iterable[float] | np.ndarray, low: float, high: float) -> np.ndarray:
-    numbers = np.asarray(numbers)
-    slack = 1e-9 * abs(high - low)
+def _within(numbers: np.ndarray, low: float, high: float) -> np.ndarray:
+    slack = 1e-9 * (high - low)
     return numbers[(numbers >= low - slack) & (numbers <= high + slack)]

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from audiopipe import checks
+from audiopipe.configs.base import MAX_CHANNELS
 from audiopipe.errors import ArgumentError
-from audiopipe.plotting import drawing, figures
+from audiopipe.plotting import drawing, figures, scales
 from audiopipe.plotting.panels import as_array
 
 
@@ -46,20 +47,21 @@ def plot_clip(
     """
     samples = as_array("clip", clip)
     checks.real("sample_rate", sample_rate, above=0)
-    if samples.ndim not in (1, 2) or (samples.ndim == 2 and not 0 < samples.shape[1] <= 64):
+    checks.real("start", start)
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and not 0 < samples.shape[1] <= MAX_CHANNELS):
         raise ArgumentError(
             f"clip must have the shape [time] or [time, channels]. Received: shape={samples.shape}. Draw one clip of a "
             "batch, and put the channels last."
         )
-    samples = samples.reshape(len(samples), -1)
+    samples = samples if samples.ndim == 2 else samples[:, None]
     shown = range(samples.shape[1])
     if channel is not None:
         shown = range(checks.integer("channel", channel, minimum=0, maximum=len(shown) - 1), channel + 1)
     axes = figures.panels(ax, len(shown))
+    extreme = np.abs(samples[np.isfinite(samples)]).max(initial=0) or 1.0
     for number, place in zip(shown, axes, strict=True):
-        drawing.waveform(place, samples[:, number], start, 1 / sample_rate)
+        drawing.waveform(place, samples[:, number], scales.with_margin((-extreme, extreme)), start, 1 / sample_rate)
         place.set_ylabel("amplitude" if samples.shape[1] == 1 else f"channel {number}\namplitude")
-    for place in axes[:-1]:
-        place.set_xlabel("")
+    figures.drop_inner_labels(axes)
     figures.set_title(axes[0], title)
     return axes

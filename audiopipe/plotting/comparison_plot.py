@@ -1,14 +1,31 @@
 """Figures of several features over the same time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from audiopipe import checks
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
 from audiopipe.plotting import drawing, figures
-from audiopipe.plotting.panels import panels_of, shared_limits
+from audiopipe.plotting.panels import Panel, panels_of, shared_limits
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One of several features.
+
+    Args:
+        title: Title above its first panel.
+        panels: Its panels.
+        start: Time at which its clip starts, in seconds.
+    """
+
+    title: str
+    panels: Sequence[Panel]
+    start: float = 0.0
 
 
 def plot_comparison(
@@ -52,30 +69,37 @@ def plot_comparison(
             "features must be a dict of at least one name with a feature and its config. Received: "
             f"{type(features).__name__}."
         )
-    panels_by_name = {name: panels_of(feature, config) for name, (feature, config) in features.items()}
-    panels = [panel for found in panels_by_name.values() for panel in found]
-    counts = {len(found) for found in panels_by_name.values()}
-    columns = len(features) if counts != {1} and len(counts) == 1 else 1
-    places = figures.panels(axes, len(panels), columns)
-    ranges = shared_limits(panels)
-    low, high = np.inf, -np.inf
-    for panel, place in zip(panels, places, strict=True):
-        limits = ranges[panel.scale]
-        if panel.is_line:
-            drawing.line(place, panel, limits, start)
-        else:
-            image = drawing.picture(place, panel, limits, start)
-            if image is not None:
-                drawing.colour_bar(image, [place], [panel], limits)
-        first, last, _ = drawing.spans(panel, start)
-        low, high = min(low, first), max(high, last)
-    for place in places:
-        place.set_xlim(low, high)
-    firsts = np.cumsum([0, *map(len, panels_by_name.values())])[:-1]
-    for name, first in zip(features, firsts, strict=True):
-        figures.set_title(places[first], name)
+    checks.real("start", start)
+    items = [Item(name, panels_of(feature, config), start) for name, (feature, config) in features.items()]
+    counts = {len(item.panels) for item in items}
+    columns = len(items) if counts != {1} and len(counts) == 1 else 1
+    places = figures.panels(axes, sum(len(item.panels) for item in items), columns)
+    draw(items, places)
     if title is not None and axes is None:
         places[0].figure.suptitle(figures.printable(title), parse_math=False)
     elif title is not None:
-        figures.set_title(places[0], f"{title}\n{places[0].get_title()}")
+        figures.set_title(places[0], f"{title}\n{items[0].title}")
     return places
+
+
+def draw(items: Sequence[Item], places: np.ndarray) -> None:
+    """Draws several features over the same seconds, with the same colours for the same values.
+
+    Args:
+        items: The features.
+        places: The axes of all panels, those of the first feature first.
+    """
+    panels = [(panel, item.start) for item in items for panel in item.panels]
+    ranges = shared_limits([panel for panel, _ in panels])
+    low, high = np.inf, -np.inf
+    for (panel, start), place in zip(panels, places, strict=True):
+        image = drawing.panel(place, panel, ranges[panel.scale], start)
+        if image is not None:
+            drawing.colour_bar(image, [place], [panel], ranges[panel.scale])
+        low, high = min(low, place.get_xlim()[0]), max(high, place.get_xlim()[1])
+    for place in places:
+        place.set_xlim(low, high)
+    figures.drop_inner_labels(places)
+    firsts = np.cumsum([0, *(len(item.panels) for item in items)])
+    for item, first in zip(items, firsts, strict=False):
+        figures.set_title(places[first], item.title)

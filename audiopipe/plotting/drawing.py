@@ -5,23 +5,41 @@ from typing import Any
 
 import numpy as np
 
-from audiopipe.configs.base import Config
 from audiopipe.plotting import bin_axis, figures, scales
 from audiopipe.plotting.panels import Limits, Panel
 from audiopipe.plotting.scales import Scale
 
 MOST_COLUMNS = 8192  # more frames than that are pooled, as no screen shows them
 MOST_POINTS = 16384
+LONG_LABEL = 26  # characters
 
 
-def picture(axes: Any, panel: Panel, limits: Limits, start: float) -> Any:
+def panel(axes: Any, panel: Panel, limits: Limits, start: float) -> Any:
+    """Draws a panel.
+
+    Args:
+        axes: The axes.
+        panel: The panel.
+        limits: Limits of the values, in drawn units.
+        start: Time at which the clip starts, in seconds.
+
+    Returns:
+        The image that a colour bar describes. None if there is none.
+    """
+    if panel.config.n_bins == 1:
+        _line(axes, panel, limits, start)
+        return None
+    return _picture(axes, panel, limits, start)
+
+
+def _picture(axes: Any, panel: Panel, limits: Limits, start: float) -> Any:
     """Draws a panel as a picture, each frame around its centre in time, and returns the image if there are frames."""
     from matplotlib import colormaps
 
     low, high, step = spans(panel, start)
-    figures.time_axis(axes, low, high)
+    figures.time_axis(axes, min(low, start), high)
     axes.set_ylim(-0.5, panel.config.n_bins - 0.5)
-    axes.set_yticks(*bin_axis.bin_ticks(panel.config, _ticks_that_fit(axes)))
+    axes.set_yticks(*bin_axis.bin_ticks(panel.config, bin_axis.most_ticks(axes, "vertical")))
     for place in bin_axis.block_starts(panel.config)[1:]:
         axes.axhline(place - 0.5, color=scales.MISSING, linewidth=0.8)
     axes.set_ylabel("\n".join([*panel.names, bin_axis.axis_label(panel.config)]))
@@ -39,31 +57,28 @@ def picture(axes: Any, panel: Panel, limits: Limits, start: float) -> Any:
         vmin=limits[0],
         vmax=limits[1],
     )
-    axes.set_xlim(low, high)  # frames that were pooled may reach beyond the last one
+    axes.set_xlim(min(low, start), high)  # frames that were pooled may reach beyond the last one
     return image
 
 
-def line(axes: Any, panel: Panel, limits: Limits | None, start: float) -> None:
+def _line(axes: Any, panel: Panel, limits: Limits, start: float) -> None:
     """Draws a panel of one bin as a line over time."""
-    values = panel.values[:, 0]
-    times = panel.config.frame_centres(max(len(values), 2)) + start
-    waveform(axes, values, times[0], times[1] - times[0])
+    first, second = panel.config.frame_centres(2)
+    waveform(axes, panel.values[:, 0], limits, start + first, second - first)
     axes.set_ylabel("\n".join([*panel.names, panel.scale.label]))
-    if limits is not None:
-        axes.set_ylim(*limits)
 
 
-def waveform(axes: Any, values: np.ndarray, start: float, step: float) -> None:
+def waveform(axes: Any, values: np.ndarray, limits: Limits, start: float, step: float) -> None:
     """Draws samples as a line over time. Of many samples, it draws the smallest and the largest of neighbours."""
+    figures.time_axis(axes, start, start + step * max(len(values), 1))
+    axes.set_ylim(*limits)
     times = start + step * np.arange(len(values))
-    count = -(-len(values) // (MOST_POINTS // 2))
     if len(values) > MOST_POINTS:
-        rest = -len(values) % count
-        blocks = np.pad(values, (0, rest), mode="edge").reshape(-1, count)
-        values = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1).ravel()
+        count = -(-len(values) // (MOST_POINTS // 2))
+        blocks = np.pad(values, (0, -len(values) % count), mode="edge").reshape(-1, count)
+        values = np.stack([np.fmin.reduce(blocks, axis=1), np.fmax.reduce(blocks, axis=1)], axis=1).ravel()
         times = np.repeat(times[::count], 2)
     axes.plot(times, values, linewidth=0.5)
-    figures.time_axis(axes, start, start + step * max(len(times) and times[-1] / step - start / step, 1))
 
 
 def spans(panel: Panel, start: float) -> tuple[float, float, float]:
@@ -96,21 +111,15 @@ def pooled(values: np.ndarray, scale: Scale) -> tuple[np.ndarray, int]:
 
 def colour_bar(image: Any, axes: Sequence[Any], panels: Sequence[Panel], limits: Limits) -> None:
     """Adds a colour bar to axes. Pointed ends say that there are values beyond the limits."""
-    finite = np.concatenate([panel.values[np.isfinite(panel.values)] for panel in panels])
-    below, above = bool((finite < limits[0]).any()), bool((finite > limits[1]).any())
+    below = any((np.isfinite(panel.values) & (panel.values < limits[0])).any() for panel in panels)
+    above = any((np.isfinite(panel.values) & (panel.values > limits[1])).any() for panel in panels)
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     scale = panels[0].scale
-    bar = axes[0].figure.colorbar(image, ax=list(axes), label=scale.label, extend=extend[below, above])
+    bar = axes[0].figure.colorbar(image, ax=list(axes), label=_in_lines(scale.label), extend=extend[below, above])
     if scale.colours == scales.CYCLIC:
         bar.set_ticks([-np.pi, -np.pi / 2, 0, np.pi / 2, np.pi], labels=["-π", "-π/2", "0", "π/2", "π"])
 
 
-def is_line(config: Config) -> bool:
-    """Returns whether a feature is drawn as a line over time."""
-    return config.n_bins == 1
-
-
-def _ticks_that_fit(axes: Any) -> int:
-    """Returns the number of ticks that fit on the vertical axis."""
-    inches = axes.get_window_extent().height / axes.figure.dpi
-    return int(np.clip(round(3 * inches), 3, bin_axis.MOST_TICKS))
+def _in_lines(label: str) -> str:
+    """Returns a label in two lines if it is long: the panel may be low."""
+    return label.replace(" (", "\n(", 1) if len(label) > LONG_LABEL else label

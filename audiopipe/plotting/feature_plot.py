@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from audiopipe import checks
 from audiopipe.configs.base import Config
-from audiopipe.plotting import drawing, figures
+from audiopipe.plotting import drawing, figures, scales
 from audiopipe.plotting.panels import Limits, panels_of, shared_limits
 
 
@@ -25,7 +26,7 @@ def plot_feature(
 
     Each frame is drawn around the centre of its window, so a feature and the waveform of its clip line up. Magnitudes
     and powers are drawn in decibels, at most 80 dB below the maximum; other quantities are drawn as they are. The label
-    of the colour bar says which decibel is meant. NaN is grey.
+    of the colour bar says which decibel is meant. Values that are not finite are grey.
 
     Args:
         feature: Feature of one clip, `[frames, bins, channels]`, or `[channels, frames, bins]` if the config says so.
@@ -39,7 +40,7 @@ def plot_feature(
         title: Title above the first panel.
         colorbar: Whether to draw a colour bar for each quantity.
         value_range: Lowest and highest value of the colours, in the unit of the colour bar, so that several figures can
-            share a scale. None means the range of the values.
+            share a scale. It does not apply to phases. None means the range of the values.
 
     Returns:
         The axes of the panels: `[panels]`. If a feature has several quantities, as `StftMagPhase`, the panels of all
@@ -57,20 +58,17 @@ def plot_feature(
         >>> axes.get_xlabel(), axes.get_ylabel()
         ('time (s)', 'frequency (Hz)')
     """
+    given = None if value_range is None else scales.checked_range(value_range)
+    checks.real("start", start)
     panels = panels_of(feature, config, channel, n_frames)
     axes = figures.panels(ax, len(panels))
-    ranges = shared_limits(panels)
-    for scale, limits in ranges.items():
-        limits = value_range or limits
-        shown = [(panel, place) for panel, place in zip(panels, axes, strict=True) if panel.scale == scale]
-        if drawing.is_line(config):
-            for panel, place in shown:
-                drawing.line(place, panel, value_range, start)
-            continue
-        images = [drawing.picture(place, panel, limits, start) for panel, place in shown]
+    for scale, found in shared_limits(panels).items():
+        limits = found if given is None or scale.colours == scales.CYCLIC else given
+        group = [panel for panel in panels if panel.scale == scale]
+        places = [place for panel, place in zip(panels, axes, strict=True) if panel.scale == scale]
+        images = [drawing.panel(place, panel, limits, start) for panel, place in zip(group, places, strict=True)]
         if colorbar and images[0] is not None:
-            drawing.colour_bar(images[0], [place for _, place in shown], [panel for panel, _ in shown], limits)
-    for place in axes[:-1]:
-        place.set_xlabel("")
+            drawing.colour_bar(images[0], places, group, limits)
+    figures.drop_inner_labels(axes)
     figures.set_title(axes[0], title)
     return axes

@@ -90,6 +90,14 @@ def time_axis(axes: Any, low: float, high: float) -> None:
     axes.set_xlabel("time (s)")
 
 
+def drop_inner_labels(axes: Iterable[Any]) -> None:
+    """Removes the labels of time of panels that share their horizontal axis with a panel below."""
+    for place in axes:
+        spec, sharing = place.get_subplotspec(), place.get_shared_x_axes().get_siblings(place)
+        if spec is not None and not spec.is_last_row() and len(sharing) > 1:
+            place.set_xlabel("")
+
+
 def _flat(ax: Any) -> list[Any]:
     if isinstance(ax, np.ndarray):
         return list(ax.ravel())

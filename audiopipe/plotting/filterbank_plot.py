@@ -35,20 +35,22 @@ def plot_filterbank(config: Config, ax: Any = None, *, title: str | None = None)
         >>> len(axes.lines), axes.get_xlabel()
         (80, 'frequency (Hz)')
     """
+    figures.require_matplotlib()
     from matplotlib import colormaps
 
     frequencies, weights = filterbank_of(config)
     [axes] = figures.panels(ax, 1)
     colours = colormaps["viridis"](np.linspace(0, 0.9, weights.shape[1]))
     for number, colour in enumerate(colours):
-        reached = np.flatnonzero(weights[:, number])
-        shown = slice(max(0, reached[0] - 1), reached[-1] + 2) if reached.size else slice(0, 0)
+        bins = np.flatnonzero(weights[:, number])
+        shown = slice(max(0, bins[0] - 1), bins[-1] + 2) if len(bins) else slice(0, 0)
         axes.plot(frequencies[shown], weights[shown, number], color=colour, linewidth=1)
-    top = frequencies[np.flatnonzero(weights.any(axis=1))[-1]]
-    axes.set_xlim(0, top * 1.02)
+    reached = frequencies[weights.any(axis=1)]
+    low, high = (reached[0], reached[-1]) if len(reached) else (0, frequencies[-1])
+    axes.set_xlim(0 if low < high / 4 else low - 0.02 * high, 1.02 * high)
     axes.set_ylim(0)
     if isinstance(config, LogFrequencySpectrogram):
-        _use_octaves(axes, config.frequencies())
+        _show_octaves(axes, config.frequencies())
     axes.set_xlabel("frequency (Hz)")
     axes.set_ylabel("weight")
     figures.set_title(axes, title)
@@ -79,7 +81,7 @@ def filterbank_of(config: Config) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(weights)) * arguments["sample_rate"] / n_fft, weights
 
 
-def _use_octaves(axes: Any, centres: np.ndarray) -> None:
+def _show_octaves(axes: Any, centres: np.ndarray) -> None:
     """Makes the horizontal axis one of octaves."""
     axes.set_xscale("log", base=2)
     axes.set_xlim(centres[0] / 1.06, centres[-1] * 1.06)

@@ -35,6 +35,27 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raises an error if an image cannot be written, before anything is computed.
+
+    Raises:
+        MissingDependencyError: If matplotlib is not installed.
+        ArgumentError: If its folder does not exist, or if matplotlib cannot write the format of its extension.
+    """
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    formats = FigureCanvasAgg.get_supported_filetypes()
+    if os.path.splitext(path)[1].lower().removeprefix(".") not in formats:
+        raise ArgumentError(
+            f"The image must have the extension of a format that matplotlib writes: {', '.join(sorted(formats))}. "
+            f"Received: {os.fspath(path)!r}. The image is the last argument, for example feature.png."
+        )
+    folder = os.path.dirname(path) or os.curdir
+    if not os.path.isdir(folder):
+        raise ArgumentError(f"The folder of the image must exist. Received: {os.fspath(path)!r}. Create {folder!r}.")
+
+
 def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
     """Saves a figure as an image, whose format is that of the extension.
 

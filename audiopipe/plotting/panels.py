@@ -13,6 +13,7 @@ from audiopipe.plotting import scales
 from audiopipe.plotting.scales import Scale
 
 Limits = tuple[float, float]
+NO_NUMBERS = "cOSUMm"  # kinds of NumPy's dtypes
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +31,6 @@ class Panel:
     scale: Scale
     names: tuple[str, ...]
     config: Config
-
-    @property
-    def is_line(self) -> bool:
-        """Whether the panel is a line over time and no picture."""
-        return self.config.n_bins == 1
 
     @property
     def scaled(self) -> np.ndarray:
@@ -78,7 +74,9 @@ def shared_limits(panels: Sequence[Panel]) -> dict[Scale, Limits]:
     groups: dict[Scale, list[np.ndarray]] = {}
     for panel in panels:
         groups.setdefault(panel.scale, []).append(panel.scaled.ravel())
-    return {scale: scales.limits(np.concatenate(values), scale) for scale, values in groups.items()}
+    ranges = {scale: scales.limits(np.concatenate(values), scale) for scale, values in groups.items()}
+    lines = {panel.scale for panel in panels if panel.config.n_bins == 1}
+    return {scale: scales.with_margin(limits) if scale in lines else limits for scale, limits in ranges.items()}
 
 
 def panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[str]:
@@ -89,19 +87,21 @@ def panel_name(index: int, channels: int, quantities: tuple[str, ...]) -> list[s
 
 
 def as_array(name: str, values: Any) -> np.ndarray:
-    """Returns an array, a tensor or a list as a float array: float64 if it is so, otherwise float32.
+    """Returns an array, a tensor or a list of numbers as a float32 array.
 
     Raises:
         ArgumentError: If it is none of these, or has no real numbers.
     """
     try:
         array = np.asarray(values)
-        return array if array.dtype == np.float64 else array.astype(np.float32)
+        if array.dtype.kind in NO_NUMBERS:
+            raise TypeError(f"dtype {array.dtype}")
+        return array.astype(np.float32)
     except Exception as error:  # libraries of tensors raise errors of any kind
         raise ArgumentError(
             f"{name} must be a NumPy array of numbers, or a tensor that NumPy can read. Received: "
-            f"{type(values).__name__} ({type(error).__name__}: {error}). Convert it to NumPy first, such as "
-            "`tensor.detach().float().cpu().numpy()` of torch."
+            f"{type(values).__name__} ({type(error).__name__}: {error}). Convert it to NumPy first: a tensor of torch "
+            "with tensor.detach().float().cpu().numpy()."
         ) from error
 
 

@@ -1,9 +1,11 @@
 """Scales of quantities: how the values of a feature are drawn, and what the label of the scale says."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from audiopipe import checks
 from audiopipe.configs import KerasMelSpectrogram, LogMel
 from audiopipe.configs.base import Config
 from audiopipe.configs.normalizing import NORMALIZED
@@ -19,7 +21,7 @@ SILENCE = 1e-10  # smaller values are drawn as this one, -200 dB of a magnitude
 RANGE_DECIBELS = 80.0
 
 LEVELS, DIVERGING, CYCLIC = "magma", "RdBu_r", "twilight"  # readable by colour-blind people
-MISSING = "0.6"  # grey: the colour of NaN
+MISSING = "0.6"  # grey: the colour of values that are not finite
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,29 @@ def drawn(values: np.ndarray, quantity: str) -> np.ndarray:
     if quantity not in LINEAR:
         return values
     return (10 if quantity == "power" else 20) * np.log10(np.maximum(np.abs(values), SILENCE))
+
+
+def checked_range(value_range: Any) -> tuple[float, float]:
+    """Returns the limits that a caller gives, which must be two numbers, the lower one first.
+
+    Raises:
+        ArgumentError: If they are not.
+    """
+    try:
+        low, high = (checks.real("value_range", value) for value in value_range)
+    except TypeError as error:
+        raise checks.fail("value_range", "(low, high) or None", value_range) from error
+    except ValueError as error:
+        raise checks.fail("value_range", "(low, high), two finite numbers", value_range) from error
+    if low >= high:
+        raise checks.fail("value_range", "(low, high) with low < high", value_range)
+    return low, high
+
+
+def with_margin(limits: tuple[float, float]) -> tuple[float, float]:
+    """Returns limits of a line that does not touch the frame."""
+    margin = 0.05 * (limits[1] - limits[0])
+    return limits[0] - margin, limits[1] + margin
 
 
 def limits(values: np.ndarray, scale: Scale) -> tuple[float, float]:
@@ -122,5 +147,5 @@ def _base_of_decibels(config: Config) -> str | None:
         case LogMel() | KerasMelSpectrogram(mag_exp=2.0):
             return "power"
         case KerasMelSpectrogram():
-            return f"magnitude to the power of {config.mag_exp:g}"
+            return f"magnitude^{config.mag_exp:g}"
     return None

@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from audiopipe import checks
 from audiopipe.configs.base import Config
 from audiopipe.errors import FingerprintError, InputError
 from audiopipe.feature_sets import row_digests
 from audiopipe.feature_sets.description import REMARK_FIELDS
 from audiopipe.inputs import metadata_types
+from audiopipe.precompute import element_digests, element_keys
+from audiopipe.precompute.element_keys import ID, REMARKS
 from audiopipe.transform.entry_names import N_FRAMES, VALID_FRAMES
 
-ID = "id"
-REMARKS = "remarks"
+_ADVICE = (
+    "Compute features with audiopipe.beam.ComputeFeatures, keep the digest, and pass the config that computed them. "
+    "Store values that you have changed under another key, which claims nothing, or make the change part of the "
+    "config, as config.normalized(statistics) does."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +65,12 @@ class ComputedClips:
     """
 
     def __init__(self, config: Config, feature: str = "feature"):
-        check_feature_key(feature)
+        element_keys.check_feature(feature)
         self._config = config
         self._feature = feature
         self._digest = row_digests.name_of(feature)
         self._fingerprint = config.fingerprint
-        self._own = (ID, feature, self._digest, N_FRAMES, VALID_FRAMES, REMARKS)
+        self._own = element_keys.own(feature)
 
     def read(self, element: Any) -> ComputedClip:
         """Reads an element.
@@ -76,7 +80,8 @@ class ComputedClips:
 
         Raises:
             InputError: If the element is no such dict, or its fields do not fit the config or each other.
-            FingerprintError: If the feature has no digest, or another one: it is not a feature of the config.
+            FingerprintError: If the element has no digest, or another one: its feature is not one of the config, or the
+                number of its frames that hold audio was changed.
         """
         clip_id = self._id(element)
         where = f"The element {clip_id!r}"
@@ -88,7 +93,7 @@ class ComputedClips:
                 f"{_shown(element.get(N_FRAMES))}. Keep it as ComputeFeatures gives it."
             )
         valid_frames = self._valid_frames(element, n_frames, where)
-        digest = self._checked_digest(element, feature, where)
+        digest = self._checked_digest(element, feature, valid_frames, where)
         self._check_finite(feature, valid_frames, where)
         metadata = {name: value for name, value in element.items() if name not in self._own}
         metadata_types.check_columns(metadata, where)
@@ -167,30 +172,43 @@ class ComputedClips:
             )
         return int(value)
 
-    def _checked_digest(self, element: Mapping[str, Any], feature: np.ndarray, where: str) -> str:
+    def _checked_digest(
+        self, element: Mapping[str, Any], feature: np.ndarray, valid_frames: int | None, where: str
+    ) -> str:
         """Returns the digest of a feature with all its axes, after comparing the element with its digest."""
-        digest = row_digests.digest(feature, self._fingerprint)
+        n_frames = feature.shape[self._config.frame_axis]
+        of_feature = row_digests.digest(feature, self._fingerprint)
         stored = element.get(self._digest)
-        if stored == digest:
-            return digest
-        advice = (
-            "Compute features with audiopipe.beam.ComputeFeatures, keep the digest, and pass the config that computed "
-            "them. Store values that you have changed under another key, which claims nothing, or make the change part "
-            "of the config, as config.normalized(statistics) does."
-        )
+        if stored == element_digests.digest(of_feature, n_frames, valid_frames):
+            return of_feature
         if not isinstance(stored, str):
             raise FingerprintError(
                 f"{where} must have the digest of its feature under the key {self._digest!r}. Received: "
-                f"{_shown(stored)}, so nothing says that the values are a feature of this config. {advice}"
+                f"{_shown(stored)}, so nothing says that the values are a feature of this config. {_ADVICE}"
             )
+        known = [of_feature]
         if self._config.feature_channels == 1:  # rows of `datasets` lack the axis of a single channel
-            flat = np.squeeze(feature, self._config.channel_axis)
-            if stored == row_digests.digest(flat, self._fingerprint):
-                return digest
+            flat = row_digests.digest(np.squeeze(feature, self._config.channel_axis), self._fingerprint)
+            if stored == element_digests.digest(flat, n_frames, valid_frames):
+                return of_feature
+            known.append(flat)
+        for digest in known:
+            is_feature, covered = element_digests.covered(stored, digest, n_frames)
+            if is_feature:
+                raise self._other_valid_frames(covered, valid_frames, where)
         raise FingerprintError(
             f"{where}: its feature must be the one that a transform computed with the config {self._fingerprint}. "
-            f"Received: values with the digest {digest}, and {stored} under the key {self._digest!r}. The values were "
-            f"changed, or another config computed them. {advice}"
+            f"Received: values with the digest {of_feature}, and {stored} under the key {self._digest!r}. The values "
+            f"were changed, or another config computed them. {_ADVICE}"
+        )
+
+    def _other_valid_frames(self, covered: int | None, received: int | None, where: str) -> FingerprintError:
+        """Returns the error for an element whose digest covers another number of frames that hold audio."""
+        return FingerprintError(
+            f"{where}: {VALID_FRAMES!r} must be {covered}, the number of frames with audio that the digest under the "
+            f"key {self._digest!r} stands for. Received: {received}. Keep it as ComputeFeatures gives it. Rename a "
+            "field of your own. Rows of datasets have digests without this number: write them with "
+            "audiopipe.hf.to_feature_set, or compute their features with ComputeFeatures."
         )
 
     def _check_finite(self, feature: np.ndarray, valid_frames: int | None, where: str) -> None:
@@ -199,17 +217,6 @@ class ComputedClips:
             raise InputError(
                 f"{where}: its feature must have finite values. Received: NaN or infinity. Leave the element out."
             )
-
-
-def check_feature_key(feature: Any) -> None:
-    """Raises an error unless a value can be the key of the feature in elements.
-
-    Raises:
-        ArgumentError: If it is no text, empty, or another key.
-    """
-    others = (ID, N_FRAMES, VALID_FRAMES, REMARKS)
-    if not isinstance(feature, str) or not feature or feature in others:
-        raise checks.fail("feature", f"the name of a key, and none of {', '.join(others)}", feature)
 
 
 def are_facts(value: Any, texts: Set[str], missing: Set[str]) -> bool:

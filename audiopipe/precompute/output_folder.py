@@ -112,13 +112,16 @@ def locked(output: str) -> Iterator[Any]:
         yield lock
 
 
-def check_new(path: str, overwrite: bool, is_known: Callable[[str], bool] = lambda name: False) -> None:
+def check_new(
+    path: str, overwrite: bool, is_known: Callable[[str], bool] = lambda name: False, *, argument: str = "path"
+) -> None:
     """Raises an error unless a folder is new or empty, or holds a feature set that may be replaced.
 
     Args:
         path: Path of the folder, as the caller named it.
         overwrite: Whether a feature set may be replaced.
         is_known: Returns whether a file belongs to the work of the caller.
+        argument: Argument of the caller that names the folder, for the error message.
 
     Raises:
         FeatureSetError: If the path is a file, or the folder holds anything else.
@@ -126,13 +129,13 @@ def check_new(path: str, overwrite: bool, is_known: Callable[[str], bool] = lamb
     if not files.exists(path):
         return
     if not files.is_folder(path):
-        raise FeatureSetError(f"path must be a folder. Received: the file {path!r}. Choose another path.")
+        raise FeatureSetError(f"{argument} must be a folder. Received: the file {path!r}. Choose another path.")
     there = [name for name in files.walk(path) if not is_lock(name)]
     foreign = [name for name in there if not is_ours(name) and not is_known(final_name(name))]
     if foreign or (there and not overwrite):
         advice = "Choose another folder." if foreign else "Choose another folder, or pass overwrite=True."
         raise FeatureSetError(
-            f"path must be a new or empty folder. Received: {path!r}, which contains {(foreign or there)[0]!r}. "
+            f"{argument} must be a new or empty folder. Received: {path!r}, which contains {(foreign or there)[0]!r}. "
             f"{advice}"
         )
 

@@ -63,6 +63,7 @@ class Reporter(Protocol):
         notes: Sequence[str] = (),
         changes: Mapping[str, int] | None = None,
         done_before: int = 0,
+        failed_before: int = 0,
     ) -> None:
         """Shows the plan.
 
@@ -76,6 +77,7 @@ class Reporter(Protocol):
             notes: Sentences about the input, such as how many files were left out.
             changes: What an update changes, see `audiopipe.precompute.plan.Changes`. None for a new feature set.
             done_before: Number of these clips that an earlier run did.
+            failed_before: Number of clips of `done_before` that failed, and are not tried again.
         """
 
     def update(self, done: Done, total_clips: int) -> None:
@@ -220,7 +222,8 @@ class _Base(abc.ABC):
     def planned(self, *, done_before: int = 0, **facts: Any) -> None:
         self.changes = facts.get("changes")
         self._speed = Speed(done_before, self._clock)
-        self._show_plan({"headers": 0, "notes": (), "changes": None, **facts, "done_before": done_before})
+        unless_given = {"headers": 0, "notes": (), "changes": None, "failed_before": 0}
+        self._show_plan({**unless_given, **facts, "done_before": done_before})
 
     def update(self, done: Done, total_clips: int) -> None:
         self._speed.add(done.clips)
@@ -318,6 +321,8 @@ def _plan_line(facts: dict[str, Any]) -> str:
         line += f" (estimated from {count_of(facts['headers'], 'header')})"
     if facts["done_before"]:
         line += f"; {count_of(facts['done_before'], 'clip')} done before"
+    if facts["failed_before"]:
+        line += f", of which {facts['failed_before']:,} failed. Pass --retry-failures to try them again"
     return line
 
 

@@ -96,7 +96,7 @@ class Staging:
                 "is still running, wait for it. If it failed, pass overwrite=True, which removes what it wrote. Or "
                 "choose another folder."
             )
-        output_folder.check_new(self.output, self.overwrite, is_staged)
+        output_folder.check_new(self.output, self.overwrite, is_staged, argument="output")
 
     def claim(self) -> Claim:
         """Claims the output for this run. Removes what other runs left, but keeps a complete feature set.

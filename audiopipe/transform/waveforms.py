@@ -94,9 +94,15 @@ def samples(values: Any) -> np.ndarray:
     """
     array = numbers(values)
     if array.dtype == object or not np.issubdtype(array.dtype, np.floating):
+        is_integer = np.issubdtype(array.dtype, np.integer)
         raise ArgumentError(
             f"A waveform must have floating-point samples with full scale 1.0. Received: dtype={array.dtype}, "
-            f"shape={array.shape}. Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
+            f"shape={array.shape}. "
+            + (
+                "Scale integers first, 16 bits for example with waveform.astype('float32') / 32768."
+                if is_integer
+                else "Convert the samples to float32 numbers."
+            )
         )
     if array.ndim not in (1, 2):
         raise ArgumentError(f"A clip must be [time] or [time, channels]. Received: shape={array.shape}.")

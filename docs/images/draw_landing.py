@@ -20,7 +20,7 @@ def main() -> None:
     mel = Transform(CONFIG)
     clip = mel.read(ROOT / "examples" / "audio" / "speech.flac")
     figure, (above, below) = plt.subplots(
-        2, 1, figsize=(9, 5), sharex=True, height_ratios=[1, 2.5], layout="constrained"
+        2, 1, figsize=(9, 4.2), sharex=True, height_ratios=[1, 2.5], layout="constrained"
     )
     plotting.plot_clip(clip, mel.config.sample_rate, above, title="A clip and its feature")
     plotting.plot_feature(mel(clip), mel.config, below)

@@ -9,9 +9,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from audiopipe import beam
 from audiopipe.feature_sets import row_digests
-from audiopipe.precompute import staged_bundles, staged_completion, staged_shards, staged_sorting
+from audiopipe.precompute import element_digests, staged_bundles, staged_completion, staged_shards, staged_sorting
 from audiopipe.precompute.staged_bundles import StagedBundle
 from audiopipe.precompute.staging import Staging
+
+ALL = object()  # frames hold audio
 
 
 def clip(number, config, **fields):
@@ -21,13 +23,16 @@ def clip(number, config, **fields):
     return element(f"clip-{number:03d}", feature, config, **fields)
 
 
-def element(clip_id, feature, config, **fields):
+def element(clip_id, feature, config, *, valid_frames=ALL, **fields):
+    n_frames = feature.shape[config.frame_axis]
+    digest = row_digests.digest(feature, config.fingerprint)
+    counts = {"n_frames": n_frames} if valid_frames is ALL else {"n_frames": n_frames, "valid_frames": valid_frames}
     return {
         "id": clip_id,
         **fields,
         "feature": feature,
-        "n_frames": feature.shape[config.frame_axis],
-        "feature_digest": row_digests.digest(feature, config.fingerprint),
+        **counts,
+        "feature_digest": element_digests.digest(digest, n_frames, counts.get("valid_frames", n_frames)),
         "remarks": [],
     }
 

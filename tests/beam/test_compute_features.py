@@ -69,6 +69,11 @@ FORMS = {
     "dict with a path object": lambda path: ({"audio": pathlib.Path(path)}, path),
     "dict with a readable file": lambda path: ({"audio": fileio.ReadableFile(FileMetadata(path, 1))}, path),
     "dict with bytes": lambda path: ({"id": "x", "audio": pathlib.Path(path).read_bytes()}, "x"),
+    "dict with a bytearray": lambda path: ({"id": "x", "audio": bytearray(pathlib.Path(path).read_bytes())}, "x"),
+    "audio of datasets in a bytearray": lambda path: (
+        {"id": "x", "audio": {"bytes": bytearray(pathlib.Path(path).read_bytes())}},
+        "x",
+    ),
     "audio of datasets": lambda path: ({"audio": {"bytes": pathlib.Path(path).read_bytes(), "path": "a.wav"}}, "a.wav"),
     "audio of datasets with a path": lambda path: ({"audio": {"bytes": None, "path": path}}, path),
     "decoded samples": lambda path: (

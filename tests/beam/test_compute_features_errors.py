@@ -72,6 +72,107 @@ BROKEN = {
         "The field 'id' must be a text or",
     ),
     "a list as id": ({"id": [1], "audio": "a.wav"}, None, None, "read", ArgumentError, "Received: [1] (list)"),
+    "a missing number as id": (
+        {"id": float("nan"), "audio": NOISE},
+        None,
+        None,
+        "read",
+        ArgumentError,
+        "Received: nan",
+    ),
+    "a batch of rows": (
+        {"id": ["a", "b"], "audio": ["a.wav", "b.wav"]},
+        None,
+        None,
+        "read",
+        ArgumentError,
+        "Received: ['a', 'b'] (list). An element is one clip: divide a batch with beam.FlatMap. The element: {'id'",
+    ),
+    "a batch of paths": (
+        {"id": "x", "audio": ["a.wav", "b.wav"]},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "Received: a list of 2 values, the first of them 'a.wav' (str). An element is one clip: divide a batch",
+    ),
+    "a batch of waveforms": (
+        {"id": "x", "audio": np.zeros((2, 2000, 1), np.float32)},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "Received: an array of the shape (2, 2000, 1). An element is one clip: divide a batch with beam.FlatMap.",
+    ),
+    "a batch of waveforms of datasets": (
+        {"id": "x", "audio": {"array": np.zeros((2, 2000, 1), np.float32), "sampling_rate": 8000}},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "Received: an array of the shape (2, 2000, 1). An element is one clip",
+    ),
+    "an empty path": ({"id": "x", "audio": ""}, "x", "", "read", ArgumentError, "'audio' must have a path,"),
+    "an empty path of datasets": (
+        {"id": "x", "audio": {"path": ""}},
+        "x",
+        "",
+        "read",
+        ArgumentError,
+        "Received: 'path' with '' (str). Correct the path.",
+    ),
+    "an empty text": ("", None, "", "read", ArgumentError, "'audio' must have a path,"),
+    "a path under bytes": (
+        {"id": "x", "audio": {"bytes": "a.wav"}},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "Received: 'bytes' with 'a.wav' (str). Put the path of a file under 'path'.",
+    ),
+    "a number as path": (
+        {"id": "x", "audio": {"path": 5}},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "Received: 'path' with 5 (int). Correct the path.",
+    ),
+    "an empty dict": ({"id": "x", "audio": {}}, "x", None, "read", ArgumentError, "Received: an empty dict. Put the"),
+    "a row without id and audio": (
+        {"file": "a.wav", "label": 3},
+        None,
+        None,
+        "read",
+        ArgumentError,
+        "Received the fields: file, label. Add the audio, or name the field that holds it: Transform(..., audio=...). "
+        "The element: {'file': 'a.wav', 'label': 3}.",
+    ),
+    "texts as samples": (
+        {"id": "x", "audio": np.array(["a"] * 2000)},
+        "x",
+        None,
+        "read",
+        ArgumentError,
+        "Received: dtype=<U1, shape=(2000,). Convert the samples to float32 numbers.",
+    ),
+    "missing samples": ({"id": "x", "audio": [None] * 9}, "x", None, "read", ArgumentError, "Received: dtype=object"),
+    "samples that are no numbers": (
+        {"id": "x", "audio": np.where(np.arange(2000) == 80, np.nan, NOISE)},
+        "x",
+        None,
+        "decode",
+        AudioError,
+        "The audio must have finite samples. Received: [nan] at 0.010 s.",
+    ),
+    "bytes of text": (
+        {"id": "x", "audio": b"no audio"},
+        "x",
+        None,
+        "decode",
+        AudioError,
+        "Could not decode 8 bytes as audio",
+    ),
     "a number": (7, None, None, "read", ArgumentError, "An element must be a path, a dict, a beam.Row, a named tuple"),
     "bare bytes": (
         b"RIFF",
@@ -164,6 +265,13 @@ def test_skipped_elements_are_counted_and_logged(mel, caplog):
     assert "broken 2" in record.getMessage()
     assert "broken 3" not in record.getMessage()
     assert "And 2 more." in record.getMessage()
+
+
+def test_one_skipped_element_is_logged_in_the_singular(mel, caplog):
+    with caplog.at_level(logging.WARNING, "audiopipe.beam"):
+        compute([GOOD, {"id": "broken", "audio": None}], mel, "skip")
+    [record] = caplog.records
+    assert record.getMessage().startswith("1 element was left out. Element 'broken': The row holds no audio")
 
 
 def test_a_runner_counts_clips_remarks_and_time(clips, config):

@@ -58,9 +58,9 @@ def test_the_mean_is_that_of_numpy(config):
 def test_padding_does_not_count():
     config = registry.get("whisper-80")
     feature = np.concatenate([np.ones((100, 80, 1)), np.zeros((2900, 80, 1))]).astype(np.float32)
-    [found] = statistics([{**element("a", feature, config), "valid_frames": 100}], config)
+    [found] = statistics([element("a", feature, config, valid_frames=100)], config)
     assert (found.count.max(), found.min.min()) == (100, 1)
-    assert statistics([{**element("a", feature, config), "valid_frames": 0}], config) == []
+    assert statistics([element("a", feature, config, valid_frames=0)], config) == []
 
 
 def test_there_is_one_for_each_window(config):

@@ -181,11 +181,17 @@ def test_readers_of_a_set_that_is_overwritten_are_not_disturbed(config, output):
     np.testing.assert_array_equal(reader[0]["feature"], clip(0, config)["feature"])
 
 
+def test_a_file_in_place_of_the_output_is_refused(config, output):
+    Path(output).write_text("all my work")
+    with pytest.raises(FeatureSetError, match=r"output must be a folder. Received: the file"):
+        write([clip(0, config)], output, config)
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_other_files_are_never_touched(config, output, overwrite):
     Path(output).mkdir()
     Path(output, "thesis.txt").write_text("all my work")
-    with pytest.raises(FeatureSetError, match=r"contains 'thesis.txt'. Choose another folder"):
+    with pytest.raises(FeatureSetError, match=r"output must be .*contains 'thesis.txt'. Choose another folder"):
         write([clip(0, config)], output, config, overwrite=overwrite)
     assert Path(output, "thesis.txt").read_text() == "all my work"
 
@@ -346,7 +352,7 @@ def test_a_shard_that_another_program_changed_is_not_published(config, tmp_path)
     plan = staged_sorting.sort(run, staged(run, [clip(0, config)]))
     staged_shards.write(run, plan.name, 0)
     Path(run.output, "features-00000000.tfrecord").write_bytes(b"")
-    with pytest.raises(FeatureSetError, match=r"1 shards .* have another size.* features-00000000.tfrecord"):
+    with pytest.raises(FeatureSetError, match=r"1 of 1 missing or changed, starting with features-00000000.tfrecord"):
         staged_completion.complete(run, plan.name, [plan.table[0].id], None)
     assert "dataset.json" not in contents(run.output)
 

@@ -9,7 +9,8 @@ from computed_clips import clip, elements_of, write
 
 from audiopipe import FeatureSet, beam
 from audiopipe.errors import ArgumentError, InputError
-from audiopipe.feature_sets import records, tfrecords
+from audiopipe.feature_sets import record_schema, records, tfrecords
+from audiopipe.inputs import metadata_types
 from audiopipe.inputs.columns import Columns
 
 
@@ -116,3 +117,31 @@ def test_unknown_types_and_dtypes_are_refused(config):
         beam.ToExamples(config, dtype="int8")
     with pytest.raises(ArgumentError, match="types must be a dict by column name"):
         beam.ToExamples(config, ["field"])
+
+
+@pytest.mark.parametrize(
+    "name", [*metadata_types.RESERVED_NAMES, "id", "remarks", "valid_frames", "feature_digest", "mel", "mel_digest"]
+)
+def test_types_must_not_name_what_records_and_elements_use(config, name):
+    feature = "mel" if name.startswith("mel") else "feature"
+    with pytest.raises(ArgumentError, match=f"types must name metadata columns. Received: '{name}'"):
+        beam.ToExamples(config, {"label": "int", name: "string"}, feature=feature)
+
+
+def test_names_that_records_use_are_refused_in_every_block_and_in_inputs(config, tmp_path):
+    entries = {*record_schema.RECORD_SCHEMA, *record_schema.DTYPE_SCHEMA, "set_id"} - {"id"}
+    renamed = {"shard_id", "valid_frames"}  # columns may have these names, and the entries get others
+    assert entries - renamed <= set(metadata_types.RESERVED_NAMES)
+    for name in metadata_types.RESERVED_NAMES:
+        row = clip(0, config)
+        if name in row:
+            continue
+        with pytest.raises(InputError, match=f"'clip-000': the column name '{name}' is reserved"):
+            examples([{**row, name: "x"}], config)
+        with pytest.raises(InputError, match=f"'clip-000': the column name '{name}' is reserved"):
+            write([{**row, name: "x"}], tmp_path / "features", config, overwrite=True)
+
+
+def test_names_of_columns_are_texts(config):
+    with pytest.raises(ArgumentError, match=r"types must have texts as the names of columns. Received: 5 \(int\)"):
+        beam.ToExamples(config, {5: "int"})

@@ -180,8 +180,8 @@ def test_valid_frames_and_remarks_are_kept(output):
     feature = np.zeros((3000, 80, 1), np.float32)
     remark = {"id": "b", "path": None, "stage": "feature", "remark": "cut", "dropped_seconds": 2.5}
     rows = [
-        {**element("b", feature + 1, config), "valid_frames": 3000, "remarks": [remark]},
-        {**element("a", feature, config), "valid_frames": 120},
+        {**element("b", feature + 1, config, valid_frames=3000), "remarks": [remark]},
+        element("a", feature, config, valid_frames=120),
     ]
     found = FeatureSet(write(rows, output, config))
     assert [clip["valid_frames"] for clip in found] == [120, 3000]

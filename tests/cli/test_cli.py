@@ -119,6 +119,19 @@ def test_an_invalid_value_of_an_option_is_a_usage_error(clips, tmp_path, config_
     assert not (tmp_path / "out").exists()
 
 
+def test_the_version_is_that_of_the_package():
+    from audiopipe import __version__
+
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"audiopipe {__version__}\n")
+
+
+def test_a_default_that_depends_on_something_is_a_sentence():
+    shown = " ".join(run("precompute", "--help").stdout.replace("│", " ").split())
+    assert "What to do with an incomplete last segment. Default: drop." in shown
+    assert "[default: (" not in shown
+
+
 # verify
 
 

@@ -59,7 +59,7 @@ def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, co
     assert rows["fingerprint"] == config.fingerprint
     assert rows["feature"] == "StftMagnitude"
     assert rows["hop_length"] == "100"
-    assert rows["clips"] == "4, and 1 failures"
+    assert rows["clips"] == "4, and 1 failure"
     assert rows["failure"].startswith("1 x decode: Could not decode ... as audio")
     assert rows["remarks"] == "0"
     assert rows["frames"] == "112"

@@ -13,11 +13,11 @@ def test_blocks_are_those_that_a_reader_types_in():
     assert blocks_of(text) == [Block("console", "$ ls", 4), Block("pycon", ">>> 2\n2", 17)]
 
 
-def test_a_block_below_a_reason_is_not_run():
+def test_a_block_below_a_reason_is_not_run(tmp_path):
     text = "<!-- not run: it downloads -->\n```console\n$ pip install x\n```\n\n```console\n$ ls\n```"
     assert [block.text for block in blocks_of(text)] == ["$ ls"]
     with pytest.raises(AssertionError, match="must succeed"):
-        type_in("<!-- not run: -->\n```console\n$ false\n```", ".")  # without a reason
+        type_in("<!-- not run: -->\n```console\n$ false\n```", tmp_path)  # without a reason
 
 
 def test_a_block_in_a_list_loses_its_indentation():

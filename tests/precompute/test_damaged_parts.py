@@ -80,7 +80,7 @@ def test_folders_of_another_number_of_parts_are_not_adopted_or_removed_in_silenc
     before = contents(tmp_path / "out")
     other = tmp_path / "out/part-00000-of-00005"
     other.mkdir()
-    with pytest.raises(InputChangedError, match=r"folders of jobs of 3 and 5 parts\. Pass the number"):
+    with pytest.raises(InputChangedError, match=r"unfinished jobs with 3 and 5 parts\. Pass the number"):
         make(corpus, tmp_path / "out", parts=None, update=True)
     (other / "mine.txt").write_text("mine")
     with pytest.raises(FeatureSetError, match=r"contains 'part-00000-of-00005/mine\.txt'\. Move it out"):

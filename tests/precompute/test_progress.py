@@ -238,6 +238,7 @@ def test_json_lines_contain_each_event_with_its_facts_and_time(clock, capsys):
         "notes": ["3 files left out: 3 .m4a"],
         "changes": None,
         "done_before": 9000,
+        "failed_before": 0,
     }
     assert first == {
         "event": "progress",
@@ -289,6 +290,14 @@ def test_json_values_survive_printing_and_parsing(value):
 
 
 # the bar
+
+
+def test_the_line_about_the_plan_says_that_clips_failed_before_and_are_not_tried_again(clock):
+    screen = console()
+    shown = reporter(screen, log_json=False, clock=clock)
+    shown.planned(clips=8, hours=1, bytes=1000, shards=1, exact=True, done_before=4, failed_before=2)
+    line = "planned: 8 clips, 1.0 h of audio, 1.0 kB in 1 shard; 4 clips done before, of which 2 failed. "
+    assert screen.file.getvalue() == line + "Pass --retry-failures to try them again\n"
 
 
 def test_a_terminal_gets_a_bar_with_facts(clock):

@@ -226,7 +226,7 @@ def test_features_are_stored_in_the_dtype_of_the_plan(tmp_path, config, clips, d
 
 def test_a_feature_set_with_an_unfinished_shard_cannot_be_completed(work):
     write_shard(work, 0)
-    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, starting with features-00000001"):
+    with pytest.raises(FeatureSetError, match=r"did not write 1 of 2 shards\. The first is features-00000001"):
         completion.finish(work)
     assert not Path(work.output, "dataset.json").exists()
 
