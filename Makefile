@@ -25,7 +25,7 @@ help:
 	@echo "make test-deep    compare the bits of thousands of random cases, and read damaged files (15 minutes)"
 	@echo "make test-long    measure the memory of two hours of audio (needs 3 GB of disk)"
 	@echo "make lint         check style, types and the imports between packages"
-	@echo "make docs         build the documentation and run its examples"
+	@echo "make docs         build the documentation, draw its gallery, and run its examples"
 	@echo "make bench        compare the speed with other libraries (less than 10 minutes)"
 	@echo "make constraints  update the versions in constraints.txt"
 
@@ -91,7 +91,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 docs: $(INSTALLED)
-	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b doctest docs docs/_build/doctest
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b doctest -D plot_gallery=0 docs docs/_build/doctest
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
 
 bench: $(INSTALLED)
@@ -104,4 +104,4 @@ constraints:
 		--python-version 3.11 --all-extras pyproject.toml --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(TORCH) demo docs/_build
+	rm -rf $(VENV) $(LOWEST) $(TORCH) demo docs/_build docs/gallery

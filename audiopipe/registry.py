@@ -1,8 +1,10 @@
 """Registry of names for configs. A name never changes its meaning.
 
-Names come from four places: the built-in presets, the files listed in the environment variable `AUDIOPIPE_REGISTRY`,
-the entry points of installed packages in the group `audiopipe.configs`, and `register`. The first three are read at the
-first use of the registry.
+Names come from four places: the built-in presets, registry files, the entry points of installed packages in the group
+`audiopipe.configs`, and `register`. The first three are read at the first use of the registry.
+
+The environment variable `AUDIOPIPE_REGISTRY` lists the registry files, separated as in `PATH`. If it is not set,
+`~/.config/audiopipe/registry.json` is read, if that file exists. `XDG_CONFIG_HOME` replaces `~/.config`.
 
 Example:
     >>> from audiopipe import configs, registry
@@ -20,7 +22,7 @@ import re
 import threading
 from importlib.metadata import EntryPoint
 
-from audiopipe import checks, configs
+from audiopipe import checks, configs, wording
 from audiopipe.configs.base import Config
 from audiopipe.configs.presets import presets
 from audiopipe.errors import ArgumentError, ConfigError, RegistryError
@@ -29,6 +31,7 @@ from audiopipe.storage import files
 
 ENVIRONMENT_VARIABLE = "AUDIOPIPE_REGISTRY"
 ENTRY_POINT_GROUP = "audiopipe.configs"
+PRESETS = "audiopipe's presets"
 FORMAT_VERSION = 1
 MIN_FINGERPRINT_PREFIX = 6
 
@@ -39,7 +42,7 @@ class Registry:
     """Mapping from names to configs. The functions of this module use the one registry of this process.
 
     Args:
-        environment: Whether to read `AUDIOPIPE_REGISTRY` and entry points.
+        environment: Whether to read registry files and entry points.
     """
 
     def __init__(self, environment: bool = True):
@@ -49,7 +52,7 @@ class Registry:
         self._configs: dict[str, Config] = {}
         self._sources: dict[str, str] = {}
 
-    def register(self, name: str, config: Config, source: str = "register") -> Config:
+    def register(self, name: str, config: Config, source: str = "registry.register") -> Config:
         """Registers a config under a name. Registering an equal config again has no effect.
 
         Args:
@@ -77,9 +80,10 @@ class Registry:
         with self._lock:
             if bare not in self._configs:
                 raise RegistryError(
-                    f"The name of a config must be registered. Received: {bare!r}. Known names: "
-                    f"{', '.join(sorted(self._configs))}. Register it in this process with registry.register. If "
-                    "another process knows it, write it to a file there with registry.save, and list that file in the "
+                    f"The name of a config must be registered. Received: {bare!r}."
+                    f"{wording.did_you_mean(bare, self._configs)} The command audiopipe configs list shows all names. "
+                    "Add a name with audiopipe configs add, or in this process with registry.register. If another "
+                    "process knows the name, write it to a file there with registry.save, and list that file in the "
                     f"environment variable {ENVIRONMENT_VARIABLE}."
                 )
             config = self._configs[bare]
@@ -103,18 +107,55 @@ class Registry:
         with self._lock:
             return sorted(self._configs)
 
+    def source(self, name: str) -> str:
+        """Returns where a name comes from, such as `"audiopipe's presets"` or `"the file team.json"`.
+
+        Raises:
+            RegistryError: If the name is unknown.
+        """
+        self.get(name)
+        return self._sources[name]
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes all names and configs to a JSON file for `load` and `AUDIOPIPE_REGISTRY`."""
+        """Writes all names and their configs, except audiopipe's presets, to a registry file.
+
+        `load` reads the file, and so does every process that finds it in `AUDIOPIPE_REGISTRY`.
+
+        Raises:
+            RegistryError: If the file cannot be written.
+        """
         self._load_sources()
         with self._lock:
-            content = {
-                "format_version": FORMAT_VERSION,
-                "configs": {name: self._configs[name].to_dict() for name in sorted(self._configs)},
-            }
-        try:
-            files.write_bytes(os.fspath(path), (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
-        except OSError as error:
-            raise RegistryError(f"Could not write {os.fspath(path)!r}: {error.strerror or error}.") from error
+            own = {name: config for name, config in self._configs.items() if self._sources[name] != PRESETS}
+        _write(os.fspath(path), own)
+
+    def add(self, name: str, config: Config, path: str | os.PathLike[str] | None = None) -> str | None:
+        """Registers a config under a name, and adds the name to a registry file. All names in the file are registered.
+
+        Args:
+            name: The name, of letters, digits, `.`, `_` and `-`.
+            config: The config.
+            path: Path of the file, which need not exist. None means the file that `default_file` returns.
+
+        Returns:
+            The path of the file, or None if nothing was written: the name belongs to this config already, and is in
+            the file or, without a `path`, known from elsewhere.
+
+        Raises:
+            RegistryError: If the name is malformed or belongs to another config, or the file cannot be read or written.
+        """
+        chosen = default_file() if path is None else os.fspath(path)
+        source = f"the file {chosen}"
+        self._load_sources(absent=None if files.exists(chosen) else chosen)
+        with self._lock:
+            there = self._load_file(chosen, source) if files.exists(chosen) else []
+            self._check(name, config, "registry.add")
+            if name in (self._configs if path is None else there):
+                return None
+            _make_folder(os.path.dirname(chosen))
+            _write(chosen, {known: self._configs[known] for known in there} | {name: config})
+            self._register(name, config, source)
+        return chosen
 
     def load(self, path: str | os.PathLike[str]) -> list[str]:
         """Registers all names in a file that `save` wrote.
@@ -147,27 +188,13 @@ class Registry:
             known = self._configs.get(name)
         if known is not None and known.fingerprint != config.fingerprint:
             raise RegistryError(
-                f"{name!r} already belongs to another config, and a name never changes its meaning. Registered from "
-                f"{self._sources[name]} (left) and now from {source} (right):\n{known.diff(config)}\n"
-                f"Choose a new name for the new config."
+                f"{name!r} already belongs to another config, and a name never changes its meaning. The name comes "
+                f"from {self._sources[name]} (left), and now from {source} too (right):\n{known.diff(config)}\n"
+                "Choose a new name for the new config."
             )
 
     def _load_file(self, path: str | os.PathLike[str], source: str) -> list[str]:
-        try:
-            content = json.loads(files.read_bytes(os.fspath(path)), object_pairs_hook=checks.unique_keys)
-            if content["format_version"] != FORMAT_VERSION:
-                raise RegistryError(
-                    f"{source} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
-                    f"It was written by another version of audiopipe."
-                )
-            loaded = {name: configs.from_dict(fields) for name, fields in content["configs"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, RegistryError):
-                raise
-            raise RegistryError(
-                f"Could not read a registry from {source}: {type(error).__name__}: {error}. "
-                f"Expected a JSON file that registry.save wrote."
-            ) from error
+        loaded = _read(os.fspath(path), source)
         with self._lock:
             for name, config in loaded.items():
                 self._check(name, config, source)
@@ -175,16 +202,23 @@ class Registry:
                 self._register(name, config, source)
         return sorted(loaded)
 
-    def _load_sources(self) -> None:
-        """Loads presets, files and entry points once. A source that cannot be read raises an error at every use."""
+    def _load_sources(self, absent: str | None = None) -> None:
+        """Loads presets, files and entry points once. A source that cannot be read raises an error at every use.
+
+        Args:
+            absent: Path of a file that may be missing.
+        """
         with self._lock:
             if self._loaded:
                 return
             for name, config in presets().items():
-                self._register(name, config, "audiopipe's presets")
+                self._register(name, config, PRESETS)
             if self._environment:
-                for path in filter(None, os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep)):
-                    self._load_file(path, source=f"the file {path} in {ENVIRONMENT_VARIABLE}")
+                listed = os.environ.get(ENVIRONMENT_VARIABLE)
+                for path in registry_files():
+                    if path != absent and (listed is not None or files.exists(path)):
+                        where = "" if listed is None else f" in {ENVIRONMENT_VARIABLE}"
+                        self._load_file(path, source=f"the file {path}{where}")
                 for entry_point in installed.entry_points(ENTRY_POINT_GROUP):
                     self._register(
                         entry_point.name, _load_entry_point(entry_point), f"the entry point {entry_point.value}"
@@ -202,12 +236,76 @@ def _load_entry_point(entry_point: EntryPoint) -> Config:
         ) from error
 
 
+def registry_files() -> list[str]:
+    """Returns the paths of the registry files that this process reads.
+
+    They are those in `AUDIOPIPE_REGISTRY` or, if it is not set, that of the user's own file, which may not exist.
+    """
+    listed = os.environ.get(ENVIRONMENT_VARIABLE)
+    if listed is not None:
+        return [path for path in listed.split(os.pathsep) if path]
+    settings = os.environ.get("XDG_CONFIG_HOME") or os.path.join("~", ".config")
+    return [os.path.expanduser(os.path.join(settings, "audiopipe", "registry.json"))]
+
+
+def default_file() -> str:
+    """Returns the path of the file that `add` writes to: the first one of `registry_files`.
+
+    Raises:
+        RegistryError: If there is none, because `AUDIOPIPE_REGISTRY` is empty.
+    """
+    found = registry_files()
+    if not found:
+        raise RegistryError(
+            f"A name must be added to a file. Received: no path, and an empty {ENVIRONMENT_VARIABLE}. Pass the path of "
+            "the file, or put it into the variable."
+        )
+    return found[0]
+
+
+def _read(path: str, source: str) -> dict[str, Config]:
+    """Returns the configs in a registry file by their names."""
+    try:
+        content = json.loads(files.read_bytes(path), object_pairs_hook=checks.unique_keys)
+        if content["format_version"] != FORMAT_VERSION:
+            raise RegistryError(
+                f"{source} must have format_version {FORMAT_VERSION}. Received: {content['format_version']!r}. "
+                "It was written by another version of audiopipe."
+            )
+        return {name: configs.from_dict(fields) for name, fields in content["configs"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, RegistryError):
+            raise
+        raise RegistryError(
+            f"Could not read a registry from {source}: {type(error).__name__}: {error}. "
+            "Expected a JSON file that registry.save wrote."
+        ) from error
+
+
+def _make_folder(path: str) -> None:
+    try:
+        files.make_folder(path or ".")
+    except OSError as error:
+        raise RegistryError(f"Could not create the folder {path!r}: {error.strerror or error}.") from error
+
+
+def _write(path: str, named: dict[str, Config]) -> None:
+    """Writes a registry file."""
+    content = {"format_version": FORMAT_VERSION, "configs": {name: named[name].to_dict() for name in sorted(named)}}
+    try:
+        files.write_bytes(path, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+    except OSError as error:
+        raise RegistryError(f"Could not write {path!r}: {error.strerror or error}.") from error
+
+
 _default = Registry()
 register = _default.register
 get = _default.get
 names = _default.names
 save = _default.save
 load = _default.load
+add = _default.add
+source = _default.source
 
 
 def resolve(config: "Config | str | os.PathLike[str]") -> Config:

@@ -86,13 +86,15 @@ def test_a_malformed_fingerprint_is_refused(names, prefix):
 
 
 def test_an_unknown_name_is_refused_with_advice_to_register_it(names):
-    with pytest.raises(RegistryError, match=r"'team-mel-80'.*speech-mel-80.*registry\.save.*AUDIOPIPE_REGISTRY"):
+    with pytest.raises(RegistryError, match=r"'team-mel-80'.*configs list.*configs add.*AUDIOPIPE_REGISTRY"):
         names.get("team-mel-80")
 
 
 def test_a_second_meaning_is_refused_and_the_fields_that_differ_are_named(names):
     names.register("team-mel", MEL, source="here")
-    with pytest.raises(RegistryError, match=r"from here \(left\) and now from there \(right\):\nn_mels: 64 != 40\n"):
+    with pytest.raises(
+        RegistryError, match=r"from here \(left\), and now from there too \(right\):\nn_mels: 64 != 40\n"
+    ):
         names.register("team-mel", OTHER, source="there")
     assert names.get("team-mel") is MEL
 
@@ -122,9 +124,9 @@ def test_saved_names_can_be_loaded_into_another_registry(names, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["configs.json"]
     content = json.loads((tmp_path / "configs.json").read_text())
     assert content["format_version"] == 1
-    assert content["configs"]["team-mel"] == MEL.to_dict()
+    assert content["configs"] == {"team-mel": MEL.to_dict()}  # every release has its own presets
     elsewhere = Registry(environment=False)
-    assert elsewhere.load(tmp_path / "configs.json") == sorted([*BUILT_IN, "team-mel"])
+    assert elsewhere.load(tmp_path / "configs.json") == ["team-mel"]
     assert elsewhere.get("team-mel") == MEL
 
 
@@ -141,7 +143,7 @@ def test_names_and_configs_are_read_from_remote_storage(names):
 def test_a_file_with_a_conflict_registers_nothing(names, write):
     names.register("team-mel", MEL)
     path = write("team.json", {"another-mel": OTHER, "team-mel": OTHER, "zz-mel": OTHER})
-    with pytest.raises(RegistryError, match=r"(?s)'team-mel' already belongs.*team\.json \(right\):\nn_mels: 64 != 40"):
+    with pytest.raises(RegistryError, match=r"(?s)'team-mel' already.*team\.json too \(right\):\nn_mels: 64 != 40"):
         names.load(path)
     assert names.names() == sorted([*BUILT_IN, "team-mel"])
 
@@ -178,7 +180,7 @@ def test_files_of_the_environment_variable_are_loaded(write, monkeypatch):
 def test_files_of_the_environment_variable_must_agree(write, monkeypatch):
     first, second = write("first.json", {"team-mel": MEL}), write("second.json", {"team-mel": OTHER})
     monkeypatch.setenv("AUDIOPIPE_REGISTRY", f"{first}:{second}")
-    with pytest.raises(RegistryError, match=r"(?s)first\.json in AUDIOPIPE_REGISTRY \(left\).*n_mels: 64 != 40"):
+    with pytest.raises(RegistryError, match=r"(?s)first\.json in AUDIOPIPE_REGISTRY \(left\),.*n_mels: 64 != 40"):
         Registry().names()
 
 
@@ -307,6 +309,98 @@ def test_one_of_two_threads_that_register_different_configs_is_refused(monkeypat
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(register, (40, 64)))
     assert sorted(found, key=str) in ([40, None], [64, None])
+
+
+def test_names_from_files_and_packages_are_saved_as_well(write, distribution, monkeypatch, tmp_path):
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", str(write("team.json", {"team-mel": MEL})))
+    code = "from audiopipe import configs\nMEL = configs.MelSpectrogram(sample_rate=16000, n_mels=40)\n"
+    distribution("pack_to_save", code, "pack-mel = pack_to_save:MEL")
+    Registry().save(tmp_path / "all.json")
+    saved = json.loads((tmp_path / "all.json").read_text())["configs"]
+    assert saved == {"team-mel": MEL.to_dict(), "pack-mel": OTHER.to_dict()}
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """The folder of a user's settings, which is empty."""
+    monkeypatch.delenv("AUDIOPIPE_REGISTRY", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    return tmp_path / "settings"
+
+
+def test_without_the_environment_variable_the_users_own_file_is_read(settings, write, monkeypatch):
+    assert Registry().names() == BUILT_IN  # there is none yet
+    (settings / "audiopipe").mkdir(parents=True)
+    write("settings/audiopipe/registry.json", {"my-mel": MEL})
+    assert Registry().get("my-mel") == MEL
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", str(write("team.json", {"team-mel": OTHER})))
+    assert Registry().names() == sorted([*BUILT_IN, "team-mel"])
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", "")
+    assert Registry().names() == BUILT_IN
+
+
+def test_the_users_own_file_is_in_the_home_folder(monkeypatch):
+    monkeypatch.delenv("AUDIOPIPE_REGISTRY", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert registry.registry_files() == ["/home/anna/.config/audiopipe/registry.json"]
+
+
+def test_an_added_name_is_known_to_later_processes(settings):
+    written = Registry().add("my-mel", MEL)
+    assert written == str(settings / "audiopipe" / "registry.json")
+    assert Registry().add("other-mel", OTHER) == written
+    later = Registry()
+    assert (later.get("my-mel"), later.get("other-mel")) == (MEL, OTHER)
+    assert later.source("my-mel") == f"the file {written}"
+
+
+def test_a_name_is_added_to_the_first_file_of_the_environment_variable(write, tmp_path, monkeypatch):
+    first, second = tmp_path / "new" / "first.json", write("second.json", {"team-mel": MEL})
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", f"{first}:{second}")
+    assert Registry().add("other-mel", OTHER) == str(first)
+    assert json.loads(first.read_text())["configs"] == {"other-mel": OTHER.to_dict()}
+    assert Registry().names() == sorted([*BUILT_IN, "team-mel", "other-mel"])
+
+
+def test_a_name_can_be_added_to_any_file(names, write):
+    path = write("team.json", {"team-mel": MEL})
+    assert names.add("other-mel", OTHER, path) == str(path)
+    assert json.loads(path.read_text())["configs"] == {"team-mel": MEL.to_dict(), "other-mel": OTHER.to_dict()}
+
+
+def test_adding_a_name_that_is_known_writes_nothing(settings, write):
+    Registry().add("my-mel", MEL)
+    before = (settings / "audiopipe" / "registry.json").read_text()
+    assert Registry().add("my-mel", MEL) is None
+    assert (settings / "audiopipe" / "registry.json").read_text() == before
+    path = write("team.json", {"team-mel": MEL})
+    assert Registry().add("team-mel", MEL, path) is None
+
+
+def test_a_name_with_another_meaning_is_not_added(settings, names, write):
+    speech = names.get("speech-mel-80")
+    Registry().add("my-mel", MEL)
+    before = (settings / "audiopipe" / "registry.json").read_text()
+    for name, config in (("my-mel", OTHER), ("speech-mel-80", MEL)):
+        with pytest.raises(RegistryError, match=f"'{name}' already belongs to another config"):
+            Registry().add(name, config)
+    assert (settings / "audiopipe" / "registry.json").read_text() == before
+    path = write("team.json", {"team-mel": MEL, "my-mel": OTHER})  # which the process has not read
+    with pytest.raises(RegistryError, match="'team-mel' already belongs to another config"):
+        names.add("team-mel", OTHER, path)
+    assert names.add("speech-mel-80", speech, path) == str(path)
+
+
+def test_without_any_file_a_name_cannot_be_added(monkeypatch):
+    monkeypatch.setenv("AUDIOPIPE_REGISTRY", "")
+    with pytest.raises(RegistryError, match="an empty AUDIOPIPE_REGISTRY"):
+        Registry().add("my-mel", MEL)
+
+
+def test_a_misspelt_name_gets_a_suggestion(names):
+    with pytest.raises(RegistryError, match=r"Received: 'speach-mel-80'\. Did you mean speech-mel-80"):
+        names.get("speach-mel-80")
 
 
 def test_a_registry_that_cannot_be_written_raises_a_registry_error(tmp_path):

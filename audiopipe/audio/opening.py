@@ -17,6 +17,7 @@ from audiopipe.audio.hashing import Hashed
 from audiopipe.audio.splicing import Spliced
 from audiopipe.errors import AudioError
 from audiopipe.storage import digests, files
+from audiopipe.wording import noun_of
 
 HEAD = 4096  # read at once, because it holds nearly all headers
 
@@ -29,7 +30,7 @@ class Opened:
         name: Name of the source in error messages.
         size: Number of its bytes.
         whole: Argument for libsndfile: the descriptor of a local file, or an open file.
-        distant: Whether reading it twice costs much, because it is remote or not a file of this machine.
+        distant: Whether reading it twice is slow, because it is remote or not a file of this machine.
         path: Its path. None if it was opened from bytes or from an open file.
         hashed: Hash of the bytes that have been read, if the source is remote.
     """
@@ -193,7 +194,7 @@ def describe(source: AudioSource) -> str:
     if isinstance(source, Opened):
         return source.name
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return f"{len(source)} bytes"
+        return f"{len(source)} {noun_of(len(source), 'byte')}"
     if isinstance(source, (str, os.PathLike)):
         return repr(os.fspath(source))
     return "an open file"

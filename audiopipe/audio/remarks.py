@@ -16,7 +16,7 @@ class Remark:
     Attributes:
         stage: The stage that noticed it: `"read"`, `"decode"`, `"resample"` or `"feature"`.
         text: One sentence without the name of the clip and without the final full stop.
-        facts: The same for programs, such as how many seconds were left out. They are kept beside the text.
+        facts: The same for programs, such as how many seconds were left out.
     """
 
     stage: str

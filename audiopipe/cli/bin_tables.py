@@ -72,7 +72,7 @@ def channel_names(config: Config, n_channels: int) -> list[str]:
         >>> channel_names(configs.StftMagPhase(channels=2), 4)
         ['magnitude, channel 0', 'magnitude, channel 1', 'phase, channel 0', 'phase, channel 1']
     """
-    from audiopipe.plotting.feature_plot import panel_name
+    from audiopipe.plotting.panels import panel_name
 
     return [", ".join(panel_name(channel, n_channels, config.quantities)) for channel in range(n_channels)]
 
@@ -105,7 +105,7 @@ def number(value: float | None) -> str:
 
 def _frequency_header(config: Config) -> list[str]:
     """Returns the header of the column of frequencies, if bins have frequencies."""
-    from audiopipe.plotting.feature_plot import bin_label
+    from audiopipe.plotting.bin_axis import bin_label
 
     label = bin_label(config)
     return [label] if "Hz" in label and config.n_bins > 1 else []

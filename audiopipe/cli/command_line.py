@@ -1,10 +1,12 @@
 """Command line. Commands import heavy libraries only when they run, so `--help` is fast."""
 
 import sys
+from typing import Annotated
 
 import typer
 
-from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, stats, verify
+from audiopipe.cli import compare, configs, inspect, machine, merge, plot, precompute, report, stats, verify
+from audiopipe.cli.suggestions import BeamCommand, SuggestingCommand
 from audiopipe.cli.terminal import exit_now, print_error
 from audiopipe.errors import AudiopipeError, StalledError, TooManyFailuresError
 
@@ -12,20 +14,40 @@ TOO_MANY_FAILURES = 3  # exit code
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Describe an audio feature once, compute it anywhere, and get the same bits.",
 )
-app.command(**precompute.SETTINGS)(precompute.precompute)
-app.command()(merge.merge)
-app.command()(verify.verify)
-app.command()(inspect.inspect)
-app.command()(stats.stats)
-app.command()(compare.compare)
-app.command()(machine.machine)
+app.command(cls=BeamCommand, **precompute.SETTINGS)(precompute.precompute)
+app.command(cls=SuggestingCommand)(merge.merge)
+app.command(cls=SuggestingCommand)(verify.verify)
+app.command(cls=SuggestingCommand)(inspect.inspect)
+app.command(cls=SuggestingCommand)(stats.stats)
+app.command(cls=SuggestingCommand)(compare.compare)
+app.command(cls=SuggestingCommand)(machine.machine)
 app.add_typer(configs.app, name="configs")
-app.command()(plot.plot)
+app.command(cls=SuggestingCommand)(plot.plot)
+app.command(cls=SuggestingCommand)(report.report)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import audiopipe
+
+        typer.echo(f"audiopipe {audiopipe.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and stop.", callback=_print_version, is_eager=True, metavar=""
+        ),
+    ] = False,
+) -> None:
+    """Takes the options that come before a command."""
 
 
 def main(commands: typer.Typer = app) -> None:

@@ -1,14 +1,18 @@
 """The command `audiopipe configs`."""
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.highlighter import JSONHighlighter
 
+from audiopipe.cli.completion import config_names
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import VerbatimTable, console, print_fact
+from audiopipe.wording import count_of
 
 SOURCE_HELP = (
     f"{CONFIG_HELP[:-1]}; or something that carries a config: the folder of a feature set, a .keras file, a "
@@ -17,7 +21,7 @@ SOURCE_HELP = (
 
 OTHERS = "registered by you"
 
-app = typer.Typer(no_args_is_help=True, help="List registered configs, show one, or compare two.")
+app = typer.Typer(no_args_is_help=True, help="List registered configs, show one, compare two, or add one.")
 
 
 @app.command("list")
@@ -39,14 +43,14 @@ def list_configs(
             table.add_row(family)
         for name, purpose in names.items():
             config = registry.get(name)
-            row = (f"{config.sample_rate} Hz", f"{config.n_bins} bins", config.fingerprint[:12])
+            row = (f"{config.sample_rate} Hz", count_of(config.n_bins, "bin"), config.fingerprint[:12])
             table.add_row(f"  {name}", *row, purpose or type(config).__name__)
     console.print(table)
 
 
 @app.command("show")
 def show_config(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP, autocompletion=config_names)],
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Print a config as JSON. Save the output to a file to use it with --config.
@@ -70,8 +74,11 @@ def show_config(
 
 @app.command("diff")
 def diff_configs(
-    left: Annotated[str, typer.Argument(metavar="LEFT", help=SOURCE_HELP)],
-    right: Annotated[str, typer.Argument(metavar="RIGHT", help="What to compare with, in the same forms.")],
+    left: Annotated[str, typer.Argument(metavar="LEFT", help=SOURCE_HELP, autocompletion=config_names)],
+    right: Annotated[
+        str,
+        typer.Argument(metavar="RIGHT", help="What to compare with, in the same forms.", autocompletion=config_names),
+    ],
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Show the fields in which two configs differ. The exit code is 0 if they describe the same feature, else 1."""
@@ -84,6 +91,37 @@ def diff_configs(
     difference = one.config.diff(other.config, other.kernel_version, one.kernel_version)
     console.print(difference, markup=False, highlight=False)
     raise typer.Exit(1)
+
+
+@app.command("add")
+def add_config(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name, of letters, digits, '.', '_' and '-'.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSON file with one config.")],
+    registry_file: Annotated[
+        str | None,
+        typer.Option(
+            "--registry",
+            metavar="PATH",
+            help="The registry file to add the name to. By default, it is the first one in AUDIOPIPE_REGISTRY or, if "
+            "this variable is not set, **~/.config/audiopipe/registry.json**.",
+        ),
+    ] = None,
+    imports: ImportOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Register the config in FILE as NAME, for all later commands and programs.
+
+    A name never changes its meaning, so a NAME that belongs to another config is refused.
+    """
+    from audiopipe import registry
+
+    config = registry.resolve(file)
+    written = registry.add(name, config, registry_file)
+    if written is None:
+        print_fact(f"{name} is this config already, from {registry.source(name)}. Nothing was written.")
+        return
+    print_fact(f"added {name} (fingerprint {config.fingerprint[:12]}) to {written}")
+    if os.path.abspath(written) not in map(os.path.abspath, registry.registry_files()):
+        print_fact(f"Commands and programs know the name if {registry.ENVIRONMENT_VARIABLE} lists this file.")
 
 
 def _json_text(content: dict[str, Any]) -> str:

@@ -33,8 +33,7 @@ def machine(
     from audiopipe.feature_sets import carrier_files
     from audiopipe.runtime import machine_facts
 
-    with startup.quiet():
-        import tensorflow  # noqa: F401 (it prints notes when it is imported)
+    startup.tensorflow()
     is_model = source.endswith(".keras") or carrier_files.is_saved_model(source)
     here = machine_facts.machine()
     checks = _of_model(source) if is_model else _of_set(source)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from audiopipe import wording
 from audiopipe.cli.precompute import INTERRUPTED
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import add_ends, audio_duration, console, errors, exit_now, facts_table
@@ -57,7 +58,7 @@ def merge(
         table.add_row(name, str(merged.counts[name]))
     add_ends(table, merged.counts)
     table.add_row("audio", audio_duration(merged.counts["hours"] * 3600))
-    table.add_row("size", progress.size(size))
+    table.add_row("size", wording.size(size))
     table.add_row("shards", str(len(merged.shards)))
     table.add_row("time", f"{seconds:.1f} s")
     console.print(table)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption, InputArgument, OutputArgument, inputs_and_output
+from audiopipe import wording
+from audiopipe.cli.shared_arguments import ConfigOption, ImportOption, InputArgument, OutputArgument, inputs_and_output
 from audiopipe.cli.terminal import add_ends, audio_duration, console, errors, exit_now, facts_table, print_fact
 from audiopipe.feature_sets.file_names import DATASET_FILE
 from audiopipe.runtime import stopping
@@ -25,26 +26,28 @@ def precompute(
     context: typer.Context,
     sources: InputArgument,
     output: OutputArgument,
-    config: Annotated[str, typer.Option(help=CONFIG_HELP)],
+    config: ConfigOption,
     parts: Annotated[
         int | None,
         typer.Option(
             help="Write OUTPUT in this many parts, each a feature set in a folder of its own. OUTPUT opens as one set. "
-            "Take one part for every 10 million clips or 3 TB.",
-            show_default="as OUTPUT is, or none",
+            "Take one part for every 10 million clips or 3 TB. Default: as OUTPUT is, or none.",
+            show_default=False,
         ),
     ] = None,
     num_shards: Annotated[
         int | None,
         typer.Option(
-            help="Number of shards, of each part if there are parts.", show_default="64, but 1 to 128 MB each"
+            help="Number of shards, of each part if there are parts. Default: 64, but 1 to 128 MB each.",
+            show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Number of processes on this machine, with one TensorFlow thread each. With 1, this process computes.",
-            show_default="one per hour of audio, up to the number of processors",
+            help="Number of processes on this machine, with one TensorFlow thread each. With 1, this process computes. "
+            "Default: one per hour of audio, up to the number of processors.",
+            show_default=False,
         ),
     ] = None,
     dtype: Annotated[
@@ -53,24 +56,34 @@ def precompute(
     ] = "float32",
     segment_seconds: Annotated[
         float | None,
-        typer.Option(help="Cut recordings into segments of this length in seconds.", show_default="whole recordings"),
+        typer.Option(
+            help="Cut recordings into segments of this length in seconds. Default: whole recordings.",
+            show_default=False,
+        ),
     ] = None,
     segment_hop: Annotated[
-        float | None, typer.Option(help="Seconds between the starts of segments.", show_default="the segment length")
+        float | None,
+        typer.Option(
+            help="Seconds between the starts of segments. Default: the length of a segment.", show_default=False
+        ),
     ] = None,
     segment_last: Annotated[
         Literal["drop", "pad", "keep"] | None,
-        typer.Option(help="What to do with an incomplete last segment.", show_default="drop"),
+        typer.Option(help="What to do with an incomplete last segment. Default: drop.", show_default=False),
     ] = None,
     path_column: Annotated[
         str | None,
         typer.Option(
-            help="Column of the manifest that contains the path of the audio.",
-            show_default="path, file_name, audio_filepath, file, filename, wav or audio_path",
+            help="Column of the manifest that contains the path of the audio. Default: path, file_name, "
+            "audio_filepath, file, filename, wav or audio_path.",
+            show_default=False,
         ),
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option(help="Column of the manifest that contains the ids.", show_default="id, or the path")
+        str | None,
+        typer.Option(
+            help="Column of the manifest that contains the ids. Default: id, or the path.", show_default=False
+        ),
     ] = None,
     class_column: Annotated[
         list[str],
@@ -224,7 +237,7 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
         table.add_row("recordings shorter than a segment", str(counts["short_recordings"]))
     add_ends(table, counts)
     table.add_row("audio", audio_duration(counts["hours"] * 3600))
-    table.add_row("size", progress.size(size))
+    table.add_row("size", wording.size(size))
     if feature_set.dtype != "float32":
         table.add_row("stored as", f"{feature_set.dtype}, off by at most {feature_set.max_error:g}")
     table.add_row("time", f"{seconds:.1f} s")

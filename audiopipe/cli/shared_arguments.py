@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from audiopipe.cli.completion import config_names
 from audiopipe.errors import ArgumentError
 
 CONFIG_HELP = "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file."
 
+ConfigOption = Annotated[str, typer.Option("--config", help=CONFIG_HELP, autocompletion=config_names)]
 InputArgument = Annotated[
     list[str],
     typer.Argument(
@@ -42,7 +44,7 @@ def inputs_and_output(words: list[str]) -> tuple[list[str], str, list[str]]:
     """
     n_paths = next((number for number, word in enumerate(words) if word.startswith("-")), len(words))
     if n_paths < 2:
-        raise typer.BadParameter(f"INPUT and OUTPUT must come before other options. Received: {' '.join(words)}")
+        raise typer.BadParameter(f"INPUT and OUTPUT must come before other options. Received: {' '.join(words)}.")
     *sources, output = words[:n_paths]
     return sources, output, words[n_paths:]
 
@@ -68,6 +70,10 @@ def import_modules(modules: list[str]) -> list[str]:
     return modules
 
 
+def _import_modules(context: typer.Context, modules: list[str]) -> list[str]:
+    return modules if context.resilient_parsing else import_modules(modules)  # not while a shell completes the line
+
+
 IMPORT_HELP = "Import this module first, to make your own config classes known. Can be repeated."
 
 ImportOption = Annotated[
@@ -76,7 +82,7 @@ ImportOption = Annotated[
         "--import",
         metavar="MODULE",
         help=IMPORT_HELP,
-        callback=import_modules,
+        callback=_import_modules,
         show_default=False,
     ),
 ]

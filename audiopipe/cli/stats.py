@@ -10,6 +10,7 @@ from audiopipe.cli import conditions
 from audiopipe.cli.conditions import WhereOption
 from audiopipe.cli.shared_arguments import ImportOption
 from audiopipe.cli.terminal import console, facts_table, print_fact
+from audiopipe.wording import count_of
 
 if TYPE_CHECKING:
     from audiopipe.feature_sets import FeatureSet
@@ -36,15 +37,15 @@ def stats(
     clips = conditions.chosen(FeatureSet(folder), where)
     statistics = clips.statistics
     if plot is not None:
-        from audiopipe.plotting import plot_statistics
+        from audiopipe.plotting import images
 
-        plot_statistics(statistics, clips.config, plot, title=" ".join([folder, *where]))
+        images.save_statistics(statistics, clips.config, plot, title=" ".join([folder, *where]))
     if as_json:
         typer.echo(json.dumps(_facts(folder, where, clips, statistics), indent=2))
     else:
         _print(folder, where, clips, statistics, all_bins)
     if plot is not None:
-        print_fact(f"{plot}: statistics of {len(clips):,} clips")
+        print_fact(f"{plot}: statistics of {count_of(len(clips), 'clip')}")
 
 
 def _facts(folder: str, where: list[str], clips: "FeatureSet", statistics: "Statistics") -> dict[str, object]:

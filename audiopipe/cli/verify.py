@@ -7,6 +7,7 @@ import typer
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import VerbatimTable, console, errors, print_fact
 from audiopipe.runtime import startup
+from audiopipe.wording import count_of
 
 
 def verify(
@@ -15,8 +16,9 @@ def verify(
         list[str],
         typer.Option(
             "--input",
-            help="The INPUT that the feature set was made from. Can be repeated. Put quotes around a glob.",
-            show_default="none: only files are checked",
+            help="The INPUT that the feature set was made from. Can be repeated. Put quotes around a glob. Default: "
+            "none, so only files are checked.",
+            show_default=False,
         ),
     ] = [],  # noqa: B006 (typer copies it)
     door: Annotated[Literal["tfdata", "hf", "both"], typer.Option(help="The door to recompute with.")] = "both",
@@ -36,17 +38,19 @@ def verify(
         raise typer.BadParameter("--sample and --all cannot be combined.")
     if not sources and (everything or sample is not None or tolerance is not None or door != "both"):
         raise typer.BadParameter("--door, --sample, --all and --tolerance need --input.")
+    from audiopipe.cli import task_progress
     from audiopipe.inputs import SeveralInputs
     from audiopipe.verification import set_check
 
     if sources:
-        with startup.quiet():
-            import tensorflow  # noqa: F401 (it prints notes when it is imported)
+        startup.tensorflow()
     source = SeveralInputs(sources) if len(sources) > 1 else next(iter(sources), None)
-    report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance)
+    with task_progress.shown() as update:
+        report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance, progress=update)
     counts = report.feature_set.counts
     shards = len(report.feature_set.shards)
-    console.print(f"shards: {shards}, with {counts['clips']} records; checksums and counts agree", highlight=False)
+    records = count_of(counts["clips"], "record")
+    console.print(f"shards: {shards}, with {records}; checksums and counts agree", highlight=False)
     if source is None:
         return
     table = VerbatimTable("door", "clips", "values", "differing", "max", "mean", "worst clip")

@@ -65,8 +65,8 @@ def get_mfcc_layer(  # noqa: D417
 
     The arguments between `input_shape` and `name` are the fields of `audiopipe.configs.Mfcc`, which describes them.
 
-    `normalization`, `top_db`, `deltas` and the lengths depend on the clip as a whole, and the layer takes each row of a
-    batch for a whole clip, unless it gets the `lengths` of the clips, see `audiopipe.layers.ComposedLayer`.
+    `normalization`, `top_db`, `deltas` and the fixed lengths depend on the whole clip. The layer takes each row of a
+    batch for one clip unless it gets the `lengths` of the clips, see `audiopipe.layers.ComposedLayer`.
 
     Args:
         input_shape: Shape of a clip without the batch, `(time, channels)` or `(channels, time)`, where a size may be

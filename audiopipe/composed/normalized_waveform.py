@@ -11,7 +11,7 @@ def get_normalized_waveform_layer(
 ) -> ComposedLayer:
     """Returns a layer that normalizes a waveform to mean 0 and variance 1, as Wav2Vec2 and HuBERT expect it.
 
-    The result is `(x - mean) / sqrt(variance + variance_epsilon)`, over all samples of a clip and channel: that of
+    The result is `(x - mean) / sqrt(variance + variance_epsilon)` over all samples of a clip and channel, as in
     `zero_mean_unit_var_norm` of
     https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/wav2vec2/feature_extraction_wav2vec2.py.
     A constant clip becomes 0. Each sample is a frame of one bin.
@@ -23,8 +23,8 @@ def get_normalized_waveform_layer(
         name: Name of the layer. None means a unique name such as `normalized_waveform`.
 
     Returns:
-        A `ComposedLayer` from `(batch, time, channels)` to `(batch, time, 1, channels)`. The layer takes each row
-        of a batch for a whole clip, unless it gets the `lengths` of the clips, see `audiopipe.layers.ComposedLayer`.
+        A `ComposedLayer` from `(batch, time, channels)` to `(batch, time, 1, channels)`. The layer takes each row of a
+        batch for one clip unless it gets the `lengths` of the clips, see `audiopipe.layers.ComposedLayer`.
 
     Raises:
         ArgumentError: If an argument is out of range.

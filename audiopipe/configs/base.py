@@ -144,7 +144,7 @@ class Config(Normalizable, Stampable):
 
     @property
     def decibels_per_unit(self) -> float | None:
-        """Decibels between two values of the feature that differ by 1. None if its values are no logarithms.
+        """Number of decibels between two values of the feature that differ by 1. None if the values are not logarithms.
 
         Example:
             >>> from audiopipe import registry
@@ -179,7 +179,7 @@ class Config(Normalizable, Stampable):
         raise ConfigError(f"{type(self).__name__} must define `n_frames`, which returns the number of frames.")
 
     def valid_frames(self, n_samples: Any) -> Any:
-        """Returns the number of frames that hold audio of a clip. The others are padding that the feature defines.
+        """Returns how many frames of a clip hold audio. The other frames are padding that the feature defines.
 
         Args:
             n_samples: Number of samples at the config's sample rate: an int, a NumPy array or a tensor of integers.
@@ -193,12 +193,12 @@ class Config(Normalizable, Stampable):
     def pads_clips(self) -> bool:
         """Whether the feature pads or cuts clips to a fixed length by its definition.
 
-        Doors then return the number of `valid_frames` beside that of all frames.
+        Doors then return both numbers: `n_frames` and `valid_frames`.
         """
         return False
 
     def kept_samples(self, n_samples: Any) -> Any:
-        """Returns the number of samples of a clip that the feature covers. It leaves out the others, at the end.
+        """Returns how many samples of a clip the feature covers. It leaves out the rest at the end of the clip.
 
         Args:
             n_samples: Number of samples at the config's sample rate: an int, a NumPy array or a tensor of integers.
@@ -250,9 +250,9 @@ class Config(Normalizable, Stampable):
         to `[bins, channels]`, such as `[[-50, 0]]` for decibels and phases. If the config keeps all channels, the array
         is that of a clip of one channel. For `channels_first`, it has the channels last too.
 
-        If the feature is relative to the clip's maximum, as decibels with a dynamic range are, silence is the value of
-        the all-zero clip. It is not the floor of another clip, which is the clip's maximum minus the range. That floor
-        is above silence in a loud clip, and below it in a quiet one. No value in decibels is below silence.
+        Decibels with a dynamic range are relative to the clip's maximum. Silence is still the value of the all-zero
+        clip, not the floor of another clip, which is that clip's maximum minus the range. The floor of a loud clip is
+        above silence. In a quiet clip it has no effect, because no value in decibels is below silence.
 
         Raises:
             ForkError: If this process was forked after TensorFlow had run.
@@ -266,7 +266,7 @@ class Config(Normalizable, Stampable):
 
     @property
     def padding(self) -> float | np.ndarray:
-        """What frames beyond a clip's end hold, in the form of `silence`. Subclasses may define another value."""
+        """Value of frames beyond a clip's end, in the form of `silence`. Subclasses may define another value."""
         return self.silence
 
     def padding_frame(self, channels: int) -> np.ndarray:

@@ -279,7 +279,7 @@ class LogMel(Config):
 
     @functools.cached_property
     def padding(self) -> float | np.ndarray:
-        """What frames beyond a clip's end hold: `padding_value` after the affine step, or else silence."""
+        """Value of frames beyond a clip's end: `padding_value` after the affine step, or else silence."""
         padding = log_mel.padding(vars(self))
         return self.silence if padding is None else padding
 

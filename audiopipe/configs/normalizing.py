@@ -42,10 +42,10 @@ class Normalizable(Identified):
                 setattr(cls, name, extended(vars(owner)[name]))
 
     def normalized(self, statistics: Any, per: str = "bin", eps: float = 1e-5) -> Self:
-        """Returns a config of its own, whose feature is `(x - mean) / std` of the feature of this one.
+        """Returns a new config whose feature is `(x - mean) / std` of the feature of this config.
 
-        The numbers are part of the config, rounded once to float32. It has a fingerprint of its own and works like any
-        other config. Subtraction and division are those of float32, so the feature has the bits of
+        The numbers are part of the new config, rounded once to float32. The config has its own fingerprint and works
+        like any other config. Subtraction and division are in float32, so the feature has the bits of
         `(feature - mean) / std` in NumPy.
 
         Args:

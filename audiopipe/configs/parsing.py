@@ -11,7 +11,7 @@ from audiopipe.errors import ConfigError
 
 
 def from_dict(fields: dict[str, Any]) -> Config:
-    """Returns the config of a dict as `Config.to_dict` returns it. Missing fields take their defaults.
+    """Returns the config that a dict from `Config.to_dict` describes. Missing fields take their defaults.
 
     Raises:
         ConfigError: If the feature is unknown, a field is unknown, or a value is not valid.
@@ -43,7 +43,7 @@ def from_dict(fields: dict[str, Any]) -> Config:
 
 
 def from_json(text: str) -> Config:
-    """Returns the config of a JSON text. Missing fields take their defaults.
+    """Returns the config that a JSON text describes. Missing fields take their defaults.
 
     Raises:
         ConfigError: If the text is not JSON, the feature or a field is unknown, or a value is not valid.

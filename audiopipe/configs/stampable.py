@@ -17,12 +17,12 @@ class Stampable(Identified):
     """Config that a model can record. Base class of `Config`."""
 
     def stamp_model(self: Any, model: "keras.Model", input_name: str | None = None) -> "keras.Model":
-        """Returns a model that records that it takes this feature, and so was or will be trained on it.
+        """Returns a copy of a model that records that the model takes this feature.
 
-        An `audiopipe.layers.FeatureStamp` is put before the input. It changes no bits. `audiopipe.fingerprint_of`,
-        `audiopipe.check` and `load(config=model)` read it, from the model and from every file that the model is saved
-        to, except files of weights alone. `FeatureSet.stamp_model` records the kernel version and the machines of a
-        set as well, where this method takes those of this release and this machine.
+        The record is an `audiopipe.layers.FeatureStamp` before the input. It changes no bits.
+        `audiopipe.fingerprint_of`, `audiopipe.check` and `load(config=model)` read it, from the model and from every
+        file that the model is saved to, except files of weights alone. This method records the kernel version of this
+        release and this machine. `FeatureSet.stamp_model` records those of a feature set.
 
         The new model has the layers of the old one, and thus its weights. It is compiled as the old one is, with the
         same optimizer and its state. Only a class with its own `compile` must be compiled again. Attributes of your own
@@ -30,8 +30,9 @@ class Stampable(Identified):
 
         Args:
             model: A model that takes features: a `Sequential`, a functional model, or a model of your own class with
-                one input. The last is called by a new `Sequential`, which has no shapes before its first call. If your
-                class has a `train_step` or the like and its own `call`, use `stamp_layer` in the class.
+                one input. A model of your own class becomes part of a new `Sequential`, which has no shapes before its
+                first call. If your class has a `train_step` or the like and its own `call`, use `stamp_layer` in the
+                class.
             input_name: Name of the input that takes the feature. If the model has several inputs, None means the only
                 one whose shape fits, or the one with the name `"feature"`.
 
@@ -55,9 +56,9 @@ class Stampable(Identified):
         return stamping.stamped(self, model, stamping.stamp_text(self, self.kernel_version, [here(self)]), input_name)
 
     def stamp_layer(self: Any, name: str | None = None) -> "FeatureStamp":
-        """Returns the layer that `stamp_model` puts before a model, for models that you build with it.
+        """Returns the layer that `stamp_model` puts before a model, for models that you build yourself.
 
-        Call it first with the feature, in the `call` of your own class of models or behind a `keras.Input`.
+        Apply it to the feature before any other layer: in the `call` of your own model class, or after a `keras.Input`.
 
         Args:
             name: Name of the layer. None means a unique name.

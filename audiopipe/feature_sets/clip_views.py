@@ -112,7 +112,7 @@ class ClipViews(DescribedSets):
     def shard(self, index: int, count: int) -> Self:
         """Returns a view of one of `count` parts whose sizes differ by at most 1. Each part has consecutive clips.
 
-        `load` tells `tf.distribute` not to divide the part among workers once more.
+        `load` tells `tf.distribute` not to divide such a part among workers again.
 
         Args:
             index: Number of the part, from 0.
@@ -145,9 +145,10 @@ class ClipViews(DescribedSets):
         Args:
             fractions: Fraction of each part, by its name. The sum must be 1.
             by: Metadata column of groups, such as the speaker. All clips of a group are in one part. Clips without a
-                value are one group, because they may belong together. The text that is hashed is the value as Python
-                prints it, and the name of a class. None hashes the id. Segments of one recording are a group of its id.
-            seed: Seed of the hash. Another one divides the clips in another way. The parts of a part need another one.
+                value are one group, because they may belong together. The hash is that of the value as Python prints
+                it, or of the name of a class. None hashes the id. Segments of one recording are a group of its id.
+            seed: Seed of the hash. Another seed divides the clips in another way. To divide a part again, use another
+                seed.
 
         Returns:
             A view for each part, by its name.
@@ -172,11 +173,11 @@ class ClipViews(DescribedSets):
         }
 
     def normalized(self, statistics: Any, per: str = "bin", eps: float = EPSILON) -> Self:
-        """Returns a view whose features are those of a normalized config, `(x - mean) / std` of the stored ones.
+        """Returns a view with the features of a normalized config: `(x - mean) / std` of the stored ones.
 
-        The step is applied to the float32 values on reading, so one feature set serves any number of normalizations.
-        If it is stored as float32, the features have the bits that a `Transform` of the normalized config computes.
-        Those of a rounded storage dtype are the rounded values after the step.
+        The step is applied to the float32 values on reading, so one feature set serves any number of normalizations. If
+        it is stored as float32, the features have the bits that a `Transform` of the normalized config computes. If it
+        is stored as float16 or bfloat16, the step is applied to the rounded values.
 
         Args:
             statistics: An `audiopipe.Statistics` of the feature, such as that of the clips to train on; or a normalized

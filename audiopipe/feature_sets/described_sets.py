@@ -223,11 +223,10 @@ class DescribedSets:
         )
 
     def stamp_model(self, model: "keras.Model", input_name: str | None = None) -> "keras.Model":
-        """Returns a model that records that it is trained on the features of this set.
+        """Returns a copy of a model that records that the model takes the features of this set.
 
-        It works as `Config.stamp_model`, which describes the arguments, the errors and what a stamp is good for. It
-        records the kernel version of the set and the machines that computed the set, instead of this release and this
-        machine.
+        Works like `Config.stamp_model`, which describes stamps, the arguments and the errors. It records the kernel
+        version of the set and the machines that computed the set, instead of this release and this machine.
 
         Example:
             >>> import audiopipe, keras

@@ -16,6 +16,7 @@ from audiopipe.feature_sets.clip_views import ClipViews
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.expected_configs import lacks_normalization
 from audiopipe.feature_sets.set_members import common_normalization, concatenated, prefixes_of, shifted
+from audiopipe.wording import noun_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,9 +42,9 @@ class FeatureSet(ClipViews):
 
     Args:
         path: Folder of the feature set, local or remote, or a list of folders and feature sets. Several feature sets
-            are joined, the clips of the first one first. Of a view, only its clips are. They must have one fingerprint,
-            one dtype, and different ids. A metadata column that a set lacks is missing in its clips. Classes of the
-            first set keep their positions, and new classes of the others are appended.
+            are joined: the clips of the first one come first. A view adds only its own clips. All sets must have one
+            fingerprint and one dtype, and all ids must differ. A metadata column that a set lacks is missing in its
+            clips. Classes of the first set keep their positions, and new classes of the others are appended.
         prefix: Text to put before the ids of each set: a text for each item of the list, or a dict by path. None means
             none.
 
@@ -119,7 +120,7 @@ class FeatureSet(ClipViews):
         paths = repr(self.whole) if self.whole else ", ".join(map(repr, self.paths))
         whole = "" if len(self) == len(self._sets) else f" of {len(self._sets)}"
         normalized = "" if self.normalized_config is None else ", normalized"
-        return f"<FeatureSet {paths}: {len(self)}{whole} clips{normalized}>"
+        return f"<FeatureSet {paths}: {len(self)}{whole} {noun_of(len(self), 'clip')}{normalized}>"
 
     def __getitem__(self, key: Any) -> Any:
         """Returns a clip, or a view of a slice.
@@ -202,9 +203,9 @@ class FeatureSet(ClipViews):
         """Table of the clips, read at the first access.
 
         Its columns are `id`, `n_frames`, `valid_frames` (frames that hold audio), `seconds` (both null if not known)
-        and every metadata column. If a metadata column has the name of one of the former, that one has an underscore
-        added. The names of classes are in the metadata of a field, under the key `classes`, as a JSON list. Text that
-        is not UTF-8 has backslash escapes.
+        and every metadata column. If a metadata column has one of these names, the column of audiopipe gets an
+        underscore, as in `seconds_`. The names of classes are in the metadata of a field, under the key `classes`, as a
+        JSON list. Text that is not UTF-8 has backslash escapes.
 
         Example:
             >>> FeatureSet("tests/data/v0.1/features").metadata.select(["id", "n_frames", "gain"]).to_pylist()[0]
@@ -216,12 +217,12 @@ class FeatureSet(ClipViews):
     def statistics(self) -> "Statistics":
         """Count, mean, standard deviation, minimum and maximum of each bin and channel, over the frames of the clips.
 
-        Only real frames count, not those that the feature or its segments pad. The values are those that are read:
-        after rounding to the storage dtype and, in a view from `normalized`, after this step. If the config keeps all
-        channels, the channels of a clip are pooled, so there is one for each of its `quantities`.
+        Only frames that hold audio count, not padding that the feature or its segments add. The values are those that
+        `read` returns: rounded to the storage dtype and, in a view from `normalized`, normalized. If the config keeps
+        all channels, the channels of a clip are pooled, so there is one for each of its `quantities`.
 
         The statistics of whole shards are stored with a set. Other clips are read, and their statistics are kept in the
-        user's cache. The bits do not depend on the order of the clips. A repeated clip counts as often as it is there.
+        user's cache. The bits do not depend on the order of the clips. A repeated clip counts each time.
 
         Raises:
             FeatureSetError: If the clips have no frames.

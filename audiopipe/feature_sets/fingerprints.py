@@ -25,7 +25,7 @@ HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def fingerprint_of(source: Any) -> Identity:
-    """Returns the identity of the feature that something was built for.
+    """Returns which feature a model takes, or a feature set or a dataset holds.
 
     A dataset or a Parquet file must have the digests of its rows, which `audiopipe.hf` makes. At most 32 rows are
     compared with them: evenly spaced ones of a dataset, the first ones of the row groups of a Parquet file, and the
@@ -38,7 +38,7 @@ def fingerprint_of(source: Any) -> Identity:
             `audiopipe.hf` made.
 
     Returns:
-        The config, its fingerprint, and whether the numerics are frozen.
+        An `Identity`: the config, its fingerprint, and whether the computation is frozen.
 
     Raises:
         FingerprintError: If `source` carries no config or several different ones, or if the values of a dataset or a

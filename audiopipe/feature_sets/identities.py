@@ -15,15 +15,15 @@ STAMP = "stamp"
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Identity of the feature that something was built for.
+    """Identity of a feature, as `fingerprint_of` returns it: its config and its kernel version.
 
     Args:
         config: Config of the feature.
         kernel_version: Kernel version of the feature.
         frozen: Whether the computation was saved, as in a SavedModel, or its results were, as in a feature set. If
             False, the installed version of audiopipe computes the feature.
-        origin: What in a model says so: `"front end"`, `"stamp"` or `"front end and stamp"`. None for everything else.
-            Identities are equal whatever it is.
+        origin: Part of a model that carries the identity: `"front end"`, `"stamp"` or `"front end and stamp"`. None for
+            everything else. Comparisons ignore it.
     """
 
     config: Config

@@ -62,8 +62,9 @@ def load(
 
     Args:
         sets: Folder of a feature set, local or remote; an `audiopipe.FeatureSet` or a view of one; or a list of these.
-            A `FeatureSet` is read in the generation that it was opened in. Of a view, only its records are read, in its
-            order. The items of a list are joined as by `FeatureSet`, which also puts prefixes before equal ids.
+            A `FeatureSet` is read in the generation that it was opened in. A view gives only its own records, in its
+            order. A list is joined as `FeatureSet` joins it. If ids are equal, join the sets with
+            `FeatureSet(..., prefix=...)`.
         config: Expected config: a config, a registered name, the path of a JSON file, a `Transform`, or anything that
             carries a config, see `audiopipe.fingerprint_of`: a Keras model with a front end or a stamp, the path of its
             `.keras` file or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an
@@ -79,12 +80,12 @@ def load(
             takes no memory. By default, the records have the order of the input, or that of the view.
         seed: Seed of the order and the crops, any integer. It gives the same epochs in every run, whatever the seed of
             TensorFlow. Without one, `keras.utils.set_random_seed` decides.
-        weights: A number of at least 0 for each item of the list `sets`: the probability that an element is drawn from
-            this item, up to a common factor. An epoch has as many draws as the items have clips. The clips of an item
-            come in a random order, and none is drawn again in an epoch before all others of its item were. Implies
-            shuffling.
-        balance: Name of a metadata column, whose values are drawn with equal probabilities. It works as `weights` does
-            with a set per value.
+        weights: A number of at least 0 for each item of the list `sets`. Elements are drawn from the items with
+            probabilities proportional to these numbers. An epoch has as many draws as the items have clips. The clips
+            of an item come in a random order, and no clip is drawn again before all other clips of its item were.
+            Implies shuffling.
+        balance: Name of a metadata column. All its values are drawn with equal probabilities, as with `weights` and one
+            set per value.
         check: Whether to verify the checksum of every file before reading.
 
     Returns:
@@ -198,7 +199,7 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
 def cause(error: tf.errors.OpError | AudioError) -> str:
     """Returns the message of an exception without the graph location or traceback that TensorFlow adds to it."""
     line = str(getattr(error, "message", error)).splitlines()[0]
-    found = re.search(r"assertion failed: \[(.*)\]|ValueError: (.*)", line)
+    found = re.search(r"assertion failed: \[(.*)\]|\b\w*Error: (.*)", line)
     return found[1] or found[2] if found else line
 
 

@@ -19,10 +19,10 @@ ROWS_AT_ONCE = 16
 def with_digests(dataset: Any, config: Any = None, *, feature: str | None = None) -> Any:
     """Declares that a column holds a config's feature, and adds the digests of its rows.
 
-    `map` and `from_feature_set` add them to what they compute or read. Use this function only if you know that the
-    values are those of the config: for data that an earlier release computed, for the results of functions of your
-    own that call a transform, or where the column with the digests was removed. audiopipe cannot check that. It only
-    checks the dtype and the shapes.
+    `map` and `from_feature_set` add the digests themselves. Use this function only if you know that the values are
+    those of the config: for data that an earlier release computed, for the results of functions of your own that call a
+    transform, or where the column with the digests was removed. audiopipe cannot check that. It only checks the dtype
+    and the shapes.
 
     Args:
         dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them. The rows of a `Dataset` are read once.

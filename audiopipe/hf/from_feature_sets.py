@@ -48,8 +48,8 @@ def from_feature_set(
     Args:
         path: Folder of the feature set, local or remote; an `audiopipe.FeatureSet`, which may be a view; or a list of
             these, as for `audiopipe.load`.
-        config: The expected config, as for `audiopipe.load`. Features of any other config are refused, except those
-            before the normalization of the expected config, which are normalized while the Arrow file is written.
+        config: The expected config, as for `audiopipe.load`. Features of any other config are refused, with one
+            exception: features of `config.without_normalization` are normalized while the Arrow file is written.
         feature: Name of the feature column.
         check: Whether to verify the checksum of every shard first.
         cache_dir: Folder for the Arrow file. None means the cache of `datasets`.

@@ -38,8 +38,8 @@ def map(
     is cached like any other map: the same transform over the same dataset is computed only once, even across processes.
 
     For rows with local paths, the cache depends on the size, the modification time and the permissions of each file, so
-    a dataset is computed anew if one of its files was replaced or fixed, appeared or vanished. This takes a third of a
-    second per 100,000 files on a local disk. It cannot be done for remote paths. If a file behind a remote path has
+    a dataset is computed again if one of its files was replaced, fixed, added or removed. This check takes a third of a
+    second per 100,000 files on a local disk. It is not possible for remote paths. If a file behind a remote path has
     changed, use `load_from_cache_file=False`.
 
     `dataset.map(transform)` does the same with the arguments of `datasets`, and keeps the audio column.

@@ -40,17 +40,17 @@ def to_tf_dataset(
     Args:
         dataset: A `datasets.Dataset` or `IterableDataset` with a feature column that `map` or `from_feature_set` made.
         batch_size: Number of clips per batch.
-        columns: The columns to return beside the feature: text, numbers, booleans, or lists of these. None returns all
-            but the digests and the numbers of frames of other features.
+        columns: The other columns to return: text, numbers, booleans, or lists of these. None returns all but the
+            digests and the numbers of frames of other features.
         shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
             `dataset.shuffle(buffer_size=...)` instead.
         seed: Seed for `shuffle`, which makes the order reproducible.
         padding_value: The value of frames beyond a clip's end. None means the padding of the feature's config, which is
             silence, see `Config.padding`.
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
-        check: Whether to compare every row that is read with its digest, so that changed values are not taken for the
-            feature. False returns any values of the feature's shape, such as augmented or normalized ones. Pass the
-            `padding_value` that silence has among them.
+        check: Whether to compare every row that is read with its digest, so that changed values raise an error. False
+            returns any values of the feature's shape, such as augmented or normalized ones. Pass the `padding_value`
+            that silence has among them.
 
     Returns:
         A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise

@@ -32,6 +32,7 @@ from audiopipe.precompute.sharding import counts_of_equal_sizes, number_of_shard
 from audiopipe.precompute.stored_lengths import Lengths
 from audiopipe.precompute.writing import writing
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 ROWS_AT_ONCE = 64
 STAGE = "map"  # stage of every failure, as the column `error` of hf.map does not say at which stage a row failed
@@ -54,9 +55,9 @@ def to_feature_set(
 
     A row without a feature becomes a failure with the stage `map` and the reason in the column `error`, which
     `map(..., on_error="null")` adds. The hours of audio in the counts are computed from the frames, so they are a lower
-    bound. `machines` of a dataset that `from_feature_set` made are those of that feature set, unless the dataset was
-    read from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed. The number
-    of valid frames is that of the column that `map` or `from_feature_set` made.
+    bound. If `from_feature_set` made the dataset, `machines` are those of that feature set, unless the dataset was read
+    from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed. The numbers of
+    valid frames come from the column that `map` or `from_feature_set` made.
 
     Args:
         dataset: The dataset. A column `id` names the clips. Without it, the clips are named by their row numbers,
@@ -247,7 +248,8 @@ class _Rows:
                 f"The ids of the rows must differ. Received twice: {twice!r}. Fix the column id, or remove it."
             )
         if not any(sizes):
-            raise FeatureSetError(f"At least one row must have a feature. Received: {len(self)} rows, none with one.")
+            received = f"{count_of(len(self), 'row')} without one"
+            raise FeatureSetError(f"At least one row must have a feature. Received: {received}.")
         return _Listing(columns, sizes, digest.hexdigest())
 
 

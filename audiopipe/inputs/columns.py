@@ -16,7 +16,7 @@ MISSING_LIST = -1  # length of a missing list; an empty one has length 0
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What a reader has to know about the metadata columns of clips.
+    """Metadata columns of clips, as readers need to know them.
 
     A missing string becomes an empty string, a missing float NaN, a missing integer the fill value of its column, and a
     missing class -1. A boolean is never missing. A list has an entry with its length beside it, which is -1 if the list

@@ -12,9 +12,10 @@ import numpy as np
 from audiopipe.errors import InputError
 from audiopipe.inputs import extensions, folders, kaldi, manifests, table_clips
 from audiopipe.inputs.options import InputOptions
-from audiopipe.inputs.scan_report import ScanReport, count_of
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 # Names that audiofolder of `datasets` gives to the manifest of a folder.
 METADATA_FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

@@ -3,16 +3,19 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from audiopipe.wording import count_of
+
 
 @dataclass(slots=True)
 class ScanReport:
-    """What a scan noticed beside the clips. `scan` fills it, and it is complete when the scan has ended.
+    """What a scan noticed apart from the clips. `scan` fills it, and it is complete when the scan has ended.
 
     Args:
         left_out: Number of files that were not taken, for each extension in lower case: of a folder or a glob those
             that look like audio or video, and of several inputs also others.
         sentences: How the input was read.
-        counted: Number of things with something remarkable, by their noun and the rest of the sentence.
+        counted: Counts for sentences such as "3 clips without a label": the number by its noun and the rest of the
+            sentence.
 
     Example:
         >>> report = ScanReport(left_out=Counter({".m4a": 2, ".webm": 1}))
@@ -50,8 +53,3 @@ def left_out_line(left_out: Counter[str]) -> str:
     kinds = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
     counts = ", ".join(f"{count:,} {extension}" for extension, count in kinds)
     return f"{count_of(left_out.total(), 'file')} left out: {counts}"
-
-
-def count_of(count: int, noun: str) -> str:
-    """Returns a number with a noun, such as `"1 file"` or `"2,000 files"`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

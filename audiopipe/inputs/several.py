@@ -9,9 +9,10 @@ from itertools import takewhile
 from audiopipe.errors import InputError
 from audiopipe.inputs import extensions, folders, manifests, table_clips
 from audiopipe.inputs.options import InputOptions
-from audiopipe.inputs.scan_report import ScanReport, count_of
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 WILDCARDS = "*?["
 SHOWN = 5  # paths that an error names

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from audiopipe.inputs import clip_rows, metadata_types, tables
 from audiopipe.inputs.options import InputOptions
-from audiopipe.inputs.scan_report import ScanReport, count_of
+from audiopipe.inputs.scan_report import ScanReport
 from audiopipe.inputs.source import Source
 from audiopipe.inputs.stretches import StretchColumns
+from audiopipe.wording import count_of
 
 
 def scan_table(path: str, options: InputOptions, report: ScanReport, name: str | None = None) -> Iterator[Source]:

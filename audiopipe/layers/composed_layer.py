@@ -54,10 +54,10 @@ class ComposedLayer(keras.Sequential):
 
     A call takes an optional second input, `lengths`: the number of samples of each clip of a padded batch, int
     `[batch]`. Each clip is then computed from its own samples alone, and the frames beyond its end hold padding, as in
-    `audiopipe.Transform`. Without it, each row of the batch is a clip as a whole. That makes a difference at the end of
-    a shorter clip, and in the whole clip if the result depends on all of it: decibels relative to the maximum,
-    normalization, fixed lengths. XLA cannot compile clips of different lengths. A model of your own class needs
-    `compile(..., jit_compile=False)`, and other models choose this by themselves.
+    `audiopipe.Transform`. Without it, each row of the batch counts as one clip, with its padding. The frames at the end
+    of a shorter clip then differ. All its frames differ if the result depends on the whole clip: decibels relative to
+    the maximum, normalization, fixed lengths. XLA cannot compile clips of different lengths. A model of your own class
+    needs `compile(..., jit_compile=False)`, and other models set this themselves.
 
     Args:
         layers: List of layers, first to last.

@@ -14,12 +14,12 @@ from audiopipe.signal.framing import any_samples
 
 @keras.saving.register_keras_serializable(package="audiopipe")
 class EdgePadding(WaveformLayer):
-    """Extension of a waveform, so that the frames of an `STFT` lie where librosa, Kaldi or another library has them.
+    """Extension of a waveform, so that an `STFT` has the frames of librosa, Kaldi or another library.
 
     The result begins with the first sample of the first window and ends with the last sample of the last window. An
     `STFT` with the same `n_fft`, `win_length` and `hop_length`, and without padding of its own, computes the frames.
     Samples that no window needs are left out, at the beginning if the first window starts after the first sample, and
-    at the end. The magnitudes of a window that lies elsewhere in a frame are the same, and its phases are not.
+    at the end. If the window lies elsewhere in a frame, the magnitudes are the same, but the phases differ.
 
     A waveform that is shorter than its extension is reflected several times, and a single sample is repeated. A
     waveform that has no frames becomes empty.

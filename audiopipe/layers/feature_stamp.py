@@ -16,12 +16,12 @@ from audiopipe.layers.audio_layer import AudioLayer
 class FeatureStamp(AudioLayer):
     """Identity layer in front of a model that takes features, which records the feature that the model was trained on.
 
-    `Config.stamp_model` and `Config.stamp_layer` make it. The layer returns its input as it is. It stays in the model
-    in every format that a model can be saved in, where an attribute of the model would be lost.
-    `audiopipe.fingerprint_of` reads it, and `audiopipe.check` compares it with a feature set.
+    `Config.stamp_model` and `Config.stamp_layer` make it. The layer returns its input unchanged. Unlike an attribute of
+    the model, it is saved with the model in every format. `audiopipe.fingerprint_of` reads it, and `audiopipe.check`
+    compares it with a feature set.
 
-    The layer refuses the feature of a composed layer that was made from another config. It knows where its input comes
-    from if the composed layer is directly in front, as in `Sequential([config.layer(), model])`.
+    The layer refuses the feature of a composed layer that was made from another config. It can tell only if the
+    composed layer is directly in front of it, as in `Sequential([config.layer(), model])`.
 
     Args:
         stamp: JSON of the config, its fingerprint and its kernel version, and of what is known about the machines that

@@ -14,17 +14,17 @@ from audiopipe.feature_sets.identities import Identity
 def check(model: Any, features: Any = None) -> None:
     """Raises an error unless a model takes the feature that a feature set holds.
 
-    A model says which feature it takes by its front end, a layer from `config.layer()`, or by its stamp, see
+    The front end of a model, a layer from `config.layer()`, says which feature it takes, and so does its stamp, see
     `Config.stamp_model`. If it has both, they must agree.
 
     Args:
         model: A Keras model or layer; an object that `tf.saved_model.load` returned; or the path of a `.keras` file or
             a SavedModel, which is not loaded.
-        features: What the model is trained on or evaluated with: the folder of a feature set, a `FeatureSet`, a view of
-            one or a list of these; a dataset that `audiopipe.hf` made; or a config, a registered name or a `Transform`
-            that computes the features. None checks only the model itself. A model of a normalized feature takes no
-            features without the normalization. If `load(sets, config=model)` applies it for you, pass the view
-            `sets.normalized(audiopipe.fingerprint_of(model).config)`.
+        features: The features that the model is trained on or evaluated with: the folder of a feature set, a
+            `FeatureSet`, a view of one or a list of these; a dataset that `audiopipe.hf` made; or a config, a
+            registered name or a `Transform` that computes the features. None checks only the model itself. A model of a
+            normalized feature takes no features without the normalization. If `load(sets, config=model)` applies it for
+            you, pass the view `sets.normalized(audiopipe.fingerprint_of(model).config)`.
 
     Raises:
         ConfigMismatchError: If the model takes another feature, or the model computes another feature than the one that

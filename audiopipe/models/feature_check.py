@@ -11,8 +11,8 @@ from audiopipe.models import checking
 class FeatureCheck(keras.callbacks.Callback):
     """Callback of `fit`, `evaluate` and `predict` that refuses a model of another feature.
 
-    It runs `audiopipe.check` before the first batch. It compares the model with the features that you name here, and
-    does not see the batches: name what you load them from.
+    It runs `audiopipe.check` before the first batch. It compares the model with the features that you name here. It
+    does not see the batches, so name the set that you load them from.
 
     Args:
         features: What the model is trained on or evaluated with, as for `audiopipe.check`. It is opened once, here.

@@ -39,8 +39,8 @@ def load_model(
             `"serving_default"`.
 
     Returns:
-        The model. That of a SavedModel computes with the saved graphs, and the layers within are not accessible. It
-        keeps a stamp, and can be exported again, but not saved as a `.keras` file. It takes the inputs of the saved
+        The model. The model of a SavedModel computes with the saved graphs, and you cannot access its layers. It keeps
+        a stamp. You can export it again, but not save it as a `.keras` file. It takes the inputs of the saved
         model: if there are several and the endpoint is `"serving_default"`, a dict by their names.
 
     Raises:

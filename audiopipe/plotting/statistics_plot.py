@@ -1,6 +1,5 @@
 """Figures of statistics over the bins of a feature."""
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,23 +7,24 @@ import numpy as np
 
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError
-from audiopipe.plotting import images
-from audiopipe.plotting.feature_plot import LABELS, LINEAR, bin_label, bin_ticks, panel_name
+from audiopipe.plotting import bin_axis, figures, scales
+from audiopipe.plotting.panels import panel_name
 
 if TYPE_CHECKING:
     from audiopipe.signal.statistics import Statistics
 
 DECADES = 1e3  # values of linear quantities that span more than this ratio have a logarithmic scale
-ONE_SIDED = tuple(quantity for quantity in LINEAR if not quantity.endswith("part"))  # never negative
+ONE_SIDED = tuple(quantity for quantity in scales.LINEAR if not quantity.endswith("part"))  # never negative
 
 
 def plot_statistics(
     statistics: "Statistics | Mapping[str, Statistics]",
     config: Config,
-    path: str | os.PathLike[str],
-    title: str = "",
-) -> None:
-    """Plots statistics over the bins of a feature and saves the figure as an image.
+    ax: Any = None,
+    *,
+    title: str | None = None,
+) -> np.ndarray:
+    """Plots statistics over the bins of a feature.
 
     Each channel of the statistics has a panel. A line shows the mean, a band one standard deviation on either side of
     it, and dotted lines the minimum and the maximum, if they are known.
@@ -32,19 +32,24 @@ def plot_statistics(
     Args:
         statistics: Statistics of a feature, or several by name, which are drawn over each other.
         config: Config of the feature. It gives the axes.
-        path: Path of the image. Its extension selects the format.
-        title: Title of the figure.
+        ax: Axes to draw on, one for each panel. None makes a figure with `matplotlib.pyplot`.
+        title: Title above the first panel.
+
+    Returns:
+        The axes of the panels: `[panels]`.
 
     Raises:
         MissingDependencyError: If matplotlib is not installed.
-        ArgumentError: If the statistics do not have the bins of the config, or the image cannot be written.
+        ArgumentError: If the statistics do not have the bins of the config.
 
     Example:
-        >>> from audiopipe import FeatureSet
+        >>> from audiopipe import FeatureSet, plotting
         >>> sets = FeatureSet("tests/data/v0.1/features")
-        >>> plot_statistics(sets.statistics, sets.config, "statistics.png", title="all clips")  # doctest: +SKIP
+        >>> [axes] = plotting.plot_statistics(sets.statistics, sets.config, title="all clips")
+        >>> axes.get_xlabel()
+        'frequency (Hz)'
     """
-    named = statistics if isinstance(statistics, Mapping) else {"": statistics}
+    named = dict(statistics) if isinstance(statistics, Mapping) else {"": statistics}
     channels = {drawn.mean.shape[1] for drawn in named.values()}
     if len(channels) != 1 or any(len(drawn.mean) != config.n_bins for drawn in named.values()):
         shapes = [drawn.mean.shape for drawn in named.values()]
@@ -52,25 +57,37 @@ def plot_statistics(
             f"statistics must have the {config.n_bins} bins of the config and equal shapes. Received: {shapes}."
         )
     [n_channels] = channels
-    figure = images.new_figure(9, 1 + 3 * n_channels)
-    panels = figure.subplots(n_channels, 1, squeeze=False, sharex=True)[:, 0]
+    panels = figures.panels(ax, n_channels)
     for channel, axes in enumerate(panels):
         for number, (name, drawn) in enumerate(named.items()):
             _draw(axes, drawn, channel, name, f"C{number}")
         quantity = config.quantities[channel // (n_channels // len(config.quantities))]
         _scale(axes, list(named.values()), channel, quantity)
         names = [name for name in panel_name(channel, n_channels, config.quantities) if name != quantity]
-        axes.set_ylabel("\n".join([*names, LABELS.get(quantity, quantity)]))
+        axes.set_ylabel("\n".join([*names, scales.value_label(config, quantity)]))
         axes.margins(x=0.01)
+        if config.n_bins > 1:
+            axes.set_xticks(*bin_axis.bin_ticks(config, bin_axis.most_ticks(axes, "horizontal")))
+        else:
+            axes.set_xticks([])
     if config.n_bins > 1:
-        panels[-1].set_xticks(*bin_ticks(config))
-        panels[-1].set_xlabel(bin_label(config))
-    else:
-        panels[-1].set_xticks([])
-    lines, labels = panels[0].get_legend_handles_labels()
-    columns = len(named) if len(named) > 1 else len(labels)  # a legend is filled column by column
-    figure.legend(lines, labels, loc="outside lower center", ncols=columns, fontsize="small")
-    images.save(figure, path, title)
+        panels[-1].set_xlabel(bin_axis.axis_label(config).replace("\n", " "))
+    _add_legend(panels[0], columns=len(named))
+    figures.set_title(panels[0], title)
+    return panels
+
+
+def _add_legend(axes: Any, columns: int) -> None:
+    """Adds a legend above what is drawn, with a column for each of several statistics."""
+    lines, labels = axes.get_legend_handles_labels()
+    rows = 1 if columns == 1 else -(-len(labels) // columns)
+    space = (0.3 + 0.2 * rows) / (axes.get_window_extent().height / axes.figure.dpi)
+    to_axis = axes.transScale
+    (_, low), (_, high) = (to_axis.transform((1, value)) for value in axes.get_ylim())
+    top = to_axis.inverted().transform((1, high + min(space, 0.9) * (high - low)))[1]
+    axes.set_ylim(top=top)
+    # a legend is filled column by column
+    axes.legend(lines, labels, ncols=len(labels) if columns == 1 else columns, fontsize="small", loc="upper center")
 
 
 def _draw(axes: Any, statistics: "Statistics", channel: int, name: str, colour: str) -> None:

@@ -5,6 +5,7 @@ __all__ = [
     "completion",
     "computed_clips",
     "copied_records",
+    "dask_worker",
     "differences",
     "element_digests",
     "element_keys",

@@ -22,6 +22,7 @@ from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 LOST_STATISTICS = (
     "The stored statistics of clips that were kept were missing or damaged. Statistics are computed when they are "
@@ -50,7 +51,7 @@ def finish(
     missing = finished.missing()
     if missing:
         raise FeatureSetError(
-            f"{len(missing)} of {work.n_shards} shards were not written, starting with "
+            f"The runner did not write {len(missing):,} of {count_of(work.n_shards, 'shard')}. The first is "
             f"{file_names.shard_name(missing[0])}. Find the cause in the runner's log, then run the same command again."
         )
     found = Collected(work, finished)
@@ -161,15 +162,31 @@ def _write_lists(output: str, found: Collected) -> None:
 
 def _nothing(work: Plan, found: Collected) -> str:
     """Returns why a plan leads to no record."""
-    if not found.failures:
-        return (
-            f"All {found.n_short} recordings are too short for a segment, so there is no feature set. Use shorter "
-            "segments, or --segment-last pad."
-        )
+    return all_failed(work.n_clips, found.failures[0]) if found.failures else all_too_short(found.n_short)
+
+
+def all_failed(count: int, first: dict[str, Any]) -> str:
+    """Returns the message that no clip has a feature.
+
+    Args:
+        count: Number of clips.
+        first: The first failure.
+    """
+    what = "The only clip failed" if count == 1 else f"All {count:,} clips failed"
     return (
-        f"All {work.n_clips} clips failed, so there is no feature set. First failure: {found.failures[0]['path']!r}, "
-        f"{found.failures[0]['stage']}: {found.failures[0]['error']}"
+        f"{what}, so there is no feature set. First failure: {first['path']!r}, {first['stage']}: {first['error']} "
+        "Fix the cause, and run the same command with --retry-failures."
     )
+
+
+def all_too_short(count: int) -> str:
+    """Returns the message that no recording is long enough.
+
+    Args:
+        count: Number of recordings.
+    """
+    what = "The only recording is" if count == 1 else f"All {count:,} recordings are"
+    return f"{what} too short for a segment, so there is no feature set. Use shorter segments, or --segment-last pad."
 
 
 class _Rows:

@@ -18,6 +18,7 @@ from audiopipe.precompute.holdings import Holdings
 from audiopipe.precompute.listing import Listing
 from audiopipe.precompute.plan import Changes
 from audiopipe.precompute.stored_clips import Clips, Waiting, as_bytes, text
+from audiopipe.wording import count_of
 
 AT_ONCE = 8192  # clips whose facts are in memory
 NOWHERE = -1
@@ -205,7 +206,7 @@ def _change(stored: StoredAudio, listed: Listed) -> str:
     """Describes how the audio of a clip has changed."""
     if listed.size is None or stored.size in (None, listed.size):
         return "changed"
-    return f"changed ({stored.size} bytes then, {listed.size} now)"
+    return f"changed (it had {count_of(stored.size, 'byte')}, and has {listed.size:,} now)"
 
 
 def _equal(one: Any, other: Any) -> bool:

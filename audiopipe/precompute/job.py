@@ -96,12 +96,14 @@ class Job:
             work = job.prepare(folder, listing)
             if isinstance(work, Description):
                 self.reporter.planned(
-                    **facts(planning.nothing_to_do(self.settings, listing)), done_before=listing.n_clips
+                    **facts(planning.nothing_to_do(self.settings, listing)),
+                    done_before=listing.n_clips,
+                    failed_before=work.counts["failures"],
                 )
                 return work
             finished = Finished(work)
             finished.check_shards()
-            self.reporter.planned(**facts(work), done_before=finished.done.clips)
+            self.reporter.planned(**facts(work), done_before=finished.done.clips, failed_before=finished.done.failures)
             try:
                 self.shard_work(engines).run(work, finished, lock)
                 return completion.finish(work, keep_old_seconds=self.keep_old_seconds)

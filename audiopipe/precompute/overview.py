@@ -61,7 +61,7 @@ def overview(output: str) -> dict[str, Any]:
 
     Returns:
         A dict of JSON values. `docs/concepts/command-line.md` describes its keys, which all feature sets have. None
-        stands for what is not known: an unfinished feature set has no counts, and older releases recorded less.
+        means unknown: an unfinished feature set has no counts, and older releases recorded less.
 
     Raises:
         IncompleteFeatureSetError: If the folder holds neither a feature set nor an unfinished one.

@@ -164,7 +164,8 @@ class PartedJob:
         total = planning.total(self.job.settings, [part.work for part in planned], is_new=output.whole is None)
         counted = _counted(planned, output) or planned  # of an update without work, all clips are done
         done = sum(part.done.clips for part in counted)
-        self.job.reporter.planned(**facts(total), done_before=done)
+        failed = sum(part.done.failures for part in counted)
+        self.job.reporter.planned(**facts(total), done_before=done, failed_before=failed)
 
     def _compute(
         self, planned: list[PlannedPart], number: int, engines: Engines, lock: locks.Held, output: PartedOutput
@@ -283,11 +284,5 @@ def _nothing(descriptions: list[Description]) -> str:
         counts.update({name: description.counts.get(name, 0) for name in ("failures", "short_recordings")})
     first: dict[str, Any] = next((failure for item in descriptions for failure in item.failures()), {})
     if not first:
-        return (
-            f"All {counts['short_recordings']} recordings are too short for a segment, so there is no feature set. Use "
-            "shorter segments, or --segment-last pad."
-        )
-    return (
-        f"All {counts['failures']} clips failed, so there is no feature set. First failure: {first['path']!r}, "
-        f"{first['stage']}: {first['error']}"
-    )
+        return completion.all_too_short(counts["short_recordings"])
+    return completion.all_failed(counts["failures"], first)

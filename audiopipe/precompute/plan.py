@@ -45,7 +45,7 @@ _OF_REVISION = re.compile(r"(\d{5,})-(?:(?:shards|kept|remarks|clips-\d{5,})\.js
 _FORMER = r"shards\.jsonl|clips-\d{5,}\.jsonl|retry-\d{5,}\.json"  # of release 0.1
 FILES = re.compile(
     rf"{FOLDER}/(plan\.json|merge\.json|{_OF_REVISION.pattern}|lock|lease\.json|finished-[0-9a-f]+\.jsonl|"
-    rf"shard-\d{{5,}}\.json|probe-[0-9a-f]{{16}}\.json|rows-\d{{5,}}\.parquet|{_FORMER})"
+    rf"shard-\d{{5,}}\.json|probe-[0-9a-f]{{16}}\.json|rows-\d{{5,}}\.parquet|error-[0-9a-f]{{32}}\.json|{_FORMER})"
 )
 
 
@@ -272,8 +272,8 @@ def _parse(output: str, content: bytes) -> Plan:
     fields = {field.name for field in dataclasses.fields(Plan)} - {"output"} | {"format_version", "fingerprint"}
     if config is None or config.fingerprint != header["fingerprint"] or header.keys() != fields:
         raise CorruptFeatureSetError(
-            f"The plan in {output!r} was written by another version of audiopipe. Choose another folder, or pass "
-            "--overwrite to start from scratch."
+            f"The plan in {output!r} was written by another version of audiopipe, or the class of its config has "
+            "changed since. Choose another folder, or pass --overwrite to start from scratch."
         )
     facts = {name: value for name, value in header.items() if name not in ("format_version", "fingerprint")}
     segments = Segments(**header["segments"]) if header["segments"] else None

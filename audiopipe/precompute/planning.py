@@ -16,7 +16,6 @@ from audiopipe.inputs import column_changes
 from audiopipe.inputs.column_changes import Translation
 from audiopipe.inputs.columns import Columns
 from audiopipe.inputs.listings import Listed
-from audiopipe.inputs.scan_report import count_of
 from audiopipe.precompute import estimate, plan
 from audiopipe.precompute.differences import NOWHERE, Differences
 from audiopipe.precompute.holdings import NOTHING, Holdings, input_clip
@@ -29,6 +28,7 @@ from audiopipe.precompute.source_changes import SourceChanges
 from audiopipe.storage import files
 from audiopipe.transform import ends
 from audiopipe.transform.segments import Segments
+from audiopipe.wording import count_of
 
 CLIPS_PER_FILE = 8192
 SMALL_SHARD = MIN_SHARD // 2  # bytes; smaller shards are merged with new clips, so that nightly updates leave few

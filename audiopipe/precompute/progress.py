@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from audiopipe.wording import count_of, duration, size
+
 AGAIN = "Run the same command again to resume. Finished shards are kept."
 INTERVAL_SECONDS = 10.0
 WINDOW_SECONDS = 60.0
@@ -61,6 +63,7 @@ class Reporter(Protocol):
         notes: Sequence[str] = (),
         changes: Mapping[str, int] | None = None,
         done_before: int = 0,
+        failed_before: int = 0,
     ) -> None:
         """Shows the plan.
 
@@ -74,6 +77,7 @@ class Reporter(Protocol):
             notes: Sentences about the input, such as how many files were left out.
             changes: What an update changes, see `audiopipe.precompute.plan.Changes`. None for a new feature set.
             done_before: Number of these clips that an earlier run did.
+            failed_before: Number of clips of `done_before` that failed, and are not tried again.
         """
 
     def update(self, done: Done, total_clips: int) -> None:
@@ -218,7 +222,8 @@ class _Base(abc.ABC):
     def planned(self, *, done_before: int = 0, **facts: Any) -> None:
         self.changes = facts.get("changes")
         self._speed = Speed(done_before, self._clock)
-        self._show_plan({"headers": 0, "notes": (), "changes": None, **facts, "done_before": done_before})
+        unless_given = {"headers": 0, "notes": (), "changes": None, "failed_before": 0}
+        self._show_plan({**unless_given, **facts, "done_before": done_before})
 
     def update(self, done: Done, total_clips: int) -> None:
         self._speed.add(done.clips)
@@ -281,8 +286,8 @@ class _Lines(_Base):
 
     def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
         percent = math.floor(100 * done.clips / total_clips) if total_clips else 100
-        parts = [f"clips {done.clips} of {total_clips} ({percent} %)", _audio(done), _failures(done)]
-        self._print(", ".join([*parts, *_pace(rate, seconds_left)]))
+        parts = [f"clips {done.clips:,} of {total_clips:,} ({percent} %)", _audio(done), _failures(done)]
+        self._print(", ".join([*parts, *pace(rate, seconds_left, "clips")]))
 
     def _show_end(self, event: str, facts: dict[str, Any]) -> None:
         """Shows nothing, because people read the final table or the error of the command line."""
@@ -300,7 +305,7 @@ class _Bar(_Lines):
 
     def _show(self, done: Done, total_clips: int, rate: float | None, seconds_left: float | None) -> None:
         self._bar.start()  # only now, so that an error before the work starts is shown without a bar
-        facts = ", ".join([_audio(done), _failures(done), *_pace(rate, seconds_left)])
+        facts = ", ".join([_audio(done), _failures(done), *pace(rate, seconds_left, "clips")])
         self._bar.update(self._task, completed=done.clips, total=total_clips, facts=facts)
 
     def _show_end(self, event: str, facts: dict[str, Any]) -> None:
@@ -310,12 +315,14 @@ class _Bar(_Lines):
 
 def _plan_line(facts: dict[str, Any]) -> str:
     """Formats the facts about a plan, for people."""
-    amount = f"{duration(3600 * facts['hours'])} of audio, {size(facts['bytes'])} in {_count(facts['shards'], 'shard')}"
-    line = f"planned: {_count(facts['clips'], 'clip')}, {amount}"
+    amount = f"{duration(3600 * facts['hours'])} of audio, {size(facts['bytes'])}"
+    line = f"planned: {count_of(facts['clips'], 'clip')}, {amount} in {count_of(facts['shards'], 'shard')}"
     if not facts["exact"]:
-        line += f" (estimated from {_count(facts['headers'], 'header')})"
+        line += f" (estimated from {count_of(facts['headers'], 'header')})"
     if facts["done_before"]:
-        line += f"; {_count(facts['done_before'], 'clip')} done before"
+        line += f"; {count_of(facts['done_before'], 'clip')} done before"
+    if facts["failed_before"]:
+        line += f", of which {facts['failed_before']:,} failed. Pass --retry-failures to try them again"
     return line
 
 
@@ -329,13 +336,13 @@ def changes_line(changes: Mapping[str, int]) -> str:
         >>> changes_line({"kept": 40, "added": 2, "changed": 0, "removed": 1, "relabelled": 3, "retried": 0})
         '40 clips kept (3 with other metadata), 2 added, 0 changed, 1 removed'
     """
-    kept = f"{_count(changes['kept'], 'clip')} kept"
-    details = [f"{changes['relabelled']} with other metadata"] if changes["relabelled"] else []
+    kept = f"{count_of(changes['kept'], 'clip')} kept"
+    details = [f"{changes['relabelled']:,} with other metadata"] if changes["relabelled"] else []
     if changes.get("without_digest"):
-        details.append(f"{changes['without_digest']} compared by size and time alone, because there is no digest")
+        details.append(f"{changes['without_digest']:,} compared by size and time alone, because there is no digest")
     line = [f"{kept} ({', '.join(details)})" if details else kept]
-    line += [f"{changes[name]} {name}" for name in ("added", "changed", "removed")]
-    line += [f"{changes[name]} {name}" for name in ("retried", "restored") if changes.get(name)]
+    line += [f"{changes[name]:,} {name}" for name in ("added", "changed", "removed")]
+    line += [f"{changes[name]:,} {name}" for name in ("retried", "restored") if changes.get(name)]
     return ", ".join(line)
 
 
@@ -344,44 +351,24 @@ def _audio(done: Done) -> str:
 
 
 def _failures(done: Done) -> str:
-    return _count(done.failures, "failure")
+    return count_of(done.failures, "failure")
 
 
-def _pace(rate: float | None, seconds_left: float | None) -> list[str]:
-    parts = [] if rate is None else [f"{rate:.0f} clips/s" if rate >= 10 else f"{rate:.2g} clips/s"]
+def pace(rate: float | None, seconds_left: float | None, noun: str = "") -> list[str]:
+    """Formats a rate and the time left, for people. What is not known is left out.
+
+    Args:
+        rate: Number of things per second.
+        seconds_left: Time left in seconds.
+        noun: Name of the things, in the plural.
+
+    Example:
+        >>> pace(20.4, 750, "clips"), pace(0.123, None)
+        (['20 clips/s', '12.5 min left'], ['0.12/s'])
+    """
+    number = None if rate is None else f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+    parts = [] if number is None else [f"{number} {noun}/s" if noun else f"{number}/s"]
     return parts if seconds_left is None else [*parts, f"{duration(seconds_left)} left"]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """Formats a time in seconds, for people.
-
-    Example:
-        >>> duration(42), duration(750), duration(11880)
-        ('42 s', '12.5 min', '3.3 h')
-    """
-    if seconds < 99.5:
-        return f"{seconds:.0f} s" if seconds >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
-
-
-def size(n_bytes: float) -> str:
-    """Formats a number of bytes, for people.
-
-    Example:
-        >>> size(999), size(25_600_000), size(3e15)
-        ('999 bytes', '25.6 MB', '3000.0 TB')
-    """
-    if n_bytes < 1000:
-        return f"{n_bytes:.0f} bytes"
-    for unit in ("kB", "MB", "GB"):
-        n_bytes /= 1000
-        if n_bytes < 1000:
-            return f"{n_bytes:.1f} {unit}"
-    return f"{n_bytes / 1000:.1f} TB"
 
 
 def _strict(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Engine that runs a job as a pipeline of Apache Beam, on one of its runners."""
 
 import importlib.util
+import logging
 import re
 import threading
 from typing import Any
@@ -13,25 +14,30 @@ from apache_beam.options.pipeline_options import (
     PortableOptions,
     StandardOptions,
 )
+from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner, SwitchingDirectRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import PythonLoopbackEnvironment
 
 from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
-from audiopipe.precompute import job_servers
+from audiopipe.precompute import job_servers, worker_errors
 from audiopipe.precompute.beam_logs import BeamLogs
 from audiopipe.precompute.job_servers import JobServer
 from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
 from audiopipe.runtime import startup, stopping
+from audiopipe.wording import did_you_mean
 
 STOP_SECONDS = 10
 _OF_A_STACK = re.compile(r"\s+at \S+\(|\s+\.\.\. \d+ more$|Driver stacktrace:$|\s*$")  # lines of Java's stacks
+_LOST_WORKER = "The engine lost a worker"
+CACHE_MILLISECONDS = 600_000  # for which an engine keeps a worker that has nothing to do
 JOB_SECONDS = 365 * 24 * 3600  # longer than any job
 EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
 DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
+PRELOADED = "audiopipe.precompute.dask_worker"
 
 
 class PipelineThread:
@@ -62,10 +68,10 @@ class PipelineThread:
         """Starts to write the unfinished shards of a plan."""
         self._output = plan.output
         stopping.allow(plan.output)
+        worker_errors.forget(plan.output)
         self._logs.install()
         if self._computes_here():
-            with startup.quiet():
-                from audiopipe.precompute import shard_writer  # noqa: F401  (loads TensorFlow before the work starts)
+            startup.tensorflow()  # before the work starts
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
@@ -103,13 +109,15 @@ class PipelineThread:
             return str(self._error)
         if isinstance(self._error, grpc.RpcError) and not self._error.details() and self._server is not None:
             return f"The job server failed: {self._server.cause()}"
-        return cause_of(self._error or Exception())
+        cause = cause_of(self._error or Exception())
+        return worker_errors.first(self._output) or cause if cause.startswith(_LOST_WORKER) else cause
 
     def _computes_here(self) -> bool:
         """Returns whether functions run in this process."""
         if isinstance(self._runner, PortableRunner):
             return isinstance(self._runner.default_environment(self._options), PythonLoopbackEnvironment)
-        return isinstance(self._runner, FnApiRunner)
+        is_direct = isinstance(self._runner, (FnApiRunner, SwitchingDirectRunner))
+        return is_direct or type(self._runner) is BundleBasedDirectRunner  # DaskRunner is a subclass
 
     def _connect(self) -> None:
         """Waits for the job server. Its timeout is only for that: it would also end jobs on Prism."""
@@ -208,12 +216,16 @@ def parse_options(flags: list[str]) -> PipelineOptions:
     partitioned = _given(flags, "--dask_partition_size") or _given(flags, "--dask_npartitions")
     if runner in ("DaskRunner", DASK_RUNNER) and not partitioned:
         flags = [*flags, "--dask_partition_size=1"]  # Dask's own choice gives all shards to one worker
+    logging.getLogger(PipelineOptions.__module__).addFilter(_is_not_of_unknown_options)
     used = _runner(PipelineOptions(flags))  # first, because importing a runner's module may add options
     if isinstance(used, PortableRunner):
         flags = [
             *flags,
             "--experiments=disable_logging_submission_environment",
         ]  # it takes seconds, and nobody reads it
+        if not _given(flags, "--environment_cache_millis"):
+            # Without it, clusters of Flink close workers between stages, sometimes while others need them.
+            flags = [*flags, f"--environment_cache_millis={CACHE_MILLISECONDS}"]
     try:
         options = PipelineOptions(flags)
         options.get_all_options()
@@ -243,8 +255,10 @@ def _refuse(received: list[str], unknown: set[str]) -> None:
     if not unknown:
         return
     typed = [flag for flag in received if flag.lstrip("-").partition("=")[0].replace("-", "_") in unknown]
+    known = [f"--{name}" for name in PipelineOptions([]).get_all_options()]
+    suggestions = "".join(did_you_mean(_with_underscores(flag.partition("=")[0]), known) for flag in typed)
     raise ArgumentError(
-        f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or sorted(unknown))}. "
+        f"Neither audiopipe nor Apache Beam has the option {', '.join(typed or sorted(unknown))}.{suggestions} "
         "See 'audiopipe precompute --help' and Beam's documentation of pipeline options."
     )
 
@@ -258,22 +272,49 @@ def _runner(options: PipelineOptions) -> PipelineRunner:
             'DaskRunner needs the package distributed, which is not installed: pip install "audiopipe[dask]".'
         )
     try:
-        return create_runner(DASK_RUNNER if name == "DaskRunner" else name)
+        if name in ("DaskRunner", DASK_RUNNER):
+            _silence_dask()
+            name = DASK_RUNNER
+        return create_runner(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError(f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).") from error
+        suggestion = did_you_mean(name, [*StandardOptions.KNOWN_RUNNER_NAMES, "DaskRunner"])
+        message = f"--runner must name a runner of Apache Beam. Received: {name!r} ({error}).{suggestion}"
+        raise ArgumentError(message) from error
+
+
+def _silence_dask() -> None:
+    """Makes Dask log only warnings, unless the user has chosen something else. Workers on this machine inherit that."""
+    import dask
+
+    if dask.config.get("logging.distributed", None) is None:  # read when `distributed` is imported
+        preload = dask.config.get("distributed.worker.preload", [])
+        dask.config.set({"logging.distributed": "warning", "distributed.worker.preload": [*preload, PRELOADED]})
+        logging.getLogger("distributed.nanny").addFilter(_is_not_of_dasks_end)
+
+
+def _is_not_of_unknown_options(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record. Unknown options are refused, unless a job server may have them."""
+    return "unparseable args" not in str(record.msg)
+
+
+def _is_not_of_dasks_end(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record. Dask kills its workers when the job has ended, and says so."""
+    return "still alive after" not in str(record.msg)
 
 
 def cause_of(error: Exception) -> str:
     """Returns the message of a worker's error, extracted from the error that Apache Beam raises instead."""
     text = error.details() or error.code().name if isinstance(error, grpc.RpcError) else str(error)
     lines = [line for line in text.strip().splitlines() if not _OF_A_STACK.match(line)]
-    last = re.sub(r" \[while running .*\]$", "", lines[-1]) if lines else type(error).__name__
+    if not lines:
+        return f"the runner raised {type(error).__name__} without a message"
+    last = re.sub(r" \[while running .*\]$", "", lines[-1])
     last = last.removeprefix("Caused by: ")
     last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
     last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
-    # A status of gRPC, by which workers and engines talk, or Prism's words.
-    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: ", last):
-        return f"The engine lost a worker, which was killed, ran out of memory or cannot be reached ({last})"
+    # A status of gRPC, by which workers and engines talk, or the words of Prism and of Java's engines.
+    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: |SDK harness closed connection", last):
+        return f"{_LOST_WORKER}, which was killed, ran out of memory or cannot be reached ({last})"
     return last
 
 

@@ -22,8 +22,7 @@ class ThisProcess:
         """Starts to write the unfinished shards of a plan."""
         self._output = plan.output
         stopping.allow(plan.output)
-        with startup.quiet():
-            from audiopipe.precompute import shard_writer  # noqa: F401  (loads TensorFlow before the work starts)
+        startup.tensorflow()  # before the work starts
         threading.Thread(target=self._run, args=[finished_shards.unfinished(plan)], daemon=True).start()
 
     def wait(self, seconds: float) -> bool:

@@ -6,10 +6,17 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
-# TensorFlow prints these at every start: notes of level I, their second lines, and the line that introduces them.
-_NOTE = re.compile(rb"I\d{4} |To enable the following instructions|WARNING: All log messages before absl::Init")
+# TensorFlow prints these at every start: notes of level I, their second lines, the line that introduces them, and an
+# error if the machine has CUDA but no GPU.
+_NOTE = re.compile(
+    rb"I\d{4} |To enable the following instructions|WARNING: All log messages before absl::Init"
+    rb"|E\d{4} .*failed call to cuInit"
+)
+
+_ONE_AT_A_TIME = threading.RLock()  # threads that redirect standard error crosswise would lose it
 
 
 @contextlib.contextmanager
@@ -21,8 +28,8 @@ def quiet() -> Iterator[None]:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
         os.dup2(held.fileno(), 2)
         level = logging.root.manager.disable
         logging.disable(max(level, logging.WARNING))
@@ -37,3 +44,16 @@ def quiet() -> Iterator[None]:
             for line in held:
                 if not _NOTE.match(line):
                     os.write(2, line)
+
+
+def tensorflow() -> None:
+    """Imports TensorFlow without its notes, also those that it prints when it looks for GPUs.
+
+    Does nothing if it was imported before.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    with quiet():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()

@@ -11,6 +11,7 @@ import numpy as np
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
+from audiopipe.wording import noun_of
 
 _ARRAYS = ("count", "mean", "std", "min", "max")
 
@@ -19,13 +20,13 @@ _ARRAYS = ("count", "mean", "std", "min", "max")
 class Statistics:
     """Statistics of the values of a feature, for each bin and channel.
 
-    Feature sets have statistics, see `FeatureSet.statistics`. Statistics that somebody published can be made by hand
-    from their numbers. Two statistics are equal if all their numbers and their fingerprints are.
+    Feature sets have statistics, see `FeatureSet.statistics`. You can also make statistics from published numbers. Two
+    statistics are equal if all their numbers and their fingerprints are.
 
     Args:
         mean: Mean: `[bins, channels]`, or `[bins]` for one channel. It is kept as a read-only float64 array
             `[bins, channels]`, as are the others.
-        std: Standard deviation of the population, that is, divided by `count` and not by `count - 1`. At least 0.
+        std: Standard deviation of the population, which divides by `count` and not by `count - 1`. At least 0.
         min: Smallest value. None if it is not known.
         max: Largest value, likewise.
         count: Number of values, int64, at least 1. None if it is not known.
@@ -119,7 +120,7 @@ class Statistics:
 
     def __repr__(self) -> str:
         bins, channels = self.shape
-        facts = [f"{bins} bins" if bins != 1 else "1 bin"]
+        facts = [f"{bins} {noun_of(bins, 'bin')}"]
         if channels != 1:
             facts.append(f"{channels} channels")
         if self.count is not None:

@@ -25,10 +25,10 @@ def bucketed_batch(
     """Batches clips of similar length, as many as fit into `max_frames` frames with their padding.
 
     Each clip goes into the bucket of its length. A full bucket becomes a batch, and the clips that remain at the end
-    become smaller batches. So an epoch has every clip once, and the order of the batches depends on nothing but the
-    order of the clips. The lengths in a bucket differ by about 10 %, or by more where few
-    clips make a batch: about 6 % of the frames are padding if all lengths are equally frequent. Clips that wait take
-    the memory of at most one batch per bucket.
+    become smaller batches. An epoch therefore has every clip once, and the order of the batches depends only on the
+    order of the clips. The lengths in a bucket differ by about 10 %, or by more where few clips make a batch: about 6 %
+    of the frames are padding if all lengths are equally frequent. Waiting clips take the memory of at most one batch
+    per bucket.
 
     `tf.train.Checkpoint` saves the waiting clips with an iterator. The restored iterator continues with the remaining
     batches. If all clips of an epoch had been read when it was saved, later epochs have other orders than without the

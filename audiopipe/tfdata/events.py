@@ -47,7 +47,7 @@ def frame_targets(
             The frames of a crop have the targets that they have in the whole clip, for which crops need the entries
             `start_frame` and `clip_frames`.
         classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column
-            `label`. The positions in the column are those in this list, so pass the feature set unless the column has
+            `label`. A position in the column is a position in this list, so pass the feature set unless the column has
             names.
         config: Config of the features, as in `padded_batch`.
         onset: Column with a list of the starts of the events, in seconds from the start of the clip.
@@ -225,7 +225,7 @@ class _AddTargets:
         in_order = tf.math.is_finite(onsets) & (offsets >= onsets)  # false for NaN
         expected = "must have a finite onset, and an offset that is not before it"
         advice = "Fix the metadata. An offset of infinity means the end of the clip."
-        classes = f"must have one of the {len(self._classes)} classes in {self._classes.column!r}: {self._classes}"
+        classes = f"must have one of the classes of {self._classes.column!r}: {self._classes}"
         return [
             self._require_each(element, in_order, expected, advice),
             self._require_each(element, positions >= 0, classes, "Check the names of the classes."),

@@ -13,7 +13,7 @@ _IGNORE = tf.data.experimental.ExternalStatePolicy.IGNORE.value
 
 
 class ResumeEpochs(keras.callbacks.Callback):
-    """Callback of `fit` that gives each epoch an order of its own, whichever epoch training starts with.
+    """Callback of `fit` that gives each epoch its own order, whichever epoch training starts with.
 
     `keras.callbacks.BackupAndRestore` restores the weights in a new process and continues with the epoch that was
     interrupted, but the dataset would start with the order of the first epoch again. With this callback, epoch n has
@@ -28,8 +28,8 @@ class ResumeEpochs(keras.callbacks.Callback):
     restores an iterator within its epoch, and this callback sets the orders of later epochs.
 
     Args:
-        dataset: The dataset that `fit` gets. Everything random in it needs a seed. Make it anew, in the same way, in
-            each process.
+        dataset: The dataset that `fit` gets. Everything random in it needs a seed. Each process must make it in the
+            same way.
 
     Raises:
         ArgumentError: If `dataset` is not a finite dataset, or its iterators cannot be saved. In `fit`, if

@@ -17,8 +17,8 @@ def one_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf.d
     Args:
         dataset: Dataset of dicts, as `audiopipe.load` returns it, or batches of them.
         column: Column with one class per clip: its position, or its name.
-        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. The
-            positions in the column are those in this list, so pass the feature set unless the column has names. For
+        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. A
+            position in the column is a position in this list, so pass the feature set unless the column has names. For
             clips of several sets, pass `FeatureSet([a, b])`. Texts in a list are names, not paths.
 
     Returns:
@@ -185,7 +185,7 @@ def _require(element: dict[str, tf.Tensor], known: Classes, right: tf.Tensor, ad
         value = tf.gather(tf.reshape(element[known.column], [-1]), wrong)
         return [
             graph_errors.clip_name(element, wrong // per_clip),
-            f" must have one of the {len(known)} classes in {known.column!r}. Received: ",
+            f" must have one of the classes of {known.column!r}. Received: ",
             shown(value),
             f". The classes are {known}. {advice}",
         ]

@@ -21,10 +21,10 @@ def sliding_windows(dataset: tf.data.Dataset, n_frames: int, config: Any, *, hop
             `n_frames`: windows do not overlap.
 
     Returns:
-        A dataset of windows: those of the first clip in order, then those of the second clip, and so on. Only the last
-        window of a clip may have fewer frames of the clip, and has padding then. A clip without frames gives no window.
-        If clips have `valid_frames`, a window may hold no audio: `valid_frames` is 0 then. The entries are those of
-        `random_crop`. The number of windows is unknown.
+        A dataset of windows: all windows of the first clip in order, then all windows of the second clip, and so on.
+        Only the last window of a clip may reach beyond the clip. It then ends with padding. A clip without frames gives
+        no window. If clips have `valid_frames`, a window may hold no audio: `valid_frames` is 0 then. The entries are
+        the same as those of `random_crop`. The number of windows is unknown.
 
     Raises:
         ArgumentError: As in `random_crop`.

@@ -4,9 +4,10 @@ If the features are stored as float16 or bfloat16, the recomputed ones are round
 """
 
 import os
+import re
 import warnings
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -27,12 +28,19 @@ from audiopipe.verification.comparison import Comparison
 from audiopipe.verification.recompute import Clips
 from audiopipe.verification.report import Report
 from audiopipe.verification.stored_features import StoredFeatures
+from audiopipe.wording import count_of
 
 SAMPLE_SEED = 0  # fixed, so that everyone who verifies a feature set compares the same clips
 
 
 def compare(
-    feature_set: Description | FeatureSet, source: Any, *, door: str, sample: int | None, tolerance: float | None
+    feature_set: Description | FeatureSet,
+    source: Any,
+    *,
+    door: str,
+    sample: int | None,
+    tolerance: float | None,
+    progress: Callable[[str, int, int], None],
 ) -> Report:
     """Recomputes the features of a whole feature set from its input, and compares them.
 
@@ -42,6 +50,7 @@ def compare(
         door: Likewise.
         sample: Likewise.
         tolerance: Likewise.
+        progress: Likewise.
 
     Returns:
         A `Report`.
@@ -68,7 +77,7 @@ def compare(
     present = [clip_id for clip_id in stored if recordings[clip_id] in sources]
     if not present:
         raise InputError(
-            f"{_name(source)} has none of the {len(stored)} clips of {feature_set.path!r}, the first of which "
+            f"{_name(source)} has none of the {count_of(len(stored), 'clip')} of {feature_set.path!r}. The first clip "
             f"is {next(iter(stored))!r}. Pass the input that the feature set was computed from."
         )
     chosen = _spread(present, sample)
@@ -78,7 +87,7 @@ def compare(
     clips = Clips(sources, frames, feature_set.segments, transform)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioRemark)  # the feature set has the remarks of its job
-        comparisons = [_compare(feature_set, clips, door, name) for name in recompute.DOORS[door]]
+        comparisons = [_compare(feature_set, clips, door, name, progress) for name in recompute.DOORS[door]]
     return Report(
         feature_set=feature_set,
         comparisons=comparisons,
@@ -89,15 +98,25 @@ def compare(
     )
 
 
-def _compare(feature_set: Description | FeatureSet, clips: Clips, door: str, name: str) -> Comparison:
+def _compare(
+    feature_set: Description | FeatureSet,
+    clips: Clips,
+    door: str,
+    name: str,
+    progress: Callable[[str, int, int], None],
+) -> Comparison:
     """Compares the stored clips with those that one way of a door computes."""
     comparison = Comparison(door=name)
+    total = len(clips.short() if recompute.DOORS[door][name] is recompute.by_batch else clips.frames)
+    progress(f"recomputing clips with {name}", 0, total)
     try:
         with StoredFeatures(_stored(feature_set), clips.frames) as features:
             for clip_id, computed in recompute.DOORS[door][name](clips):
                 comparison.add(clip_id, features.take(clip_id), dtypes.as_loaded(computed, feature_set.dtype))
+                progress(f"recomputing clips with {name}", comparison.clips, total)
     except (tf.errors.OpError, AudioError) as error:
-        raise FeatureSetError(f"The audio of a stored clip can no longer be read: {loading.cause(error)}") from error
+        reason = re.sub(r"^Row \d+: ", "", loading.cause(error))  # of a batch, which nobody knows
+        raise FeatureSetError(f"The audio of a stored clip can no longer be read: {reason}") from error
     return comparison
 
 

@@ -28,8 +28,8 @@ TOLERANCE = 1e-9  # of sums of durations
 ADVICE = "Copy it again, or recompute the feature set."
 
 
-def check(description: Description) -> None:
-    """Raises an error unless a feature set is whole.
+def check(description: Description) -> Iterator[int]:
+    """Raises an error unless a feature set is whole. The check runs while its results are iterated over.
 
     Every shard must have its checksum, and every record its own checksum, its place and a feature of the config. The
     index must agree with the records row by row, and the counts and the statistics with both. All other files that
@@ -38,12 +38,16 @@ def check(description: Description) -> None:
     Args:
         description: The feature set.
 
+    Yields:
+        The number of records of each shard, when it was checked.
+
     Raises:
         CorruptFeatureSetError: If something is missing, damaged, or does not fit the rest. The message names each file.
 
     Example:
         >>> from audiopipe.feature_sets.description import Description
-        >>> check(Description.open("tests/data/v0.1/features"))
+        >>> list(check(Description.open("tests/data/v0.1/features")))
+        [2, 1]
     """
     found = _Faults()
     index_path = _check_other_files(description, found)
@@ -64,6 +68,7 @@ def check(description: Description) -> None:
                     _check_rows(index_path, files.join(description.path, shard["name"]), expected, rows)
                 if statistics is not None and sums is not None:
                     statistics.check_shard(position, sums)
+            yield shard["records"]
         if not found.faults:
             with found.collected():
                 totals.check()

@@ -1,7 +1,7 @@
 """Verification of a feature set: of its files alone, or of its features as well."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from audiopipe import checks
@@ -23,6 +23,7 @@ def verify(
     door: str = "both",
     sample: int | None = None,
     tolerance: float | None = None,
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> Report:
     """Checks that a feature set is whole, recomputes its features from the audio, and compares them.
 
@@ -43,6 +44,8 @@ def verify(
         sample: Number of clips to recompute, spread over the feature set. Every call chooses the same clips. None means
             all clips. All files are checked in any case.
         tolerance: Largest absolute difference that is accepted. None means that every bit must agree.
+        progress: Called with the name of the current step, how many records or clips of it are done, and how many there
+            are.
 
     Returns:
         A `Report`.
@@ -69,23 +72,29 @@ def verify(
             f"sample and tolerance need a source, the input to recompute features from. Received: source=None, "
             f"sample={sample}, tolerance={tolerance}."
         )
-    feature_set = _checked(output)
+    feature_set = _checked(output, progress)
     if source is None:
         return Report(feature_set=feature_set)
     from audiopipe.verification import input_comparison  # imports TensorFlow
 
-    return input_comparison.compare(feature_set, source, door=door, sample=sample, tolerance=tolerance)
+    return input_comparison.compare(
+        feature_set, source, door=door, sample=sample, tolerance=tolerance, progress=progress
+    )
 
 
-def _checked(output: str | os.PathLike[str]) -> Description | FeatureSet:
+def _checked(output: str | os.PathLike[str], progress: Callable[[str, int, int], None]) -> Description | FeatureSet:
     """Opens a feature set and checks its files, those of each part if it is in parts.
 
     Raises:
         CorruptFeatureSetError: If something is missing, damaged, or does not fit the rest.
     """
     found = parted_sets.opened(output)
+    done, total = 0, sum(description.counts["clips"] for description in found)
+    progress("checking records", 0, total)
     for description in found:
-        integrity.check(description)
+        for n_records in integrity.check(description):
+            done += n_records
+            progress("checking records", done, total)
     if not found[0].whole:
         return found[0]
     try:

@@ -9,8 +9,9 @@ import synthetic_sets
 from synthetic_sets import COLUMNS, CONFIG, feature
 from typer.testing import CliRunner
 
-from audiopipe import FeatureSet, cli, plotting
+from audiopipe import FeatureSet, cli
 from audiopipe.feature_sets import view_statistics
+from audiopipe.plotting import images
 
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
 
@@ -159,7 +160,7 @@ def test_a_difference_of_storage_dtypes_is_mentioned(folder, tmp_path):
 
 def test_both_can_be_plotted(folder, monkeypatch):
     drawn = []
-    monkeypatch.setattr(plotting, "plot_statistics", lambda *arguments, title: drawn.append((*arguments, title)))
+    monkeypatch.setattr(images, "save_statistics", lambda *arguments, title: drawn.append((*arguments, title)))
     assert run(folder, folder, "--where-b", "label=dog", "--plot", "drift.png").exit_code == 1
     sets = FeatureSet(folder)
     both = {"A": sets.statistics, "B": sets.where(label="dog").statistics}

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.axes
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from audiopipe import Transform, cli
@@ -64,7 +65,15 @@ def test_wrong_fields_are_refused(team):
         team.LogMelWithFlux(n_mels=0)
 
 
-def test_each_quantity_is_drawn_on_its_own_scale(team, tmp_path, monkeypatch):
+def test_a_config_that_describes_another_feature_than_its_layer_computes_is_refused_early(team, monkeypatch):
+    monkeypatch.setattr(team.LogMelWithFlux, "quantities", ("log power",))
+    with pytest.raises(ConfigError) as raised:
+        Transform(team.LogMelWithFlux(n_mels=41))
+    page = (ROOT / "docs/how-to/own-feature.md").read_text()
+    assert str(raised.value) in " ".join(page.split())
+
+
+def test_each_quantity_is_drawn_on_its_own_scale(team, monkeypatch):
     limits, draw = [], matplotlib.axes.Axes.imshow
     monkeypatch.setattr(
         matplotlib.axes.Axes,
@@ -76,7 +85,7 @@ def test_each_quantity_is_drawn_on_its_own_scale(team, tmp_path, monkeypatch):
     )
     feature = np.stack([np.full((3, 40), -5.0), np.full((3, 40), 2.0)], axis=-1).astype(np.float32)
     feature[0] -= 1
-    plot_feature(feature, team.FLUX_40, tmp_path / "feature.png")
+    plot_feature(feature, team.FLUX_40, Figure().subplots(2))
     assert limits == [(-6, -5), (1, 2)]
 
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from audiopipe.precompute import progress
 from audiopipe.precompute.progress import Done, Speed, reporter
 
 
@@ -154,12 +153,12 @@ def test_plain_lines_are_limited_to_one_per_interval_and_the_last_is_always_show
         clock.now += 1
     shown.finished({"clips": 5250})
     assert screen.file.getvalue().splitlines() == [
-        "planned: 10000 clips, 27.8 h of audio, 25.6 MB in 20 shards",
+        "planned: 10,000 clips, 27.8 h of audio, 25.6 MB in 20 shards",
         "3 files left out: 3 .m4a",
-        "clips 0 of 10000 (0 %), 0 s of audio, 0 failures",
-        "clips 2100 of 10000 (21 %), 5.8 h of audio, 2 failures, 210 clips/s, 38 s left",
-        "clips 4200 of 10000 (42 %), 11.7 h of audio, 4 failures, 210 clips/s, 28 s left",
-        "clips 5250 of 10000 (52 %), 14.6 h of audio, 5 failures, 210 clips/s, 23 s left",
+        "clips 0 of 10,000 (0 %), 0 s of audio, 0 failures",
+        "clips 2,100 of 10,000 (21 %), 5.8 h of audio, 2 failures, 210 clips/s, 38 s left",
+        "clips 4,200 of 10,000 (42 %), 11.7 h of audio, 4 failures, 210 clips/s, 28 s left",
+        "clips 5,250 of 10,000 (52 %), 14.6 h of audio, 5 failures, 210 clips/s, 23 s left",
     ]
 
 
@@ -239,6 +238,7 @@ def test_json_lines_contain_each_event_with_its_facts_and_time(clock, capsys):
         "notes": ["3 files left out: 3 .m4a"],
         "changes": None,
         "done_before": 9000,
+        "failed_before": 0,
     }
     assert first == {
         "event": "progress",
@@ -292,6 +292,14 @@ def test_json_values_survive_printing_and_parsing(value):
 # the bar
 
 
+def test_the_line_about_the_plan_says_that_clips_failed_before_and_are_not_tried_again(clock):
+    screen = console()
+    shown = reporter(screen, log_json=False, clock=clock)
+    shown.planned(clips=8, hours=1, bytes=1000, shards=1, exact=True, done_before=4, failed_before=2)
+    line = "planned: 8 clips, 1.0 h of audio, 1.0 kB in 1 shard; 4 clips done before, of which 2 failed. "
+    assert screen.file.getvalue() == line + "Pass --retry-failures to try them again\n"
+
+
 def test_a_terminal_gets_a_bar_with_facts(clock):
     screen = console(terminal=True)
     shown = reporter(screen, log_json=False, clock=clock)
@@ -306,16 +314,3 @@ def test_a_terminal_gets_a_bar_with_facts(clock):
     assert "5.8 h of audio, 5 failures, 210 clips/s, 38 s left" in text
     assert "Ctrl-C" not in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden and then shown again
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (0.24, "0.2 s"), (9.5, "9.5 s"), (42.4, "42 s"), (99.6, "1.7 min"), (3600, "1.0 h"), (1e6, "277.8 h")],
-)
-def test_durations_for_people(seconds, text):
-    assert progress.duration(seconds) == text
-
-
-@pytest.mark.parametrize(("n_bytes", "text"), [(0, "0 bytes"), (1000, "1.0 kB"), (2.5e9, "2.5 GB"), (7e12, "7.0 TB")])
-def test_sizes_for_people(n_bytes, text):
-    assert progress.size(n_bytes) == text

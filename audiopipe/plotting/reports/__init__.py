@@ -1,0 +1,1 @@
+"""Reports about feature sets: one HTML file each."""
