@@ -10,7 +10,7 @@ import numpy as np
 from apache_beam.metrics import Metrics
 from apache_beam.utils.windowed_value import PaneInfo, WindowedValue
 
-from audiopipe import checks
+from audiopipe import checks, wording
 from audiopipe.beam import elements, input_collections, unsuitable_runners
 from audiopipe.beam.bundle_features import BundleFeatures, Outcome, compiled
 from audiopipe.beam.elements import Element
@@ -175,8 +175,9 @@ class _Compute(beam.DoFn):
         if self._skipped:
             count, more = len(self._skipped), len(self._skipped) - REPORTED
             _log.warning(
-                "%s left out. %s%s To keep such elements, with their errors, use on_error='collect'.",
-                "1 element was" if count == 1 else f"{count} elements were",
+                "%s %s left out. %s%s To keep such elements, with their errors, use on_error='collect'.",
+                wording.count_of(count, "element"),
+                wording.noun_of(count, "was", "were"),
                 " ".join(self._skipped[:REPORTED]),
                 f" And {more} more." if more > 0 else "",
             )

@@ -1,11 +1,12 @@
 """Arguments of `map` of `datasets`, as they apply to a transform."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import datasets
 
+from audiopipe import checks
 from audiopipe.errors import ArgumentError, UntypedFeatureWarning
 from audiopipe.feature_sets import fingerprints
 from audiopipe.hf import typed_maps
@@ -46,7 +47,7 @@ def mapped(original: Callable[..., Any], dataset: Any, transform: Transform, giv
             "Declare the types where the stream is made, then dataset.map and audiopipe.hf.map give theirs.",
         )
         return original(dataset, transform, **given)
-    removed = _names(arguments.pop("remove_columns", None))
+    removed = _names("remove_columns", arguments.pop("remove_columns", None))
     unknown = [name for name in removed if name not in features]
     if unknown:
         raise ArgumentError(
@@ -82,7 +83,7 @@ def _check_calls(arguments: dict[str, Any], transform: Transform) -> None:
                 "out, or map a function of your own that calls the transform."
             )
     columns = arguments.pop("input_columns", None)
-    if columns is not None and _names(columns) != [transform.audio]:
+    if columns is not None and _names("input_columns", columns) != [transform.audio]:
         raise ArgumentError(
             f"input_columns must be the audio column of the transform, {transform.audio!r}, or None. Received: "
             f"input_columns={columns!r}. Name the column that holds the audio: Transform(..., audio=...)."
@@ -97,8 +98,12 @@ def _check_calls(arguments: dict[str, Any], transform: Transform) -> None:
         )
 
 
-def _names(columns: Any) -> list[str]:
-    return [columns] if isinstance(columns, str) else list(columns or ())
+def _names(argument: str, columns: Any) -> list[str]:
+    """Returns the names of columns in an argument, which may be one name."""
+    names = [columns] if isinstance(columns, str) else columns or []
+    if not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
+        raise checks.fail(argument, "the name of a column, or a list of names", columns)
+    return list(names)
 
 
 def _check_names(declared: Mapping[str, Any], kept: Mapping[str, Any], added: AddedColumns) -> None:

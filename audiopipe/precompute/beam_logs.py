@@ -19,7 +19,7 @@ _OF_AUDIOPIPE = "audiopipe.errors."  # in a traceback that is part of a message
 
 
 class BeamLogs:
-    """Filters of Beam's log and of its threads' tracebacks, for one job in this process."""
+    """Filters of Beam's log and of its threads' tracebacks, for the jobs of one command in this process."""
 
     def __init__(self) -> None:
         self._is_stopped = False
@@ -34,7 +34,9 @@ class BeamLogs:
         self._previous = threading.excepthook
 
     def install(self) -> None:
-        """Installs the filters."""
+        """Installs the filters, unless they are there."""
+        if self._is_installed:
+            return
         for log, is_kept in self._filters.items():
             log.addFilter(is_kept)
         self._previous, threading.excepthook = threading.excepthook, self._on_exception

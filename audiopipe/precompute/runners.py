@@ -47,10 +47,13 @@ class PipelineThread:
     Args:
         runner: The Apache Beam runner.
         options: Options of the runner.
+        logs: What Beam logs, which whoever makes the engine releases.
         server: The job server that was started for the runner. None if there is none.
     """
 
-    def __init__(self, runner: PipelineRunner, options: PipelineOptions, server: JobServer | None = None):
+    def __init__(
+        self, runner: PipelineRunner, options: PipelineOptions, logs: BeamLogs, server: JobServer | None = None
+    ):
         self._runner = runner
         self._options = options
         self._server = server
@@ -58,7 +61,7 @@ class PipelineThread:
         self._error: Exception | None = None
         self._result: Any = None
         self._output = ""
-        self._logs = BeamLogs()
+        self._logs = logs
 
     def start(self, plan: Plan) -> None:
         """Starts to write the unfinished shards of a plan."""
@@ -99,10 +102,6 @@ class PipelineThread:
         # A job that was cancelled ends before its workers in this process do.
         if self._ended.wait(STOP_SECONDS) and stopping.wait_until_idle(STOP_SECONDS):
             stopping.allow(self._output)
-
-    def close(self) -> None:
-        """Lets Beam log again, also what comes from the end of the job."""
-        self._logs.release()
 
     def _cause(self) -> str:
         if isinstance(self._error, AudiopipeError):
@@ -160,7 +159,7 @@ class BeamEngines:
         self._options = parse_options(flags)
         self._flags = flags
         self._server: JobServer | None = None
-        self._chosen: list[PipelineThread] = []
+        self._logs = BeamLogs()
         if workers is not None:
             raise ArgumentError(
                 f"--workers cannot be combined with options of Apache Beam. Received: {' '.join(flags)}. Leave out one "
@@ -187,8 +186,7 @@ class BeamEngines:
         """Returns the engine for any plan."""
         if self._server is None:
             self.prepare()
-        self._chosen.append(PipelineThread(_runner(self._options), self._options, self._server))
-        return self._chosen[-1]
+        return PipelineThread(_runner(self._options), self._options, self._logs, self._server)
 
     def close(self) -> None:
         """Ends the job server, and what works for it in this process."""
@@ -197,8 +195,7 @@ class BeamEngines:
             for thread in threading.enumerate():  # workers in this process, which lose their engine
                 if thread.name.startswith("run_worker_"):  # the name that Beam gives them
                     thread.join(1)
-        for engine in self._chosen:
-            engine.close()
+        self._logs.release()
 
 
 def parse_options(flags: list[str]) -> PipelineOptions:

@@ -35,6 +35,13 @@ def both(rows):
         ({"input_columns": []}, r"input_columns must be the audio column"),
         ({"fn_kwargs": {"lengths": [1]}}, r"fn_kwargs must be empty .* Received: fn_kwargs={'lengths': \[1\]}"),
         ({"fn_kwargs": {"sample_rate": 44100}}, r"config: 8000\. Received: fn_kwargs={'sample_rate': 44100}"),
+        ({"remove_columns": 5}, r"remove_columns must be the name of a column, or a list of names\. Received: .*=5"),
+        ({"remove_columns": [5]}, r"remove_columns must be the name of a column, or a list of names"),
+        (
+            {"remove_columns": ["feature"]},
+            r"remove_columns must name columns of the dataset: audio, label\. .*: feature",
+        ),
+        ({"input_columns": 5}, r"input_columns must be the name of a column, or a list of names"),
         ({"remove_columns": "labels"}, r"remove_columns must name columns of the dataset: audio, label\. .*: labels"),
         ({"features": Features(feature=NESTED)}, r"features without audio, label, and with nothing else"),
         (
