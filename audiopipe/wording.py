@@ -68,5 +68,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         >>> did_you_mean("--worker", ["--dtype"])
         ''
     """
-    found = difflib.get_close_matches(word, known)
+    found = difflib.get_close_matches(word, known, cutoff=0.7)
     return f" Did you mean {' or '.join(found)}?" if found else ""

@@ -86,7 +86,7 @@ def test_a_malformed_fingerprint_is_refused(names, prefix):
 
 
 def test_an_unknown_name_is_refused_with_advice_to_register_it(names):
-    with pytest.raises(RegistryError, match=r"'team-mel-80'.*speech-mel-80.*configs add.*AUDIOPIPE_REGISTRY"):
+    with pytest.raises(RegistryError, match=r"'team-mel-80'.*configs list.*configs add.*AUDIOPIPE_REGISTRY"):
         names.get("team-mel-80")
 
 

@@ -14,6 +14,7 @@ from audiopipe.audio import aiff, sizes, wave
 from audiopipe.audio.magic import is_container
 from audiopipe.audio.opening import HEAD, Opened
 from audiopipe.audio.parts import Loss, Part
+from audiopipe.wording import noun_of
 
 MAX_CHUNKS = 1000  # a damaged file may consist of empty chunks only
 
@@ -93,7 +94,8 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
             result = sizes.Size(0)
         else:
             there = sizes.unknown(file, found.samples)
-            note = f"the header says that there are no samples, and the {there} bytes behind it were read as samples"
+            behind = f"{there} {noun_of(there, 'byte behind it was', 'bytes behind it were')}"
+            note = f"the header says that there are no samples, and the {behind} read as samples"
             result = sizes.Size(there, notes=() if _is_unfinished(file, start, form, found) else (note,))
     else:
         if form in (_RIFF, _RIFX, _AIFF, _SVX) and b"ds64" not in found.chunks:
@@ -114,7 +116,7 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
     if position < end:
         position, repeated = _end(file, form, found, position, end)
         if repeated:
-            losses = (*losses, Loss("the file has 2 chunks of samples, 1 read"))
+            losses = (*losses, Loss("the file has 2 chunks of samples, and only the first was read"))
     if pieces is None and form in (_W64, _SVX):
         pieces = ((start, found.samples + result.size),)  # libsndfile takes all that follows for samples
     elif pieces is None and (start, position) != (0, end):

@@ -8,6 +8,7 @@ import soxr
 from audiopipe import checks
 from audiopipe.audio.remarks import Remark, warn_about
 from audiopipe.errors import AudioError
+from audiopipe.wording import noun_of
 
 BLOCK_SAMPLES = 1 << 20
 CACHED_SAMPLES = 1 << 16  # mixed down or resampled at once, so that they stay in the processor's cache
@@ -112,8 +113,8 @@ def convert_parts(
         (on_remark or warn_about(name))(Remark("decode", text))
     if clip.made == 0:
         raise AudioError(
-            f"{where}The audio is too short to resample. Received: {clip.received} samples at {clip.rate} Hz, which "
-            f"give none at {sample_rate} Hz.",
+            f"{where}The audio is too short to resample. Received: {clip.received} "
+            f"{noun_of(clip.received, 'sample')} at {clip.rate} Hz. At {sample_rate} Hz, there is none.",
             stage="resample",
         )
 
@@ -223,7 +224,7 @@ def pick_channel(samples: np.ndarray, channel: int, where: str) -> np.ndarray:
     if channel >= found:
         raise AudioError(
             f"{where}The config picks channel {channel}, and channels count from 0. Received: {found} "
-            f"channel{'s' * (found != 1)}. Leave the recording out, or pick a channel that it has.",
+            f"{noun_of(found, 'channel')}. Leave the recording out, or pick a channel that it has.",
             stage="decode",
         )
     return np.ascontiguousarray(samples[:, channel : channel + 1])

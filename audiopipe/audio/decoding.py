@@ -12,6 +12,7 @@ from audiopipe.audio.completeness import Report
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
 from audiopipe.errors import AudioError
+from audiopipe.wording import noun_of
 
 SYSTEM_ERROR = 2  # libsndfile's code for an error of the operating system
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames if a FLAC header gives none
@@ -113,7 +114,8 @@ class PartDecoder:
                 self.following, behind = flac.following(self.file, start, position, end)
                 rest = end - position
                 if self.following is None:
-                    self._lose(Loss(f"at least {rest} bytes follow behind the last FLAC frame", rest, position))
+                    follow = noun_of(rest, "byte follows", "bytes follow")
+                    self._lose(Loss(f"at least {rest} {follow} behind the last FLAC frame", rest, position))
                 elif behind is not None and behind < self.following:
                     self._lose(flac.between(behind, self.following, start))
 
@@ -165,7 +167,7 @@ class PartDecoder:
         elif error is not None and lost is not None:
             self._note(f"decoding stopped less than a frame before the end{reason}")
         elif error is not None:
-            self._lose(Loss(f"decoding stopped after {self.received} samples{reason}"))
+            self._lose(Loss(f"decoding stopped after {self.received} {noun_of(self.received, 'sample')}{reason}"))
 
 
 def _read(sound: soundfile.SoundFile, frames: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import struct
 
 from audiopipe.audio import ogg, tags, wave
 from audiopipe.audio.opening import Opened
+from audiopipe.wording import noun_of
 
 EDGE = 1 << 16  # where the names of codecs are looked for: an index may stand at either end
 TEXT = 1024
@@ -109,7 +110,7 @@ def found(file: Opened) -> str | None:
     if file.size == 0:
         return "the file is empty. Download or record it again."
     if file.size < SMALLEST:
-        return f"the file has only {file.size} bytes. Download or record it again."
+        return f"the file has only {file.size} {noun_of(file.size, 'byte')}. Download or record it again."
     start = min(tags.behind(file, 0), file.size)
     head = file.at(start, TEXT)
     if head[:4] == b"OggS" and len(head) > 5 and not head[5] & ogg.FIRST:

@@ -11,6 +11,7 @@ import struct
 from audiopipe.audio import chunks, flac, headers, magic, mpeg, ogg, tags, voc
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
+from audiopipe.wording import noun_of
 
 MAX_PARTS = 100_000
 ZEROS = 1 << 20
@@ -84,7 +85,9 @@ def _with_rest(file: Opened, part: Part, position: int) -> Part:
     while begin < file.size:
         block = file.at(begin, ZEROS)
         if block.strip(b"\0"):
-            text = f"{rest} bytes follow behind the {there} bytes that the headers announce, and belong to nothing"
+            follow = noun_of(rest, "byte follows", "bytes follow")
+            text = f"{rest} {follow} behind the {there} bytes that the headers announce"
             return dataclasses.replace(part, losses=(*part.losses, Loss(text, rest, there)))
         begin += len(block) or file.size
-    return dataclasses.replace(part, notes=(*part.notes, f"{rest} zero bytes behind the samples were not read"))
+    zeros = noun_of(rest, "zero byte behind the samples was", "zero bytes behind the samples were")
+    return dataclasses.replace(part, notes=(*part.notes, f"{rest} {zeros} not read"))

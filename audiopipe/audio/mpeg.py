@@ -15,6 +15,7 @@ from audiopipe.audio import magic, tags
 from audiopipe.audio.mpeg_frames import SYNC, Announcement, announcement, frame, place_of_announcement, sizes
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
+from audiopipe.wording import noun_of
 
 BLOCK = 1 << 20
 HEAD = 4096  # garbage before the first frame is at most this long
@@ -58,7 +59,8 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
     """Returns the parts from `start` on and the position behind the last frame. Without a frame there are none."""
     begin = tags.behind(file, start)
     if begin > file.size:
-        lacking = Loss(f"the file ends {begin - file.size} bytes before the end of its ID3 tag")
+        missing = begin - file.size
+        lacking = Loss(f"the file ends {missing} {noun_of(missing, 'byte')} before the end of its ID3 tag")
         return [Part(start, file.size, losses=(lacking,))], file.size
     scan = _Scan(file, begin, tags.before(file, begin, file.size))
     first = scan.first(begin + HEAD)
@@ -69,7 +71,7 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
     found = [_part(run, None if whole else tuple(run.pieces)) for run in runs]
     losses = found[0].losses
     if first > begin and file.at(begin, first - begin).strip(b"\0"):
-        text = f"{first - begin} bytes in front of the first MPEG frame are no frames"
+        text = f"{first - begin} {noun_of(first - begin, 'byte')} before the first MPEG frame cannot be read"
         losses += (Loss(text, first - begin, found[0].end - first),)
     found[0] = dataclasses.replace(found[0], start=start, losses=losses)
     return found, file.size if end == scan.end else end
@@ -237,8 +239,9 @@ class _Scan:
                 place = self.base + match.start()
                 if self.is_sure(place):
                     there = sum(stop - start for start, stop in run.pieces)
-                    text = f"{place - begin} bytes at byte {begin} are no MPEG frames"
-                    run.losses.append(Loss(text, place - begin, there))
+                    size = place - begin
+                    text = f"{size} {noun_of(size, 'byte')} at byte {begin} cannot be read as MPEG frames"
+                    run.losses.append(Loss(text, size, there))
                     run.gaps += 1
                     return place
             if last:

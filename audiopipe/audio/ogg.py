@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from audiopipe.audio import magic
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss, Part
+from audiopipe.wording import noun_of
 
 BLOCK = 1 << 20
 LARGEST_PAGE = 27 + 255 + 255 * 255
@@ -110,7 +111,8 @@ def parts(file: Opened, start: int) -> tuple[list[Part], int]:
         end = page.end
     found += _link(file, link, begin, end, strays, last=True, incomplete=incomplete)
     if skipped and found:
-        note = f"{skipped} bytes between the Ogg pages are no pages, so a part of the clip may be missing"
+        between = f"{skipped} {noun_of(skipped, 'byte')} between the Ogg pages"
+        note = f"{between} cannot be read, so a part of the clip may be missing"
         found[0] = dataclasses.replace(found[0], notes=(*found[0].notes, note))
     return found, file.size if incomplete else end
 
@@ -204,15 +206,18 @@ def _link(
     losses: tuple[Loss, ...] = ()
     notes: tuple[str, ...] = ()
     if len(audible) > 1:
-        losses += (Loss(f"the file has {len(audible)} streams side by side, 1 read"),)
+        losses += (Loss(f"the file has {len(audible)} streams side by side, and only the first was read"),)
     if strays:
-        losses += (Loss(f"{strays} Ogg pages belong to a stream whose beginning is missing", strays, stream.pages),)
+        belong = noun_of(strays, "page belongs", "pages belong")
+        losses += (Loss(f"{strays} Ogg {belong} to a stream whose beginning is missing", strays, stream.pages),)
     if stream.backwards:
-        losses += (Loss(f"Ogg pages are out of order or repeated at {stream.backwards} places"),)
+        places = f"{stream.backwards} {noun_of(stream.backwards, 'place')}"
+        losses += (Loss(f"Ogg pages are out of order or repeated at {places}"),)
     if stream.gaps and stream.codec == "FLAC":  # libFLAC fills the gaps, so the number of samples is right
-        losses += (Loss(f"the numbers of Ogg pages have {stream.gaps} gaps, which are silent"),)
+        silent = noun_of(stream.gaps, "gap, which is silent", "gaps, which are silent")
+        losses += (Loss(f"the numbers of Ogg pages have {stream.gaps} {silent}"),)
     elif stream.gaps:
-        notes += (f"the numbers of Ogg pages have {stream.gaps} gaps",)
+        notes += (f"the numbers of Ogg pages have {stream.gaps} {noun_of(stream.gaps, 'gap')}",)
     if last and incomplete:
         notes += ("the last Ogg page is incomplete, so the end of the clip is missing",)
     elif not stream.ended:

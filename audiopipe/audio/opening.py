@@ -17,6 +17,7 @@ from audiopipe.audio.hashing import Hashed
 from audiopipe.audio.splicing import Spliced
 from audiopipe.errors import AudioError
 from audiopipe.storage import digests, files
+from audiopipe.wording import noun_of
 
 HEAD = 4096  # read at once, because it holds nearly all headers
 
@@ -193,7 +194,7 @@ def describe(source: AudioSource) -> str:
     if isinstance(source, Opened):
         return source.name
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return f"{len(source)} bytes"
+        return f"{len(source)} {noun_of(len(source), 'byte')}"
     if isinstance(source, (str, os.PathLike)):
         return repr(os.fspath(source))
     return "an open file"

@@ -11,6 +11,7 @@ import numpy as np
 from audiopipe.audio import magic
 from audiopipe.audio.opening import Opened
 from audiopipe.audio.parts import Loss
+from audiopipe.wording import noun_of
 
 STREAM_SLACK = 8192  # programs round placeholder sizes down to whole frames, or subtract the header
 # Programs that write into a pipe cannot correct the size afterwards. 0x7F000008 is SoX's size for AIFF.
@@ -59,7 +60,8 @@ def of_samples(file: Opened, stated: int, begin: int, header: int, name: str) ->
     if surplus <= 0:
         return Size(stated)
     if there and (surplus <= LARGEST_HEADER or surplus == header):
-        note = f"the header gives the {name} {surplus} bytes more than its {there}, as writers do that count headers"
+        more = f"{surplus} {noun_of(surplus, 'byte')} more"
+        note = f"the header gives the {name} {more} than its {there}, as writers do that count headers"
         return Size(there, notes=(note,))
     there = max(0, there)
     return Size(there, losses=(Loss(f"the {name} has {there} of {stated} bytes", surplus, there),))

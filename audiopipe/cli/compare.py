@@ -13,6 +13,7 @@ from audiopipe.cli.conditions import WHERE_HELP
 from audiopipe.cli.shared_arguments import IMPORT_HELP, import_modules
 from audiopipe.cli.terminal import console, facts_table, print_error, print_fact
 from audiopipe.errors import AudiopipeError
+from audiopipe.wording import count_of
 
 if TYPE_CHECKING:
     from audiopipe.feature_sets import FeatureSet
@@ -112,8 +113,8 @@ def _compare(
 
 def _size(clips: "FeatureSet") -> str:
     count = _count(clips.statistics)
-    frames = "" if count is None else f", {count:,} frames"
-    return f"{len(clips):,} clip{'' if len(clips) == 1 else 's'}{frames}"
+    frames = "" if count is None else f", {count_of(count, 'frame')}"
+    return count_of(len(clips), "clip") + frames
 
 
 def _print(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audiopipe import wording
 from audiopipe.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -60,10 +61,13 @@ def _split(text: str, kinds: Mapping[str, str], option: str) -> tuple[str, str]:
     """Returns the column and the text of the value. A column may have an equals sign in its name."""
     found = [column for column in kinds if text.startswith(f"{column}=")]
     if not found:
-        fault = "There is no such column" if "=" in text else "There is no equals sign"
+        column, equals, _ = text.partition("=")
+        fault = (
+            f"There is no such column.{wording.did_you_mean(column, kinds)}" if equals else "There is no equals sign."
+        )
         raise ArgumentError(
             f"{option} must be COLUMN=VALUE, such as {option} {next(iter(kinds))}=... Received: {option} {text}. "
-            f"{fault}. The columns are {', '.join(kinds)}."
+            f"{fault} The columns are {', '.join(kinds)}."
         )
     column = max(found, key=len)
     return column, text[len(column) + 1 :]

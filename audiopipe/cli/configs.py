@@ -12,6 +12,7 @@ from rich.highlighter import JSONHighlighter
 from audiopipe.cli.completion import config_names
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import VerbatimTable, console, print_fact
+from audiopipe.wording import count_of
 
 SOURCE_HELP = (
     f"{CONFIG_HELP[:-1]}; or something that carries a config: the folder of a feature set, a .keras file, a "
@@ -42,7 +43,7 @@ def list_configs(
             table.add_row(family)
         for name, purpose in names.items():
             config = registry.get(name)
-            row = (f"{config.sample_rate} Hz", f"{config.n_bins} bins", config.fingerprint[:12])
+            row = (f"{config.sample_rate} Hz", count_of(config.n_bins, "bin"), config.fingerprint[:12])
             table.add_row(f"  {name}", *row, purpose or type(config).__name__)
     console.print(table)
 

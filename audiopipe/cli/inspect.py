@@ -9,6 +9,7 @@ from rich.table import Table
 from audiopipe import wording
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import UNKNOWN, add_ends, add_machine, audio_duration, console, facts_table, known
+from audiopipe.wording import count_of
 
 SHOWN_KINDS = 5
 SHOWN_CLASSES = 20
@@ -91,7 +92,7 @@ def _add_progress(table: Table, facts: dict[str, Any]) -> None:
     table.add_row("unfinished", "an update" if facts["complete"] else "the feature set")
     if parts:
         table.add_row("parts done", f"{parts['done']} of {parts['total']}; what follows is about the others")
-    table.add_row("clips done", f"{clips['done']} of {clips['total']}")
+    table.add_row("clips done", f"{clips['done']:,} of {clips['total']:,}")
     table.add_row("shards done", f"{shards['done']} of {shards['total']}")
     table.add_row("audio done", f"{audio_duration(seconds['done'])} of {audio_duration(seconds['total'])}")
     if unfinished["changes"]:
@@ -100,7 +101,7 @@ def _add_progress(table: Table, facts: dict[str, Any]) -> None:
 
 
 def _add_counts(table: Table, counts: dict[str, Any]) -> None:
-    table.add_row("clips", f"{counts['clips']}, and {counts['failures']} failures")
+    table.add_row("clips", f"{counts['clips']:,}, and {count_of(counts['failures'], 'failure')}")
     table.add_row("remarks", known(counts["remarks"]))
     table.add_row("files left out", known(counts["left_out"]))
     if counts["short_recordings"] is not None:
@@ -121,7 +122,7 @@ def _add_kinds(table: Table, title: str, kinds: list[dict[str, Any]]) -> None:
 def _column(name: str, facts: dict[str, Any]) -> str:
     described = [facts["metadata"][name]]
     if name in facts["classes"]:
-        described.append(f"{len(facts['classes'][name]['counts'])} classes")
+        described.append(count_of(len(facts["classes"][name]["counts"]), "class", "classes"))
     if name in facts["fill_values"]:
         described.append(f"missing: {facts['fill_values'][name]}")
     return f"{name} ({', '.join(described)})"
@@ -132,7 +133,8 @@ def _classes(counts: dict[str, int], missing: int) -> str:
     described = [f"{count} x {name}" for name, count in frequent[:SHOWN_CLASSES]]
     others = frequent[SHOWN_CLASSES:]
     if others:
-        described.append(f"{sum(count for _, count in others)} of {len(others)} other classes")
+        rest = count_of(len(others), "other class", "other classes")
+        described.append(f"{sum(count for _, count in others)} of {rest}")
     if missing:
         described.append(f"{missing} missing")
     return ", ".join(described)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiopipe.cli import plot_sources
+from audiopipe.cli.completion import config_names
 from audiopipe.cli.plot_sources import DEFAULT_CONFIG, Found, Stretch
 from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
 from audiopipe.cli.terminal import console
@@ -32,12 +33,13 @@ def plot(
         typer.Option(
             help=f"{CONFIG_HELP} Several are drawn side by side. The default is {DEFAULT_CONFIG}. A clip of a feature "
             "set has the config of its set.",
+            autocompletion=config_names,
             show_default=False,
         ),
     ] = [],  # noqa: B006 (typer copies it)
     start: Annotated[float, typer.Option(help="Draw the clips from this time on, in seconds.")] = 0.0,
     seconds: Annotated[
-        float | None, typer.Option(help="Draw this many seconds.", show_default="to the end of the clip")
+        float | None, typer.Option(help="Draw this many seconds. Default: to the end of the clip.", show_default=False)
     ] = None,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
@@ -51,8 +53,7 @@ def plot(
     images.check_path(image)
     stretch = Stretch(start, seconds)
     found = [named for word in clips for named in plot_sources.found(word, config, stretch)]
-    is_grid = len(config) > 1 and len(found) == len(clips) * len(config)
-    images.save(_figure(found, columns=len(config) if is_grid else 1), image)
+    images.save(_figure(found, columns=len(config) or 1), image)
     what = f"feature of shape {found[0].feature.shape}" if len(found) == 1 else f"{len(found)} features"
     console.print(f"{image}: {what}", highlight=False, markup=False, soft_wrap=True)
 

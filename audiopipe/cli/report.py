@@ -18,8 +18,8 @@ def report(
         typer.Option(
             "--input",
             help="The INPUT that the feature set was made from, to listen to its clips. Can be repeated. Put quotes "
-            "around a glob.",
-            show_default="none: clips have no sound",
+            "around a glob. Default: none, so clips have no sound.",
+            show_default=False,
         ),
     ] = [],  # noqa: B006 (typer copies it)
     compare: Annotated[

@@ -44,7 +44,7 @@ def inputs_and_output(words: list[str]) -> tuple[list[str], str, list[str]]:
     """
     n_paths = next((number for number, word in enumerate(words) if word.startswith("-")), len(words))
     if n_paths < 2:
-        raise typer.BadParameter(f"INPUT and OUTPUT must come before other options. Received: {' '.join(words)}")
+        raise typer.BadParameter(f"INPUT and OUTPUT must come before other options. Received: {' '.join(words)}.")
     *sources, output = words[:n_paths]
     return sources, output, words[n_paths:]
 

@@ -10,6 +10,7 @@ from audiopipe.cli import conditions
 from audiopipe.cli.conditions import WhereOption
 from audiopipe.cli.shared_arguments import ImportOption
 from audiopipe.cli.terminal import console, facts_table, print_fact
+from audiopipe.wording import count_of
 
 if TYPE_CHECKING:
     from audiopipe.feature_sets import FeatureSet
@@ -44,7 +45,7 @@ def stats(
     else:
         _print(folder, where, clips, statistics, all_bins)
     if plot is not None:
-        print_fact(f"{plot}: statistics of {len(clips):,} clips")
+        print_fact(f"{plot}: statistics of {count_of(len(clips), 'clip')}")
 
 
 def _facts(folder: str, where: list[str], clips: "FeatureSet", statistics: "Statistics") -> dict[str, object]:

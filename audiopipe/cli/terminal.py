@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from audiopipe.wording import count_of, noun_of
+
 UNKNOWN = "not recorded"
 PIPED_WIDTH = 200  # columns of output that is piped, so that tables are not folded to the width of a screen
 
@@ -41,7 +43,7 @@ def add_ends(table: Table, counts: Mapping[str, Any]) -> None:
     """
     clips, short = counts.get("cut_clips"), counts.get("short_recordings")
     if counts.get("dropped_seconds"):
-        where = [f"the ends of {clips} clip{'' if clips == 1 else 's'}"] if clips else []
+        where = [f"{noun_of(clips, 'the end', 'the ends')} of {count_of(clips, 'clip')}"] if clips else []
         where += ["recordings shorter than a segment"] if short else []
         table.add_row("audio left out", f"{_exact(counts['dropped_seconds'])}: {' and '.join(where)}")
     if counts.get("padded_seconds"):

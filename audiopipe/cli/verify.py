@@ -7,6 +7,7 @@ import typer
 from audiopipe.cli.shared_arguments import ImportOption, OutputArgument
 from audiopipe.cli.terminal import VerbatimTable, console, errors, print_fact
 from audiopipe.runtime import startup
+from audiopipe.wording import count_of
 
 
 def verify(
@@ -48,7 +49,8 @@ def verify(
         report = set_check.verify(output, source, door=door, sample=sample, tolerance=tolerance, progress=update)
     counts = report.feature_set.counts
     shards = len(report.feature_set.shards)
-    console.print(f"shards: {shards}, with {counts['clips']} records; checksums and counts agree", highlight=False)
+    records = count_of(counts["clips"], "record")
+    console.print(f"shards: {shards}, with {records}; checksums and counts agree", highlight=False)
     if source is None:
         return
     table = VerbatimTable("door", "clips", "values", "differing", "max", "mean", "worst clip")

@@ -85,9 +85,9 @@ def _has_this_stamp(model: "keras.Model", stamp: str) -> bool:
             found = model_stamps.parse(layer.stamp)["fingerprint"]
             if found != wanted:
                 raise ConfigMismatchError(
-                    f"The model {model.name!r} was trained on another feature, says its stamp. Expected: fingerprint "
-                    f"{wanted}. Received: fingerprint {found}. audiopipe.fingerprint_of(model).config is its config. "
-                    "Build a new model to train it on another feature."
+                    f"The stamp of the model {model.name!r} says that it was trained on another feature. Expected: "
+                    f"fingerprint {wanted}. Received: fingerprint {found}. Its config is "
+                    "audiopipe.fingerprint_of(model).config. Build a new model to train it on another feature."
                 )
             return True
     return False

@@ -111,7 +111,7 @@ def checked(data: bytes, forms: Mapping[str, Form]) -> bytes:
             values = getattr(entries[name], kind).value
             fits = entries[name].HasField(kind) if count is None else len(values) == count
             if not fits or (sizes is not None and any(len(value) not in sizes for value in values)):
-                raise ValueError(f"The entry {name!r} has not the form of its type.")
+                raise ValueError(f"The entry {name!r} does not have the form of its type.")
     example.DiscardUnknownFields()  # which the parser of TensorFlow may refuse
     return example.SerializeToString(deterministic=True)
 

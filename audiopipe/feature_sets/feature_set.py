@@ -16,6 +16,7 @@ from audiopipe.feature_sets.clip_views import ClipViews
 from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.expected_configs import lacks_normalization
 from audiopipe.feature_sets.set_members import common_normalization, concatenated, prefixes_of, shifted
+from audiopipe.wording import noun_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,7 +120,7 @@ class FeatureSet(ClipViews):
         paths = repr(self.whole) if self.whole else ", ".join(map(repr, self.paths))
         whole = "" if len(self) == len(self._sets) else f" of {len(self._sets)}"
         normalized = "" if self.normalized_config is None else ", normalized"
-        return f"<FeatureSet {paths}: {len(self)}{whole} clips{normalized}>"
+        return f"<FeatureSet {paths}: {len(self)}{whole} {noun_of(len(self), 'clip')}{normalized}>"
 
     def __getitem__(self, key: Any) -> Any:
         """Returns a clip, or a view of a slice.

@@ -199,7 +199,7 @@ def opened(source: Source, config: Any = None, *, check: bool = False) -> Descri
 def cause(error: tf.errors.OpError | AudioError) -> str:
     """Returns the message of an exception without the graph location or traceback that TensorFlow adds to it."""
     line = str(getattr(error, "message", error)).splitlines()[0]
-    found = re.search(r"assertion failed: \[(.*)\]|ValueError: (.*)", line)
+    found = re.search(r"assertion failed: \[(.*)\]|\b\w*Error: (.*)", line)
     return found[1] or found[2] if found else line
 
 

@@ -18,6 +18,7 @@ from audiopipe.feature_sets.description import Description
 from audiopipe.feature_sets.file_names import DATASET_FILE
 from audiopipe.feature_sets.generations import Generation, identity_of
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +159,8 @@ def check_finished(path: str | os.PathLike[str], *, cause: Exception | None = No
         present = part_names(os.fspath(path))
     if present:
         raise IncompleteFeatureSetError(
-            f"There is no {DATASET_FILE} in {os.fspath(path)!r}, which has {len(present)} parts. Their job has not "
-            "finished. Run the same 'audiopipe precompute' command again."
+            f"There is no {DATASET_FILE} in {os.fspath(path)!r}, which has {count_of(len(present), 'part')}. The job "
+            "has not finished. Run the same 'audiopipe precompute' command again."
         ) from cause
 
 

@@ -23,6 +23,7 @@ from audiopipe.feature_sets.stored_statistics import ShardSums
 from audiopipe.signal.feature_sums import FeatureSums
 from audiopipe.signal.statistics import Statistics
 from audiopipe.storage import files, user_cache
+from audiopipe.wording import count_of
 
 LAYOUT = 1  # of the cache: raised when the statistics of the same clips get other bits or another form
 KIND = "statistics"
@@ -57,7 +58,7 @@ def of_rows(
         total.merge(_of_parts(others, fingerprint, standardization))
     if not total.count:
         paths = ", ".join(repr(one.path) for one in sets.descriptions)
-        received = f"{len(rows)} clips without frames" if len(rows) else "no clips"
+        received = f"{count_of(len(rows), 'clip')} without frames" if len(rows) else "no clips"
         raise FeatureSetError(
             f"Statistics need at least one frame that holds audio. Received: {received} of {paths}. Check the "
             "conditions that choose the clips."

@@ -32,6 +32,7 @@ from audiopipe.precompute.sharding import counts_of_equal_sizes, number_of_shard
 from audiopipe.precompute.stored_lengths import Lengths
 from audiopipe.precompute.writing import writing
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 ROWS_AT_ONCE = 64
 STAGE = "map"  # stage of every failure, as the column `error` of hf.map does not say at which stage a row failed
@@ -247,7 +248,8 @@ class _Rows:
                 f"The ids of the rows must differ. Received twice: {twice!r}. Fix the column id, or remove it."
             )
         if not any(sizes):
-            raise FeatureSetError(f"At least one row must have a feature. Received: {len(self)} rows, none with one.")
+            received = f"{count_of(len(self), 'row')} without one"
+            raise FeatureSetError(f"At least one row must have a feature. Received: {received}.")
         return _Listing(columns, sizes, digest.hexdigest())
 
 

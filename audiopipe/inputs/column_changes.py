@@ -5,6 +5,7 @@ from typing import Any
 
 from audiopipe.errors import InputError
 from audiopipe.inputs.columns import Columns, is_list
+from audiopipe.wording import count_of
 
 
 def updated(before: Columns, now: Columns) -> Columns:
@@ -95,4 +96,6 @@ def _described(name: str, columns: Columns) -> str:
     kind = columns.types[name]
     if name not in columns.classes:
         return kind
-    return f"{kind} with {len(columns.classes[name])} classes" if not is_list(kind) else f"{kind} of classes"
+    if is_list(kind):
+        return f"{kind} of classes"
+    return f"{kind} with {count_of(len(columns.classes[name]), 'class', 'classes')}"

@@ -13,6 +13,7 @@ from audiopipe.errors import InputError
 from audiopipe.inputs import Source, tables
 from audiopipe.inputs.metadata_types import plain
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 THREADS = 32  # more than processors, because they wait for storage
 BATCH = 16
@@ -160,12 +161,12 @@ def changed(listed: Listed) -> str | None:
     if now == listed:
         return None
     if now.size is None:
-        return f"had {listed.size} bytes and is gone now"
+        return f"had {count_of(listed.size, 'byte')} and is gone now"
     if listed.size is None:
-        return f"did not exist and has {now.size} bytes now"
+        return f"did not exist and has {count_of(now.size, 'byte')} now"
     if now.size != listed.size:
-        return f"had {listed.size} bytes and has {now.size} now"
-    return f"was rewritten, with {now.size} bytes as before"
+        return f"had {count_of(listed.size, 'byte')} and has {now.size:,} now"
+    return f"was rewritten, with {count_of(now.size, 'byte')} as before"
 
 
 def _answer(source: Source, ask: Callable[[], tuple[int | None, str]]) -> Listed:

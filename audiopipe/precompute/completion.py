@@ -22,6 +22,7 @@ from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
 from audiopipe.precompute.plan import Plan
 from audiopipe.precompute.source_changes import Refreshed
 from audiopipe.storage import files
+from audiopipe.wording import count_of
 
 LOST_STATISTICS = (
     "The stored statistics of clips that were kept were missing or damaged. Statistics are computed when they are "
@@ -50,7 +51,7 @@ def finish(
     missing = finished.missing()
     if missing:
         raise FeatureSetError(
-            f"{len(missing)} of {work.n_shards} shards were not written, starting with "
+            f"The runner did not write {len(missing):,} of {count_of(work.n_shards, 'shard')}. The first is "
             f"{file_names.shard_name(missing[0])}. Find the cause in the runner's log, then run the same command again."
         )
     found = Collected(work, finished)

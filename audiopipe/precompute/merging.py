@@ -138,8 +138,8 @@ class _Merge:
         if started is not None and started.digest != work.digest:
             if not self.overwrite:
                 raise InputChangedError(
-                    f"{self.output!r} holds the beginning of a merge of other feature sets, or of other states of "
-                    "these. Pass --overwrite to start from scratch, or choose another folder."
+                    f"{self.output!r} contains an unfinished merge of other feature sets, or of these sets before they "
+                    "changed. Pass --overwrite to start from scratch, or choose another folder."
                 )
             started = None
         if current is not None and _ids(current) == [shard.id for shard in work.shards()]:

@@ -60,7 +60,8 @@ class PartedOutput:
         known = _counts(whole, started)
         if n_parts is None and len(known) != 1:
             raise InputChangedError(
-                f"{output!r} has folders of jobs of {_listed(known)} parts. Pass the number of parts to have: --parts."
+                f"{output!r} has folders of unfinished jobs with {_listed(known)} parts. Pass the number of parts that "
+                "you want: --parts."
             )
         if n_parts is not None and n_parts not in known and not overwrite:
             raise InputChangedError(

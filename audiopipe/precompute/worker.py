@@ -56,8 +56,11 @@ class Failure:
 def cause_of(error: BaseException) -> str:
     """Returns what an error of a worker says, with its type unless that says nothing."""
     message = str(error)
-    named = not isinstance(error, (AudiopipeError, RuntimeError)) or not message
-    return f"{type(error).__name__}: {message}".removesuffix(": ") if named else message
+    if isinstance(error, MemoryError):
+        return f"a worker ran out of memory ({message or 'MemoryError'})"
+    if not message:
+        return f"a worker raised {type(error).__name__} without a message"
+    return message if isinstance(error, (AudiopipeError, RuntimeError)) else f"{type(error).__name__}: {message}"
 
 
 def main(descriptor: str) -> None:

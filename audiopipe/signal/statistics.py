@@ -11,6 +11,7 @@ import numpy as np
 
 from audiopipe import checks
 from audiopipe.errors import ArgumentError
+from audiopipe.wording import noun_of
 
 _ARRAYS = ("count", "mean", "std", "min", "max")
 
@@ -119,7 +120,7 @@ class Statistics:
 
     def __repr__(self) -> str:
         bins, channels = self.shape
-        facts = [f"{bins} bins" if bins != 1 else "1 bin"]
+        facts = [f"{bins} {noun_of(bins, 'bin')}"]
         if channels != 1:
             facts.append(f"{channels} channels")
         if self.count is not None:

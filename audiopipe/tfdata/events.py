@@ -225,7 +225,7 @@ class _AddTargets:
         in_order = tf.math.is_finite(onsets) & (offsets >= onsets)  # false for NaN
         expected = "must have a finite onset, and an offset that is not before it"
         advice = "Fix the metadata. An offset of infinity means the end of the clip."
-        classes = f"must have one of the {len(self._classes)} classes in {self._classes.column!r}: {self._classes}"
+        classes = f"must have one of the classes of {self._classes.column!r}: {self._classes}"
         return [
             self._require_each(element, in_order, expected, advice),
             self._require_each(element, positions >= 0, classes, "Check the names of the classes."),

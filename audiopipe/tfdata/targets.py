@@ -185,7 +185,7 @@ def _require(element: dict[str, tf.Tensor], known: Classes, right: tf.Tensor, ad
         value = tf.gather(tf.reshape(element[known.column], [-1]), wrong)
         return [
             graph_errors.clip_name(element, wrong // per_clip),
-            f" must have one of the {len(known)} classes in {known.column!r}. Received: ",
+            f" must have one of the classes of {known.column!r}. Received: ",
             shown(value),
             f". The classes are {known}. {advice}",
         ]

@@ -14,6 +14,7 @@ import tensorflow as tf
 from audiopipe.configs import Config, clip_lengths, config_classes
 from audiopipe.errors import ConfigError, ForkError
 from audiopipe.runtime import forks
+from audiopipe.wording import noun_of
 
 FRAMES = 3  # of the clip that is checked, so that a wrong number of frames is not mistaken for a single one
 METHODS = {"frames": "`n_frames`", "bins": "`n_bins` and `frequencies`", "channels": "`quantities`"}
@@ -79,7 +80,7 @@ def _mismatch(
     else:
         wrong = axes
     advice = ", ".join(f"{METHODS[axis]} for the {axis}" for axis in wrong)
-    name, of = type(config).__name__, f"a clip of {n_samples} samples and {channels} channel{'s' * (channels > 1)}"
+    name, of = type(config).__name__, f"a clip of {n_samples} samples and {channels} {noun_of(channels, 'channel')}"
     return (
         f"The layer of {name} must compute what the config describes. For {of}, the config describes "
         f"[{', '.join(axes)}] = {list(expected)}. Received from the layer: {list(found)}. Correct the layer, or "

@@ -14,6 +14,7 @@ from audiopipe.errors import ArgumentError, AudioError, InputError
 from audiopipe.inputs import Source
 from audiopipe.inputs.columns import Columns
 from audiopipe.transform import block_cutting, ends
+from audiopipe.wording import count_of
 
 LAST = ("drop", "pad", "keep")
 START = "start"  # metadata column with the start of a segment in seconds
@@ -170,9 +171,9 @@ class Segments:
                 on_remark(ends.padded(padded / rate))
         if number < needed:
             raise AudioError(
-                f"{recording.id!r} has no segment {needed}. Received: {number + 1} segments of {length} samples at "
-                f"{config.sample_rate} Hz, and {n_samples} samples in the last piece. Use shorter segments, a longer "
-                "recording, or last='pad'.",
+                f"{recording.id!r} has no segment {needed}. Received: {count_of(number + 1, 'segment')} of {length} "
+                f"samples at {config.sample_rate} Hz, and {n_samples} samples in the last piece. Use shorter "
+                "segments, a longer recording, or last='pad'.",
                 stage="feature",
             )
 

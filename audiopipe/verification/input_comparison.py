@@ -4,6 +4,7 @@ If the features are stored as float16 or bfloat16, the recomputed ones are round
 """
 
 import os
+import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -27,6 +28,7 @@ from audiopipe.verification.comparison import Comparison
 from audiopipe.verification.recompute import Clips
 from audiopipe.verification.report import Report
 from audiopipe.verification.stored_features import StoredFeatures
+from audiopipe.wording import count_of
 
 SAMPLE_SEED = 0  # fixed, so that everyone who verifies a feature set compares the same clips
 
@@ -75,7 +77,7 @@ def compare(
     present = [clip_id for clip_id in stored if recordings[clip_id] in sources]
     if not present:
         raise InputError(
-            f"{_name(source)} has none of the {len(stored)} clips of {feature_set.path!r}, the first of which "
+            f"{_name(source)} has none of the {count_of(len(stored), 'clip')} of {feature_set.path!r}. The first clip "
             f"is {next(iter(stored))!r}. Pass the input that the feature set was computed from."
         )
     chosen = _spread(present, sample)
@@ -113,7 +115,8 @@ def _compare(
                 comparison.add(clip_id, features.take(clip_id), dtypes.as_loaded(computed, feature_set.dtype))
                 progress(f"recomputing clips with {name}", comparison.clips, total)
     except (tf.errors.OpError, AudioError) as error:
-        raise FeatureSetError(f"The audio of a stored clip can no longer be read: {loading.cause(error)}") from error
+        reason = re.sub(r"^Row \d+: ", "", loading.cause(error))  # of a batch, which nobody knows
+        raise FeatureSetError(f"The audio of a stored clip can no longer be read: {reason}") from error
     return comparison
 
 

@@ -77,7 +77,8 @@ def test_a_data_chunk_must_be_as_long_as_its_header_says(format, options, size):
     for there in (1, 2, 100, size - 45):
         assert _missing(content[: begin + there]) == f"the data chunk has {there} of {size} bytes"
     for surplus in (1, 36, 44):
-        expected = f"the header gives the data chunk {surplus} bytes more than its {size - surplus}, as writers do"
+        noun = "byte" if surplus == 1 else "bytes"
+        expected = f"the header gives the data chunk {surplus} {noun} more than its {size - surplus}, as writers do"
         assert _missing(content[: begin + size - surplus]).startswith(expected)
     assert _missing(content[: begin + size]) is None
 
@@ -116,7 +117,7 @@ def test_a_missing_pad_byte_is_accepted():
     content = _written("WAV", 1001, subtype="PCM_U8")
     assert len(content) == 44 + 1002
     assert _missing(content[:-1]) is None
-    assert _missing(content[:-2]).startswith("the header gives the data chunk 1 bytes more than its 1000")
+    assert _missing(content[:-2]).startswith("the header gives the data chunk 1 byte more than its 1000")
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])

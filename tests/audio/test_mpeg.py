@@ -67,7 +67,7 @@ def test_tags_between_joined_files_are_left_out(tag):
 def test_a_part_that_was_cut_before_another_one_is_told():
     content = _mp3()
     message = refused(content[: len(content) // 2] + _mp3(8000))
-    assert "are no MPEG frames" in message
+    assert "cannot be read as MPEG frames" in message
     samples, remarks = heard(content[: len(content) // 2] + _mp3(8000), accept_truncated=True)
     assert 12000 < len(samples) < 24000
     assert remarks
@@ -79,9 +79,9 @@ def test_a_few_bytes_between_frames_are_read_with_a_remark_and_many_are_refused(
     few = content[:middle] + bytes(range(100)) + content[middle:]
     samples, remarks = heard(few)
     assert abs(len(samples) - len(content) // size * 576) <= 576
-    assert remarks == [f"100 bytes at byte {middle} are no MPEG frames"]
+    assert remarks == [f"100 bytes at byte {middle} cannot be read as MPEG frames"]
     many = content[:middle] + bytes(range(1, 200)) * 100 + content[middle:]
-    assert f"19900 bytes at byte {middle} are no MPEG frames" in refused(many)
+    assert f"19900 bytes at byte {middle} cannot be read as MPEG frames" in refused(many)
     assert abs(len(heard(many, accept_truncated=True)[0]) - len(samples)) <= 576
 
 

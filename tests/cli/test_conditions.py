@@ -82,7 +82,7 @@ def test_clips_meet_all_conditions(sets, texts, ids):
     [
         (
             "splits=train",
-            r"must be COLUMN=VALUE, .* Received: --where splits=train. There is no such column. .* split, ",
+            r"must be COLUMN=VALUE, .*: --where splits=train. There is no such column. Did you mean split.* split, ",
         ),
         ("split", r"Received: --where split. There is no equals sign."),
         ("take=two", r"type int: VALUE must be an integer. Received: --where take=two."),

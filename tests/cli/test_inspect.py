@@ -59,7 +59,7 @@ def test_inspect_shows_config_counts_metadata_and_machine(shared_feature_set, co
     assert rows["fingerprint"] == config.fingerprint
     assert rows["feature"] == "StftMagnitude"
     assert rows["hop_length"] == "100"
-    assert rows["clips"] == "4, and 1 failures"
+    assert rows["clips"] == "4, and 1 failure"
     assert rows["failure"].startswith("1 x decode: Could not decode ... as audio")
     assert rows["remarks"] == "0"
     assert rows["frames"] == "112"
@@ -106,7 +106,7 @@ def test_durations_and_class_counts_are_shown(clips, config, tmp_path):
 
 
 def test_the_documentation_describes_every_key_of_the_json(shared_feature_set):
-    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "command-line.md").read_text()
     assert not [key for key in facts(shared_feature_set) if f"`{key}`" not in page]
 
 

@@ -45,6 +45,14 @@ def test_an_option_that_is_like_none_is_left_to_beam(tmp_path):
     assert "Neither audiopipe nor Apache Beam has the option --frobnicate=1" in str(result.exception)
 
 
+def test_a_misspelt_option_or_runner_of_beam_gets_a_suggestion():
+    words = [*PRECOMPUTE, "--config", "speech-mel-80"]
+    result = runner.invoke(cli.app, [*words, "--runer=DirectRunner"])
+    assert "has the option --runer=DirectRunner. Did you mean --runner" in str(result.exception)
+    result = runner.invoke(cli.app, [*words, "--runner=DirectRuner"])
+    assert "Did you mean DirectRunner" in str(result.exception)
+
+
 def test_a_value_is_not_taken_for_an_option():
     result = runner.invoke(cli.app, [*PRECOMPUTE, "--config", "--worker"])
     assert "No such option" not in result.stderr

@@ -70,7 +70,7 @@ def test_the_model_of_a_saved_model_keeps_its_stamp_as_the_saved_one_does(config
     config.stamp_model(sequential()).export(tmp_path / "exported", verbose=False)
     loaded = load_model(tmp_path / "exported")
     assert config.stamp_model(loaded) is loaded
-    with pytest.raises(ConfigMismatchError, match="was trained on another feature, says its stamp"):
+    with pytest.raises(ConfigMismatchError, match=r"stamp of the model .* says that it was trained on another feature"):
         other.stamp_model(loaded)
     with pytest.raises(ArgumentError, match="computes them from audio"):
         config.stamp_model(load_model(serving_file("exported")))

@@ -56,7 +56,7 @@ def test_a_damaged_whole_is_written_again_from_its_parts(corpus, tmp_path):
     with pytest.raises(CorruptFeatureSetError, match=r"remove this dataset\.json and to run the same command again"):
         make(corpus, tmp_path / "out")
     (tmp_path / "out/dataset.json").unlink()
-    with pytest.raises(FeatureSetError, match=r"has 3 parts\. Their job has not finished"):
+    with pytest.raises(FeatureSetError, match=r"has 3 parts\. The job has not finished"):
         overview.overview(str(tmp_path / "out"))
     reporter = Recording()
     assert clips_of(make(corpus, tmp_path / "out", reporter=reporter)) == before
@@ -80,7 +80,7 @@ def test_folders_of_another_number_of_parts_are_not_adopted_or_removed_in_silenc
     before = contents(tmp_path / "out")
     other = tmp_path / "out/part-00000-of-00005"
     other.mkdir()
-    with pytest.raises(InputChangedError, match=r"folders of jobs of 3 and 5 parts\. Pass the number"):
+    with pytest.raises(InputChangedError, match=r"unfinished jobs with 3 and 5 parts\. Pass the number"):
         make(corpus, tmp_path / "out", parts=None, update=True)
     (other / "mine.txt").write_text("mine")
     with pytest.raises(FeatureSetError, match=r"contains 'part-00000-of-00005/mine\.txt'\. Move it out"):

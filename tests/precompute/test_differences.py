@@ -45,7 +45,7 @@ def test_a_modified_clip_is_named_with_both_sizes(silent_recordings, tmp_path, f
     soundfile.write(silent_recordings / "b.wav", np.zeros(8000), 16000)
     now = found(work, scan(silent_recordings))
     assert now.first == now.first_not_failed
-    assert now.first == "the audio of the clip 'b.wav' has changed (32044 bytes then, 16044 now)"
+    assert now.first == "the audio of the clip 'b.wav' has changed (it had 32,044 bytes, and has 16,044 now)"
     assert now.compute.tolist() == [not finished, True, not finished]
 
 

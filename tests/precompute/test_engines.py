@@ -149,7 +149,7 @@ def test_workers_get_a_log_level_that_java_knows():
             "The engine lost a worker, which was killed, ran out of memory or cannot be reached (CANCELLED: client "
             "cancelled)",
         ),
-        ("", "ValueError"),
+        ("", "the runner raised ValueError without a message"),
     ],
 )
 def test_the_cause_is_extracted_from_an_error_of_beam(message, cause):
@@ -161,10 +161,25 @@ def test_the_cause_is_extracted_from_an_error_of_beam(message, cause):
     [
         (ArgumentError("hop_length must be at least 1."), "hop_length must be at least 1."),
         (RuntimeError("the machine is gone"), "the machine is gone"),
-        (RuntimeError(), "RuntimeError"),
+        (RuntimeError(), "a worker raised RuntimeError without a message"),
         (KeyError("id"), "KeyError: 'id'"),
-        (MemoryError(), "MemoryError"),
+        (MemoryError(), "a worker ran out of memory (MemoryError)"),
     ],
 )
 def test_an_error_of_a_worker_is_named_unless_its_type_says_nothing(error, cause):
     assert cause_of(error) == cause
+
+
+def test_dask_logs_only_warnings_unless_somebody_chose_something_else():
+    import dask
+
+    from audiopipe.precompute import dask_worker
+
+    with dask.config.set({"logging.distributed": None, "distributed.worker.preload": []}):
+        runners._silence_dask()
+        assert dask.config.get("logging.distributed") == "warning"
+        assert dask.config.get("distributed.worker.preload") == [dask_worker.__name__]
+    with dask.config.set({"logging.distributed": "debug", "distributed.worker.preload": []}):
+        runners._silence_dask()
+        assert dask.config.get("logging.distributed") == "debug"
+        assert dask.config.get("distributed.worker.preload") == []

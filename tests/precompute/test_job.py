@@ -115,9 +115,8 @@ def test_a_changed_input_is_refused_with_the_name_of_the_clip_unless_overwrite_i
 ):
     run() if complete else interrupted(run, monkeypatch, 3)
     soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    message = (
-        r"the clip '05\.wav' has changed \(\d+ bytes then, 1844 now\)\. Pass --update .*--retry-failures .*--overwrite"
-    )
+    changed = r"the clip '05\.wav' has changed \(it had [\d,]+ bytes, and has 1,844 now\)\. "
+    message = changed + r"Pass --update .*--retry-failures .*--overwrite"
     with pytest.raises(InputChangedError, match=message):
         run()
     made = run(overwrite=True, keep_old=0)

@@ -93,7 +93,7 @@ def test_an_interrupted_job_resumes_and_ends_with_the_same_bytes(corpus, tmp_pat
     unfinished = overview.overview(str(tmp_path / "out"))["unfinished"]
     assert unfinished["parts"] == {"done": after // 2, "total": N_PARTS}
     assert unfinished["clips"]["total"] > 0
-    with pytest.raises(FeatureSetError, match=r"has 3 parts\. Their job has not finished"):
+    with pytest.raises(FeatureSetError, match=r"has 3 parts\. The job has not finished"):
         FeatureSet(tmp_path / "out")
     reporter = Recording()
     run(reporter=reporter)

@@ -8,9 +8,10 @@ import pytest
 import soundfile
 from corpora import content, files_of, files_of_set
 from jobs import CLIPS, contents, interrupted, repair
+from parted_jobs import Recording
 
-from audiopipe import Transform
-from audiopipe.errors import InputChangedError
+from audiopipe import Transform, beam
+from audiopipe.errors import FeatureSetError, InputChangedError
 from audiopipe.feature_sets.description import Description
 from audiopipe.precompute import planning
 from audiopipe.transform.segments import Segments
@@ -57,6 +58,24 @@ def test_a_clip_that_fails_again_in_a_retry_is_listed_once(run, recordings, tmp_
     assert content(after.path) == stored
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_resumed_job_says_that_clips_which_failed_before_are_not_tried_again(run, monkeypatch, complete):
+    run() if complete else interrupted(run, monkeypatch, 6)
+    reporter = Recording()
+    run(reporter=reporter)
+    run(reporter=reporter, retry_failures=True)
+    assert [plan.get("failed_before", 0) for plan in reporter.plans] == [2, 0]
+
+
+def test_if_the_only_clip_failed_the_message_says_so_and_how_to_try_it_again(tmp_path, config):
+    (tmp_path / "bad.wav").write_text("no audio")
+    for _ in range(2):  # the second run resumes the first
+        with pytest.raises(FeatureSetError, match=r"The only clip failed.*Fix the cause.*with --retry-failures\.$"):
+            beam.precompute(str(tmp_path / "*.wav"), tmp_path / "out", config)
+    soundfile.write(tmp_path / "bad.wav", np.zeros(4000), 8000)
+    assert beam.precompute(str(tmp_path / "*.wav"), tmp_path / "out", config, retry_failures=True).counts["clips"] == 1
+
+
 @pytest.mark.parametrize("after", [0, 1])
 def test_an_interrupted_retry_resumes_and_the_old_feature_set_stays_meanwhile(
     run, recordings, tmp_path, monkeypatch, after
@@ -76,7 +95,7 @@ def test_a_retry_refuses_an_input_with_changes_in_other_clips(run, recordings, t
     run()
     before = contents(tmp_path / "out")
     soundfile.write(recordings / "05.wav", np.zeros(900), 8000)
-    message = r"only clips that failed may have changed.*'05\.wav' has changed \(\d+ bytes then, 1844 now\).*--update"
+    message = r"that failed may.*'05\.wav' has changed \(it had [\d,]+ bytes, and has 1,844 now\).*--update"
     with pytest.raises(InputChangedError, match=message):
         run(retry_failures=True)
     assert contents(tmp_path / "out") == before

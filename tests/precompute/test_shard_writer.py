@@ -206,7 +206,7 @@ def test_a_clip_that_was_changed_or_removed_since_it_was_listed_is_a_failure(tmp
         ("a.wav", "read"),
         ("b.wav", "read"),
     ]
-    assert "had 16080 bytes and has 8044 now" in sidecar["failures"][0]["error"]
+    assert "had 16,080 bytes and has 8,044 now" in sidecar["failures"][0]["error"]
     assert "is gone now" in sidecar["failures"][1]["error"]
     assert sidecar["records"] == 1
 
@@ -226,7 +226,7 @@ def test_features_are_stored_in_the_dtype_of_the_plan(tmp_path, config, clips, d
 
 def test_a_feature_set_with_an_unfinished_shard_cannot_be_completed(work):
     write_shard(work, 0)
-    with pytest.raises(FeatureSetError, match=r"1 of 2 shards were not written, starting with features-00000001"):
+    with pytest.raises(FeatureSetError, match=r"did not write 1 of 2 shards\. The first is features-00000001"):
         completion.finish(work)
     assert not Path(work.output, "dataset.json").exists()
 

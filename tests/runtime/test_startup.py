@@ -2,6 +2,9 @@
 
 import logging
 import os
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -11,6 +14,7 @@ NOTES = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
     b"I0000 00:00:1700000000.000000  1 port.cc:153] oneDNN custom operations are on.\n"
     b"To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow.\n"
+    b"E0000 00:00:1700000000.000000  1 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error\n"
 )
 OTHERS = b"E0000 00:00:1700000000.000000  1 cuda.cc:1] a real error\nUserWarning: look here\nno end of line"
 
@@ -36,6 +40,37 @@ def test_standard_error_works_as_before_afterwards(capfdbinary):
         pass
     os.write(2, NOTES)
     assert capfdbinary.readouterr().err == NOTES
+
+
+def test_two_threads_that_drop_notes_do_not_lose_what_is_printed_later(capfdbinary):
+    first_is_in, first_may_leave = threading.Event(), threading.Event()
+
+    def first():
+        with startup.quiet():
+            first_is_in.set()
+            first_may_leave.wait()
+
+    def second():
+        first_is_in.wait()
+        with startup.quiet():
+            os.write(2, b"from the second\n")
+
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    first_is_in.wait()
+    first_may_leave.set()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"later\n")
+    assert capfdbinary.readouterr().err == b"from the second\nlater\n"
+
+
+def test_tensorflow_starts_without_a_line():
+    code = "from audiopipe.runtime import startup; startup.tensorflow(); import tensorflow as tf; tf.constant(1) + 1"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_no_file_is_left_open():

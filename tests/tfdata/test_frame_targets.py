@@ -153,7 +153,7 @@ WRONG = [
         "in seconds from the start of the clip. If the clip is a segment and the times count from the start of the "
         "recording, pass origin='start', the column with the start of the segment.",
     ),
-    ({"label": ["cow"]}, "event 0 must have one of the 3 classes in 'label': 'cat', 'dog', 'rain'. Received: "),
+    ({"label": ["cow"]}, "event 0 must have one of the classes of 'label': 'cat', 'dog', 'rain'. Received: "),
     ({"label": [""]}, "offset=0.1, label=''. Check the names"),
     ({"onset": [], "offset": [], "label": [], "label_length": -1}, "onset: 0, offset: 0, label: missing."),
     ({"offset": [float("nan")]}, "offset=nan"),

@@ -192,7 +192,7 @@ def test_an_input_in_another_order_agrees(shared_feature_set, clips, tmp_path):
 
 def test_an_input_without_any_clip_of_the_feature_set_is_refused(shared_feature_set, clips, manifest):
     source = manifest(other=clips / "mono.wav")
-    with pytest.raises(InputError, match=r"has none of the 4 clips of '.*features', the first of which is 'mono'"):
+    with pytest.raises(InputError, match=r"has none of the 4 clips of '.*features'\. The first clip is 'mono'"):
         verify(shared_feature_set, source)
 
 
@@ -209,6 +209,27 @@ def test_a_stored_clip_whose_audio_can_no_longer_be_read_is_named(shared_feature
     source = manifest("stereo", "resampled", "quiet", mono=clips / "broken.wav")
     with pytest.raises(FeatureSetError, match=r"can no longer be read: .*broken\.wav"):
         verify(shared_feature_set, source, door=door)
+
+
+@pytest.mark.parametrize("door", ["tfdata", "hf"])
+def test_a_stored_clip_whose_file_is_gone_is_named_without_a_trace(shared_feature_set, clips, manifest, door, tmp_path):
+    source = manifest("stereo", "resampled", "quiet", mono=tmp_path / "gone.wav")
+    with pytest.raises(FeatureSetError) as raised:
+        verify(shared_feature_set, source, door=door)
+    place = tmp_path / "gone.wav"
+    message = (
+        f"The audio of a stored clip can no longer be read: Could not read {str(place)!r}: No such file or directory."
+    )
+    assert str(raised.value) == message
+
+
+def test_the_progress_of_a_verification_counts_records_and_the_clips_of_each_door(shared_feature_set, manifest):
+    steps = []
+    source = manifest("mono", "stereo", "resampled", "quiet", "broken")
+    verify(shared_feature_set, source, progress=lambda *step: steps.append(step))
+    names = ["checking records", *(f"recomputing clips with {door}" for door in DOORS)]
+    assert [step for step in steps if step[1] == 0] == [(name, 0, 4) for name in names]
+    assert [step for step in steps if step[1] == 4] == [(name, 4, 4) for name in names]
 
 
 def test_an_unfinished_feature_set_is_refused(tmp_path, clips):

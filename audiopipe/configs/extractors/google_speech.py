@@ -165,9 +165,9 @@ def _length(settings: Settings, name: str, default_ms: float, rate: int) -> int:
         saved = settings.integer(name, samples)
         if settings.instance is None and saved != samples:
             raise ConfigError(
-                f"{settings.place}: {name}_ms is missing, and {name}={saved} is not that of its default of "
-                f"{default_ms:g} ms, {samples} samples. transformers does not save {name}_ms, and would load another "
-                f"extractor than was saved. Add {name}_ms, or pass the extractor itself."
+                f"{settings.place}: {name}_ms is missing, and {name}={saved} does not follow from its default of "
+                f"{default_ms:g} ms, which is {samples} samples. transformers does not save {name}_ms, so it would "
+                f"load another extractor than the one that was saved. Add {name}_ms, or pass the extractor itself."
             )
         samples = saved
     settings.ignore((name,))

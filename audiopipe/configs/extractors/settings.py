@@ -109,7 +109,7 @@ class Settings:
         found = getattr(self.instance, name, value)
         if found != value:
             raise ConfigError(
-                f"{self.place}: {name} must be {value!r}, as the other settings give it. Received: "
+                f"{self.place}: {name} must be {value!r}, which follows from the other settings. Received: "
                 f"{name}={checks.shown(found, 80)}. It was changed after the extractor was created. Create one with "
                 "the settings that you want."
             )

@@ -124,7 +124,7 @@ def _read(path: str) -> dict[str, Any]:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(
-            f"There must be a file or a folder at {path!r}. Received: a path where nothing is. audiopipe downloads "
+            f"There is no file and no folder at {path!r}. Pass the path of an extractor. audiopipe downloads "
             f"nothing. If it is the name of a model, pass AutoFeatureExtractor.from_pretrained({path!r}) of "
             "transformers, or download the model first."
         ) from None
