@@ -84,7 +84,7 @@ def _is_transparent(picture: Any) -> bool:
     return "A" in picture.mode and picture.getchannel("A").getextrema()[0] < 255
 
 
-def _settings(colour: str) -> dict[str, Any]:
+def _settings(colour: str) -> Any:
     from cycler import cycler
 
     return {
