@@ -50,7 +50,7 @@ def test_a_misspelt_option_or_runner_of_beam_gets_a_suggestion():
     result = runner.invoke(cli.app, [*words, "--runer=DirectRunner"])
     assert "has the option --runer=DirectRunner. Did you mean --runner" in str(result.exception)
     result = runner.invoke(cli.app, [*words, "--runner=DirectRuner"])
-    assert str(result.exception).endswith("Did you mean DirectRunner?")
+    assert "Did you mean DirectRunner" in str(result.exception)
 
 
 def test_a_value_is_not_taken_for_an_option():
