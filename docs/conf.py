@@ -44,7 +44,7 @@ napoleon_custom_sections = ["Input shape", "Output shape"]
 python_maximum_signature_line_length = 100
 
 # Copies what a reader types: the lines after a prompt, without the prompt and without the output.
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> |\.\.\. ?|\$ "  # a bare `...` ends a block
 copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
 copybutton_here_doc_delimiter = "EOF"
@@ -68,6 +68,7 @@ sphinx_gallery_conf = {
         ]
     ),
     "run_stale_examples": True,  # a change of audiopipe changes the pictures, not the scripts
+    "thumbnail_size": (520, 300),  # pixels
     "capture_repr": (),  # scripts print what they show
     "download_all_examples": False,
     "show_signature": False,
@@ -102,11 +103,17 @@ def improve_signature(app, what, name, obj, options, signature, return_annotatio
 
 
 def add_command_line_help(app, docname, source):
-    """Appends the help of every command to the reference of the command line, as typer writes it in Markdown."""
+    """Appends the help of every command to the reference of the command line, as typer writes it in Markdown.
+
+    The list of commands shows whole sentences. Options and names of files are code, because "--" in text is a dash.
+    """
     if docname == "reference/command-line":
         command = typer.main.get_command(command_line)
+        for listed in command.commands.values():
+            listed.short_help = inspect.cleandoc(listed.help).split("\n\n")[0]
         context = typer.Context(command, info_name="audiopipe")
-        source[0] += typer.cli.get_docs_for_click(obj=command, ctx=context, name="audiopipe", title="Command line")
+        text = typer.cli.get_docs_for_click(obj=command, ctx=context, name="audiopipe", title="Command line")
+        source[0] += re.sub(r"\*\*(?!(?:Usage|Arguments|Options|Commands)\*)([^*\n]+)\*\*", r"`\1`", text)
 
 
 def setup(app):

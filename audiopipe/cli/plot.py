@@ -53,8 +53,7 @@ def plot(
     images.check_path(image)
     stretch = Stretch(start, seconds)
     found = [named for word in clips for named in plot_sources.found(word, config, stretch)]
-    is_grid = len(config) > 1 and len(found) == len(clips) * len(config)
-    images.save(_figure(found, columns=len(config) if is_grid else 1), image)
+    images.save(_figure(found, columns=len(config) or 1), image)
     what = f"feature of shape {found[0].feature.shape}" if len(found) == 1 else f"{len(found)} features"
     console.print(f"{image}: {what}", highlight=False, markup=False, soft_wrap=True)
 

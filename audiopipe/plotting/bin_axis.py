@@ -1,6 +1,8 @@
 """Axis of the bins of a feature: round frequencies, octaves, or numbers of coefficients."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +55,19 @@ def bin_ticks(config: Config, most: int = MOST_TICKS) -> tuple[np.ndarray, list[
     return np.concatenate(places), labels
 
 
+def most_ticks(axes: Any, direction: str) -> int:
+    """Returns the number of ticks that fit on an axis with its present size.
+
+    Args:
+        axes: The axes.
+        direction: `"vertical"` or `"horizontal"`.
+    """
+    extent, inch = axes.get_window_extent(), axes.figure.dpi
+    if direction == "vertical":
+        return int(np.clip(round(3 * extent.height / inch), 3, MOST_TICKS))
+    return int(np.clip(round(1.5 * extent.width / inch), 3, 2 * MOST_TICKS))
+
+
 def _ticks_of(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the places and the values of ticks for one block of bins with rising values."""
     low, high = values[0], values[-1]
@@ -63,11 +78,11 @@ def _ticks_of(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     elif low > 0 and np.allclose(values[1:] / values[:-1], values[1] / low):
         candidates = [octaves(low, high)[::step] for step in (1, 2, 3)]
     else:
-        candidates = [decades(low or values[1], high)]
+        candidates = [decades(low or values[1], high, factors) for factors in ((1, 2, 5), (1, 5))]
     for shown in candidates:
         places = np.interp(shown, values, np.arange(len(values)))
         first = _first_apart(places, len(values) / (1.5 * most))
-        if len(shown) - first >= min(3, most):
+        if len(shown) - first >= (3 if most > 3 else 2):
             return places[first:], shown[first:]
     shown = multiples(low, high, most)
     return np.interp(shown, values, np.arange(len(values))), shown
@@ -84,15 +99,15 @@ def octaves(low: float, high: float) -> np.ndarray:
     return TUNING_HERTZ * 2.0 ** np.arange(first, last + 1)
 
 
-def decades(low: float, high: float) -> np.ndarray:
-    """Returns 1, 2 and 5 times the powers of ten within two numbers above 0.
+def decades(low: float, high: float, factors: Sequence[int] = (1, 2, 5)) -> np.ndarray:
+    """Returns the powers of ten times some factors within two numbers above 0.
 
     Example:
         >>> decades(80, 1500)
         array([ 100.,  200.,  500., 1000.])
     """
     powers = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return _within(np.outer(powers, [1.0, 2.0, 5.0]).ravel(), low, high)
+    return _within(np.outer(powers, factors).ravel(), low, high)
 
 
 def multiples(low: float, high: float, most: int) -> np.ndarray:

@@ -39,7 +39,7 @@ def _picture(axes: Any, panel: Panel, limits: Limits, start: float) -> Any:
     low, high, step = spans(panel, start)
     figures.time_axis(axes, min(low, start), high)
     axes.set_ylim(-0.5, panel.config.n_bins - 0.5)
-    axes.set_yticks(*bin_axis.bin_ticks(panel.config, _ticks_that_fit(axes)))
+    axes.set_yticks(*bin_axis.bin_ticks(panel.config, bin_axis.most_ticks(axes, "vertical")))
     for place in bin_axis.block_starts(panel.config)[1:]:
         axes.axhline(place - 0.5, color=scales.MISSING, linewidth=0.8)
     axes.set_ylabel("\n".join([*panel.names, bin_axis.axis_label(panel.config)]))
@@ -111,8 +111,8 @@ def pooled(values: np.ndarray, scale: Scale) -> tuple[np.ndarray, int]:
 
 def colour_bar(image: Any, axes: Sequence[Any], panels: Sequence[Panel], limits: Limits) -> None:
     """Adds a colour bar to axes. Pointed ends say that there are values beyond the limits."""
-    below = any((panel.values < limits[0]).any() for panel in panels)
-    above = any((panel.values > limits[1]).any() for panel in panels)
+    below = any((np.isfinite(panel.values) & (panel.values < limits[0])).any() for panel in panels)
+    above = any((np.isfinite(panel.values) & (panel.values > limits[1])).any() for panel in panels)
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     scale = panels[0].scale
     bar = axes[0].figure.colorbar(image, ax=list(axes), label=_in_lines(scale.label), extend=extend[below, above])
@@ -123,9 +123,3 @@ def colour_bar(image: Any, axes: Sequence[Any], panels: Sequence[Panel], limits:
 def _in_lines(label: str) -> str:
     """Returns a label in two lines if it is long: the panel may be low."""
     return label.replace(" (", "\n(", 1) if len(label) > LONG_LABEL else label
-
-
-def _ticks_that_fit(axes: Any) -> int:
-    """Returns the number of ticks that fit on the vertical axis."""
-    inches = axes.get_window_extent().height / axes.figure.dpi
-    return int(np.clip(round(3 * inches), 3, bin_axis.MOST_TICKS))

@@ -26,7 +26,7 @@ def plot_feature(
 
     Each frame is drawn around the centre of its window, so a feature and the waveform of its clip line up. Magnitudes
     and powers are drawn in decibels, at most 80 dB below the maximum; other quantities are drawn as they are. The label
-    of the colour bar says which decibel is meant. NaN is grey.
+    of the colour bar says which decibel is meant. Values that are not finite are grey.
 
     Args:
         feature: Feature of one clip, `[frames, bins, channels]`, or `[channels, frames, bins]` if the config says so.

@@ -1,5 +1,6 @@
 """Axes to draw on: those of the caller, or those of a new figure."""
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from audiopipe.errors import ArgumentError, MissingDependencyError
 
 WIDTH = 9.0  # of a new figure, in inches
 PANEL_HEIGHT = 3.0
+LETTER_WIDTH = 0.6  # of the size of the font, on average
 
 
 def require_matplotlib() -> None:
@@ -65,9 +67,16 @@ def panels(ax: Any, count: int, columns: int = 1) -> np.ndarray:
 
 
 def set_title(axes: Any, title: str | None) -> None:
-    """Sets a title verbatim: dollar signs are no formulas, and characters that cannot be printed are escaped."""
-    if title is not None:
-        axes.set_title(printable(title), parse_math=False, wrap=True)
+    """Sets a title verbatim: dollar signs are no formulas, and characters that cannot be printed are escaped.
+
+    A title that is wider than the axes is broken into lines. matplotlib would read formulas to measure it.
+    """
+    if title is None:
+        return
+    points = axes.get_window_extent().width / axes.figure.dpi * 72
+    letters = max(20, int(points / (LETTER_WIDTH * axes.title.get_fontsize())))
+    lines = [textwrap.wrap(line, letters, replace_whitespace=False) or [""] for line in printable(title).split("\n")]
+    axes.set_title("\n".join(line for wrapped in lines for line in wrapped), parse_math=False)
 
 
 def printable(text: str) -> str:

@@ -42,10 +42,12 @@ def plot_filterbank(config: Config, ax: Any = None, *, title: str | None = None)
     [axes] = figures.panels(ax, 1)
     colours = colormaps["viridis"](np.linspace(0, 0.9, weights.shape[1]))
     for number, colour in enumerate(colours):
-        reached = np.flatnonzero(weights[:, number])
-        shown = slice(max(0, reached[0] - 1), reached[-1] + 2) if reached.size else slice(0, 0)
+        bins = np.flatnonzero(weights[:, number])
+        shown = slice(max(0, bins[0] - 1), bins[-1] + 2) if len(bins) else slice(0, 0)
         axes.plot(frequencies[shown], weights[shown, number], color=colour, linewidth=1)
-    axes.set_xlim(0, 1.02 * frequencies[weights.any(axis=1)].max(initial=1))
+    reached = frequencies[weights.any(axis=1)]
+    low, high = (reached[0], reached[-1]) if len(reached) else (0, frequencies[-1])
+    axes.set_xlim(0 if low < high / 4 else low - 0.02 * high, 1.02 * high)
     axes.set_ylim(0)
     if isinstance(config, LogFrequencySpectrogram):
         _show_octaves(axes, config.frequencies())

@@ -21,7 +21,7 @@ SILENCE = 1e-10  # smaller values are drawn as this one, -200 dB of a magnitude
 RANGE_DECIBELS = 80.0
 
 LEVELS, DIVERGING, CYCLIC = "magma", "RdBu_r", "twilight"  # readable by colour-blind people
-MISSING = "0.6"  # grey: the colour of NaN
+MISSING = "0.6"  # grey: the colour of values that are not finite
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,8 @@ def scale_of(config: Config, quantity: str) -> Scale:
     label = value_label(config, quantity)
     if quantity.startswith(NORMALIZED) or quantity == CEPSTRUM:
         return Scale(label, DIVERGING)
-    return Scale(
-        label, LEVELS, config.decibels_per_unit if len(config.quantities) == 1 or quantity == "decibel" else None
-    )
+    of_config = config.decibels_per_unit if len(config.quantities) == 1 else None
+    return Scale(label, LEVELS, 1.0 if quantity == "decibel" else of_config)
 
 
 def drawn(values: np.ndarray, quantity: str) -> np.ndarray:

@@ -67,16 +67,27 @@ def plot_statistics(
         axes.set_ylabel("\n".join([*names, scales.value_label(config, quantity)]))
         axes.margins(x=0.01)
         if config.n_bins > 1:
-            axes.set_xticks(*bin_axis.bin_ticks(config))
+            axes.set_xticks(*bin_axis.bin_ticks(config, bin_axis.most_ticks(axes, "horizontal")))
         else:
             axes.set_xticks([])
     if config.n_bins > 1:
         panels[-1].set_xlabel(bin_axis.axis_label(config).replace("\n", " "))
-    lines, labels = panels[0].get_legend_handles_labels()
-    columns = len(named) if len(named) > 1 else len(labels)  # a legend is filled column by column
-    panels[0].legend(lines, labels, ncols=columns, fontsize="small")
+    _add_legend(panels[0], columns=len(named))
     figures.set_title(panels[0], title)
     return panels
+
+
+def _add_legend(axes: Any, columns: int) -> None:
+    """Adds a legend above what is drawn, with a column for each of several statistics."""
+    lines, labels = axes.get_legend_handles_labels()
+    rows = 1 if columns == 1 else -(-len(labels) // columns)
+    space = (0.3 + 0.2 * rows) / (axes.get_window_extent().height / axes.figure.dpi)
+    to_axis = axes.transScale
+    (_, low), (_, high) = (to_axis.transform((1, value)) for value in axes.get_ylim())
+    top = to_axis.inverted().transform((1, high + min(space, 0.9) * (high - low)))[1]
+    axes.set_ylim(top=top)
+    # a legend is filled column by column
+    axes.legend(lines, labels, ncols=len(labels) if columns == 1 else columns, fontsize="small", loc="upper center")
 
 
 def _draw(axes: Any, statistics: "Statistics", channel: int, name: str, colour: str) -> None:

@@ -1,6 +1,7 @@
 """The job that computes a feature set: plan, shards, resume, progress, pipeline and engines."""
 
 __all__ = [
+    "beam_logs",
     "completion",
     "computed_clips",
     "copied_records",

@@ -10,10 +10,10 @@ from typing import Any
 import apache_beam as beam
 
 from audiopipe.configs import Config
-from audiopipe.errors import FeatureSetError
-from audiopipe.precompute import plan
+from audiopipe.errors import AudiopipeError, FeatureSetError, StoppedError
+from audiopipe.precompute import plan, worker_errors
 from audiopipe.precompute.finished_shards import unfinished
-from audiopipe.runtime import startup
+from audiopipe.runtime import startup, stopping
 
 
 class ReadPlan(beam.PTransform):
@@ -94,7 +94,15 @@ class _WriteShard(beam.DoFn):
         startup.tensorflow()  # only a worker needs it
         from audiopipe.precompute import shard_writer
 
-        sidecar = shard_writer.write_shard(*element)
+        clips_file, shard = element
+        try:
+            with stopping.at_work():
+                sidecar = shard_writer.write_shard(clips_file, shard)
+        except StoppedError:
+            raise
+        except AudiopipeError as error:
+            worker_errors.record(clips_file.rpartition("/")[0], error)
+            raise
         counts = {
             "clips": sidecar["records"],
             "failures": len(sidecar["failures"]),

@@ -45,7 +45,7 @@ _OF_REVISION = re.compile(r"(\d{5,})-(?:(?:shards|kept|remarks|clips-\d{5,})\.js
 _FORMER = r"shards\.jsonl|clips-\d{5,}\.jsonl|retry-\d{5,}\.json"  # of release 0.1
 FILES = re.compile(
     rf"{FOLDER}/(plan\.json|merge\.json|{_OF_REVISION.pattern}|lock|lease\.json|finished-[0-9a-f]+\.jsonl|"
-    rf"shard-\d{{5,}}\.json|probe-[0-9a-f]{{16}}\.json|rows-\d{{5,}}\.parquet|{_FORMER})"
+    rf"shard-\d{{5,}}\.json|probe-[0-9a-f]{{16}}\.json|rows-\d{{5,}}\.parquet|error-[0-9a-f]{{32}}\.json|{_FORMER})"
 )
 
 

@@ -1,11 +1,9 @@
 """Engine that runs a job as a pipeline of Apache Beam, on one of its runners."""
 
-import contextlib
 import importlib.util
 import logging
 import re
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -23,7 +21,8 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from apache_beam.transforms.environments import PythonLoopbackEnvironment
 
 from audiopipe.errors import ArgumentError, AudiopipeError, FeatureSetError, MissingDependencyError
-from audiopipe.precompute import job_servers
+from audiopipe.precompute import job_servers, worker_errors
+from audiopipe.precompute.beam_logs import BeamLogs
 from audiopipe.precompute.job_servers import JobServer
 from audiopipe.precompute.pipeline import Precompute
 from audiopipe.precompute.plan import Plan
@@ -32,6 +31,8 @@ from audiopipe.wording import did_you_mean
 
 STOP_SECONDS = 10
 _OF_A_STACK = re.compile(r"\s+at \S+\(|\s+\.\.\. \d+ more$|Driver stacktrace:$|\s*$")  # lines of Java's stacks
+_LOST_WORKER = "The engine lost a worker"
+CACHE_MILLISECONDS = 600_000  # for which an engine keeps a worker that has nothing to do
 JOB_SECONDS = 365 * 24 * 3600  # longer than any job
 EMBEDDED = "embed"  # Beam's name for a job service in this process
 # The only runner that Apache Beam does not find by its short name.
@@ -58,11 +59,14 @@ class PipelineThread:
         self._error: Exception | None = None
         self._result: Any = None
         self._output = ""
+        self._logs = BeamLogs()
 
     def start(self, plan: Plan) -> None:
         """Starts to write the unfinished shards of a plan."""
         self._output = plan.output
         stopping.allow(plan.output)
+        worker_errors.forget(plan.output)
+        self._logs.install()
         if self._computes_here():
             startup.tensorflow()  # before the work starts
         threading.Thread(target=self._run, daemon=True).start()
@@ -86,21 +90,28 @@ class PipelineThread:
         """
         if self._ended.is_set():
             return
+        self._logs.stop()
         stopping.stop(self._output)
         if self._result is not None:
             try:
                 self._result.cancel()
             except Exception as error:  # not every runner can cancel, and some raise undocumented errors
                 raise FeatureSetError(f"The runner did not cancel its job ({error}). Cancel it by hand.") from error
-        if self._ended.wait(STOP_SECONDS):
+        # A job that was cancelled ends before its workers in this process do.
+        if self._ended.wait(STOP_SECONDS) and stopping.wait_until_idle(STOP_SECONDS):
             stopping.allow(self._output)
+
+    def close(self) -> None:
+        """Lets Beam log again, also what comes from the end of the job."""
+        self._logs.release()
 
     def _cause(self) -> str:
         if isinstance(self._error, AudiopipeError):
             return str(self._error)
         if isinstance(self._error, grpc.RpcError) and not self._error.details() and self._server is not None:
             return f"The job server failed: {self._server.cause()}"
-        return cause_of(self._error or Exception())
+        cause = cause_of(self._error or Exception())
+        return worker_errors.first(self._output) or cause if cause.startswith(_LOST_WORKER) else cause
 
     def _computes_here(self) -> bool:
         """Returns whether functions run in this process."""
@@ -120,26 +131,16 @@ class PipelineThread:
         portable.job_server_timeout = JOB_SECONDS
 
     def _run(self) -> None:
-        filters = {
-            logging.getLogger("apache_beam.runners.common"): _is_unexpected,
-            logging.getLogger(): _is_not_of_the_job,
-            logging.getLogger("apache_beam.runners.worker.data_plane"): _is_not_of_the_end,
-        }
-        for log, is_kept in filters.items():
-            log.addFilter(is_kept)
         try:
             if isinstance(self._runner, PortableRunner):
                 self._connect()
             pipeline = beam.Pipeline(runner=self._runner, options=self._options)
             pipeline | "Precompute" >> Precompute(self._output)
-            with _without_traces_of_lost_connections():
-                self._result = pipeline.run()
-                self._result.wait_until_finish()
+            self._result = pipeline.run()
+            self._result.wait_until_finish()
         except Exception as error:
             self._error = error
         finally:
-            for log, is_kept in filters.items():
-                log.removeFilter(is_kept)
             self._ended.set()
 
 
@@ -159,6 +160,7 @@ class BeamEngines:
         self._options = parse_options(flags)
         self._flags = flags
         self._server: JobServer | None = None
+        self._chosen: list[PipelineThread] = []
         if workers is not None:
             raise ArgumentError(
                 f"--workers cannot be combined with options of Apache Beam. Received: {' '.join(flags)}. Leave out one "
@@ -185,13 +187,18 @@ class BeamEngines:
         """Returns the engine for any plan."""
         if self._server is None:
             self.prepare()
-        return PipelineThread(_runner(self._options), self._options, self._server)
+        self._chosen.append(PipelineThread(_runner(self._options), self._options, self._server))
+        return self._chosen[-1]
 
     def close(self) -> None:
         """Ends the job server, and what works for it in this process."""
         if self._server is not None:
-            with _expected_to_lose_the_server():
-                self._server.end()
+            self._server.end()
+            for thread in threading.enumerate():  # workers in this process, which lose their engine
+                if thread.name.startswith("run_worker_"):  # the name that Beam gives them
+                    thread.join(1)
+        for engine in self._chosen:
+            engine.close()
 
 
 def parse_options(flags: list[str]) -> PipelineOptions:
@@ -219,6 +226,9 @@ def parse_options(flags: list[str]) -> PipelineOptions:
             *flags,
             "--experiments=disable_logging_submission_environment",
         ]  # it takes seconds, and nobody reads it
+        if not _given(flags, "--environment_cache_millis"):
+            # Without it, clusters of Flink close workers between stages, sometimes while others need them.
+            flags = [*flags, f"--environment_cache_millis={CACHE_MILLISECONDS}"]
     try:
         options = PipelineOptions(flags)
         options.get_all_options()
@@ -285,6 +295,11 @@ def _silence_dask() -> None:
         logging.getLogger("distributed.nanny").addFilter(_is_not_of_dasks_end)
 
 
+def _is_not_of_dasks_end(record: logging.LogRecord) -> bool:
+    """Returns whether to keep a record. Dask kills its workers when the job has ended, and says so."""
+    return "still alive after" not in str(record.msg)
+
+
 def cause_of(error: Exception) -> str:
     """Returns the message of a worker's error, extracted from the error that Apache Beam raises instead."""
     text = error.details() or error.code().name if isinstance(error, grpc.RpcError) else str(error)
@@ -295,70 +310,15 @@ def cause_of(error: Exception) -> str:
     last = last.removeprefix("Caused by: ")
     last = re.sub(r"^Pipeline \S+ failed in state \w+: ", "", last)
     last = re.sub(r"^(audiopipe\.errors\.\w+: |RuntimeError: |(\w+\.)+\w*Exception: )+", "", last)
-    # A status of gRPC, by which workers and engines talk, or Prism's words.
-    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: ", last):
-        return f"The engine lost a worker, which was killed, ran out of memory or cannot be reached ({last})"
+    # A status of gRPC, by which workers and engines talk, or the words of Prism and of Java's engines.
+    if re.match(r"(CANCELLED|UNAVAILABLE): |.*SDK worker disconnected: |SDK harness closed connection", last):
+        return f"{_LOST_WORKER}, which was killed, ran out of memory or cannot be reached ({last})"
     return last
-
-
-@contextlib.contextmanager
-def _expected_to_lose_the_server() -> Iterator[None]:
-    """Context in which threads that are workers in this process may end because their engine has gone.
-
-    They do after a job that was cancelled.
-    """
-    with _without_traces_of_lost_connections():
-        yield
-        for thread in threading.enumerate():
-            if thread.name.startswith("run_worker_"):  # the name that Beam gives them
-                thread.join(1)
-
-
-@contextlib.contextmanager
-def _without_traces_of_lost_connections() -> Iterator[None]:
-    """Context in which Python prints no traceback for a thread that loses its connection to an engine.
-
-    If that is an error, the job fails and says so itself.
-    """
-    previous = threading.excepthook
-
-    def hook(arguments: threading.ExceptHookArgs) -> None:
-        if not isinstance(arguments.exc_value, grpc.RpcError):
-            previous(arguments)
-
-    threading.excepthook = hook
-    try:
-        yield
-    finally:
-        threading.excepthook = previous
-
-
-def _is_unexpected(record: logging.LogRecord) -> bool:
-    """Returns whether to keep a record of Beam's log.
-
-    An error of audiopipe is dropped: the job raises it itself, or it comes from stopping the job.
-    """
-    return record.exc_info is None or not isinstance(record.exc_info[1], AudiopipeError)
-
-
-def _is_not_of_the_end(record: logging.LogRecord) -> bool:
-    """Returns whether to keep a record. An engine that ends may close the connections of its workers first."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], grpc.RpcError)
 
 
 def _is_not_of_unknown_options(record: logging.LogRecord) -> bool:
     """Returns whether to keep a record. Unknown options are refused, unless a job server may have them."""
     return "unparseable args" not in str(record.msg)
-
-
-def _is_not_of_dasks_end(record: logging.LogRecord) -> bool:
-    """Returns whether to keep a record. Dask kills its workers when the job has ended, and says so."""
-    return "still alive after" not in str(record.msg)
-
-
-def _is_not_of_the_job(record: logging.LogRecord) -> bool:
-    """Returns whether to keep a record. Beam logs all errors of a job with their stacks, and raises the last one."""
-    return record.module != "portable_runner" or record.levelno < logging.ERROR
 
 
 def _given(flags: list[str], name: str) -> bool:

@@ -72,9 +72,13 @@ class ShardWork:
             row_files.prepare()  # while TensorFlow is loaded
             self._watch(engine, work, finished, lock)
         except FeatureSetError as error:
-            if type(error) is FeatureSetError:
+            if type(error) is not FeatureSetError:
+                raise
+            finished.refresh()
+            if finished.missing():
                 raise FeatureSetError(f"The job stopped: {str(error).rstrip('.')}. {AGAIN}") from error
-            raise
+            # The engine failed after its work, such as a cluster that loses its workers while they end.
+            self.reporter.update(self.others.done + finished.done, self.others.clips + work.n_clips)
         finally:
             engine.stop()
             output_folder.remove_temporaries(work.output)

@@ -62,7 +62,7 @@ class StagedBundle:
         self._file: tfrecords.Writer | None = None
         self._name = ""
         self._rows: dict[str, list[Any]] = {}
-        self._machines = Machines(staging.config)
+        self._machines = Machines(staging.config, staging.run)
 
     def add(self, element: Any) -> Iterator[str]:
         """Adds an element. Yields the name of a file that has become full, see `Staging.records_file`.
@@ -136,7 +136,7 @@ class StagedBundle:
         """Opens the next file."""
         self._name = staging.new_name()
         self._rows = {column: [] for column in SCHEMA.names}
-        self._machines = Machines(self._staging.config)
+        self._machines = Machines(self._staging.config, self._staging.run)
         path = self._staging.records_file(self._name)
         with writing(path), contextlib.ExitStack() as opened:
             temporary = opened.enter_context(files.temporary_file(path))

@@ -12,6 +12,7 @@ from audiopipe.precompute.holdings import SHARD_FACTS, SUMS
 from audiopipe.precompute.staging import Staging
 from audiopipe.precompute.writing import writing
 from audiopipe.transform import ends
+from audiopipe.wording import count_of
 
 UNKNOWN_FAILURES = (
     "The pipeline that wrote this feature set did not pass its failures on, so their number is not known."
@@ -53,8 +54,8 @@ def complete(run: Staging, name: str, shard_ids: Sequence[str], failures: Iterab
         finished.check_shards()
         if missing := finished.missing():
             raise CorruptFeatureSetError(
-                f"All shards of {run.output!r} must be there, and have the size that they were written with. Received: "
-                f"{len(missing)} of {len(work.table)} missing or changed, starting with "
+                f"Every shard of {run.output!r} must be as the pipeline wrote it. Received: "
+                f"{count_of(len(missing), 'shard')} missing or of another size. The first is "
                 f"{file_names.shard_name(missing[0])}. Nothing else may write to the folder while the pipeline runs. "
                 "Run it again with overwrite=True."
             )

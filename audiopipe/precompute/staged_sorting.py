@@ -22,7 +22,7 @@ from audiopipe.errors import FeatureSetError, InputError, OutputError
 from audiopipe.inputs import metadata_types
 from audiopipe.inputs.column_inference import Inference
 from audiopipe.inputs.columns import Columns
-from audiopipe.precompute import row_files, staging
+from audiopipe.precompute import known_machines, row_files, staging
 from audiopipe.precompute.sharding import counts_of_equal_sizes, number_of_shards
 from audiopipe.precompute.staged_bundles import MACHINES, SCHEMA
 from audiopipe.precompute.staged_plan import PART_SCHEMA, StagedPlan, StagedShard
@@ -56,14 +56,11 @@ def sort(run: Staging, names: Iterable[str]) -> StagedPlan:
     """
     claim = run.check_claim()
     with _Rows.opened() as rows:
-        machines: dict[str, dict[str, Any]] = {}
-        are_known = True
+        reports = []
         for name in sorted(set(names)):
             table = _read(run, name)
             rows.add(name, table)
-            computed = json.loads(table.schema.metadata[MACHINES])
-            machines |= {json.dumps(machine, sort_keys=True): machine for machine in computed["machines"]}
-            are_known &= computed["are_known"]
+            reports.append(json.loads(table.schema.metadata[MACHINES]))
         if not len(rows):
             raise FeatureSetError(
                 f"A feature set must have at least one clip. Received: no element to write to {run.output!r}. Look for "
@@ -73,6 +70,7 @@ def sort(run: Staging, names: Iterable[str]) -> StagedPlan:
         sizes = rows.sizes()
         wanted = run.num_shards or number_of_shards(sizes.sum())
         clips = counts_of_equal_sizes(sizes.astype(float), min(len(sizes), wanted)).tolist()
+        machines, are_known = known_machines.joined(reports)
         name = staging.new_name()
         shards = list(_parts(run, name, rows, columns, clips, claim.first_shard))
     found = StagedPlan(
@@ -81,7 +79,7 @@ def sort(run: Staging, names: Iterable[str]) -> StagedPlan:
         columns=columns,
         counts={"clips": lengths.n_clips, **lengths.counts()},
         generation=claim.generation,
-        machines=[machines[text] for text in sorted(machines)],
+        machines=machines,
         notes=[] if are_known else [UNKNOWN_MACHINES],
         table=shards,
     )

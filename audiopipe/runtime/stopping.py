@@ -2,9 +2,12 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 
 _stopped: set[str] = set()
+_changed = threading.Condition()
+_n_at_work = 0
 
 
 def stop(output: str) -> None:
@@ -20,6 +23,26 @@ def allow(output: str) -> None:
 def is_stopped(output: str) -> bool:
     """Returns whether writing to a folder has to stop."""
     return output in _stopped
+
+
+@contextlib.contextmanager
+def at_work() -> Iterator[None]:
+    """Context in which a thread writes shards, so that `wait_until_idle` waits for it."""
+    global _n_at_work
+    with _changed:
+        _n_at_work += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _n_at_work -= 1
+            _changed.notify_all()
+
+
+def wait_until_idle(seconds: float) -> bool:
+    """Waits until no thread of this process writes shards, at most `seconds`. Returns whether there is none."""
+    with _changed:
+        return _changed.wait_for(lambda: _n_at_work == 0, seconds)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ three things: whether the logarithm is taken of magnitudes or of powers, what 0 
 and what happens to silence.
 """
 
-# sphinx_gallery_thumbnail_number = 4
+# sphinx_gallery_thumbnail_number = 3
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -29,12 +29,12 @@ clip = mel.read("../audio/speech.flac")
 
 BANDS = {"n_mels": 80, "mel_scale": "slaney", "mel_norm": "slaney"}
 powers = Transform(configs.LogMel(**FRAMES, **BANDS, log="db", top_db=80.0))
-for transform in (mel, powers):
-    plotting.plot_feature(
-        transform(clip), transform.config, title=type(transform.config).__name__
-    )
+features = {}
+for name, transform in {"MelSpectrogram": mel, "LogMel": powers}.items():
+    features[name] = (transform(clip), transform.config)
     difference = transform(clip).max() - transform(0.1 * clip).max()
-    print(f"a tenth of the amplitude: {difference:.1f} dB lower")
+    print(f"{name} of a tenth of the amplitude: {difference:.1f} dB lower")
+plotting.plot_comparison(features, title="Decibels of magnitudes and of powers")
 plt.show()
 
 # %%

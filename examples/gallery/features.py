@@ -3,8 +3,9 @@ Every feature of one recording
 ==============================
 
 audiopipe computes ten kinds of features. This page draws each of them for the same
-sentence, so that you can choose. The config classes are described in
-:doc:`/concepts/configs`.
+sentence, so that you can choose.
+
+:doc:`/concepts/configs` describes the config classes.
 """
 
 # sphinx_gallery_thumbnail_number = 3

@@ -5,6 +5,9 @@ Statistics and normalization
 A model trains better if every bin of its input has mean 0 and standard deviation 1. The
 numbers for this come from the training set, and serving must use the same. audiopipe
 computes them with every feature set, and makes them a part of the config.
+
+.. meta::
+   :keywords: normalise, normalisation
 """
 
 import tempfile

@@ -67,7 +67,9 @@ draw_family(["nemo-mel-80", "nemo-mel-128"])
 # %%
 # fairseq and its descendants
 # ---------------------------
-# SeamlessM4T and Wav2Vec2-BERT stack two frames into one row of 160 values.
+# The features are normalized over the clip. A short silence is far below the mean of
+# each bin, so all else looks pale beside it. SeamlessM4T and Wav2Vec2-BERT stack two
+# frames into one row of 160 values.
 
 draw_family(["speech-to-text", "seamless-m4t", "w2v-bert"])
 

@@ -11,10 +11,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from audiopipe import Transform, configs, plotting
-from audiopipe.signal.windows import window
 
 RATE = 8000
-NAMES = ["rectangular_window", "hamming_window", "hann_window", "blackman_window"]
+LENGTH = 512
+WINDOWS = {
+    "rectangular_window": np.ones(LENGTH),
+    "hamming_window": np.hamming(LENGTH),
+    "hann_window": np.hanning(LENGTH),
+    "blackman_window": np.blackman(LENGTH),
+}
 
 # %%
 # Shape: a narrow peak or little leakage
@@ -23,10 +28,8 @@ NAMES = ["rectangular_window", "hamming_window", "hann_window", "blackman_window
 # the most. The Blackman window has the widest peak, and leaks the least. Hann is the
 # default of most libraries, and of audiopipe.
 
-LENGTH = 512
 figure, (shapes, leaks) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for name, style in zip(NAMES, ["-", "--", "-.", ":"], strict=True):
-    values = window(name, LENGTH)
+for (name, values), style in zip(WINDOWS.items(), ["-", "--", "-.", ":"], strict=True):
     spectrum = np.abs(np.fft.rfft(values, 32 * LENGTH)) / values.sum()
     shapes.plot(values, style)
     leaks.plot(
@@ -57,7 +60,7 @@ time = np.arange(RATE) / RATE
 tones = 0.5 * np.sin(2 * np.pi * 1010 * time) + 0.5e-3 * np.sin(2 * np.pi * 1600 * time)
 decibels = {"return_decibel": True, "db_amin": 1e-6, "db_dynamic_range": 120.0}
 features = {}
-for name in NAMES:
+for name in WINDOWS:
     config = configs.StftMagnitude(
         sample_rate=RATE, n_fft=256, hop_length=80, window_name=name, **decibels
     )

@@ -6,11 +6,11 @@ Three kinds of blocks are typed in, in their order, in one empty folder:
   below it are what the command prints. A command without such lines may print anything. It must succeed, unless the
   next command is `echo $?`.
 - `pycon`: a Python session. A console block ends it, so that a page works for readers who leave Python in between.
-- `code-block` with a `:caption:`: the file of this name.
+- `code-block` with a `:caption:`: the file of this name. `read_page` makes such a block of a `literalinclude`.
 
-`...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may the times, the
-losses and the metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx runs
-`doctest` blocks, and nobody runs others.
+`...` in shown output stands for anything, as in doctests. The times and rates of a job may differ. So may
+the times, losses and metrics that `fit` prints. Blocks below a comment `<!-- not run: REASON -->` are left out. Sphinx
+runs `doctest` blocks, and nobody runs others.
 """
 
 import contextlib
@@ -28,11 +28,12 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SECONDS = 300  # of all commands of a block
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|:{3,})(?P<info>.*)")
+_INCLUDED = re.compile(r"```\{literalinclude\} (?P<path>\S+)\n:caption: (?P<name>\S+)\n```")
 _NOT_RUN = re.compile(r"<!-- *not run: *\S.*-->")
 _VARYING = [
-    r"[\d.]+ clips/s",
-    r"[\d.]+ (s|min|h) left",
-    r"(?<=│ time)( +│ )[\d.]+ s( *│)",
+    r", [\d,.]+ clips/s",
+    r", [\d,.]+ (s|min|h) left",
+    r"(?<=│ time)( +│ )[\d,.]+ (s|min|h)( *│)",
     r"(?<=\d) - \d+m?s - \d+m?s/step - .*",  # of Keras
 ]
 _PROGRESS = re.compile(r"clips [\d,]+ of [\d,]+ \(")
@@ -61,6 +62,16 @@ class Command:
 
     text: str
     shown: str
+
+
+def read_page(path: Path) -> str:
+    """Returns the text of a page, in which files that it includes with a caption are blocks."""
+
+    def block(included: re.Match[str]) -> str:
+        content = (path.parent / included["path"]).read_text()
+        return f"```{{code-block}}\n:caption: {included['name']}\n\n{content}```"
+
+    return _INCLUDED.sub(block, path.read_text())
 
 
 def blocks_of(page: str) -> list[Block]:
@@ -167,7 +178,12 @@ def _run(block: Block, folder: Path) -> None:
         for number, command in enumerate(commands)
     )
     programs = os.path.dirname(sys.executable)  # where pip installs `audiopipe`
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}", "HF_HUB_OFFLINE": "1"}
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
+        "HF_HUB_OFFLINE": "1",
+        "XDG_CONFIG_HOME": f"{folder}-settings",  # for names that a page registers
+    }
     ended = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
@@ -193,7 +209,7 @@ def _run(block: Block, folder: Path) -> None:
 
 def _evaluate(block: Block, session: dict[str, object]) -> None:
     """Evaluates the examples of a Python session, and keeps its names."""
-    test = doctest.DocTestParser().get_doctest(f"{block.text}\n", session, "a session", "the page", block.line - 1)
+    test = doctest.DocTestParser().get_doctest(f"{block.text}\n", session, f"line {block.line}", "page", block.line - 1)
     assert test.examples, f"The Python session in line {block.line} must have examples, which start with '>>> '."
     said: list[str] = []
     runner = doctest.DocTestRunner(SteadyChecker(), optionflags=FLAGS | doctest.REPORT_ONLY_FIRST_FAILURE)
@@ -211,5 +227,5 @@ def _steady(text: str) -> str:
         kept.append(line)
     text = "\n".join(kept)
     for pattern in _VARYING:
-        text = re.sub(pattern, "<time>", text)
+        text = re.sub(pattern, "", text)
     return text

@@ -1,7 +1,7 @@
 """Tests of the runner of the blocks of a page."""
 
 import pytest
-from console_blocks import Block, Command, blocks_of, commands_of, difference, type_in
+from console_blocks import Block, Command, blocks_of, commands_of, difference, read_page, type_in
 
 
 def page(*blocks):
@@ -13,11 +13,11 @@ def test_blocks_are_those_that_a_reader_types_in():
     assert blocks_of(text) == [Block("console", "$ ls", 4), Block("pycon", ">>> 2\n2", 17)]
 
 
-def test_a_block_below_a_reason_is_not_run():
+def test_a_block_below_a_reason_is_not_run(tmp_path):
     text = "<!-- not run: it downloads -->\n```console\n$ pip install x\n```\n\n```console\n$ ls\n```"
     assert [block.text for block in blocks_of(text)] == ["$ ls"]
     with pytest.raises(AssertionError, match="must succeed"):
-        type_in("<!-- not run: -->\n```console\n$ false\n```", ".")  # without a reason
+        type_in("<!-- not run: -->\n```console\n$ false\n```", tmp_path)  # without a reason
 
 
 def test_a_block_in_a_list_loses_its_indentation():
@@ -93,3 +93,12 @@ def test_shown_output_may_leave_out_text_times_and_earlier_progress():
     assert difference("Epoch 1/3\n8/8 - 1s - 7ms/step - accuracy: 0.69 - loss: 0.92", epoch)
     assert not difference("a\n...\nc", "a\nb\nb\nc")
     assert difference("a\n...\nc", "a\nb\nb")
+
+
+def test_a_file_that_a_page_includes_is_a_file_of_the_reader(tmp_path):
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples/team.py").write_text("SIX = 6\n\nprint(SIX)\n")
+    text = page(("{literalinclude} examples/team.py", ":caption: mine.py"), ("{literalinclude} examples/x.py", ""))
+    (tmp_path / "guide.md").write_text(text)
+    [block] = blocks_of(read_page(tmp_path / "guide.md"))
+    assert (block.kind, block.name, block.text) == ("file", "mine.py", "SIX = 6\n\nprint(SIX)\n")

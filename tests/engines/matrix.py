@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import process_groups
 import soundfile
 from holding import Hold
 from launching import precompute, running, worker_pool
@@ -21,6 +22,7 @@ from audiopipe.configs import Config
 
 N_CLIPS = 24
 N_SHARDS = 6
+STOP_SECONDS = 200  # far more than it takes, for slow machines
 ATTEMPTS = 3  # to complete a job that has lost a worker
 RESUME = "Run the same command again to resume"
 SIDECAR = r"/plan/shard-\d+\.json$"
@@ -147,6 +149,27 @@ class Matrix:
             time.sleep(seconds + 1)
             hold.release()
             assert job.wait() == 0, job.printed
+        self.check_bytes()
+
+    def is_stopped_by_ctrl_c(self, *options: str, number: int = signal.SIGINT) -> None:
+        """Checks that a signal ends a job and all that it started, and that the same command completes the job."""
+        hold, mark = Hold("published", SIDECAR), ("AUDIOPIPE_TEST_RUN", str(self.output))
+        how = (self.work.source, self.output, self.work.config_file)
+        with running(*how, *options, variables={**hold.environment(), mark[0]: mark[1]}) as job:
+            job.until(hold.reached)
+            process_groups.send(job.process, number)
+            code, printed = job.wait(STOP_SECONDS), " ".join(job.printed.split())
+        print(printed)
+        assert code == 130
+        assert "Stopped. Run the same command again to resume. Finished shards are kept." in printed
+        for noise in ("Traceback", "apache_beam", "grpc", "Exception"):
+            assert noise not in printed
+        assert process_groups.marked("=".join(mark)) == []
+        assert list(self.output.rglob("*.tmp")) == []
+        finished = len(list(self.output.glob("plan/shard-*.json")))
+        assert 0 < finished < N_SHARDS
+        assert not (self.output / "dataset.json").exists()
+        precompute(*how, *options)
         self.check_bytes()
 
     def _completes(self, *options: str) -> None:

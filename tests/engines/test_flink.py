@@ -54,4 +54,4 @@ def test_a_killed_worker_ends_the_job_and_the_same_command_completes_it(matrix, 
 
 
 def test_a_pipeline_of_building_blocks_writes_the_bits_of_precompute(engine_work, flink, tmp_path):
-    building_blocks.same_bits(engine_work, tmp_path, *flink, LOOPBACK)
+    building_blocks.same_bits(engine_work, tmp_path, *flink, LOOPBACK, "--environment_cache_millis=600000")

@@ -1,5 +1,7 @@
 """Tests of jobs on Prism, Apache Beam's runner in Go, which the job starts itself."""
 
+import signal
+
 import artifacts
 import building_blocks
 import pytest
@@ -32,6 +34,11 @@ def test_a_killed_worker_ends_the_job_and_the_same_command_completes_it(matrix, 
     code, printed = matrix.loses_a_worker(lambda address: [*prism, *external(address)])
     assert code == 1
     assert "The job stopped: The engine lost a worker" in printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_job_with_its_server_and_the_same_command_completes_it(matrix, prism, number):
+    matrix.is_stopped_by_ctrl_c(*prism, number=number)
 
 
 def test_a_job_may_take_longer_than_the_timeout_of_requests(matrix, prism):

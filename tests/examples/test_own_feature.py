@@ -65,6 +65,14 @@ def test_wrong_fields_are_refused(team):
         team.LogMelWithFlux(n_mels=0)
 
 
+def test_a_config_that_describes_another_feature_than_its_layer_computes_is_refused_early(team, monkeypatch):
+    monkeypatch.setattr(team.LogMelWithFlux, "quantities", ("log power",))
+    with pytest.raises(ConfigError) as raised:
+        Transform(team.LogMelWithFlux(n_mels=41))
+    page = (ROOT / "docs/how-to/own-feature.md").read_text()
+    assert str(raised.value) in " ".join(page.split())
+
+
 def test_each_quantity_is_drawn_on_its_own_scale(team, monkeypatch):
     limits, draw = [], matplotlib.axes.Axes.imshow
     monkeypatch.setattr(

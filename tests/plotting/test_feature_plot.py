@@ -181,7 +181,7 @@ def test_a_waveform_is_drawn_as_a_line_over_time():
         assert axes.get_ylim() == pytest.approx((-extreme, extreme))
 
 
-def test_values_that_are_not_numbers_are_grey_and_do_not_change_the_scale():
+def test_values_that_are_not_finite_are_grey_and_do_not_change_the_scale():
     feature = MONO.copy()
     feature[0, 0], feature[1, 1], feature[2, 2] = np.nan, np.inf, -np.inf
     axes = plotted(feature, DECIBELS)
@@ -189,7 +189,7 @@ def test_values_that_are_not_numbers_are_grey_and_do_not_change_the_scale():
     finite = feature[np.isfinite(feature)]
     assert image.get_clim() == (finite.min(), finite.max())
     np.testing.assert_allclose(image.get_cmap()(np.ma.masked), [0.6, 0.6, 0.6, 1])
-    assert bars_of(axes)[0]._colorbar.extend == "both"
+    assert bars_of(axes)[0]._colorbar.extend == "neither"
     axes[0].figure.canvas.draw()
 
 
@@ -269,6 +269,20 @@ def test_a_title_is_shown_verbatim():
     [axes] = plotted(MONO, DECIBELS, title="a$b$/caf\udce9\tc")
     assert axes.get_title() == r"a$b$/caf\udce9\tc"
     assert not axes.title.get_parse_math()
+
+
+def test_a_title_that_matplotlib_could_not_read_as_a_formula_is_drawn():
+    [axes] = plotted(MONO, DECIBELS, title=r"$\frac$")
+    axes.figure.canvas.draw()
+    assert axes.get_title() == r"$\frac$"
+
+
+def test_a_title_that_is_wider_than_the_axes_is_broken_into_lines():
+    axes = Figure(figsize=(4, 2)).subplots()
+    plot_feature(MONO, DECIBELS, axes, title="a/long/path/" * 6, colorbar=False)
+    axes.figure.canvas.draw()
+    assert axes.get_title().replace("\n", "") == "a/long/path/" * 6
+    assert axes.title.get_window_extent().width <= axes.get_window_extent().width * 1.05
 
 
 def test_bars_can_be_left_out():

@@ -55,6 +55,11 @@ def test_powers_have_ten_decibels_per_decade_and_magnitudes_twenty():
     np.testing.assert_array_equal(scales.drawn(values, "log power"), values)
 
 
+def test_decibels_beside_a_phase_span_80_decibels_too():
+    config = configs.StftMagPhase(return_decibel=True, db_dynamic_range=200.0)
+    assert scales.limits(np.array([-100.0, 0.0]), scales.scale_of(config, "decibel")) == (-80, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "low"), [("kaldi-fbank-80", -18.42), ("speecht5", -4), ("whisper-80", -2), ("librosa-mel-128", -80)]
 )

@@ -115,6 +115,15 @@ def test_workers_get_a_log_level_that_java_knows():
     assert options["default_sdk_harness_log_level"] == "WARN"  # Java's enum SdkHarnessOptions.LogLevel has no WARNING
 
 
+def test_clusters_keep_workers_between_stages_unless_the_user_decides():
+    def kept(*flags):
+        return int(runners.parse_options(list(flags)).get_all_options()["environment_cache_millis"])
+
+    assert kept("--runner=FlinkRunner") == 600_000
+    assert kept("--runner=FlinkRunner", "--environment-cache-millis=0") == 0
+    assert kept("--runner=FnApiRunner") == 0
+
+
 @pytest.mark.parametrize(
     ("message", "cause"),
     [

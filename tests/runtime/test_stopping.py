@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 import typer.testing
@@ -29,3 +30,21 @@ def test_a_command_leaves_no_handler_behind(command, clips, shared_feature_set, 
     result = typer.testing.CliRunner().invoke(cli.app, [command, *map(str, arguments)])
     assert result.exit_code == 0
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_job_waits_until_no_thread_writes_a_shard():
+    assert stopping.wait_until_idle(0)
+    begun, released = threading.Event(), threading.Event()
+
+    def write():
+        with stopping.at_work():
+            begun.set()
+            released.wait()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    begun.wait()
+    assert not stopping.wait_until_idle(0.01)
+    released.set()
+    assert stopping.wait_until_idle(60)
+    thread.join()

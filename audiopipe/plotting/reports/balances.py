@@ -57,11 +57,11 @@ class Described:
 
 
 def balances(sides: Sequence[Side]) -> list[Balance]:
-    """Returns the bars of all columns whose values can be shown one by one in some feature set."""
+    """Returns the bars of all columns whose values can be shown one by one in every feature set that has them."""
     found = []
     for name, columns in _by_name(sides).items():
         shown = [column for column in columns if column is not None]
-        if any(column.is_balance for column in shown) and all(column.values is not None for column in shown):
+        if all(column.is_balance for column in shown):
             totals = [len(side.feature_set) for side in sides]
             described = " · ".join(dict.fromkeys(column.described for column in shown))
             found.append(Balance(name, described, _bars(columns, totals)))

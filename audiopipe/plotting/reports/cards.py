@@ -137,9 +137,11 @@ def _metadata(view: FeatureSet) -> list[tuple[str, str]]:
         if value is not None and name in view.classes:
             value = view.classes[name][value]
         if value is not None:
-            found.append((name, value if isinstance(value, str) else _text(value)))
+            found.append((name, _text(value)))
     return found
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value or "(empty)"
     return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

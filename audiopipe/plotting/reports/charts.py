@@ -15,8 +15,7 @@ from audiopipe.signal.statistics import Statistics
 
 MOST_CHANNELS = 4  # of each quantity in a chart of statistics
 WIDTH, PANEL_HEIGHT, MARGIN = 4.8, 1.9, 0.7  # inches
-DURATIONS, LEVELS, STATISTICS = range(3)  # numbers of figures
-N_CHARTS = 4
+DURATIONS, LEVELS, STATISTICS, N_CHARTS = 0, 1, 3, 5  # numbers of figures, two of the last kinds
 
 
 def durations(sides: Sequence[Side]) -> Markup | None:
@@ -29,14 +28,21 @@ def durations(sides: Sequence[Side]) -> Markup | None:
     return inline_svg.inlined(figure, DURATIONS, "Histogram of the durations of the clips.")
 
 
-def levels(sides: Sequence[Side]) -> Markup | None:
-    """Draws the levels of the clips of the samples. None if there are fewer than two, or their units differ."""
-    shown = [side for side in sides if len(side.levels)]
-    units = {sentences.level_unit(side) for side in shown}
-    if sum(len(side.levels) for side in shown) < 2 or len(units) != 1:
-        return None
-    figure = histogram([side.levels for side in shown], _letters(shown), f"level of a clip, {units.pop()}")
-    return inline_svg.inlined(figure, LEVELS, "Histogram of the levels of the clips.")
+def levels(sides: Sequence[Side]) -> list[tuple[str, Markup]]:
+    """Draws the levels of the clips of the samples: in one chart if they have the same unit.
+
+    Returns:
+        Pairs of the letter of a feature set, which is empty for a chart of several, and its chart.
+    """
+    shown = [side for side in sides if len(side.levels) > 1]
+    groups = [shown] if len(set(map(sentences.level_unit, shown))) == 1 else [[side] for side in shown]
+    charts = []
+    for number, group in enumerate(groups):
+        label = f"level of a clip, {sentences.level_unit(group[0])}"
+        figure = histogram([side.levels for side in group], _letters(group), label)
+        chart = inline_svg.inlined(figure, LEVELS + number, "Histogram of the levels of the clips.")
+        charts.append((group[0].letter if len(group) == 1 else "", chart))
+    return charts
 
 
 def statistics(sides: Sequence[Side]) -> list[tuple[str, Markup]]:
@@ -58,15 +64,18 @@ def statistics(sides: Sequence[Side]) -> list[tuple[str, Markup]]:
 def _statistics(named: dict[str, Statistics], config: Config, number: int) -> Markup:
     drawn = {name: _first_channels(found, len(config.quantities)) for name, found in named.items()}
     panels = next(iter(drawn.values())).mean.shape[1]
-    with inline_svg.style():
+    colour = inline_svg.colour_of(*drawn)
+    with inline_svg.style(colour):
         figure = images.new_figure(WIDTH, MARGIN + PANEL_HEIGHT * panels)
         axes = figure.subplots(panels, 1, squeeze=False, sharex=True)[:, 0]
         plot_statistics(drawn if len(drawn) > 1 else next(iter(drawn.values())), config, axes)
         lines, labels = axes[0].get_legend_handles_labels()
         axes[0].get_legend().remove()  # which may hide lines
+        for place in axes:  # a label may be longer than its axis
+            place.set_ylabel(place.get_ylabel().replace(" (", "\n("))
         columns = len(drawn) if len(drawn) > 1 else len(labels)  # a legend is filled column by column
         figure.legend(lines, labels, loc="outside lower left", ncols=columns, fontsize=7, frameon=False)
-    return inline_svg.inlined(figure, number, "Mean, standard deviation, minimum and maximum of every bin.")
+    return inline_svg.inlined(figure, number, "Mean, standard deviation, minimum and maximum of every bin.", colour)
 
 
 def _first_channels(found: Statistics, quantities: int) -> Statistics:

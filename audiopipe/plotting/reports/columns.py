@@ -44,12 +44,11 @@ class Column:
     @property
     def is_balance(self) -> bool:
         """Whether the counts of the values say something: there are classes, or values that clips share."""
-        if self.has_classes:
+        if self.has_classes or self.kind == "bool":
             return True
         if not self.values or (self.kind == "int" and len(self.values) > FEW_NUMBERS):
             return False
-        total = sum(self.values.values())
-        return len(self.values) <= SHOWN_VALUES or 2 * len(self.values) <= total
+        return 2 * len(self.values) <= sum(self.values.values())
 
     @property
     def described(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from audiopipe import registry, wording
 from audiopipe.configs.base import Config
-from audiopipe.configs.standardization import Standardization
 from audiopipe.errors import AudiopipeError
 from audiopipe.plotting import bin_axis
 from audiopipe.plotting.reports.durations import frame_step
@@ -87,7 +86,7 @@ def config_rows(sides: Sequence[Side]) -> list[Row]:
     names = list(dict.fromkeys(name for found in fields for name in found))
     rows = []
     for name in names:
-        values = [_value(found[name]) if name in found else "no such field" for found in fields]
+        values = [str(found[name]) if name in found else "no such field" for found in fields]
         is_quiet = all(_is_default(side.config, name) for side in sides)
         rows.append(Row(name, values, is_quiet))
     return sorted(rows, key=lambda row: (not row.differs, row.is_quiet))
@@ -172,14 +171,6 @@ def _bytes(side: Side) -> int:
 
 def _fields(config: Config) -> dict[str, Any]:
     return {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
-
-
-def _value(value: Any) -> str:
-    if value is None or isinstance(value, (bool, Standardization)):
-        return str(value)
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    return str(value)
 
 
 def _is_default(config: Config, name: str) -> bool:

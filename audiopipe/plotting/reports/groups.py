@@ -73,7 +73,8 @@ def groups_of(sides: Sequence[Side], n_clips: int, seed: int, first_picture: int
         if random[side.letter]:
             chosen = made(side, random[side.letter])
             told = [f"{_told(side, chosen)} {_colours(sides)}"]
-            groups.append(Group(_anchor("clips", side), _title("Random clips", side), told, chosen))
+            title = "Random clips" if any(len(card.pictures) > 1 for card in chosen) else _title("Random clips", side)
+            groups.append(Group(_anchor("clips", side), title, told, chosen))
     for side in sides:
         if unusual[side.letter]:
             chosen = made(side, [side.sample.clips[place].number for place, _ in unusual[side.letter]])
@@ -98,9 +99,8 @@ def _random(side: Side, n_clips: int, seed: int) -> list[int]:
 def _unusual(side: Side) -> list[tuple[int, float]]:
     """Returns the places in the sample of the most distant clips, the most distant one first, and their distances."""
     distances = side.distances
-    if len(distances) < 2:
-        return []  # a single clip is the set
-    return [(int(place), float(distances[place])) for place in np.argsort(-distances, kind="stable")[:UNUSUAL]]
+    count = min(UNUSUAL, len(distances) // 2)
+    return [(int(place), float(distances[place])) for place in np.argsort(-distances, kind="stable")[:count]]
 
 
 def _told(side: Side, cards: Sequence[Card]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiopipe.plotting import images
-from audiopipe.plotting.reports.inline_svg import FIRST, SECOND, style
+from audiopipe.plotting.reports.inline_svg import colour_of, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ def histogram(values: Sequence[np.ndarray], names: Sequence[str], label: str, wh
 
     Args:
         values: Numbers of each set, `[clips]`, of which one set at least has some.
-        names: Name of each set for the legend, which several sets have.
+        names: Letter of each set, which decides on its colour.
         label: Label of the axis of the numbers.
         what: Name of what is counted.
     """
@@ -32,7 +32,8 @@ def histogram(values: Sequence[np.ndarray], names: Sequence[str], label: str, wh
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
         several = len(values) > 1
-        for found, name, colour in zip(values, names, (FIRST, SECOND), strict=False):
+        for found, name in zip(values, names, strict=True):
+            colour = colour_of(name)
             counts = np.histogram(found, edges)[0]
             heights = 100 * counts / max(1, len(found)) if several else counts
             if several:

@@ -26,27 +26,37 @@ _IDS = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 @contextlib.contextmanager
-def style() -> Iterator[None]:
-    """Draws figures in a `with` block in the style of the page."""
+def style(colour: str = FIRST) -> Iterator[None]:
+    """Draws figures in a `with` block in the style of the page.
+
+    Args:
+        colour: Colour of the first line of a chart.
+    """
     import matplotlib
 
-    with matplotlib.rc_context(_settings()):
+    with matplotlib.rc_context(_settings(colour)):
         yield
 
 
-def inlined(figure: "Figure", number: int, label: str) -> Markup:
+def colour_of(letter: str = "", *others: str) -> str:
+    """Returns the colour of the feature set with a letter, or of the first of several."""
+    return SECOND if letter == "B" else FIRST
+
+
+def inlined(figure: "Figure", number: int, label: str, colour: str = FIRST) -> Markup:
     """Returns a figure as an SVG element.
 
     Args:
         figure: The figure, which was drawn in `style`.
         number: A number that no other figure of the page has. It makes the ids in the figure unique.
         label: What the figure shows, for people who cannot see it.
+        colour: The colour that `style` had.
 
     Returns:
         Markup. matplotlib escapes all text in a figure.
     """
     file = io.StringIO()
-    with style():
+    with style(colour):  # matplotlib looks colours of the cycle up when it draws
         figure.savefig(file, format="svg", dpi=PICTURE_DPI, facecolor="none", metadata={"Date": None, "Creator": None})
     text = _METADATA.sub("", _HEAD.sub("", file.getvalue()))
     for _ in range(2):
@@ -74,7 +84,7 @@ def _is_transparent(picture: Any) -> bool:
     return "A" in picture.mode and picture.getchannel("A").getextrema()[0] < 255
 
 
-def _settings() -> dict[str, Any]:
+def _settings(colour: str) -> dict[str, Any]:
     from cycler import cycler
 
     return {
@@ -88,7 +98,7 @@ def _settings() -> dict[str, Any]:
         "axes.titlesize": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.prop_cycle": cycler(color=[FIRST, SECOND]),
+        "axes.prop_cycle": cycler(color=[colour, SECOND]),
         "grid.color": LINE,
         "legend.facecolor": "none",
         "legend.edgecolor": "none",

@@ -57,7 +57,8 @@ def of_levels(side: Side) -> str:
         low, high = _number(levels.min()), _number(levels.max())
         middle = _number(float(np.median(levels)))
         parts.append(f"The levels are {low} to {high} with a median of {middle}, in {level_unit(side)}.")
-    parts.append(f"{100 * side.silent_share:.3g} % of the frames are silent.")
+    share = side.silent_share
+    parts.append(f"{100 * share:.3g} % of the frames are silent." if share else "No frame is silent.")
     silent = [clip.clip_id for clip in sample.clips if clip.is_silent]
     if silent:
         shown = ", ".join(silent[:SHOWN_IDS])

@@ -98,7 +98,7 @@ def _context(found: Sequence[sides.Side], shown: Sequence[groups.Group]) -> dict
         "storage": facts.storage_rows(found),
         "durations_chart": charts.durations(found),
         "statistics_charts": charts.statistics(found),
-        "levels_chart": charts.levels(found),
+        "levels_charts": charts.levels(found),
         "balances": bars,
         "other_columns": others,
         "groups": shown,
