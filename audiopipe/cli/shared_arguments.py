@@ -8,7 +8,10 @@ import typer
 from audiopipe.cli.completion import config_names
 from audiopipe.errors import ArgumentError
 
-CONFIG_HELP = "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file."
+CONFIG_HELP = (
+    "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file: of a config, or "
+    "the preprocessor_config.json of a model of transformers."
+)
 
 ConfigOption = Annotated[str, typer.Option("--config", help=CONFIG_HELP, autocompletion=config_names)]
 InputArgument = Annotated[
