@@ -112,7 +112,7 @@ class Identified:
         # The fields themselves, because some have a shorter text than their JSON.
         mine = {"feature": self.feature_name(), **self._fields()}
         others = {"feature": other.feature_name(), **other._fields()}
-        if mine["feature"] == others["feature"]:  # the kernel versions of two classes have nothing to do with each other
+        if mine["feature"] == others["feature"]:  # kernel versions of two classes cannot be compared
             mine["kernel_version"] = kernel_version or self.kernel_version
             others["kernel_version"] = other_kernel_version or other.kernel_version
         names = sorted(mine.keys() & others.keys(), key=lambda name: (name != "feature", name))

@@ -18,8 +18,8 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 def turn(path: str, seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Waits until no other process changes a file, and holds a lock of the operating system meanwhile.
 
-    The lock is that of the file `<path>.lock`, which stays there. It ends with the process that holds it. Remote storage
-    and some network mounts have no locks, so nothing waits there.
+    The lock is that of the file `<path>.lock`, which stays there. It ends with the process that holds it. Remote
+    storage and some network mounts have no locks, so nothing waits there.
 
     Args:
         path: Path of the file to read, change and write. Its folder must exist.

@@ -67,7 +67,8 @@ def is_extractor(content: Any) -> bool:
     """
     if not isinstance(content, dict) or "feature" in content:
         return False
-    return TYPE in content or "processor_class" in content or any(isinstance(content.get(name), dict) for name in NESTED)
+    has_extractor = any(isinstance(content.get(name), dict) for name in NESTED)
+    return has_extractor or TYPE in content or "processor_class" in content
 
 
 def _of_object(extractor: Any, depth: int = 0) -> Source:
