@@ -85,8 +85,9 @@ def _first_channels(found: Statistics, quantities: int) -> Statistics:
     if n_channels <= MOST_CHANNELS:
         return found
     kept = [quantity * n_channels + channel for quantity in range(quantities) for channel in range(MOST_CHANNELS)]
-    arrays: dict[str, Any] = {name: getattr(found, name) for name in ("mean", "std", "min", "max", "count")}
-    return Statistics(**{name: None if array is None else array[:, kept] for name, array in arrays.items()})
+    arrays = {name: getattr(found, name) for name in ("mean", "std", "min", "max", "count")}
+    first: dict[str, Any] = {name: None if array is None else array[:, kept] for name, array in arrays.items()}
+    return Statistics(**first)
 
 
 def _letters(sides: Sequence[Side]) -> list[str]:
