@@ -94,8 +94,8 @@ def part(file: Opened, start: int, form: _Style) -> Part | None:
             result = sizes.Size(0)
         else:
             there = sizes.unknown(file, found.samples)
-            behind = f"{there} {noun_of(there, 'byte behind it was', 'bytes behind it were')}"
-            note = f"the header says that there are no samples, and the {behind} read as samples"
+            were_read = f"{there} {noun_of(there, 'byte behind it was', 'bytes behind it were')} read as samples"
+            note = f"the header says that there are no samples, and the {were_read}"
             result = sizes.Size(there, notes=() if _is_unfinished(file, start, form, found) else (note,))
     else:
         if form in (_RIFF, _RIFX, _AIFF, _SVX) and b"ds64" not in found.chunks:

@@ -161,7 +161,7 @@ def changed(listed: Listed) -> str | None:
     if now == listed:
         return None
     if now.size is None:
-        return f"had {count_of(listed.size, 'byte')} and is gone now"
+        return "is gone" if listed.size is None else f"had {count_of(listed.size, 'byte')} and is gone now"
     if listed.size is None:
         return f"did not exist and has {count_of(now.size, 'byte')} now"
     if now.size != listed.size:
