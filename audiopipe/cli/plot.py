@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiopipe.cli import plot_sources
 from audiopipe.cli.completion import config_names
-from audiopipe.cli.plot_sources import DEFAULT_CONFIG, Found, Stretch
-from audiopipe.cli.shared_arguments import CONFIG_HELP, ImportOption
+from audiopipe.cli.shared_arguments import CONFIG_HELP, DEFAULT_CONFIG, ImportOption
 from audiopipe.cli.terminal import console
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from audiopipe.cli.plot_sources import Found
 
 COLUMN_WIDTH = 6.0  # inches, of one of several configs
 
@@ -52,10 +52,11 @@ def plot(
     With --start or --seconds, the feature is that of the stretch alone. The stretch is cut out after resampling. Of a
     clip of a feature set, the frames are drawn whose centres are within the stretch.
     """
+    from audiopipe.cli import plot_sources
     from audiopipe.plotting import images
 
     images.check_path(image)
-    stretch = Stretch(start, seconds)
+    stretch = plot_sources.Stretch(start, seconds)
     find = functools.partial(plot_sources.found, configs=config, stretch=stretch, accept_truncated=accept_truncated)
     found = [named for word in clips for named in find(word)]
     images.save(_figure(found, columns=len(config) or 1), image)
@@ -63,7 +64,7 @@ def plot(
     console.print(f"{image}: {what}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _figure(found: Sequence[Found], columns: int) -> "Figure":
+def _figure(found: "Sequence[Found]", columns: int) -> "Figure":
     """Returns a figure of one feature, or of several: each config has a column, and each clip has a row."""
     from audiopipe.plotting import comparison_plot, figures, images, plot_feature
     from audiopipe.plotting.comparison_plot import Item

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiopipe import checks
+from audiopipe.cli.shared_arguments import DEFAULT_CONFIG
 from audiopipe.cli.terminal import print_fact
 from audiopipe.configs.base import Config
 from audiopipe.errors import ArgumentError, ClipNotFoundError, IncompleteFeatureSetError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from audiopipe.feature_sets import FeatureSet
 
 SHOWN_IDS = 3  # in an error
-DEFAULT_CONFIG = "speech-mel-80"
 SEPARATOR = "#"  # between the folder of a feature set and the id of a clip
 
 

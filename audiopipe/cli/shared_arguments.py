@@ -8,6 +8,7 @@ import typer
 from audiopipe.cli.completion import config_names
 from audiopipe.errors import ArgumentError
 
+DEFAULT_CONFIG = "speech-mel-80"  # of `audiopipe plot`
 CONFIG_HELP = (
     "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file: of a config, or "
     "the preprocessor_config.json of a model of transformers."

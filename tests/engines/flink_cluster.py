@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,10 +112,18 @@ def flink_cluster(folder: Path, name: str = "flink") -> Iterator[Cluster]:
             _started(stack, folder / f"task-manager-{number}", libraries, TASK_MANAGER, common)
         cluster = Cluster(address, folder)
         end = time.monotonic() + 200
-        while cluster.get("overview")["slots-total"] < SLOTS * N_TASK_MANAGERS:
+        while _slots(cluster) < SLOTS * N_TASK_MANAGERS:
             assert time.monotonic() < end, f"The task managers did not register: {folder}"
             time.sleep(0.2)
         yield cluster
+
+
+def _slots(cluster: Cluster) -> int:
+    """Returns the number of slots that have registered, or 0 while the job manager starts."""
+    try:
+        return cluster.get("overview")["slots-total"]
+    except urllib.error.HTTPError:  # 503, until it has become the leader
+        return 0
 
 
 def _libraries(folder: Path) -> str:

@@ -1,1 +1,3 @@
 """Reports about feature sets: one HTML file each."""
+
+__all__: list[str] = []

@@ -1,6 +1,7 @@
 """Charts of a report: durations, statistics and levels of one feature set, or of two."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -85,7 +86,8 @@ def _first_channels(found: Statistics, quantities: int) -> Statistics:
         return found
     kept = [quantity * n_channels + channel for quantity in range(quantities) for channel in range(MOST_CHANNELS)]
     arrays = {name: getattr(found, name) for name in ("mean", "std", "min", "max", "count")}
-    return Statistics(**{name: None if array is None else array[:, kept] for name, array in arrays.items()})
+    first: dict[str, Any] = {name: None if array is None else array[:, kept] for name, array in arrays.items()}
+    return Statistics(**first)
 
 
 def _letters(sides: Sequence[Side]) -> list[str]:

@@ -52,7 +52,7 @@ def groups_of(sides: Sequence[Side], n_clips: int, seed: int, first_picture: int
     cards = Cards(first_picture)
     random = {side.letter: _random(side, n_clips, seed) for side in sides}
     unusual = {side.letter: _unusual(side) if n_clips else [] for side in sides}
-    planned = sum(map(len, (*random.values(), *unusual.values())))
+    planned = sum(map(len, random.values())) + sum(map(len, unusual.values()))
     drawn = 0
 
     def made(side: Side, numbers: Sequence[int]) -> list[Card]:
@@ -65,7 +65,7 @@ def groups_of(sides: Sequence[Side], n_clips: int, seed: int, first_picture: int
             drawn += 1
         return found
 
-    groups = []
+    groups: list[Group] = []
     for side in sides:
         if side is not sides[0] and any(len(card.pictures) > 1 for group in groups for card in group.cards):
             planned -= len(random[side.letter])

@@ -24,6 +24,8 @@ def histogram(values: Sequence[np.ndarray], names: Sequence[str], label: str, wh
         label: Label of the axis of the numbers.
         what: Name of what is counted.
     """
+    from matplotlib.ticker import MaxNLocator
+
     with style():
         figure = images.new_figure(4.8, 2.0)
         axes = figure.subplots()
@@ -42,7 +44,7 @@ def histogram(values: Sequence[np.ndarray], names: Sequence[str], label: str, wh
         axes.set_xlabel(label)
         axes.set_ylabel(f"% of {what}" if several else what)
         axes.set_xlim(edges[0], edges[-1])
-        axes.yaxis.get_major_locator().set_params(integer=not several, nbins=4)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=not several))
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.grid(axis="y", linewidth=0.6)
         axes.set_axisbelow(True)

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -124,7 +124,9 @@ def _sound(clip_id: str, recording: Source, segments: Segments | None, transform
         return Sound(fault=f"The sound cannot be read: {error}")
 
 
-def _blocks(clip_id: str, recording: Source, segments: Segments | None, transform: "Transform") -> Iterator[np.ndarray]:
+def _blocks(
+    clip_id: str, recording: Source, segments: Segments | None, transform: "Transform"
+) -> Generator[np.ndarray, None, None]:
     """Yields the samples of a clip in blocks, `[time, channels]` at the config's sample rate."""
     from audiopipe.transform import recordings
 

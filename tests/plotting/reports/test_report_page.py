@@ -174,8 +174,12 @@ def test_a_set_of_failures_only_has_a_report(clips, tmp_path):
     folder = tmp_path / "features"
     description = synthetic_sets.write(folder, {}, shards=[])
     line = json.dumps({"id": SCRIPT, "path": "", "stage": "read", "error": f"no {SCRIPT}"})
-    (folder / "failures.jsonl").write_text(line)
-    facts = {"name": "failures.jsonl", "bytes": len(line), "sha256": sha256(str(folder / "failures.jsonl"))}
+    (folder / "failures-00000001.jsonl").write_text(line)
+    facts = {
+        "name": "failures-00000001.jsonl",
+        "bytes": len(line),
+        "sha256": sha256(str(folder / "failures-00000001.jsonl")),
+    }
     description.counts["failures"] = 1
     dataclasses.replace(description, failures_file=facts).write()
     page = report(folder, tmp_path, input=clips / "manifest.jsonl")
