@@ -34,14 +34,9 @@ class SuggestingCommand(TyperCommand):
                 if choices and name in own and value not in choices:
                     suggestion = wording.did_you_mean(value, choices)
                     error.message = f"{value!r} is not one of {', '.join(choices)}.{suggestion}"
-            last = self._last_argument(ctx, words)
-            if (
-                type(error).__name__ == "MissingParameter"
-                and getattr(error.param, "nargs", 1) == -1
-                and last is not None
-            ):
+            if type(error).__name__ == "MissingParameter" and getattr(error.param, "nargs", 1) == -1:
                 # The only word was taken for the last argument, but its writer meant the first one.
-                error.param = last
+                error.param = self._last_argument(ctx, words) or error.param
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -50,9 +45,9 @@ class SuggestingCommand(TyperCommand):
 
     def _last_argument(self, ctx: Any, words: list[str]) -> Any:
         """Returns the last argument of the command if the command line has a word for it, otherwise None."""
-        [*_, last] = [param for param in self.params if param.param_type_name == "argument"] or [None]
         values, *_ = self.make_parser(ctx).parse_args(args=list(words))
-        return last if last is not None and values.get(last.name) is not None else None
+        arguments = [param for param in self.params if param.param_type_name == "argument"]
+        return next((param for param in arguments[-1:] if values.get(param.name) is not None), None)
 
 
 class BeamCommand(SuggestingCommand):
