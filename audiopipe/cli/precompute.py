@@ -100,7 +100,7 @@ def precompute(
         bool,
         typer.Option(
             "--accept-truncated",
-            help="Read what is there of damaged and truncated recordings, with a remark. By default, they are failures "
+            help="Read damaged and truncated recordings up to the fault, with a remark. By default, they are failures "
             "unless less than 1 % and less than 1 s is missing.",
         ),
     ] = False,
