@@ -19,6 +19,7 @@ from audiopipe.hf.list_columns import is_list, padded
 from audiopipe.hf.missing_integers import MissingIntegers
 from audiopipe.hf.types import digests_of, feature_column, feature_shape, is_digest
 from audiopipe.inputs.columns import length_names
+from audiopipe.transform.entry_names import MASK, N_FRAMES
 
 
 def to_tf_dataset(
@@ -29,6 +30,7 @@ def to_tf_dataset(
     shuffle: bool = False,
     seed: int | None = None,
     padding_value: float | None = None,
+    mask: bool = False,
     drop_remainder: bool = False,
     check: bool = True,
 ) -> tf.data.Dataset:
@@ -47,6 +49,7 @@ def to_tf_dataset(
         seed: Seed for `shuffle`, which makes the order reproducible.
         padding_value: The value of frames beyond the end of a clip. None means `Config.padding` of the feature, which
             is silence.
+        mask: Whether to add an entry `mask`.
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
         check: Whether to compare every row with its digest, so that changed values raise an error. False accepts all
             values of the feature's shape, such as augmented or normalized ones. In that case, pass the value of silence
@@ -60,6 +63,8 @@ def to_tf_dataset(
         - `n_frames`: int64 `[batch]`, 0 for a row without a feature.
         - `valid_frames`: int64 `[batch]`, the number of frames that hold audio, if the dataset has a column with it.
           The entry has this name also if the column is called `<feature>_valid_frames`.
+        - `mask`: bool `[batch, frames]`, True for frames that hold audio of the clip: the first `valid_frames`, or the
+          first `n_frames` if the dataset has no valid frames.
         - Each column of single values: `[batch]`. Missing text is empty, a missing floating-point number is NaN, and a
           missing integer or class is -1.
         - Each column of lists: `[batch, longest list]`. Numbers are padded with -1, text with empty text, and booleans
@@ -70,9 +75,9 @@ def to_tf_dataset(
         FingerprintError: If no column, or more than one, says which feature it holds, or if values were changed or have
             no digest. `fingerprint_of` compares only some rows. If other rows were changed, reading their batch fails
             with the same message.
-        ArgumentError: If an argument is wrong, the type of a column is not supported, a boolean is missing, or an
-            integer is missing in a column that has the value -1. A streaming dataset raises these errors while it is
-            read.
+        ArgumentError: If an argument is wrong, the type of a column is not supported, or there is a column `mask`
+            beside the mask. If a boolean is missing, or an integer is missing in a column that has the value -1. A
+            streaming dataset raises these errors while it is read.
 
     Warns:
         MetadataRemark: If integers or classes are missing in a column.
@@ -104,7 +109,9 @@ def to_tf_dataset(
         )
     feature, identity = _feature(dataset.features, columns)
     dataset, columns = count_columns.with_plain_names(dataset, feature, identity, columns)
-    batches = _Batches(dataset.features, columns, padding_value, checks.boolean("check", check))
+    batches = _Batches(
+        dataset.features, columns, padding_value, checks.boolean("mask", mask), checks.boolean("check", check)
+    )
     rows = dataset.select_columns(batches.columns)
     if is_streaming:
         # The Arrow format would infer the types again every few rows. The NumPy format is faster than Python objects,
@@ -174,7 +181,12 @@ class _Batches:
     """
 
     def __init__(
-        self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float | None, check: bool
+        self,
+        features: datasets.Features,
+        columns: Sequence[str] | None,
+        padding_value: float | None,
+        mask: bool,
+        check: bool,
     ):
         self.feature, identity = _feature(features, columns)
         self._digests = digests_of(features, self.feature) if check else None
@@ -207,6 +219,15 @@ class _Batches:
             self.signature[name] = tf.TensorSpec([None] * rank, _dtype(name, kind))
             if name in self._lengths:
                 self.signature[self._lengths[name]] = tf.TensorSpec([None], tf.int64)
+        self._valid = None
+        if mask:
+            if MASK in self.signature:
+                raise ArgumentError(
+                    f"With mask=True, the dataset must not have a column {MASK!r}. Received: the columns "
+                    f"{', '.join(self.columns)}. Rename it, or leave it out: columns=[...]."
+                )
+            self._valid = valid or N_FRAMES
+            self.signature[MASK] = tf.TensorSpec([None, None], tf.bool)
 
     @property
     def has_lists(self) -> bool:
@@ -247,6 +268,9 @@ class _Batches:
                 batch[name], batch[self._lengths[name]] = padded(name, column, dtype)
             else:
                 batch[name] = _values(name, missing.filled(name, column) if dtype.is_integer else column, dtype)
+        if self._valid is not None:
+            valid = np.minimum(batch[self._valid], n_frames)
+            batch[MASK] = np.arange(feature.shape[1 + self._frame_axis]) < valid[:, np.newaxis]
         return batch
 
     def _padded(self, arrays: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
