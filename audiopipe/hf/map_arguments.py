@@ -44,8 +44,8 @@ def mapped(original: Callable[..., Any], dataset: Any, transform: Transform, giv
         _warn(
             transform,
             "a streaming dataset without rows and without declared types, so its columns are not known",
-            "Declare the types of its columns when you create the stream. Then dataset.map and audiopipe.hf.map declare "
-            "the types of the new columns.",
+            "Declare the types of its columns when you create the stream. Then dataset.map and audiopipe.hf.map "
+            "declare the types of the new columns.",
         )
         return original(dataset, transform, **given)
     removed = _names("remove_columns", arguments.pop("remove_columns", None))
