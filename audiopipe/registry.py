@@ -16,18 +16,21 @@ Example:
     audiopipe.errors.RegistryError: ...
 """
 
+import contextlib
 import json
 import os
 import re
 import threading
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
 from audiopipe import checks, configs, wording
+from audiopipe.configs import parsing
 from audiopipe.configs.base import Config
 from audiopipe.configs.presets import presets
 from audiopipe.errors import ArgumentError, ConfigError, RegistryError
 from audiopipe.runtime import installed
-from audiopipe.storage import files
+from audiopipe.storage import files, turns
 
 ENVIRONMENT_VARIABLE = "AUDIOPIPE_REGISTRY"
 ENTRY_POINT_GROUP = "audiopipe.configs"
@@ -148,12 +151,15 @@ class Registry:
         source = f"the file {chosen}"
         self._load_sources(absent=None if files.exists(chosen) else chosen)
         with self._lock:
-            there = self._load_file(chosen, source) if files.exists(chosen) else []
+            there = self._names_in(chosen, source)
             self._check(name, config, "registry.add")
             if name in (self._configs if path is None else there):
                 return None
             _make_folder(os.path.dirname(chosen))
-            _write(chosen, {known: self._configs[known] for known in there} | {name: config})
+            with _turn(chosen):
+                there = self._names_in(chosen, source)  # another process may have added names meanwhile
+                self._check(name, config, "registry.add")
+                _write(chosen, {known: self._configs[known] for known in there} | {name: config})
             self._register(name, config, source)
         return chosen
 
@@ -192,6 +198,10 @@ class Registry:
                 f"from {self._sources[name]} (left), and now from {source} too (right):\n{known.diff(config)}\n"
                 "Choose a new name for the new config."
             )
+
+    def _names_in(self, path: str, source: str) -> list[str]:
+        """Registers all names in a file, which may be missing, and returns them."""
+        return self._load_file(path, source) if files.exists(path) else []
 
     def _load_file(self, path: str | os.PathLike[str], source: str) -> list[str]:
         loaded = _read(os.fspath(path), source)
@@ -289,6 +299,22 @@ def _make_folder(path: str) -> None:
         raise RegistryError(f"Could not create the folder {path!r}: {error.strerror or error}.") from error
 
 
+@contextlib.contextmanager
+def _turn(path: str) -> Iterator[None]:
+    """Waits until no other process changes a registry file."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(turns.turn(path))
+        except TimeoutError as error:
+            raise RegistryError(
+                f"Another process has been changing {path!r} for {turns.WAIT_SECONDS:g} s. Wait until it is done, or "
+                "stop it."
+            ) from error
+        except OSError as error:
+            raise RegistryError(f"Could not write {path!r}: {error.strerror or error}.") from error
+        yield
+
+
 def _write(path: str, named: dict[str, Config]) -> None:
     """Writes a registry file."""
     content = {"format_version": FORMAT_VERSION, "configs": {name: named[name].to_dict() for name in sorted(named)}}
@@ -309,7 +335,10 @@ source = _default.source
 
 
 def resolve(config: "Config | str | os.PathLike[str]") -> Config:
-    """Returns the config for a config, a registered name, or the path of a JSON file with one config.
+    """Returns the config for a config, a registered name, or the path of a JSON file.
+
+    The file has one config, as `Config.to_json` writes it, or is the `preprocessor_config.json` or
+    `processor_config.json` of a feature extractor of transformers, see `configs.from_extractor`.
 
     Raises:
         ConfigError: If the file is missing or has no valid config.
@@ -320,11 +349,11 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
         return config
     if isinstance(config, os.PathLike) or (isinstance(config, str) and config.endswith(".json")):
         try:
-            text = files.read_bytes(os.fspath(config)).decode()
+            text = files.read_bytes(os.fspath(config)).decode("utf-8-sig")  # editors on Windows write a byte order mark
         except (OSError, ValueError) as error:  # ValueError if the file is not UTF-8
             raise ConfigError(f"Could not read a config from {os.fspath(config)!r}: {error}.") from error
         try:
-            return configs.from_json(text)
+            return parsing.from_file(text)
         except ConfigError as error:
             raise ConfigError(f"{os.fspath(config)!r}: {error}") from error
     if isinstance(config, str):

@@ -249,5 +249,5 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
         errors.print(f"and {len(failures) - SHOWN_FAILURES} more", highlight=False)
     for remark, count in message_kinds.most_common(remark["remark"] for remark in feature_set.remarks()):
         print_fact(f"remark: {count} x {remark}")
-    for note in feature_set.notes:
+    for note in (note for note in feature_set.notes if note not in reporter.notes):  # those were shown with the plan
         print_fact(f"note: {note}")

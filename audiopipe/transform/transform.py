@@ -43,7 +43,8 @@ class Transform:
     it. A function of your own that calls the transform, such as `lambda row: transform(row)`, gives plain values.
 
     Args:
-        config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
+        config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file
+            with a config or a feature extractor of transformers (`"preprocessor_config.json"`).
         audio: Key of the audio in elements and rows that are mappings.
         feature: Key of the feature in the result.
         strict: Whether to refuse rows with samples that were not decoded by audiopipe. The bits agree with the other

@@ -1,6 +1,6 @@
 """
-Statistics and normalization
-============================
+Features before and after normalization
+=======================================
 
 A model trains better if every bin of its input has mean 0 and standard deviation 1. The
 numbers for this come from the training set, and serving must use the same. audiopipe

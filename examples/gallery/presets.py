@@ -7,7 +7,7 @@ model works only with the front end that it was trained with. The pictures show 
 these differ, although nearly all of them are called "log-mel spectrogram": in their
 sample rates, frames, bands, logarithms and normalization.
 
-:doc:`/how-to/pretrained` says which model needs which preset.
+:doc:`/reference/presets` says which model needs which preset.
 """
 
 # sphinx_gallery_thumbnail_number = 7

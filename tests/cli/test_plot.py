@@ -235,6 +235,16 @@ def test_a_remark_names_its_clip(folder, saved):
     assert result.stderr == "opposite.wav: the channels cancel each other, so the mixdown to one channel is silent\n"
 
 
+def test_a_truncated_clip_is_drawn_only_if_that_is_accepted(folder, saved):
+    content = (folder / "long.wav").read_bytes()
+    (folder / "cut.wav").write_bytes(content[: len(content) // 2])
+    assert "--accept-truncated" in str(error_of("cut.wav", "image.png", "--config", "stft.json"))
+    result = run("cut.wav", "image.png", "--config", "stft.json", "--accept-truncated")
+    assert result.exit_code == 0, result.exception
+    assert "cut.wav: " in result.stderr
+    assert "feature of shape (4" in result.stdout  # half of 97 frames
+
+
 def test_nothing_but_the_result_is_printed(folder):
     command = [sys.executable, "-m", "audiopipe", "plot", "long.wav", "日本.png", "--config", "stft.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -58,6 +58,19 @@ def find(extractor: Any) -> Source:
     return _of_object(extractor)
 
 
+def is_extractor(content: Any) -> bool:
+    """Returns whether the JSON of a file is that of an extractor or a processor, and not that of a config.
+
+    Example:
+        >>> is_extractor({"feature_extractor_type": "ASTFeatureExtractor"}), is_extractor({"feature": "LogMel"})
+        (True, False)
+    """
+    if not isinstance(content, dict) or "feature" in content:
+        return False
+    has_extractor = any(isinstance(content.get(name), dict) for name in NESTED)
+    return has_extractor or TYPE in content or "processor_class" in content
+
+
 def _of_object(extractor: Any, depth: int = 0) -> Source:
     if isinstance(extractor, type):
         raise ConfigError(f"{_WANTED} Received: the class {extractor.__name__}. Pass an instance of it.")
