@@ -248,7 +248,10 @@ class _Complete(beam.DoFn):
         self._run = run
 
     def process(
-        self, _: None, written: Iterable[tuple[str, int, str]], failures: Iterable[str] | None = None
+        self,
+        _: None,
+        written: Iterable[tuple[str, int, str]],
+        failures: Any = None,  # Beam 2.72 fails on `X | None`
     ) -> Iterator[str]:
         shards = sorted(set(written), key=lambda shard: shard[1])
         yield staged_completion.complete(self._run, shards[0][0], [shard[2] for shard in shards], failures).path

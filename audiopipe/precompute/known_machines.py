@@ -131,10 +131,11 @@ def joined(reports: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], boo
             known.append(_unpacked(other["digests"]))
             records.append(other["machines"])
     missing = np.unique(np.concatenate([*unknown, _unpacked("")]))
+    # Without `kind`, NumPy 2.0 fails on integers of 64 bits.
     for digests, of_digests in zip(known, records, strict=True):
-        if np.isin(digests, missing).any():
+        if np.isin(digests, missing, kind="sort").any():
             machines |= {json.dumps(machine, sort_keys=True): machine for machine in of_digests}
-    are_known = bool(np.isin(missing, np.concatenate([*known, _unpacked("")])).all())
+    are_known = bool(np.isin(missing, np.concatenate([*known, _unpacked("")]), kind="sort").all())
     return [machines[text] for text in sorted(machines)], are_known
 
 

@@ -3,11 +3,15 @@
 import queue
 from types import SimpleNamespace
 
+import pytest
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
 from audiopipe.precompute import loopback_workers
 
+pytestmark = pytest.mark.skipif(
+    not hasattr(BeamFnExternalWorkerPoolServicer(), "_worker_threads"), reason="this version stops only processes"
+)
 REQUEST = beam_fn_api_pb2.StopWorkerRequest(worker_id="1-1")
 
 
