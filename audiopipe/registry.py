@@ -133,7 +133,8 @@ class Registry:
         _write(os.fspath(path), own)
 
     def add(self, name: str, config: Config, path: str | os.PathLike[str] | None = None) -> str | None:
-        """Registers a config under a name, and adds the name to a registry file. All names in the file are registered.
+        """Registers a config under a name, and adds the name to a registry file. Registers all other names in the file,
+        too.
 
         Args:
             name: The name, of letters, digits, `.`, `_` and `-`.
@@ -141,8 +142,8 @@ class Registry:
             path: Path of the file, which need not exist. None means the file that `default_file` returns.
 
         Returns:
-            The path of the file, or None if nothing was written: the name belongs to this config already, and is in
-            the file or, without a `path`, known from elsewhere.
+            The path of the file. None means that nothing was written, because the name already belongs to this config
+            and is in the file or, without a `path`, comes from elsewhere.
 
         Raises:
             RegistryError: If the name is malformed or belongs to another config, or the file cannot be read or written.
@@ -164,13 +165,14 @@ class Registry:
         return chosen
 
     def load(self, path: str | os.PathLike[str]) -> list[str]:
-        """Registers all names in a file that `save` wrote.
+        """Registers all names in a registry file, such as one that `save` wrote.
 
         Returns:
             The names in the file.
 
         Raises:
-            RegistryError: If the file cannot be read or gives a known name another meaning. No name is registered then.
+            RegistryError: If the file cannot be read, or a name in it belongs to another config. Then no name is
+                registered.
         """
         self._load_sources()
         return self._load_file(path, source=f"the file {os.fspath(path)}")
@@ -249,7 +251,7 @@ def _load_entry_point(entry_point: EntryPoint) -> Config:
 def registry_files() -> list[str]:
     """Returns the paths of the registry files that this process reads.
 
-    They are those in `AUDIOPIPE_REGISTRY` or, if it is not set, that of the user's own file, which may not exist.
+    `AUDIOPIPE_REGISTRY` lists them. If it is not set, the only path is the user's own file, which may not exist.
     """
     listed = os.environ.get(ENVIRONMENT_VARIABLE)
     if listed is not None:

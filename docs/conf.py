@@ -30,6 +30,7 @@ html_theme = "furo"
 html_title = f"audiopipe {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = "search_order.js"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 

@@ -7,6 +7,7 @@ import typer
 
 from audiopipe.cli.completion import config_names
 from audiopipe.errors import ArgumentError
+from audiopipe.runtime import startup
 
 DEFAULT_CONFIG = "speech-mel-80"  # of `audiopipe plot`
 CONFIG_HELP = (
@@ -64,7 +65,8 @@ def import_modules(modules: list[str]) -> list[str]:
     """
     for module in modules:
         try:
-            importlib.import_module(module)
+            with startup.quiet():  # it may import TensorFlow
+                importlib.import_module(module)
         except Exception as error:  # the code of the module may raise anything
             raise ArgumentError(
                 f"--import must name a module that Python can import. Received: {module!r} "

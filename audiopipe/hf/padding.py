@@ -34,42 +34,46 @@ def to_tf_dataset(
     drop_remainder: bool = False,
     check: bool = True,
 ) -> tf.data.Dataset:
-    """Converts a dataset that `map` made to a `tf.data.Dataset` of batches, each padded to its longest clip.
+    """Converts the result of `map` to a `tf.data.Dataset` of batches, each padded to its longest clip.
 
-    Unlike `datasets.Dataset.to_tf_dataset`, this takes clips of different lengths. It converts Arrow to tensors without
-    Python lists, keeps every bit, and returns the number of frames of each clip.
+    Unlike `datasets.Dataset.to_tf_dataset`, this function takes clips of different lengths and returns their numbers of
+    frames. It converts Arrow to tensors without Python lists, and keeps every bit.
 
     Args:
-        dataset: A `datasets.Dataset` or `IterableDataset` with a feature column that `map` or `from_feature_set` made.
+        dataset: A `datasets.Dataset` or `IterableDataset` with a feature column from `map` or `from_feature_set`.
         batch_size: Number of clips per batch.
         columns: The other columns to return: text, numbers, booleans, or lists of these. None returns all but the
             digests and the numbers of frames of other features.
         shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
             `dataset.shuffle(buffer_size=...)` instead.
         seed: Seed for `shuffle`, which makes the order reproducible.
-        padding_value: The value of frames beyond a clip's end. None means the padding of the feature's config, which is
-            silence, see `Config.padding`.
+        padding_value: The value of frames beyond the end of a clip. None means `Config.padding` of the feature, which
+            is silence.
         mask: Whether to add an entry `mask`.
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
-        check: Whether to compare every row that is read with its digest, so that changed values raise an error. False
-            returns any values of the feature's shape, such as augmented or normalized ones. Pass the `padding_value`
-            that silence has among them.
+        check: Whether to compare every row with its digest, so that changed values raise an error. False accepts all
+            values of the feature's shape, such as augmented or normalized ones. In that case, pass the value of silence
+            as `padding_value`.
 
     Returns:
-        A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise
-        `[batch, frames, bins, channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
-        `n_frames` is int64 `[batch]`, 0 for a row without a feature, and so is `valid_frames` if the dataset has it:
-        the number of frames that hold audio, also if its column is called `<feature>_valid_frames`. `mask` is bool
-        `[batch, frames]`: True for frames that hold audio of the clip, the first `valid_frames`, or the first
-        `n_frames` if the dataset has no valid frames. Each other column is `[batch]`. Missing text is empty, a missing
-        floating-point number is NaN, and a missing integer or class is -1. A column of lists is
-        `[batch, longest list]`: numbers are padded with -1, text with empty text and booleans with False, and integers
-        become int64. An entry beside it, `<column>_length` (int64 `[batch]`), has the lengths of the lists, -1 for a
-        missing one.
+        A dataset of dicts with these entries.
+
+        - `feature`: float32 `[batch, frames, bins]` if there is one channel, otherwise `[batch, frames, bins,
+          channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
+        - `n_frames`: int64 `[batch]`, 0 for a row without a feature.
+        - `valid_frames`: int64 `[batch]`, the number of frames that hold audio, if the dataset has a column with it.
+          The entry has this name also if the column is called `<feature>_valid_frames`.
+        - `mask`: bool `[batch, frames]`, True for frames that hold audio of the clip: the first `valid_frames`, or the
+          first `n_frames` if the dataset has no valid frames.
+        - Each column of single values: `[batch]`. Missing text is empty, a missing floating-point number is NaN, and a
+          missing integer or class is -1.
+        - Each column of lists: `[batch, longest list]`. Numbers are padded with -1, text with empty text, and booleans
+          with False. Integers become int64.
+        - `<column>_length`: int64 `[batch]`, the lengths of the lists, -1 for a missing list.
 
     Raises:
         FingerprintError: If no column, or more than one, says which feature it holds, or if values were changed or have
-            no digest. If only rows beyond those that `fingerprint_of` compares were changed, reading their batch fails
+            no digest. `fingerprint_of` compares only some rows. If other rows were changed, reading their batch fails
             with the same message.
         ArgumentError: If an argument is wrong, the type of a column is not supported, or there is a column `mask`
             beside the mask. If a boolean is missing, or an integer is missing in a column that has the value -1. A
