@@ -37,9 +37,10 @@ class FeatureStatistics(beam.PTransform):
     Raises:
         ArgumentError: If an argument is wrong, or the runner is DaskRunner.
 
-    The pipeline fails with one of these:
-        InputError: If an element is not a computed clip.
-        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
+    The pipeline fails with one of these errors:
+
+    - `InputError`: If an element is not a computed clip.
+    - `FingerprintError`: If a feature or its number of valid frames was changed, or another config computed it.
 
     Example:
         >>> import apache_beam

@@ -47,9 +47,10 @@ class ToExamples(beam.PTransform):
     Raises:
         ArgumentError: If an argument is wrong, or the runner is DaskRunner.
 
-    The pipeline fails with one of these:
-        InputError: If an element is not a computed clip, or its metadata does not have the types.
-        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
+    The pipeline fails with one of these errors:
+
+    - `InputError`: If an element is not a computed clip, or its metadata does not have the types.
+    - `FingerprintError`: If a feature or its number of valid frames was changed, or another config computed it.
 
     Example:
         >>> import apache_beam

@@ -68,13 +68,14 @@ class WriteFeatureSet(beam.PTransform):
         ArgumentError: If an argument or the input is wrong, a collection is unbounded, or the runner is DaskRunner.
         FeatureSetError: If the output is not empty, and `overwrite` is False.
 
-    The pipeline fails with one of these:
-        InputError: If an element is not a computed clip, two clips have the same id, or a field has values of different
-            types.
-        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
-        FeatureSetError: If there is no clip, or the output is not empty.
-        FeatureSetLockedError: If another job or pipeline writes to the output.
-        OutputError: If a file cannot be written.
+    The pipeline fails with one of these errors:
+
+    - `InputError`: If an element is not a computed clip, two clips have the same id, or a field has values of different
+      types.
+    - `FingerprintError`: If a feature or its number of valid frames was changed, or another config computed it.
+    - `FeatureSetError`: If there is no clip, or the output is not empty.
+    - `FeatureSetLockedError`: If another job or pipeline writes to the output.
+    - `OutputError`: If a file cannot be written.
 
     Example:
         >>> import tempfile

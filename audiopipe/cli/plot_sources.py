@@ -107,8 +107,8 @@ def found(word: str, configs: Sequence[str], stretch: Stretch, accept_truncated:
             if feature_set is not None and (clip_id in feature_set or place == places[-1]):
                 return [_of_record(feature_set, folder, clip_id, configs, stretch)]
         raise ArgumentError(
-            f"CLIP must be an audio file, or SET#id for a clip of a feature set. Received: {word!r}, which is no file, "
-            f"and {word[: places[-1]]!r} is no feature set. Check the path."
+            f"CLIP must be an audio file, or SET#id for a clip of a feature set. Received: {word!r}, which is not a "
+            f"file, and {word[: places[-1]]!r} is not a feature set. Check the path."
         )
     if files.is_folder(word):
         raise _folder_error(word)

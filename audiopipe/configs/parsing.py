@@ -24,7 +24,7 @@ def from_dict(fields: dict[str, Any]) -> Config:
     if name is None and "feature_extractor_type" in fields:
         raise ConfigError(
             "A config must name its feature. Received: the settings of a feature extractor of transformers, "
-            f"{fields['feature_extractor_type']!r:.80}. configs.from_extractor returns the config of it."
+            f"{fields['feature_extractor_type']!r:.80}. configs.from_extractor turns it into a config."
         )
     if not isinstance(name, str):
         raise ConfigError(

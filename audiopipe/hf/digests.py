@@ -99,7 +99,7 @@ def _feature(features: datasets.Features, config: Any, feature: str | None) -> t
         feature = next(iter(typed)) if len(typed) == 1 else "feature"
         if feature not in features or len(typed) > 1:
             raise ArgumentError(
-                f"The column of the feature must be known. Received: the columns {', '.join(features)}. Name it: "
+                f"Several or no columns can hold the feature. Received: the columns {', '.join(features)}. Name it: "
                 "feature=..."
             )
     return feature, *fingerprints.expected(config)

@@ -63,8 +63,8 @@ def frame_targets(
         ArgumentError: If a column is missing or has other values, there are no classes, the dataset is batched, or
             there is an entry `targets`.
         tf.errors.InvalidArgumentError: During iteration, if a list or the origin is missing, the lists have different
-        lengths, a time is not a number, an offset is before its onset, a class is missing or unknown, or an event is
-        outside of the clip. The message names the clip.
+            lengths, a time is not a number, an offset is before its onset, a class is missing or unknown, or an event
+            is outside of the clip. The message names the clip.
 
     Example:
         >>> from audiopipe import configs

@@ -214,7 +214,7 @@ def test_clips_and_records_can_be_drawn_together(feature_set, saved):
             ClipNotFoundError,
             "Received: 'x'. Its first ids are 'a.wav', 'b/c.wav#0', 'd#e'",
         ),
-        (["nowhere#x", "image.png"], ArgumentError, "which is no file, and 'nowhere' is no feature set"),
+        (["nowhere#x", "image.png"], ArgumentError, "which is not a file, and 'nowhere' is not a feature set"),
         (["features#a.wav", "image.png", "--config", "mel.json"], ArgumentError, "--config is for audio files"),
         (["nowhere.wav", "image.png"], AudioError, "Could not read 'nowhere.wav'"),
         (["long.wav", "image.png", "--config", "speech"], RegistryError, "Received: 'speech'"),

@@ -146,7 +146,8 @@ def _read(path: str) -> dict[str, Any]:
         raise ConfigError(f"Could not read {path!r}: {reason}. {_WANTED}") from error
     if len(content) > MAX_BYTES:
         raise ConfigError(
-            f"{path!r} must have at most {MAX_BYTES} bytes. Received: more. It is no {EXTRACTOR_FILE} of transformers."
+            f"{path!r} must have at most {MAX_BYTES} bytes. Received: more. It is not a {EXTRACTOR_FILE} of "
+            "transformers."
         )
     try:
         # Editors on Windows write a byte order mark, with which transformers would not read the file.
