@@ -237,6 +237,11 @@ def test_no_file_is_left_over(corpus, output):
     assert files_of(output) == files_of_set(output)
 
 
+def test_of_the_folder_of_the_plan_only_an_empty_lock_stays(corpus, output):
+    make(corpus, output)
+    assert [(entry.name, entry.stat().st_size) for entry in os.scandir(f"{output}/plan")] == [("lock", 0)]
+
+
 def test_files_of_the_old_generation_stay_for_its_readers(corpus, output):
     make(corpus, output)
     before = Description.open(output)
