@@ -16,18 +16,21 @@ Example:
     audiopipe.errors.RegistryError: ...
 """
 
+import contextlib
 import json
 import os
 import re
 import threading
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
 from audiopipe import checks, configs, wording
+from audiopipe.configs import parsing
 from audiopipe.configs.base import Config
 from audiopipe.configs.presets import presets
 from audiopipe.errors import ArgumentError, ConfigError, RegistryError
 from audiopipe.runtime import installed
-from audiopipe.storage import files
+from audiopipe.storage import files, turns
 
 ENVIRONMENT_VARIABLE = "AUDIOPIPE_REGISTRY"
 ENTRY_POINT_GROUP = "audiopipe.configs"
@@ -130,7 +133,8 @@ class Registry:
         _write(os.fspath(path), own)
 
     def add(self, name: str, config: Config, path: str | os.PathLike[str] | None = None) -> str | None:
-        """Registers a config under a name, and adds the name to a registry file. All names in the file are registered.
+        """Registers a config under a name, and adds the name to a registry file. Registers all other names in the file,
+        too.
 
         Args:
             name: The name, of letters, digits, `.`, `_` and `-`.
@@ -138,8 +142,8 @@ class Registry:
             path: Path of the file, which need not exist. None means the file that `default_file` returns.
 
         Returns:
-            The path of the file, or None if nothing was written: the name belongs to this config already, and is in
-            the file or, without a `path`, known from elsewhere.
+            The path of the file. None means that nothing was written, because the name already belongs to this config
+            and is in the file or, without a `path`, comes from elsewhere.
 
         Raises:
             RegistryError: If the name is malformed or belongs to another config, or the file cannot be read or written.
@@ -148,23 +152,27 @@ class Registry:
         source = f"the file {chosen}"
         self._load_sources(absent=None if files.exists(chosen) else chosen)
         with self._lock:
-            there = self._load_file(chosen, source) if files.exists(chosen) else []
+            there = self._names_in(chosen, source)
             self._check(name, config, "registry.add")
             if name in (self._configs if path is None else there):
                 return None
             _make_folder(os.path.dirname(chosen))
-            _write(chosen, {known: self._configs[known] for known in there} | {name: config})
+            with _turn(chosen):
+                there = self._names_in(chosen, source)  # another process may have added names meanwhile
+                self._check(name, config, "registry.add")
+                _write(chosen, {known: self._configs[known] for known in there} | {name: config})
             self._register(name, config, source)
         return chosen
 
     def load(self, path: str | os.PathLike[str]) -> list[str]:
-        """Registers all names in a file that `save` wrote.
+        """Registers all names in a registry file, such as one that `save` wrote.
 
         Returns:
             The names in the file.
 
         Raises:
-            RegistryError: If the file cannot be read or gives a known name another meaning. No name is registered then.
+            RegistryError: If the file cannot be read, or a name in it belongs to another config. Then no name is
+                registered.
         """
         self._load_sources()
         return self._load_file(path, source=f"the file {os.fspath(path)}")
@@ -192,6 +200,10 @@ class Registry:
                 f"from {self._sources[name]} (left), and now from {source} too (right):\n{known.diff(config)}\n"
                 "Choose a new name for the new config."
             )
+
+    def _names_in(self, path: str, source: str) -> list[str]:
+        """Registers all names in a file, which may be missing, and returns them."""
+        return self._load_file(path, source) if files.exists(path) else []
 
     def _load_file(self, path: str | os.PathLike[str], source: str) -> list[str]:
         loaded = _read(os.fspath(path), source)
@@ -239,7 +251,7 @@ def _load_entry_point(entry_point: EntryPoint) -> Config:
 def registry_files() -> list[str]:
     """Returns the paths of the registry files that this process reads.
 
-    They are those in `AUDIOPIPE_REGISTRY` or, if it is not set, that of the user's own file, which may not exist.
+    `AUDIOPIPE_REGISTRY` lists them. If it is not set, the only path is the user's own file, which may not exist.
     """
     listed = os.environ.get(ENVIRONMENT_VARIABLE)
     if listed is not None:
@@ -289,6 +301,22 @@ def _make_folder(path: str) -> None:
         raise RegistryError(f"Could not create the folder {path!r}: {error.strerror or error}.") from error
 
 
+@contextlib.contextmanager
+def _turn(path: str) -> Iterator[None]:
+    """Waits until no other process changes a registry file."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(turns.turn(path))
+        except TimeoutError as error:
+            raise RegistryError(
+                f"Another process has been changing {path!r} for {turns.WAIT_SECONDS:g} s. Wait until it is done, or "
+                "stop it."
+            ) from error
+        except OSError as error:
+            raise RegistryError(f"Could not write {path!r}: {error.strerror or error}.") from error
+        yield
+
+
 def _write(path: str, named: dict[str, Config]) -> None:
     """Writes a registry file."""
     content = {"format_version": FORMAT_VERSION, "configs": {name: named[name].to_dict() for name in sorted(named)}}
@@ -309,7 +337,10 @@ source = _default.source
 
 
 def resolve(config: "Config | str | os.PathLike[str]") -> Config:
-    """Returns the config for a config, a registered name, or the path of a JSON file with one config.
+    """Returns the config for a config, a registered name, or the path of a JSON file.
+
+    The file has one config, as `Config.to_json` writes it, or is the `preprocessor_config.json` or
+    `processor_config.json` of a feature extractor of transformers, see `configs.from_extractor`.
 
     Raises:
         ConfigError: If the file is missing or has no valid config.
@@ -320,11 +351,11 @@ def resolve(config: "Config | str | os.PathLike[str]") -> Config:
         return config
     if isinstance(config, os.PathLike) or (isinstance(config, str) and config.endswith(".json")):
         try:
-            text = files.read_bytes(os.fspath(config)).decode()
+            text = files.read_bytes(os.fspath(config)).decode("utf-8-sig")  # editors on Windows write a byte order mark
         except (OSError, ValueError) as error:  # ValueError if the file is not UTF-8
             raise ConfigError(f"Could not read a config from {os.fspath(config)!r}: {error}.") from error
         try:
-            return configs.from_json(text)
+            return parsing.from_file(text)
         except ConfigError as error:
             raise ConfigError(f"{os.fspath(config)!r}: {error}") from error
     if isinstance(config, str):

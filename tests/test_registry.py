@@ -1,6 +1,8 @@
 """Tests of the registry: the sources of names, and the refusal of a second meaning."""
 
+import functools
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +13,7 @@ from audiopipe.configs.presets import presets
 from audiopipe.errors import AudiopipeError, ConfigError, RegistryError
 from audiopipe.registry import Registry
 from audiopipe.runtime import installed
-from audiopipe.storage import files
+from audiopipe.storage import files, turns
 
 MEL = configs.MelSpectrogram(sample_rate=16000, n_mels=64)
 OTHER = configs.MelSpectrogram(sample_rate=16000, n_mels=40)
@@ -258,6 +260,30 @@ def test_resolve_takes_a_config_a_name_and_a_path(process_registry, tmp_path):
     assert registry.resolve(str(path)) == OTHER
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"feature_extractor_type": "ASTFeatureExtractor"},
+        {"processor_class": "ClapProcessor", "feature_extractor": {"feature_extractor_type": "ASTFeatureExtractor"}},
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_resolve_takes_a_file_that_transformers_wrote(tmp_path, content, encoding):
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(content), encoding)
+    assert registry.resolve(path) == registry.get("ast")
+
+
+def test_resolve_names_a_file_of_an_extractor_that_no_config_reproduces(tmp_path):
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text('{"feature_extractor_type": "ASTFeatureExtractor", "dither": 0.5}')
+    with pytest.raises(ConfigError, match=r"preprocessor_config\.json': ASTFeatureExtractor: no config .* dither=0\.5"):
+        registry.resolve(path)
+    path.write_text('{"processor_class": "WhisperProcessor"}')
+    with pytest.raises(ConfigError, match=r"preprocessor_config\.json': .* must name the class of the extractor"):
+        registry.resolve(path)
+
+
 def test_resolve_refuses_an_unknown_name(process_registry):
     with pytest.raises(RegistryError, match="'team-mel'"):
         registry.resolve("team-mel")
@@ -376,6 +402,33 @@ def test_adding_a_name_that_is_known_writes_nothing(settings, write):
     assert (settings / "audiopipe" / "registry.json").read_text() == before
     path = write("team.json", {"team-mel": MEL})
     assert Registry().add("team-mel", MEL, path) is None
+
+
+def test_two_processes_that_add_names_at_the_same_moment_lose_none(write, monkeypatch):
+    path = write("team.json", {"team-mel": MEL})
+    read, both_read, here = registry._read, threading.Barrier(2), threading.local()
+
+    def read_at_the_same_moment(*arguments):
+        found = read(*arguments)
+        if not hasattr(here, "has_read"):
+            here.has_read = True
+            both_read.wait(60)
+        return found
+
+    monkeypatch.setattr(registry, "_read", read_at_the_same_moment)
+    with ThreadPoolExecutor(2) as threads:
+        registries = [Registry(environment=False) for _ in range(2)]
+        for added in [threads.submit(one.add, f"mel-{place}", OTHER, path) for place, one in enumerate(registries)]:
+            assert added.result() == str(path)
+    assert json.loads(path.read_text())["configs"].keys() == {"team-mel", "mel-0", "mel-1"}
+
+
+def test_a_file_that_another_process_keeps_locked_is_an_error(write, monkeypatch, names):
+    path = write("team.json", {"team-mel": MEL})
+    monkeypatch.setattr(registry.turns, "turn", functools.partial(turns.turn, seconds=0.01))
+    with turns.turn(str(path)), pytest.raises(RegistryError, match=r"Another process has been changing '.*team\.json'"):
+        names.add("other-mel", OTHER, path)
+    assert json.loads(path.read_text())["configs"].keys() == {"team-mel"}
 
 
 def test_a_name_with_another_meaning_is_not_added(settings, names, write):

@@ -10,7 +10,7 @@ from audiopipe.errors import AudioError
 # A clip that lacks less than both is read. More cannot be a writer's carelessness.
 TOLERATED_SHARE = 0.01
 TOLERATED_SECONDS = 1.0
-ADVICE = "Download or record it again, or read what is there with accept_truncated=True (--accept-truncated)."
+ADVICE = "Download or record it again, or read it up to the fault with accept_truncated=True (--accept-truncated)."
 
 
 @dataclasses.dataclass

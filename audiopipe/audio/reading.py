@@ -40,7 +40,7 @@ def read(
         resampler_quality: Quality of soxr: `"QQ"`, `"LQ"`, `"MQ"`, `"HQ"` or `"VHQ"`.
         channel: Number of the one channel to keep, from 0, instead of mixing down. `channels` must then be 1. It is
             picked before resampling.
-        accept_truncated: Whether to read what is there of a damaged or truncated file, with a remark, instead of
+        accept_truncated: Whether to read a damaged or truncated file up to the fault, with a remark, instead of
             raising an error.
         on_remark: Function that receives remarks about the clip, such as a missing end. If None, each remark becomes a
             warning of class `audiopipe.errors.AudioRemark`.

@@ -46,9 +46,9 @@ class ComputeFeatures(beam.PTransform):
     `bytes` or `path`, a dict with an `array` and its `sampling_rate`, a `ReadableFile`, or an array of samples at the
     config's rate.
 
-    Clips are read ahead and computed in groups over a bundle. The order of a bundle is kept, and so are the windows and
-    timestamps of all elements, in pipelines for batches and for streams. A transform is compiled once per process, and
-    its config travels with the pipeline, so workers need no registry.
+    Clips of a bundle are read ahead and computed in groups. The results keep the order of the bundle, and the windows
+    and timestamps of the elements, in pipelines for batches and for streams. The config travels with the pipeline, so
+    workers need no registry. A transform is compiled once per process.
 
     The runner counts `clips`, `failures`, `remarks`, `seconds_of_audio`, `milliseconds_read` and `milliseconds_feature`
     in the namespace `audiopipe`.
@@ -63,15 +63,20 @@ class ComputeFeatures(beam.PTransform):
     Returns:
         The named tuple `Computed(features, failures)`.
 
-        `features` has a dict for each element: `id`, all fields of the element but the audio, the feature, `n_frames`,
-        `<feature>_digest` and `remarks`. The feature is float32 `[frames, bins, channels]`, or
-        `[channels, frames, bins]` if the config says `channels_first`. It is read-only. If the config pads or cuts
-        clips, as that of Whisper does, `valid_frames` is the number of frames that hold audio. The id is the field `id`
-        as a text, or else the path of the audio. `remarks` is a list of dicts about audio that was read all the same,
-        such as a missing end, and is usually empty.
+        `features` has a dict for each element, with these entries.
 
-        `failures` has a dict for each element that failed: `id`, `path`, `stage` and `error`. `id` and `path` are None
-        if the element has none. It is empty unless `on_error` is `"collect"`.
+        - `id`: the field `id` as a text, or without it the path of the audio.
+        - All fields of the element except the audio.
+        - The feature: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` if the config says
+          `channels_first`. It is read-only.
+        - `n_frames`: the number of frames.
+        - `valid_frames`: the number of frames that hold audio, if the config pads or cuts clips, like that of Whisper.
+        - `<feature>_digest`: a text that lets later steps notice changed values.
+        - `remarks`: a list of dicts about faults that did not prevent reading, such as a missing end. It is usually
+          empty.
+
+        `failures` has a dict for each element that failed, with `id`, `path`, `stage` and `error`. `id` and `path` are
+        None if the element has none. The collection is empty unless `on_error` is `"collect"`.
 
     Raises:
         ArgumentError: If an argument is wrong, or the pipeline runs on Dask, whose runner drops elements.

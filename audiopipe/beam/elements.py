@@ -9,7 +9,7 @@ A computed element is a dict, in this order:
 - `n_frames`: its number of frames. If the config pads clips, `valid_frames`: the number of frames that hold audio.
 - `<feature>_digest`: digest of the feature and of `valid_frames`, by which `WriteFeatureSet` finds out whether somebody
   changed them, see `audiopipe.precompute.element_digests`.
-- `remarks`: what was noticed about audio that was read all the same: a list, usually empty, of dicts with `id`, `path`,
+- `remarks`: faults that did not prevent reading: a list, usually empty, of dicts with `id`, `path`,
   `stage`, `remark` and further facts, as in `remarks.jsonl`.
 
 A failure is a dict with `id`, `path`, `stage` and `error`, as in `failures.jsonl`. The `id` is None if the element has

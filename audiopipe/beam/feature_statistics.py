@@ -17,7 +17,7 @@ from audiopipe.signal.statistics import Statistics
 
 
 class FeatureStatistics(beam.PTransform):
-    """Combines the features of a collection to their statistics, as `FeatureSet.statistics` has them.
+    """Computes the statistics of a collection of features, like `FeatureSet.statistics`.
 
     Only frames that hold audio count. The sums are exact, so the bits do not depend on the order of the elements, on
     bundles or on workers. Only sums travel through the pipeline.
@@ -30,16 +30,17 @@ class FeatureStatistics(beam.PTransform):
         A `PCollection` of dicts as `ComputeFeatures` makes them, bounded or not.
 
     Output:
-        A `PCollection` of one `audiopipe.Statistics`, of the values before any rounding to a storage dtype, with the
-        fingerprint of the config. If the input has windows, there is one for each of them. Without a frame that holds
-        audio, there is none.
+        A `PCollection` of one `audiopipe.Statistics` with the fingerprint of the config. The values are not rounded to
+        a storage dtype. If the input has windows, there is one element for each window. If no frame holds audio, there
+        is no element.
 
     Raises:
         ArgumentError: If an argument is wrong, or the runner is DaskRunner.
 
-    The pipeline fails with one of these:
-        InputError: If an element is no computed clip.
-        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
+    The pipeline fails with one of these errors:
+
+    - `InputError`: If an element is not a computed clip.
+    - `FingerprintError`: If a feature or its number of valid frames was changed, or another config computed it.
 
     Example:
         >>> import apache_beam

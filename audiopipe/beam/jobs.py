@@ -54,28 +54,30 @@ def precompute(
 ) -> FeatureSet:
     """Computes the features of many clips and writes them as a feature set.
 
-    A clip that fails becomes a line in `failures.jsonl` and does not stop the job. A clip that is read although
-    something is wrong with it, such as a missing end, becomes a line in `remarks.jsonl`. So does a clip or recording
-    whose end is left out or padded, by its feature or by `segments`. If the job is interrupted, the same call resumes
-    it. The result has the same bytes as that of an uninterrupted job.
+    If the job is interrupted, the same call resumes it. The result has the same bytes as that of an uninterrupted job.
+
+    A clip that fails becomes a line in `failures.jsonl` and does not stop the job. A fault that does not prevent
+    reading, such as a missing end, becomes a line in `remarks.jsonl`. So does a clip or recording whose end is left out
+    or padded, by its feature or by `segments`.
 
     Args:
         source: A folder, a glob, a manifest, a Parquet file, a saved dataset or a list of paths, as in
             `audiopipe.inputs.scan`.
         output: Folder to write to. It must be new or empty, or contain a feature set of this input and config. An
-            incomplete feature set is resumed. A complete one is kept until the new one replaces it as a whole.
+            incomplete feature set is resumed. A complete one stays readable until the new one is complete and replaces
+            it.
         config: A config, a registered name, or the path of a JSON file.
-        parts: Number of parts, at most 500, each of which is a feature set in a folder of its own below `output`. The
-            whole opens as one set: `FeatureSet(output)`, `load(output)`. Take one part for every 10 million clips or 3
-            TB. It cannot change later, except with `overwrite`. None means the number that `output` has, and no parts
-            in a new folder.
+        parts: Number of parts, at most 500, for sets of more than 30 million clips or 10 TB. Take one part for every 10
+            million clips or 3 TB. Each part is a feature set in its own folder below `output`. `FeatureSet(output)` and
+            `load(output)` open all parts as one set. The number cannot change later, except with `overwrite`. None
+            means the number that `output` has, and no parts in a new folder.
         num_shards: Number of shards, of each part if there are parts, at most one per recording. None makes each shard
             a 64th of the output, but at least 1 MB and at most 128 MB.
-        segments: How recordings are cut into segments, which become the clips of the feature set. None keeps them
-            whole.
+        segments: How to cut recordings into segments, which become the clips of the feature set. None does not cut
+            recordings.
         dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`. `load` always returns
             float32, but only features stored in float32 keep every bit.
-        accept_truncated: Whether to read what is there of a damaged or truncated recording, with a remark, instead of
+        accept_truncated: Whether to read a damaged or truncated recording up to the fault, with a remark, instead of
             counting it as a failure. Recordings that lack less than 1 % and less than 1 s are always read, with a
             remark.
         path_column: Column of a manifest or table that contains the path of the audio. None finds it by its name.
@@ -84,17 +86,18 @@ def precompute(
         class_columns: Text columns that are stored as integers, with their values as class names in sorted order.
         label_from_folder: Whether clips get a column `label` with the name of the folder that they are in.
         workers: Number of processes on this machine, with one TensorFlow thread each. With 1, this process computes,
-            with all processors. None takes a process for every hour of audio, up to the number of processors. If this
-            process has loaded TensorFlow already, None takes this one alone for less than 8 hours of audio.
+            with all processors. None uses one process for every hour of audio, up to the number of processors. If this
+            process has already loaded TensorFlow, None uses only this process for less than 8 hours of audio.
         overwrite: Whether to replace an existing feature set.
-        retry_failures: Whether to try failed clips again, and only those, after you have repaired them.
+        retry_failures: Whether to try only the failed clips again, after you have repaired them.
         update: Whether to bring an existing feature set up to date with its input. The job computes new and changed
             clips, tries failed ones again, leaves out those that are gone, and corrects metadata. It keeps all other
-            features and does not read their audio. New classes are appended to the old ones. `overwrite` goes first.
+            features and does not read their audio. New classes are appended to the old ones. `overwrite` takes
+            precedence.
         keep_old: For how many days the job keeps the files of a replaced feature set, because others may still read
             them. A later call removes them.
-        max_failure_ratio: The job ends if a larger ratio of the clips fails. It is checked once 100 clips are done.
-            Clips that a retry or an update keeps count as done.
+        max_failure_ratio: The job ends if a larger ratio of the clips fails. The ratio is checked after 100 clips.
+            Clips that a retry or an update keeps count too.
         stall_timeout: The job ends if no shard was finished for this many seconds.
         beam_options: Command-line flags of Apache Beam, such as `--runner` and its options, instead of `workers`.
         reporter: Shows the progress of the job, see `audiopipe.precompute.progress`. None shows nothing.

@@ -26,13 +26,16 @@ FIRST_SEGMENT = f"{SEPARATOR}{0:05d}"  # end of the id of the first segment of a
 class ReadFeatureSet(beam.PTransform):
     """Reads the clips of feature sets, as elements like those of `ComputeFeatures`.
 
-    An element is a dict of `id`, the metadata, the feature, `n_frames`, `<feature>_digest` and `remarks`. If the
-    feature or its segments pad clips, `valid_frames` is the number of frames that hold audio, or None if the set does
-    not know it. Missing metadata is None, and a class is its name. A remark about a whole recording is in the element
-    of its first segment. `WriteFeatureSet` and the other transforms take these elements.
+    An element is a dict with `id`, the metadata, the feature, `n_frames`, `<feature>_digest` and `remarks`.
+    `WriteFeatureSet` and the other transforms take these elements.
+
+    - Missing metadata is None, and a class is its name.
+    - If the feature or its segments pad clips, `valid_frames` is the number of frames that hold audio, or None if the
+      set does not record it.
+    - A remark about a whole recording is in the element of its first segment.
 
     The clips are divided into ranges of about 16 MB, which workers read independently. A worker holds a few megabytes
-    of them at once. The checksum of every record is checked.
+    at a time. The checksum of every record is verified.
 
     Args:
         path: Folder of the feature set, local or remote; an `audiopipe.FeatureSet`, which may be a view; or a list of

@@ -21,18 +21,20 @@ from audiopipe.precompute.staged_bundles import UNPLACED
 class ToExamples(beam.PTransform):
     """Encodes computed clips as serialized `tf.train.Example` messages, with the entries of records of feature sets.
 
-    The examples are serialized, so `beam.io.WriteToTFRecord` writes them as they are, and TensorFlow is not needed.
-    `docs/concepts/feature-sets.md` describes the entries. Only `shard_id` and `record`, the place in a feature set, are
-    zeros, as there is none. For files that `FeatureSet` and `audiopipe.load` read, use `WriteFeatureSet`.
+    `beam.io.WriteToTFRecord` writes the messages to files. TensorFlow is not needed. For files that `FeatureSet` and
+    `audiopipe.load` read, use `WriteFeatureSet` instead.
+
+    `docs/concepts/feature-sets.md` describes the entries. `shard_id` and `record`, the place in a feature set, are
+    zeros.
 
     Args:
         config: Config of the features: a config, a registered name, or the path of a JSON file.
         types: Type of each metadata column, such as `FeatureSet.schema`: one of `audiopipe.inputs.metadata_types.TYPES`
-            by name. Each example then has entries of these types, and fields that are not named are left out. None
-            takes the types of the values of each element, so a field with both integers and fractions, or missing
-            lists, has entries of different types.
-        classes: Names of the classes of each column that holds classes, such as `FeatureSet.classes`. The column has
-            the type `"int"` or `"list<int>"`, its fields have names, and its entries have their positions.
+            by name. Each example then has entries of these types, and other fields are left out. None uses the types of
+            each element's own values. A field with both integers and fractions, or with missing lists, then has entries
+            of different types.
+        classes: Names of the classes of each class column, such as `FeatureSet.classes`. The elements have names in
+            this column, and the examples have their positions. The type of the column must be `"int"` or `"list<int>"`.
         feature: Key of the feature in each element.
         dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`.
 
@@ -45,9 +47,10 @@ class ToExamples(beam.PTransform):
     Raises:
         ArgumentError: If an argument is wrong, or the runner is DaskRunner.
 
-    The pipeline fails with one of these:
-        InputError: If an element is no computed clip, or its metadata does not have the types.
-        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
+    The pipeline fails with one of these errors:
+
+    - `InputError`: If an element is not a computed clip, or its metadata does not have the types.
+    - `FingerprintError`: If a feature or its number of valid frames was changed, or another config computed it.
 
     Example:
         >>> import apache_beam

@@ -30,21 +30,22 @@ from audiopipe.storage import files
 class WriteFeatureSet(beam.PTransform):
     """Writes computed clips as a complete feature set, which `audiopipe.load` and `FeatureSet` read.
 
-    The clips are sorted by id. Equal clips give equal bytes on every runner, however they arrive. Features never go
-    through a `GroupByKey`: each bundle writes its records to a file in the output, and later steps copy them from
-    there into the shards. So memory does not depend on the number of clips, and the output needs space for the
-    features twice while the pipeline runs.
+    The clips are sorted by id. Equal clips give equal bytes on every runner and in any order.
 
-    The fields of an element besides its id, its feature, its digest and the numbers of frames become metadata. As
-    `audiopipe precompute` does, the pipeline finds one type for all values of a field. A field that an element lacks is
-    missing in its clip.
+    **Metadata.** All fields of an element become metadata, except `id`, the feature, its digest and the numbers of
+    frames. The pipeline finds one type for all values of a field, like `audiopipe precompute`. If an element lacks a
+    field, its clip has a missing value.
 
-    `dataset.json` is written last, so a pipeline that fails leaves no feature set, and a complete one that was to be
-    replaced stays. What it wrote to the folder `plan` of the output stays as well: pass `overwrite=True` to write to
-    that folder again, or remove it. Repeated bundles leave nothing twice.
+    **Memory and space.** Memory does not depend on the number of clips, because features never go through a
+    `GroupByKey`. Each bundle writes its records to a file in the output, and later steps copy them into the shards. The
+    output needs space for the features twice while the pipeline runs.
 
-    A feature has no samples, so the hours of audio in the counts are computed from the frames and are a lower bound.
-    The index does not say which audio a clip came from, so the set cannot be updated.
+    **Failed pipelines.** `dataset.json` is written last, so a failed pipeline leaves no feature set, and does not
+    replace an old one. Its files stay in the folder `plan` of the output. To run the pipeline again, pass
+    `overwrite=True`, or remove the folder. Repeated bundles leave no second copies.
+
+    **Differences from a job.** The hours of audio in the counts are computed from the frames, so they are a lower
+    bound. The index does not record the audio of a clip, so the set cannot be updated.
 
     Args:
         output: Folder of the feature set, local or remote. It must be new or empty.
@@ -54,26 +55,27 @@ class WriteFeatureSet(beam.PTransform):
         feature: Key of the feature in each element.
         dtype: Dtype in which features are stored: `"float32"`, `"float16"` or `"bfloat16"`.
         class_columns: Text fields that are stored as integers, with their values as class names in sorted order.
-        overwrite: Whether to replace a feature set in the output, or what a pipeline left that failed.
+        overwrite: Whether to replace a feature set in the output, or the files of a failed pipeline.
 
     Input:
-        A bounded `PCollection` of dicts as `ComputeFeatures` makes them. Or the named tuple that `ComputeFeatures`
-        returns, or any pair of such a collection and one of failures, which become `failures.jsonl`:
-        `(features, failures) | WriteFeatureSet(...)`.
+        The result of `ComputeFeatures`, or a bounded `PCollection` of dicts like its features, or a pair of
+        collections, `(features, failures) | WriteFeatureSet(...)`. Failures become `failures.jsonl`.
 
     Output:
         A `PCollection` of one text, the path of the feature set, once it is complete.
 
     Raises:
         ArgumentError: If an argument or the input is wrong, a collection is unbounded, or the runner is DaskRunner.
-        FeatureSetError: If the output holds anything and may not be overwritten.
+        FeatureSetError: If the output is not empty, and `overwrite` is False.
 
-    The pipeline fails with one of these:
-        InputError: If an element is no computed clip, two clips have one id, or a field has values of different types.
-        FingerprintError: If a feature or its number of valid frames was changed, or another config computed it.
-        FeatureSetError: If there is no clip, or the output holds anything.
-        FeatureSetLockedError: If another job or pipeline writes to the output.
-        OutputError: If a file cannot be written.
+    The pipeline fails with one of these errors:
+
+    - `InputError`: If an element is not a computed clip, two clips have the same id, or a field has values of different
+      types.
+    - `FingerprintError`: If a feature or its number of valid frames was changed, or another config computed it.
+    - `FeatureSetError`: If there is no clip, or the output is not empty.
+    - `FeatureSetLockedError`: If another job or pipeline writes to the output.
+    - `OutputError`: If a file cannot be written.
 
     Example:
         >>> import tempfile

@@ -96,7 +96,10 @@ def diff_configs(
 @app.command("add")
 def add_config(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new name, of letters, digits, '.', '_' and '-'.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSON file with one config.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A JSON file with one config, or the preprocessor_config.json of a model."),
+    ],
     registry_file: Annotated[
         str | None,
         typer.Option(

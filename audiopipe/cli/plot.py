@@ -1,5 +1,6 @@
 """The command `audiopipe plot`."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +42,9 @@ def plot(
     seconds: Annotated[
         float | None, typer.Option(help="Draw this many seconds. Default: to the end of the clip.", show_default=False)
     ] = None,
+    accept_truncated: Annotated[
+        bool, typer.Option("--accept-truncated", help="Draw what is there of damaged or truncated audio files.")
+    ] = False,
     imports: ImportOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Plot the features of audio files, or of clips of a feature set, over time and frequency.
@@ -53,7 +57,8 @@ def plot(
 
     images.check_path(image)
     stretch = plot_sources.Stretch(start, seconds)
-    found = [named for word in clips for named in plot_sources.found(word, config, stretch)]
+    find = functools.partial(plot_sources.found, configs=config, stretch=stretch, accept_truncated=accept_truncated)
+    found = [named for word in clips for named in find(word)]
     images.save(_figure(found, columns=len(config) or 1), image)
     what = f"feature of shape {found[0].feature.shape}" if len(found) == 1 else f"{len(found)} features"
     console.print(f"{image}: {what}", highlight=False, markup=False, soft_wrap=True)

@@ -83,13 +83,14 @@ class Stretch:
             )
 
 
-def found(word: str, configs: Sequence[str], stretch: Stretch) -> list[Found]:
+def found(word: str, configs: Sequence[str], stretch: Stretch, accept_truncated: bool = False) -> list[Found]:
     """Returns the features that a word of the command line stands for.
 
     Args:
         word: The path of a clip, or `SET#id`.
         configs: Names of configs, or paths of JSON files. A clip has a feature for each, or that of the default.
         stretch: Stretch to draw.
+        accept_truncated: Whether to read what is there of damaged or truncated files.
 
     Raises:
         ArgumentError: If it is neither, if it starts after the end of the clip, or if a config is given for a clip of
@@ -106,20 +107,20 @@ def found(word: str, configs: Sequence[str], stretch: Stretch) -> list[Found]:
             if feature_set is not None and (clip_id in feature_set or place == places[-1]):
                 return [_of_record(feature_set, folder, clip_id, configs, stretch)]
         raise ArgumentError(
-            f"CLIP must be an audio file, or SET#id for a clip of a feature set. Received: {word!r}, which is no file, "
-            f"and {word[: places[-1]]!r} is no feature set. Check the path."
+            f"CLIP must be an audio file, or SET#id for a clip of a feature set. Received: {word!r}, which is not a "
+            f"file, and {word[: places[-1]]!r} is not a feature set. Check the path."
         )
     if files.is_folder(word):
         raise _folder_error(word)
-    return [_of_clip(word, config, stretch) for config in configs or [DEFAULT_CONFIG]]
+    return [_of_clip(word, config, stretch, accept_truncated) for config in configs or [DEFAULT_CONFIG]]
 
 
-def _of_clip(path: str, name: str, stretch: Stretch) -> Found:
+def _of_clip(path: str, name: str, stretch: Stretch, accept_truncated: bool) -> Found:
     """Computes the feature of a stretch of a clip."""
     with startup.quiet():
         from audiopipe.transform import Transform
 
-    transform = Transform(name)
+    transform = Transform(name, accept_truncated=accept_truncated)
     config, rate = transform.config, transform.config.sample_rate
     samples = transform.read(path, on_remark=lambda remark: print_fact(f"{path}: {remark.text}"))
     stretch.check_within(path, len(samples) / rate)

@@ -100,7 +100,7 @@ def precompute(
         bool,
         typer.Option(
             "--accept-truncated",
-            help="Read what is there of damaged and truncated recordings, with a remark. By default, they are failures "
+            help="Read damaged and truncated recordings up to the fault, with a remark. By default, they are failures "
             "unless less than 1 % and less than 1 s is missing.",
         ),
     ] = False,
@@ -139,12 +139,13 @@ def precompute(
 ) -> None:
     """Compute the features of all clips of INPUT and write them to OUTPUT as a feature set.
 
-    OUTPUT gets TFRecord shards, **failures.jsonl** with one line per clip that failed, **remarks.jsonl** with what was
-    noticed about clips that were read all the same, and finally **dataset.json**. A bad file does not stop the job: the
-    exit code is 0 even if some clips failed. If the job is interrupted, the same command resumes it and writes the same
-    bytes. If INPUT has changed since, **--update** brings OUTPUT up to date. Until **dataset.json** is replaced,
-    readers see the whole old feature set. With **--parts**, OUTPUT gets a folder with these files for each part, and a
-    **dataset.json** that names the parts.
+    If the job is interrupted, the same command resumes it and writes the same bytes. If INPUT has changed since,
+    **--update** brings OUTPUT up to date.
+
+    OUTPUT gets TFRecord shards, **failures.jsonl** with one line per failed clip, **remarks.jsonl** with faults that
+    did not prevent reading, and finally **dataset.json**. A bad file does not stop the job: the exit code is 0 even if
+    some clips failed. Until **dataset.json** is replaced, readers see the complete old feature set. With **--parts**,
+    OUTPUT gets a folder with these files for each part, and a **dataset.json** that names the parts.
     """
     if segment_seconds is None and (segment_hop is not None or segment_last is not None):
         raise typer.BadParameter("--segment-hop and --segment-last need --segment-seconds.")
@@ -249,5 +250,5 @@ def _show_finished(feature_set: Any, output: str, seconds: float, reporter: Any,
         errors.print(f"and {len(failures) - SHOWN_FAILURES} more", highlight=False)
     for remark, count in message_kinds.most_common(remark["remark"] for remark in feature_set.remarks()):
         print_fact(f"remark: {count} x {remark}")
-    for note in feature_set.notes:
+    for note in (note for note in feature_set.notes if note not in reporter.notes):  # those were shown with the plan
         print_fact(f"note: {note}")

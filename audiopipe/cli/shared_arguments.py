@@ -7,9 +7,13 @@ import typer
 
 from audiopipe.cli.completion import config_names
 from audiopipe.errors import ArgumentError
+from audiopipe.runtime import startup
 
 DEFAULT_CONFIG = "speech-mel-80"  # of `audiopipe plot`
-CONFIG_HELP = "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file."
+CONFIG_HELP = (
+    "A registered name (see **audiopipe configs list**), name@fingerprint, or the path of a JSON file: of a config, or "
+    "the preprocessor_config.json of a model of transformers."
+)
 
 ConfigOption = Annotated[str, typer.Option("--config", help=CONFIG_HELP, autocompletion=config_names)]
 InputArgument = Annotated[
@@ -61,7 +65,8 @@ def import_modules(modules: list[str]) -> list[str]:
     """
     for module in modules:
         try:
-            importlib.import_module(module)
+            with startup.quiet():  # it may import TensorFlow
+                importlib.import_module(module)
         except Exception as error:  # the code of the module may raise anything
             raise ArgumentError(
                 f"--import must name a module that Python can import. Received: {module!r} "

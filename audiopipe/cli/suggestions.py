@@ -15,7 +15,7 @@ LIKENESS = 0.8  # from which an option that Apache Beam does not have either is 
 
 
 class SuggestingCommand(TyperCommand):
-    """Command that suggests a choice for a misspelt one."""
+    """Command that suggests a choice for a misspelt one, and names the argument that is missing."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -34,7 +34,20 @@ class SuggestingCommand(TyperCommand):
                 if choices and name in own and value not in choices:
                     suggestion = wording.did_you_mean(value, choices)
                     error.message = f"{value!r} is not one of {', '.join(choices)}.{suggestion}"
+            if type(error).__name__ == "MissingParameter" and getattr(error.param, "nargs", 1) == -1:
+                # The only word was taken for the last argument, but its writer meant the first one.
+                error.param = self._last_argument(ctx, words) or error.param
             raise
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Returns the words of the line about the usage, without the braces that newer releases of typer add."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+    def _last_argument(self, ctx: Any, words: list[str]) -> Any:
+        """Returns the last argument of the command if the command line has a word for it, otherwise None."""
+        values, *_ = self.make_parser(ctx).parse_args(args=list(words))
+        arguments = [param for param in self.params if param.param_type_name == "argument"]
+        return next((param for param in arguments[-1:] if values.get(param.name) is not None), None)
 
 
 class BeamCommand(SuggestingCommand):

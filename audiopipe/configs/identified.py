@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from audiopipe import wording
 from audiopipe.configs import config_classes
 from audiopipe.errors import ConfigError
 
@@ -96,6 +97,8 @@ class Identified:
     ) -> str:
         """Describes how two configs differ, one field per line. Returns an empty string if nothing differs.
 
+        If their classes differ, only fields that both have are listed. The last line counts the others.
+
         Args:
             other: The other config.
             other_kernel_version: Kernel version of the other config. None means that of this release.
@@ -109,15 +112,19 @@ class Identified:
         # The fields themselves, because some have a shorter text than their JSON.
         mine = {"feature": self.feature_name(), **self._fields()}
         others = {"feature": other.feature_name(), **other._fields()}
-        mine["kernel_version"] = kernel_version or self.kernel_version
-        others["kernel_version"] = other_kernel_version or other.kernel_version
-        names = sorted({*mine, *others}, key=lambda name: (name != "feature", name))
-        absent = "(no such field)"
-        return "\n".join(
-            f"{name}: {mine.get(name, absent)!r} != {others.get(name, absent)!r}"
-            for name in names
-            if (name in mine, mine.get(name)) != (name in others, others.get(name))
-        )
+        if mine["feature"] == others["feature"]:  # kernel versions of two classes cannot be compared
+            mine["kernel_version"] = kernel_version or self.kernel_version
+            others["kernel_version"] = other_kernel_version or other.kernel_version
+        names = sorted(mine.keys() & others.keys(), key=lambda name: (name != "feature", name))
+        lines = [f"{name}: {mine[name]!r} != {others[name]!r}" for name in names if mine[name] != others[name]]
+        only = [
+            f"{wording.count_of(len(left.keys() - right.keys()), 'field')} that only {left['feature']} has"
+            for left, right in ((mine, others), (others, mine))
+            if left.keys() - right.keys()
+        ]
+        if only:
+            lines.append(f"Not listed: {', and '.join(only)}.")
+        return "\n".join(lines)
 
 
 def _canonical_json(value: dict[str, Any]) -> str:

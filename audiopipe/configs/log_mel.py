@@ -82,7 +82,7 @@ class LogMel(Config):
         log: `"ln"`, `"log10"`, `"db"` (`10 * log10`, of powers) or None. Kaldi: `use_log_fbank`, natural. librosa:
             `power_to_db`. torchaudio: `AmplitudeToDB`.
         log_floor: Smaller mel values are raised to it before the logarithm. None means 1e-10 if there is a logarithm
-            and no `log_offset`. librosa, torchaudio: `amin`. Kaldi: float32's epsilon, 1.1920929e-7. transformers:
+            and no `log_offset`. librosa, torchaudio: `amin`. Kaldi: float32's epsilon, `2.0**-23`. transformers:
             `mel_floor`.
         log_factor: Factor on the mel values in the logarithm, `log(log_factor * x + log_offset)`. musicnn: 10000.
         log_offset: Number that is added to the mel values in the logarithm. NeMo: `log_zero_guard_value`, 2^-24.
@@ -111,10 +111,13 @@ class LogMel(Config):
         ConfigError: If a field is out of range or contradicts another one. The message says what to change.
 
     Example:
+        >>> from audiopipe import registry
         >>> kaldi = LogMel(
         ...     win_length=400, hop_length=160, edges="snip", window="povey", remove_dc_offset=True, preemphasis=0.97,
-        ...     f_min=20.0, mel_triangles="mel", log_floor=1.1920929e-7,
+        ...     f_min=20.0, mel_triangles="mel", log_floor=2.0**-23,
         ... )
+        >>> kaldi == registry.get("kaldi-fbank-80")
+        True
         >>> kaldi.n_frames(16000), kaldi.preemphasis_of, kaldi.f_max
         (98, 'frame', 8000.0)
         >>> print(LogMel().diff(LogMel(n_fft=400, hop_length=160)))

@@ -7,6 +7,7 @@ from typing import Any
 from audiopipe import checks
 from audiopipe.configs import config_classes
 from audiopipe.configs.base import Config
+from audiopipe.configs.extractors import from_extractor, sources
 from audiopipe.errors import ConfigError
 
 
@@ -23,7 +24,7 @@ def from_dict(fields: dict[str, Any]) -> Config:
     if name is None and "feature_extractor_type" in fields:
         raise ConfigError(
             "A config must name its feature. Received: the settings of a feature extractor of transformers, "
-            f"{fields['feature_extractor_type']!r:.80}. configs.from_extractor returns the config of it."
+            f"{fields['feature_extractor_type']!r:.80}. configs.from_extractor turns it into a config."
         )
     if not isinstance(name, str):
         raise ConfigError(
@@ -53,8 +54,25 @@ def from_json(text: str) -> Config:
         >>> configs.from_json('{"feature": "MelSpectrogram", "sample_rate": 16000}').n_mels
         128
     """
+    return from_dict(_parsed(text))
+
+
+def from_file(text: str) -> Config:
+    """Returns the config that a JSON file describes: that of a config, or of a feature extractor of transformers.
+
+    Raises:
+        ConfigError: As `from_json` and `from_extractor`.
+
+    Example:
+        >>> from_file('{"feature_extractor_type": "ASTFeatureExtractor", "max_length": 128}').fixed_frames
+        128
+    """
+    content = _parsed(text)
+    return from_extractor(content) if sources.is_extractor(content) else from_dict(content)
+
+
+def _parsed(text: str) -> Any:
     try:
-        fields = json.loads(text, object_pairs_hook=checks.unique_keys)
+        return json.loads(text, object_pairs_hook=checks.unique_keys)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"A config must be JSON. Received: {text[:60]!r} ({error}).") from error
-    return from_dict(fields)

@@ -71,7 +71,7 @@ def _shortest_clip(config: Config) -> int:
     samples = max(1, clip_lengths.fewest_samples(config, 1, valid=True))
     if samples > MAX_SAMPLES:
         raise ConfigError(
-            "A clip must have a valid frame if it is long enough. Received: "
+            "A long clip must have at least one valid frame. Received: "
             f"{type(config).__name__}.valid_frames({MAX_SAMPLES}) is {config.valid_frames(MAX_SAMPLES)}. Correct "
             "`n_frames` or `valid_frames` of this class."
         )

@@ -34,7 +34,7 @@ class Stampable(Identified):
                 first call. If your class has a `train_step` or the like and its own `call`, use `stamp_layer` in the
                 class.
             input_name: Name of the input that takes the feature. If the model has several inputs, None means the only
-                one whose shape fits, or the one with the name `"feature"`.
+                one of rank 4 whose shape fits, or else the one with the name `"feature"`.
 
         Returns:
             The new model, or `model` itself if it has a stamp of this feature.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # A class that has one of these of its own trains, evaluates or predicts in its own way.
 STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "fit", "evaluate", "predict")
-FEATURE = "feature"  # name of the input that takes the feature, if several have its shape
+FEATURE = "feature"  # name of the input that takes the feature, if the shapes do not tell
 
 
 def stamp_text(config: "Config", kernel_version: int, machines: Sequence[dict[str, Any]]) -> str:
@@ -169,8 +169,8 @@ def _picked(config: "Config", model: Any, name: str | None) -> Any:
         found = inputs
     else:
         found = [tensor for tensor in inputs if len(tensor.shape) == 4 and _fits(config, tensor)]
-        if len(found) > 1:
-            found = [tensor for tensor in found if tensor.name == FEATURE]
+        if len(found) != 1:  # a model may take features without their channels
+            found = [tensor for tensor in found or inputs if tensor.name == FEATURE]
     if len(found) != 1:
         listed = ", ".join(f"{tensor.name!r} {tuple(tensor.shape)}" for tensor in inputs)
         raise ArgumentError(

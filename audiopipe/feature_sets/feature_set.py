@@ -29,22 +29,22 @@ Source: TypeAlias = "str | os.PathLike[str] | FeatureSet | Sequence[str | os.Pat
 
 
 class FeatureSet(ClipViews):
-    """Feature set as a sequence of clips, read by their numbers or their ids. TensorFlow is not needed.
+    """Feature set as a sequence of clips, read by number or id. TensorFlow is not needed.
 
-    Features are read when they are asked for. The index is read column by column, so opening is fast. A feature set can
-    be read by several threads and processes at once. Its pickle contains paths and numbers of clips, but no data: a
-    process that receives it opens the generation that its sender saw, even if the feature set was updated since.
+    Opening is fast, because features and columns are read only when they are used. Several threads and processes can
+    read a feature set at once. A pickle contains paths and numbers of clips, but no data. The process that receives it
+    opens the same generation, even if the feature set was updated since.
 
-    `where`, `select`, `shard`, `split` and slices return views: feature sets with some of the clips, in which `len`,
-    iteration, `find` and `metadata` see only these. `normalized` returns a view whose features get a normalization on
-    reading. Properties such as `counts`, and `failures` and `remarks`, describe the whole set. Views of views are
-    possible.
+    `where`, `select`, `shard`, `split` and slices return views: feature sets with some of the clips. `normalized`
+    returns a view that normalizes features on reading. In a view, `len`, iteration, `find`, `metadata` and `statistics`
+    cover only its clips. Properties such as `counts`, and `failures` and `remarks`, describe the whole set. Views of
+    views are possible.
 
     Args:
         path: Folder of the feature set, local or remote, or a list of folders and feature sets. Several feature sets
-            are joined: the clips of the first one come first. A view adds only its own clips. All sets must have one
-            fingerprint and one dtype, and all ids must differ. A metadata column that a set lacks is missing in its
-            clips. Classes of the first set keep their positions, and new classes of the others are appended.
+            are joined in their order. They must have the same fingerprint and dtype, and all ids must differ. If a set
+            lacks a metadata column, its clips have missing values there. Classes of the first set keep their positions,
+            and new classes of the others are appended. A view adds only its own clips.
         prefix: Text to put before the ids of each set: a text for each item of the list, or a dict by path. None means
             none.
 
@@ -53,7 +53,7 @@ class FeatureSet(ClipViews):
         CorruptFeatureSetError: If `dataset.json` or the index is damaged, missing, or does not fit the shards.
         ConfigMismatchError: If several sets have different fingerprints. The message lists the differences.
         FeatureSetError: If several sets have different dtypes, types of a column, or equal ids.
-        ArgumentError: If `path` is neither of these or empty, or `prefix` does not have a text for each item.
+        ArgumentError: If `path` is an empty list or has another type, or `prefix` does not have a text for each item.
 
     Example:
         >>> sets = FeatureSet("tests/data/v0.1/features")
@@ -129,11 +129,14 @@ class FeatureSet(ClipViews):
             key: Number of a clip, from 0 or, if it is negative, from the end; its id; or a slice.
 
         Returns:
-            A dict of `id`, `feature` (float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for
-            `channels_first`), `n_frames` and the metadata. If the feature or its segments pad clips, `valid_frames` is
-            the number of frames that hold audio, named as in `metadata`; a set of release 0.1 does not know it, and
-            lacks it then. Missing values are None, and classes are positions in `class_names`. The checksum of the
-            record is checked.
+            A dict with these entries. The checksum of the record is verified.
+
+            - `id`.
+            - `feature`: float32 `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
+            - `n_frames`: the number of frames.
+            - `valid_frames`: the number of frames that hold audio. It is there if the feature or its segments pad
+              clips, but not in sets of release 0.1. It is named as in `metadata`.
+            - The metadata. Missing values are None, and classes are positions in `class_names`.
 
         Raises:
             ClipNotFoundError: If there is no such clip. It is an `IndexError` and a `KeyError`.
@@ -159,8 +162,8 @@ class FeatureSet(ClipViews):
     def read(self, clip: int | str, start: int | None = None, stop: int | None = None) -> np.ndarray:
         """Reads the feature of a clip, or some of its frames. Other frames are not read from storage.
 
-        Only a whole feature has a checksum. If `start` or `stop` is given, it cannot be checked that the frames are
-        undamaged. It is still checked that the shard belongs to this feature set and that the record is at its place.
+        Without `start` and `stop`, the checksum of the record is verified. With them, only the identity of the shard
+        and the place of the record are verified, because the checksum covers the whole record.
 
         Args:
             clip: Number or id of the clip.
@@ -202,10 +205,12 @@ class FeatureSet(ClipViews):
     def metadata(self) -> "pa.Table":
         """Table of the clips, read at the first access.
 
-        Its columns are `id`, `n_frames`, `valid_frames` (frames that hold audio), `seconds` (both null if not known)
-        and every metadata column. If a metadata column has one of these names, the column of audiopipe gets an
-        underscore, as in `seconds_`. The names of classes are in the metadata of a field, under the key `classes`, as a
-        JSON list. Text that is not UTF-8 has backslash escapes.
+        The columns are `id`, `n_frames`, `valid_frames` (frames that hold audio), `seconds`, and all metadata columns.
+        `valid_frames` and `seconds` are null if they are not known. If a metadata column has one of these names, the
+        column of audiopipe gets an underscore, as in `seconds_`.
+
+        The names of classes are in the metadata of a field, under the key `classes`, as a JSON list. Text that is not
+        UTF-8 has backslash escapes.
 
         Example:
             >>> FeatureSet("tests/data/v0.1/features").metadata.select(["id", "n_frames", "gain"]).to_pylist()[0]
@@ -217,12 +222,12 @@ class FeatureSet(ClipViews):
     def statistics(self) -> "Statistics":
         """Count, mean, standard deviation, minimum and maximum of each bin and channel, over the frames of the clips.
 
-        Only frames that hold audio count, not padding that the feature or its segments add. The values are those that
+        Only frames that hold audio count, not the padding of the feature or its segments. The values are those that
         `read` returns: rounded to the storage dtype and, in a view from `normalized`, normalized. If the config keeps
-        all channels, the channels of a clip are pooled, so there is one for each of its `quantities`.
+        all channels, the channels of a clip are pooled, so each of its `quantities` has one channel.
 
-        The statistics of whole shards are stored with a set. Other clips are read, and their statistics are kept in the
-        user's cache. The bits do not depend on the order of the clips. A repeated clip counts each time.
+        Sums of whole shards are stored with the set. Other clips are read, and the result is kept in the user's cache.
+        The bits do not depend on the order of the clips. A repeated clip counts each time.
 
         Raises:
             FeatureSetError: If the clips have no frames.

@@ -50,67 +50,80 @@ def load(
 
     The features are float32, whatever their storage dtype is. The number of elements is known.
 
-    Iterators can be saved with `tf.train.Checkpoint` at any element. An iterator that is restored in another process
-    returns exactly the remaining elements, in the same order. To save a training over several epochs, save one iterator
-    over `load(...).repeat()`, with `repeat()` before batching: later epochs then have the same orders too. A checkpoint
-    takes a few kilobytes if only some clips are read or their order is random. Otherwise it contains the elements that
+    **Checkpoints.** `tf.train.Checkpoint` can save an iterator at any element. An iterator that is restored in another
+    process returns exactly the remaining elements, in the same order. For several epochs, save one iterator over
+    `load(...).repeat()`, and call `repeat()` before batching. Later epochs then have the same orders too. A checkpoint
+    takes a few kilobytes if only some clips are read or their order is random. Otherwise, it contains the elements that
     were read ahead, a few megabytes.
 
-    `tf.distribute` gives each worker a part of the elements, so that no element is read twice (auto-shard policy
-    `DATA`). If any clips come from `FeatureSet.shard`, it gives each worker all elements (`OFF`). Several workers that
-    shuffle need the same `seed`.
+    **Several workers.** `tf.distribute` gives each worker a part of the elements, so that no element is read twice
+    (auto-shard policy `DATA`). If any clips come from `FeatureSet.shard`, each worker gets all elements of its dataset
+    (`OFF`). Workers that shuffle need the same `seed`.
 
     Args:
         sets: Folder of a feature set, local or remote; an `audiopipe.FeatureSet` or a view of one; or a list of these.
-            A `FeatureSet` is read in the generation that it was opened in. A view gives only its own records, in its
-            order. A list is joined as `FeatureSet` joins it. If ids are equal, join the sets with
-            `FeatureSet(..., prefix=...)`.
+            A view gives only its own records, in its order. A list is joined as in `FeatureSet`. If ids are equal, join
+            the sets with `FeatureSet(..., prefix=...)`. A `FeatureSet` is read in the generation that it was opened in.
         config: Expected config: a config, a registered name, the path of a JSON file, a `Transform`, or anything that
             carries a config, see `audiopipe.fingerprint_of`: a Keras model with a front end or a stamp, the path of its
             `.keras` file or SavedModel, another feature set, or a mapped dataset. Features of any other config raise an
-            error, with one exception: features of `config.without_normalization` are normalized on reading, as
-            `FeatureSet.normalized` does, so that they are those of the config. None accepts every config. The feature
-            gets the name that a `Transform` gives it.
-        columns: Names of the metadata columns to return. Others are not parsed. None returns all, an empty list none.
-        crop_frames: Number of frames to read of each clip, from a random place that is new in every iteration. All
-            places among the valid frames are equally probable. Other frames are not read from storage. Shorter clips
-            are padded at the end with `config.padding`. The checksum of a record covers all its bytes, so it is not
-            checked for crops. None reads whole features.
-        shuffle: Whether to shuffle. The order is a random permutation of all clips, a new one in every iteration. It
-            takes no memory. By default, the records have the order of the input, or that of the view.
+            error. There is one exception: if the expected config is normalized, stored features without normalization
+            are normalized on reading, as in `FeatureSet.normalized`. None accepts every config. If `config` is a
+            `Transform`, its `feature` is the name of the entry.
+        columns: Names of the metadata columns to return. Other columns are not parsed. None returns all columns, and an
+            empty list no columns.
+        crop_frames: Number of frames to read of each clip, at a new random place in every iteration. All places within
+            the valid frames are equally probable. Only these frames are read from storage, so the checksum of the
+            record is not verified. Shorter clips are padded at the end with `config.padding`. None reads whole
+            features.
+        shuffle: Whether to shuffle. Every iteration has a new random permutation of all clips, which takes no memory.
+            By default, the records have the order of the input or of the view.
         seed: Seed of the order and the crops, any integer. It gives the same epochs in every run, whatever the seed of
-            TensorFlow. Without one, `keras.utils.set_random_seed` decides.
+            TensorFlow. None uses the seed of `keras.utils.set_random_seed`.
         weights: A number of at least 0 for each item of the list `sets`. Elements are drawn from the items with
             probabilities proportional to these numbers. An epoch has as many draws as the items have clips. The clips
-            of an item come in a random order, and no clip is drawn again before all other clips of its item were.
-            Implies shuffling.
+            of an item come in a random order. A clip is repeated only after all other clips of its item. Implies
+            shuffling.
         balance: Name of a metadata column. All its values are drawn with equal probabilities, as with `weights` and one
-            set per value.
+            item per value.
         check: Whether to verify the checksum of every file before reading.
 
     Returns:
-        A dataset of dicts: `id` (string), `feature` (float32 `[frames, bins, channels]`, or `[channels, frames, bins]`
-        for `channels_first`), `n_frames` (int64) and the metadata (string, int64, float64 or bool). If the feature or
-        its segments pad clips, `valid_frames` (int64) is the number of frames that hold audio, as in `FeatureSet`.
-        Missing text is empty, a missing floating-point number is NaN, a missing integer is the value in
-        `FeatureSet.fill_values`, a missing class is -1. A missing boolean, which only merged feature sets have, is an
-        error. `FeatureSet.classes` has the names of classes. A list is a tensor of rank 1, and an entry beside it,
-        `<column>_length` (int64), has its length. A missing list is empty and has the length -1. If several sets are
-        joined, the columns are those of all sets, and what a set lacks is missing. With `crop_frames`, the feature has
-        this many frames, `n_frames` is the number of those that are no padding, `start_frame` (int64) is the place of
-        the first one in the clip, and `clip_frames` (int64) is the number of frames of the whole clip that hold audio.
-        If a metadata column has the name of one of these two entries, the entry gets an underscore.
+        A dataset of dicts with these entries.
+
+        - `id` (string).
+        - `feature` (float32): `[frames, bins, channels]`, or `[channels, frames, bins]` for `channels_first`.
+        - `n_frames` (int64): the number of frames.
+        - `valid_frames` (int64): the number of frames that hold audio. It is there if the feature or its segments pad
+          clips.
+        - The metadata columns (string, int64, float64 or bool). Classes are positions in `FeatureSet.classes`. A list
+          is a tensor of rank 1, with its length in an entry `<column>_length` (int64).
+
+        Missing metadata have these values.
+
+        - Text is empty, and a floating-point number is NaN.
+        - An integer is the value in `FeatureSet.fill_values`, and a class is -1.
+        - A list is empty and has the length -1.
+        - A boolean is an error. It can be missing only in merged feature sets.
+        - If several sets are joined, a column that one set lacks is missing in its clips.
+
+        With `crop_frames`, some entries differ.
+
+        - `feature` has `crop_frames` frames, and `n_frames` is the number of these that are not padding.
+        - `start_frame` (int64) is the place of the first frame in the clip.
+        - `clip_frames` (int64) is the number of frames of the whole clip that hold audio.
+        - If a metadata column has one of the last two names, the entry gets an underscore.
 
     Raises:
-        ArgumentError: If `sets` is neither of these; `columns` has a name that no column has; `crop_frames` is not an
-            integer of at least 1; there are not as many weights as items, a weight is negative, or an item without
-            clips has a weight; `balance` is not a column with one value for every clip; both `weights` and `balance`
-            are given; or the feature would have the name of another entry. The message names what there is.
+        ArgumentError: If an argument is wrong: `sets` has another type, a column does not exist, `crop_frames` is not
+            an integer of at least 1, the number of weights is wrong, a weight is negative or belongs to an item without
+            clips, `balance` is not a column with one value for every clip, both `weights` and `balance` are given, or
+            the feature has the name of another entry.
         IncompleteFeatureSetError: If there is no `dataset.json`.
         ConfigMismatchError: If the features have another config than the expected one, or sets that are joined have
             different fingerprints. The message lists the differences.
-        FeatureSetError: If sets that are joined have different dtypes, types of a column, or equal ids, or lack a
-            boolean column of another set.
+        FeatureSetError: If joined sets have different dtypes, different types of a column, or equal ids, or if one
+            lacks a boolean column of another.
         FingerprintError: If a model does not carry the config that it was built for.
         CorruptFeatureSetError: If a shard or the index is missing or has the wrong size or, with `check`, if a file has
             the wrong checksum.
@@ -118,11 +131,10 @@ def load(
             feature set or shard, or has another storage dtype. The message names the shard.
 
     Warns:
-        MachineWarning: Once per feature set, if this machine computes other bits, with the largest difference. It is
-            measured with a probe, which is computed only if versions, settings or the CPU differ from those of the
-            machine that computed the features. A set without a probe, of an older release, gets the warning if the
-            versions of TensorFlow, libsndfile or soxr, settings of oneDNN or soxr, the CPU family or the instruction
-            sets differ.
+        MachineWarning: Once per feature set, if this machine computes other bits, with the largest difference. The
+            difference is measured with a probe, if versions, settings or the CPU differ from the machine that computed
+            the features. Sets of older releases have no probe. For them, the warning appears if the versions of
+            TensorFlow, libsndfile or soxr, settings of oneDNN or soxr, the CPU family or the instruction sets differ.
 
     Example:
         >>> from audiopipe import FeatureSet

@@ -47,8 +47,8 @@ def _typed(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, *args, **kwargs)
         if lacking:  # a release of `datasets` with another `map`
             warnings.warn(
-                f"datasets {datasets.__version__} has a map without the arguments {', '.join(lacking)}, so the column "
-                f"{function.feature!r} gets neither its type nor digests nor a fingerprint. Use "
+                f"In datasets {datasets.__version__}, map lacks the arguments {', '.join(lacking)}, so the column "
+                f"{function.feature!r} gets no declared type, no digests and no fingerprint. Use "
                 "audiopipe.hf.map(dataset, transform) or an earlier release of datasets.",
                 UntypedFeatureWarning,
                 stacklevel=2,

@@ -19,21 +19,25 @@ ROWS_AT_ONCE = 16
 def with_digests(dataset: Any, config: Any = None, *, feature: str | None = None) -> Any:
     """Declares that a column holds a config's feature, and adds the digests of its rows.
 
-    `map` and `from_feature_set` add the digests themselves. Use this function only if you know that the values are
-    those of the config: for data that an earlier release computed, for the results of functions of your own that call a
-    transform, or where the column with the digests was removed. audiopipe cannot check that. It only checks the dtype
-    and the shapes.
+    `map` and `from_feature_set` add the digests themselves. You need this function only in these cases:
+
+    - an earlier release computed the data,
+    - your own function called a transform,
+    - the column with the digests was removed.
+
+    Use it only if you know that the values are the feature of the config. audiopipe can only check the dtype and the
+    shapes.
 
     Args:
-        dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them. The rows of a `Dataset` are read once.
-            Those of a streaming dataset get their digests when they are read.
+        dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them. The rows of a `Dataset` are read once. The
+            rows of a streaming dataset get their digests when they are read.
         config: The config of the feature, or anything that carries it, as for `audiopipe.load`. None means the config
             in the type of the column.
         feature: Name of the feature column. None means the only column whose type names a feature, or else `"feature"`.
 
     Returns:
         The dataset. The column has the type `feature_type(config)`, and `<feature>_digest` has its digests, null for
-        rows without a feature. They replace digests that were there.
+        rows without a feature. Existing digests are replaced.
 
     Raises:
         FingerprintError: If `config` is None and no column, or more than one, says which feature it holds, or if the
@@ -95,7 +99,7 @@ def _feature(features: datasets.Features, config: Any, feature: str | None) -> t
         feature = next(iter(typed)) if len(typed) == 1 else "feature"
         if feature not in features or len(typed) > 1:
             raise ArgumentError(
-                f"The column of the feature must be known. Received: the columns {', '.join(features)}. Name it: "
+                f"Several or no columns can hold the feature. Received: the columns {', '.join(features)}. Name it: "
                 "feature=..."
             )
     return feature, *fingerprints.expected(config)

@@ -42,26 +42,30 @@ def from_feature_set(
     """Loads feature sets or views of them as a dataset.
 
     Writes the records to an Arrow file in the cache of `datasets`, a few megabytes at a time, and memory-maps that
-    file. Its path contains a hash of what `dataset.json` says about the records, which includes the checksums of the
-    shards, and of the clips of a view. A feature set is therefore converted only once, wherever it is stored.
+    file. A feature set or view is converted only once, even if it is moved: the path of the Arrow file has a hash of
+    the checksums of the shards and of the clips of a view.
 
     Args:
         path: Folder of the feature set, local or remote; an `audiopipe.FeatureSet`, which may be a view; or a list of
             these, as for `audiopipe.load`.
-        config: The expected config, as for `audiopipe.load`. Features of any other config are refused, with one
+        config: The expected config, as for `audiopipe.load`. Features of another config raise an error, with one
             exception: features of `config.without_normalization` are normalized while the Arrow file is written.
         feature: Name of the feature column.
         check: Whether to verify the checksum of every shard first.
         cache_dir: Folder for the Arrow file. None means the cache of `datasets`.
 
     Returns:
-        A dataset with the columns `id`, `feature` (see `feature_type`), `n_frames`, `feature_digest` (as for `map`) and
-        the metadata, in the order of the records. If the feature or its segments pad clips, `valid_frames` is there as
-        well, as in `audiopipe.load`.
-        Features are float32, whatever dtype they are stored as. Missing integers, classes and lists are
-        null, missing text is empty, and a missing floating-point number is NaN. A column with class names is a
-        `ClassLabel`, or a list of them. `audiopipe.fingerprint_of` returns the fingerprint of the feature set. The
-        machines that computed the features are in `info.description`, one line each, where `to_feature_set` finds them.
+        A dataset with these columns, in the order of the records.
+
+        - `id`.
+        - `feature`: float32, whatever the storage dtype is; see `feature_type`.
+        - `n_frames`, and `valid_frames` if the feature or its segments pad clips, as in `audiopipe.load`.
+        - `feature_digest`, as in `map`.
+        - The metadata. Missing integers, classes and lists are null, missing text is empty, and a missing
+          floating-point number is NaN. A column with class names is a `ClassLabel`, or a list of them.
+
+        `audiopipe.fingerprint_of` returns the fingerprint of the feature set. `info.description` has one line for each
+        machine that computed the features, and `to_feature_set` reads these lines.
 
     Raises:
         IncompleteFeatureSetError: If there is no `dataset.json`.

@@ -43,8 +43,9 @@ def mapped(original: Callable[..., Any], dataset: Any, transform: Transform, giv
     if not features and isinstance(dataset, datasets.IterableDataset):
         _warn(
             transform,
-            "a streaming dataset without rows and without declared types, whose columns nobody knows",
-            "Declare the types where the stream is made, then dataset.map and audiopipe.hf.map give theirs.",
+            "a streaming dataset without rows and without declared types, so its columns are not known",
+            "Declare the types of its columns when you create the stream. Then dataset.map and audiopipe.hf.map "
+            "declare the types of the new columns.",
         )
         return original(dataset, transform, **given)
     removed = _names("remove_columns", arguments.pop("remove_columns", None))
@@ -68,7 +69,7 @@ def mapped(original: Callable[..., Any], dataset: Any, transform: Transform, giv
             received = f"features={{{transform.feature!r}: {others[transform.feature]}}}"
             _warn(
                 transform,
-                f"{received}, and not {added.types[transform.feature]}",
+                f"{received}. Expected: {added.types[transform.feature]}",
                 "Leave it out of features, or use audiopipe.hf.map(dataset, transform), which declares the types.",
             )
     return typed_maps.compute(dataset, transform, types, other_types=others, **{**arguments, **batches})
@@ -79,7 +80,7 @@ def _check_calls(arguments: dict[str, Any], transform: Transform) -> None:
     for name in ("with_indices", "with_rank"):
         if arguments.pop(name, False):
             raise ArgumentError(
-                f"{name} must be False for a transform, which takes nothing but audio. Received: {name}=True. Leave it "
+                f"{name} must be False for a transform, which takes only audio. Received: {name}=True. Leave it "
                 "out, or map a function of your own that calls the transform."
             )
     columns = arguments.pop("input_columns", None)
@@ -92,7 +93,7 @@ def _check_calls(arguments: dict[str, Any], transform: Transform) -> None:
     rate = options.pop("sample_rate", None)
     if options or rate not in (None, transform.config.sample_rate):
         raise ArgumentError(
-            "fn_kwargs must be empty for a transform, or sample_rate, that of the config: "
+            "fn_kwargs must be empty for a transform, or have only sample_rate, with the rate of the config: "
             f"{transform.config.sample_rate}. Received: fn_kwargs={({'sample_rate': rate} if rate else {}) | options}. "
             "Rows know their lengths and sample rates, so leave fn_kwargs out."
         )
@@ -111,9 +112,9 @@ def _check_names(declared: Mapping[str, Any], kept: Mapping[str, Any], added: Ad
     lacking, unknown = kept.keys() - declared.keys(), declared.keys() - kept.keys() - added.types.keys()
     if lacking or unknown:
         raise ArgumentError(
-            f"features must declare the columns of the result: {', '.join(kept)}; it may leave out the new ones, "
-            f"{', '.join(added.types)}. Received: features without {', '.join(sorted(lacking)) or 'nothing'}, and with "
-            f"{', '.join(sorted(unknown)) or 'nothing'} else. Correct features, or leave it out."
+            f"features must declare the kept columns, {', '.join(kept)}, and may declare the new columns, "
+            f"{', '.join(added.types)}. Missing in features: {', '.join(sorted(lacking)) or 'none'}. Unknown: "
+            f"{', '.join(sorted(unknown)) or 'none'}. Correct features, or leave it out."
         )
 
 
@@ -153,7 +154,7 @@ def _batches(arguments: Mapping[str, Any], is_streaming: bool) -> dict[str, Any]
 
 def _warn(transform: Transform, received: str, advice: str) -> None:
     warnings.warn(
-        f"The column {transform.feature!r} gets neither its type nor digests nor a fingerprint. Received: {received}. "
+        f"The column {transform.feature!r} gets no declared type, no digests and no fingerprint. Received: {received}. "
         f"{advice}",
         UntypedFeatureWarning,
         stacklevel=4,  # the call of `map`

@@ -33,16 +33,15 @@ def map(
 ) -> Any:
     """Computes the feature of every row.
 
-    Replaces the audio column by the feature and keeps all other columns. Decodes the stored bytes with audiopipe's own
-    decoder, not with that of `datasets`, so that the bits agree with the other doors. The result has typed columns and
-    is cached like any other map: the same transform over the same dataset is computed only once, even across processes.
+    Replaces the audio column by the feature, and keeps all other columns. audiopipe decodes the stored bytes itself,
+    not with the decoder of `datasets`, so that the bits agree with the other doors. `dataset.map(transform)` does the
+    same with the arguments of `datasets`, and keeps the audio column.
 
-    For rows with local paths, the cache depends on the size, the modification time and the permissions of each file, so
-    a dataset is computed again if one of its files was replaced, fixed, added or removed. This check takes a third of a
-    second per 100,000 files on a local disk. It is not possible for remote paths. If a file behind a remote path has
-    changed, use `load_from_cache_file=False`.
-
-    `dataset.map(transform)` does the same with the arguments of `datasets`, and keeps the audio column.
+    **Cache.** `datasets` caches the result: the same transform over the same dataset is computed only once, even across
+    processes. For rows with local paths, the cache depends on the size, the modification time and the permissions of
+    each file. If a file was replaced, fixed, added or removed, the dataset is computed again. This check takes a third
+    of a second per 100,000 files on a local disk. It is not possible for remote paths. If a remote file has changed,
+    pass `load_from_cache_file=False`.
 
     Args:
         dataset: A `datasets.Dataset`, `IterableDataset`, or a dict of them. Its audio column holds `Audio` (with or
@@ -51,30 +50,34 @@ def map(
         transform: The transform. Its `audio` is the name of the audio column, its `feature` that of the new column.
         batch_size: Number of rows in memory at once.
         keep_columns: The columns to keep. They may include the audio. None keeps all columns but the audio.
-        num_proc: Number of processes. They start from a fork server, see `spawned`, and compute the same bits as one
-            process. TensorFlow already uses every processor in one process, so more processes help only if decoding
-            takes most of the time.
+        num_proc: Number of processes. All numbers give the same bits. TensorFlow already uses every processor in one
+            process, so more processes help only if decoding takes most of the time. They start from a fork server, see
+            `spawned`.
         on_error: What to do with a row whose audio cannot be read or is shorter than one frame. `"raise"` raises an
             error that names the row and the file. `"skip"` leaves the row out and warns how many rows were left out; a
-            streaming dataset warns about each row when it is read. `"null"` sets its feature to null and its `n_frames`
-            to 0, and adds a text column `error`, which is null for all other rows.
-        accept_truncated: Whether to read what is there of a damaged or truncated file, with a remark, instead of
+            streaming dataset warns about each row when it is read. `"null"` sets the feature to null and `n_frames` to
+            0, and adds a text column `error`, which is null for all other rows.
+        accept_truncated: Whether to read a damaged or truncated file up to the fault, with a remark, instead of
             treating it as an error. `Transform(..., accept_truncated=True)` has the same effect.
-        remarks: Whether to add a text column `remark` with what was noticed about audio that was read all the same,
-            such as a missing end. It is null for rows without remarks, and several remarks are joined by `"; "`. If
-            False, the remarks become warnings that name the row and the file, in this process and also if the result
-            comes from the cache. Their class is `audiopipe.errors.AudioRemark`, as for rows that are left out.
+        remarks: Whether to add a text column `remark` about faults that did not prevent reading, such as a missing end.
+            It is null for rows without remarks, and several remarks are joined by `"; "`. If False, each remark becomes
+            a warning of class `audiopipe.errors.AudioRemark` that names the row and the file, also if the result comes
+            from the cache.
         **kwargs: Further arguments of `datasets.Dataset.map`, for example `keep_in_memory` or `load_from_cache_file`.
             A file named by `cache_file_name`, or found by `new_fingerprint`, is used only if the same transform
             computed it from the same state of the local files.
 
     Returns:
-        The dataset with the columns `feature`, `n_frames` and `feature_digest`. `feature` is a float32 array,
-        `[frames, bins]` if it has one channel, otherwise `[frames, bins, channels]`. `feature_digest` is a text by
-        which readers find out whether the values of the row were changed; it is null for a row without a feature. If
-        the config pads or cuts clips, as that of Whisper does, the column `valid_frames` has the number of frames that
-        hold audio, and a clip that is cut gets a remark. If kept columns already count the frames of another feature,
-        the new numbers are called `<feature>_n_frames` and `<feature>_valid_frames`.
+        The dataset with the kept columns and these new columns.
+
+        - `feature`: float32 `[frames, bins]` if there is one channel, otherwise `[frames, bins, channels]`.
+        - `n_frames`: the number of frames.
+        - `valid_frames`: the number of frames that hold audio. It is there if the config pads or cuts clips, like that
+          of Whisper. A clip that is cut gets a remark.
+        - `feature_digest`: a text that lets readers notice changed values. It is null for a row without a feature.
+
+        If kept columns already count the frames of another feature, the new numbers are called `<feature>_n_frames` and
+        `<feature>_valid_frames`.
 
     Raises:
         ArgumentError: If there is no such column, or an argument is wrong.

@@ -41,7 +41,8 @@ class MissingIntegers:
         if name in self._with_missing and name in self._with_fill_value:
             raise ArgumentError(
                 f"A missing integer becomes {FILL_VALUE}, so a column with missing integers must not have that value. "
-                f"Received: {name!r} with both. Fill the nulls in, or leave the column out: columns=[...]."
+                f"Received: {name!r} with nulls and {FILL_VALUE}. Fill the nulls in, or leave the column out: "
+                "columns=[...]."
             )
         return pc.fill_null(column, FILL_VALUE) if column.null_count else column
 

@@ -16,11 +16,13 @@ from audiopipe.transform.transform import Transform
 def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence[str] | None = None) -> Any:
     """Computes the feature of a row each time the row is read, and stores nothing.
 
-    Unlike `dataset.with_transform(transform)`, this takes audio in every form that `map` takes, decodes a column of
-    `Audio()` with audiopipe's own decoder, and keeps the other columns. Use it for audio that is augmented or read only
-    once. Otherwise `map` is faster, because it computes each row once and not in every epoch. For a streaming dataset
-    use `map`, which computes its rows when they are read. Remarks about the audio, such as a missing end, are warnings
-    of class `audiopipe.errors.AudioRemark`, and `Transform(..., accept_truncated=True)` reads truncated files.
+    Use it for audio that is augmented or read only once. Otherwise, `map` is faster, because it computes each row once
+    and not in every epoch. For a streaming dataset, use `map`, which computes its rows when they are read.
+
+    Unlike `dataset.with_transform(transform)`, this function takes audio in every form that `map` takes, decodes a
+    column of `Audio()` with audiopipe's own decoder, and keeps the other columns. Remarks about the audio, such as a
+    missing end, are warnings of class `audiopipe.errors.AudioRemark`. `Transform(..., accept_truncated=True)` reads
+    truncated files.
 
     Args:
         dataset: A `datasets.Dataset` or `DatasetDict` with an audio column, as for `map`.
@@ -28,8 +30,8 @@ def with_transform(dataset: Any, transform: Transform, *, keep_columns: Sequence
         keep_columns: The columns to keep. They may include the audio. None keeps all columns but the audio.
 
     Returns:
-        The dataset, whose rows and batches have the kept columns, `feature`, `n_frames` and, if the config pads clips,
-        `valid_frames`, named as for `map`. Its column types still describe the stored columns, so
+        The dataset. Its rows and batches have the kept columns, `feature`, `n_frames` and, if the config pads clips,
+        `valid_frames`, named as for `map`. The column types still describe the stored columns, so
         `audiopipe.fingerprint_of` does not find the feature.
 
     Raises:

@@ -19,6 +19,7 @@ from audiopipe.hf.list_columns import is_list, padded
 from audiopipe.hf.missing_integers import MissingIntegers
 from audiopipe.hf.types import digests_of, feature_column, feature_shape, is_digest
 from audiopipe.inputs.columns import length_names
+from audiopipe.transform.entry_names import MASK, N_FRAMES
 
 
 def to_tf_dataset(
@@ -29,46 +30,54 @@ def to_tf_dataset(
     shuffle: bool = False,
     seed: int | None = None,
     padding_value: float | None = None,
+    mask: bool = False,
     drop_remainder: bool = False,
     check: bool = True,
 ) -> tf.data.Dataset:
-    """Converts a dataset that `map` made to a `tf.data.Dataset` of batches, each padded to its longest clip.
+    """Converts the result of `map` to a `tf.data.Dataset` of batches, each padded to its longest clip.
 
-    Unlike `datasets.Dataset.to_tf_dataset`, this takes clips of different lengths. It converts Arrow to tensors without
-    Python lists, keeps every bit, and returns the number of frames of each clip.
+    Unlike `datasets.Dataset.to_tf_dataset`, this function takes clips of different lengths and returns their numbers of
+    frames. It converts Arrow to tensors without Python lists, and keeps every bit.
 
     Args:
-        dataset: A `datasets.Dataset` or `IterableDataset` with a feature column that `map` or `from_feature_set` made.
+        dataset: A `datasets.Dataset` or `IterableDataset` with a feature column from `map` or `from_feature_set`.
         batch_size: Number of clips per batch.
         columns: The other columns to return: text, numbers, booleans, or lists of these. None returns all but the
             digests and the numbers of frames of other features.
         shuffle: Whether to shuffle the rows in every iteration. Shuffle the rows of a streaming dataset with
             `dataset.shuffle(buffer_size=...)` instead.
         seed: Seed for `shuffle`, which makes the order reproducible.
-        padding_value: The value of frames beyond a clip's end. None means the padding of the feature's config, which is
-            silence, see `Config.padding`.
+        padding_value: The value of frames beyond the end of a clip. None means `Config.padding` of the feature, which
+            is silence.
+        mask: Whether to add an entry `mask`.
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
-        check: Whether to compare every row that is read with its digest, so that changed values raise an error. False
-            returns any values of the feature's shape, such as augmented or normalized ones. Pass the `padding_value`
-            that silence has among them.
+        check: Whether to compare every row with its digest, so that changed values raise an error. False accepts all
+            values of the feature's shape, such as augmented or normalized ones. In that case, pass the value of silence
+            as `padding_value`.
 
     Returns:
-        A dataset of dicts. `feature` is float32 `[batch, frames, bins]` if it has one channel, otherwise
-        `[batch, frames, bins, channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
-        `n_frames` is int64 `[batch]`, 0 for a row without a feature, and so is `valid_frames` if the dataset has it:
-        the number of frames that hold audio, also if its column is called `<feature>_valid_frames`. Each other column
-        is `[batch]`. Missing text is empty, a missing floating-point number is NaN, and a missing integer or class is
-        -1. A column of lists is `[batch, longest list]`: numbers are padded with -1, text with empty text and booleans
-        with False, and integers become int64. An entry beside it, `<column>_length` (int64 `[batch]`), has the lengths
-        of the lists, -1 for a missing one.
+        A dataset of dicts with these entries.
+
+        - `feature`: float32 `[batch, frames, bins]` if there is one channel, otherwise `[batch, frames, bins,
+          channels]` (`[batch, channels, frames, bins]` if the config says `channels_first`).
+        - `n_frames`: int64 `[batch]`, 0 for a row without a feature.
+        - `valid_frames`: int64 `[batch]`, the number of frames that hold audio, if the dataset has a column with it.
+          The entry has this name also if the column is called `<feature>_valid_frames`.
+        - `mask`: bool `[batch, frames]`, True for frames that hold audio of the clip: the first `valid_frames`, or the
+          first `n_frames` if the dataset has no valid frames.
+        - Each column of single values: `[batch]`. Missing text is empty, a missing floating-point number is NaN, and a
+          missing integer or class is -1.
+        - Each column of lists: `[batch, longest list]`. Numbers are padded with -1, text with empty text, and booleans
+          with False. Integers become int64.
+        - `<column>_length`: int64 `[batch]`, the lengths of the lists, -1 for a missing list.
 
     Raises:
         FingerprintError: If no column, or more than one, says which feature it holds, or if values were changed or have
-            no digest. If only rows beyond those that `fingerprint_of` compares were changed, reading their batch fails
+            no digest. `fingerprint_of` compares only some rows. If other rows were changed, reading their batch fails
             with the same message.
-        ArgumentError: If an argument is wrong, or the type of a column is not supported. If a boolean is missing, or an
-            integer is missing in a column that has the value -1. A streaming dataset raises these errors while it is
-            read.
+        ArgumentError: If an argument is wrong, the type of a column is not supported, or there is a column `mask`
+            beside the mask. If a boolean is missing, or an integer is missing in a column that has the value -1. A
+            streaming dataset raises these errors while it is read.
 
     Warns:
         MetadataRemark: If integers or classes are missing in a column.
@@ -100,7 +109,9 @@ def to_tf_dataset(
         )
     feature, identity = _feature(dataset.features, columns)
     dataset, columns = count_columns.with_plain_names(dataset, feature, identity, columns)
-    batches = _Batches(dataset.features, columns, padding_value, checks.boolean("check", check))
+    batches = _Batches(
+        dataset.features, columns, padding_value, checks.boolean("mask", mask), checks.boolean("check", check)
+    )
     rows = dataset.select_columns(batches.columns)
     if is_streaming:
         # The Arrow format would infer the types again every few rows. The NumPy format is faster than Python objects,
@@ -170,7 +181,12 @@ class _Batches:
     """
 
     def __init__(
-        self, features: datasets.Features, columns: Sequence[str] | None, padding_value: float | None, check: bool
+        self,
+        features: datasets.Features,
+        columns: Sequence[str] | None,
+        padding_value: float | None,
+        mask: bool,
+        check: bool,
     ):
         self.feature, identity = _feature(features, columns)
         self._digests = digests_of(features, self.feature) if check else None
@@ -203,6 +219,15 @@ class _Batches:
             self.signature[name] = tf.TensorSpec([None] * rank, _dtype(name, kind))
             if name in self._lengths:
                 self.signature[self._lengths[name]] = tf.TensorSpec([None], tf.int64)
+        self._valid = None
+        if mask:
+            if MASK in self.signature:
+                raise ArgumentError(
+                    f"With mask=True, the dataset must not have a column {MASK!r}. Received: the columns "
+                    f"{', '.join(self.columns)}. Rename it, or leave it out: columns=[...]."
+                )
+            self._valid = valid or N_FRAMES
+            self.signature[MASK] = tf.TensorSpec([None, None], tf.bool)
 
     @property
     def has_lists(self) -> bool:
@@ -243,6 +268,9 @@ class _Batches:
                 batch[name], batch[self._lengths[name]] = padded(name, column, dtype)
             else:
                 batch[name] = _values(name, missing.filled(name, column) if dtype.is_integer else column, dtype)
+        if self._valid is not None:
+            valid = np.minimum(batch[self._valid], n_frames)
+            batch[MASK] = np.arange(feature.shape[1 + self._frame_axis]) < valid[:, np.newaxis]
         return batch
 
     def _padded(self, arrays: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:

@@ -46,18 +46,19 @@ def to_feature_set(
     dtype: str = "float32",
     overwrite: bool = False,
 ) -> FeatureSet:
-    """Writes a dataset that `map` made as a feature set.
+    """Writes the result of `map` as a feature set, which `audiopipe.load` and `FeatureSet` read.
 
-    The records hold the bits of the rows, under the fingerprint of the column's type. `audiopipe.load` reads them. The
-    values of every row are compared with its digest before anything is written.
-    `audiopipe.verification.verify` compares them with the audio, if the input is a table of the same rows or the rows
-    have the ids of its clips.
+    The records have the bits of the rows and the fingerprint of the column. Before anything is written, the values of
+    every row are compared with its digest.
 
-    A row without a feature becomes a failure with the stage `map` and the reason in the column `error`, which
-    `map(..., on_error="null")` adds. The hours of audio in the counts are computed from the frames, so they are a lower
-    bound. If `from_feature_set` made the dataset, `machines` are those of that feature set, unless the dataset was read
-    from a Parquet file. Otherwise they are empty, because a dataset does not say where it was computed. The numbers of
-    valid frames come from the column that `map` or `from_feature_set` made.
+    - A row without a feature becomes a failure with the stage `map`. The reason comes from the column `error`, which
+      `map(..., on_error="null")` adds.
+    - The numbers of valid frames come from the column of `map` or `from_feature_set`.
+    - The hours of audio in the counts are computed from the frames, so they are a lower bound.
+    - `machines` is empty, because a dataset does not say where it was computed. If the dataset comes from
+      `from_feature_set`, and was not read from a Parquet file, the machines of that feature set are kept.
+    - `audiopipe.verification.verify` can compare the features with the audio, if the input is a table of the same rows,
+      or if the rows have the ids of its clips.
 
     Args:
         dataset: The dataset. A column `id` names the clips. Without it, the clips are named by their row numbers,
@@ -82,7 +83,7 @@ def to_feature_set(
         ArgumentError: If an argument is wrong.
 
     Warns:
-        MetadataRemark: If a column has missing integers or classes. The message has the number that stands for them.
+        MetadataRemark: If a column has missing integers or classes. The message says which number marks them.
 
     Example:
         >>> from audiopipe import Transform, hf, load

@@ -15,9 +15,9 @@ from audiopipe.feature_sets.row_digests import RowDigests
 def feature_type(config: Config, kernel_version: int | None = None) -> Any:
     """Returns the `datasets` type of a config's feature, which carries the config and its fingerprint.
 
-    The `id` of the type holds them as JSON. `datasets` keeps it in its cache, on disk and in Parquet, and
+    The `id` of the type holds both as JSON. `datasets` keeps the `id` in its cache, on disk and in Parquet, and
     `audiopipe.fingerprint_of` reads it. Datasets of different features cannot be concatenated. `datasets` keeps the
-    `id` even if the values change. A fingerprint therefore also needs the digests of the rows, which `map` and
+    `id` even if the values change. `fingerprint_of` therefore also compares the digests of the rows, which `map` and
     `with_digests` add.
 
     In an array type of `datasets` only the first dimension may be unknown. If frames are not the first dimension, or

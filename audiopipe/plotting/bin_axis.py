@@ -19,7 +19,7 @@ def bin_label(config: Config) -> str:
 
 
 def axis_label(config: Config) -> str:
-    """Returns the label of the axis of the bins, which tells of stacked frames."""
+    """Returns the label of the axis of the bins, which mentions stacked frames."""
     count = getattr(config, "stack_frames", 1)
     return bin_label(config) if count == 1 else f"{bin_label(config)}\nof {count} stacked frames"
 

@@ -41,11 +41,11 @@ def plot_comparison(
 
     Args:
         features: Features by name, each with its config, as in `plot_feature`. Leave out padding: `feature[:valid]`.
-        axes: Axes to draw on, one for each panel, the panels of the first feature first. None makes a figure with
-            `matplotlib.pyplot`. The panels are under each other, or in a column for each feature if a feature has
-            several channels.
+        axes: Axes to draw on, one for each panel. The panels of the first feature come first. None makes a figure with
+            `matplotlib.pyplot`. Its panels are under each other. If a feature has several channels, each feature has a
+            column.
         start: Time at which the clips start, in seconds.
-        title: Title of a new figure. With `axes`, it is put above the first name.
+        title: Title of a new figure. With `axes`, the title is above the first name.
 
     Returns:
         The axes of the panels: `[panels]`.

@@ -25,8 +25,8 @@ def plot_feature(
     """Plots a feature over time and frequency, with one panel for each channel.
 
     Each frame is drawn around the centre of its window, so a feature and the waveform of its clip line up. Magnitudes
-    and powers are drawn in decibels, at most 80 dB below the maximum; other quantities are drawn as they are. The label
-    of the colour bar says which decibel is meant. Values that are not finite are grey.
+    and powers are drawn in decibels, down to 80 dB below the maximum. Other quantities are drawn in their own unit. The
+    label of the colour bar says which decibel is meant. Values that are not finite are grey.
 
     Args:
         feature: Feature of one clip, `[frames, bins, channels]`, or `[channels, frames, bins]` if the config says so.
@@ -34,7 +34,7 @@ def plot_feature(
         config: Config of the feature. It gives the axes and the unit.
         ax: Axes to draw on, one for each panel. None makes a figure with `matplotlib.pyplot`.
         channel: Number of a channel of the clip, to draw only this one. None draws all.
-        n_frames: Number of frames that hold audio, such as `valid_frames` of a clip. The others are padding, and are
+        n_frames: Number of frames that hold audio, such as `valid_frames` of a clip. Later frames are padding and are
             not drawn. None draws all frames.
         start: Time at which the clip starts, in seconds.
         title: Title above the first panel.
@@ -43,7 +43,7 @@ def plot_feature(
             share a scale. It does not apply to phases. None means the range of the values.
 
     Returns:
-        The axes of the panels: `[panels]`. If a feature has several quantities, as `StftMagPhase`, the panels of all
+        The axes of the panels: `[panels]`. If a feature has several quantities, like `StftMagPhase`, the panels of all
         channels of the first quantity come first.
 
     Raises:

@@ -13,8 +13,8 @@ from audiopipe.plotting import bin_axis, figures
 def plot_filterbank(config: Config, ax: Any = None, *, title: str | None = None) -> Any:
     """Plots the filterbank of a config: the weights of every filter over frequency.
 
-    The weights are those of the layer of the config. Features that are computed from a filterbank, such as cepstral
-    coefficients, have one too.
+    The weights come from the layer of the config. Cepstral coefficients and other features that use a filterbank inside
+    work too.
 
     Args:
         config: Config of a feature with a filterbank, such as `MelSpectrogram`, `LogMel`, `Mfcc`, `WhisperLogMel`,

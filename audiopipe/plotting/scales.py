@@ -85,7 +85,8 @@ def with_margin(limits: tuple[float, float]) -> tuple[float, float]:
 def limits(values: np.ndarray, scale: Scale) -> tuple[float, float]:
     """Returns the limits of the colours for all drawn values of a scale.
 
-    Levels span at most 80 dB below the maximum. Normalized values and cepstra have limits on both sides of zero.
+    Levels span at most 80 dB below the maximum. Levels that are all equal, as those of silence, have the colour of the
+    lowest level. Normalized values and cepstra have limits on both sides of zero.
     """
     if scale.colours == CYCLIC:
         return -np.pi, np.pi
@@ -98,7 +99,9 @@ def limits(values: np.ndarray, scale: Scale) -> tuple[float, float]:
         return -extreme, extreme
     if scale.decibels_per_unit is not None:
         low = max(low, high - RANGE_DECIBELS / scale.decibels_per_unit)
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
+    if low < high:
+        return low, high
+    return (low, low + 1) if scale.colours == LEVELS else (low - 0.5, high + 0.5)
 
 
 def value_label(config: Config, quantity: str) -> str:

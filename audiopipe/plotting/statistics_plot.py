@@ -26,11 +26,11 @@ def plot_statistics(
 ) -> np.ndarray:
     """Plots statistics over the bins of a feature.
 
-    Each channel of the statistics has a panel. A line shows the mean, a band one standard deviation on either side of
-    it, and dotted lines the minimum and the maximum, if they are known.
+    Each channel has a panel. A line shows the mean, and a band shows one standard deviation on either side of the mean.
+    Dotted lines show the minimum and the maximum, if they are known.
 
     Args:
-        statistics: Statistics of a feature, or several by name, which are drawn over each other.
+        statistics: Statistics of a feature, or a dict of several statistics by name, which are drawn over each other.
         config: Config of the feature. It gives the axes.
         ax: Axes to draw on, one for each panel. None makes a figure with `matplotlib.pyplot`.
         title: Title above the first panel.

@@ -156,6 +156,7 @@ def facts(work: Plan) -> dict[str, Any]:
     """Returns the facts about a plan that a reporter shows."""
     return {
         "clips": work.n_clips,
+        "copied": work.n_copied,
         "hours": work.seconds / 3600,
         "bytes": work.n_bytes,
         "shards": work.n_shards,

@@ -117,6 +117,7 @@ class Plan:
         generation: Generation of the feature set that the work leads to.
         next_shard: First number that no shard of the folder has or ever had, including those to write.
         n_clips: Number of clips to compute or to copy.
+        n_copied: Number of these clips whose records are copied.
         n_shards: Number of shards to write.
         n_input: Number of clips of the input.
         num_shards: Number of shards that the job asked for. None if it did not.
@@ -145,6 +146,7 @@ class Plan:
     generation: int
     next_shard: int
     n_clips: int
+    n_copied: int = 0
     n_shards: int
     n_input: int
     num_shards: int | None
@@ -267,7 +269,7 @@ def read(output: str) -> Plan:
 
 @functools.lru_cache(maxsize=4)
 def _parse(output: str, content: bytes) -> Plan:
-    header = json.loads(content)
+    header = {"n_copied": 0, **json.loads(content)}  # earlier versions did not count them
     config = configs.from_dict(header["config"]) if header["format_version"] == FORMAT_VERSION else None
     fields = {field.name for field in dataclasses.fields(Plan)} - {"output"} | {"format_version", "fingerprint"}
     if config is None or config.fingerprint != header["fingerprint"] or header.keys() != fields:

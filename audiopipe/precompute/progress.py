@@ -55,6 +55,7 @@ class Reporter(Protocol):
         self,
         *,
         clips: int,
+        copied: int = 0,
         hours: float,
         bytes: int,
         shards: int,
@@ -69,6 +70,7 @@ class Reporter(Protocol):
 
         Args:
             clips: Number of clips to compute or to copy. If there is nothing to do, the number of clips of the input.
+            copied: Number of these clips whose records are copied from the old feature set.
             hours: Hours of their audio.
             bytes: Size of the shards to write in bytes.
             shards: Number of shards to write.
@@ -207,9 +209,11 @@ class _Base(abc.ABC):
 
     Attributes:
         changes: What an update changes. None for a new feature set.
+        notes: Sentences about the input that were shown with the plan.
     """
 
     changes: Mapping[str, int] | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, clock: Callable[[], float], interval: float):
         self._clock = clock
@@ -220,9 +224,9 @@ class _Base(abc.ABC):
         self._shown: tuple[Done, int] | None = None
 
     def planned(self, *, done_before: int = 0, **facts: Any) -> None:
-        self.changes = facts.get("changes")
+        self.changes, self.notes = facts.get("changes"), facts.get("notes", ())
         self._speed = Speed(done_before, self._clock)
-        unless_given = {"headers": 0, "notes": (), "changes": None, "failed_before": 0}
+        unless_given = {"copied": 0, "headers": 0, "notes": (), "changes": None, "failed_before": 0}
         self._show_plan({**unless_given, **facts, "done_before": done_before})
 
     def update(self, done: Done, total_clips: int) -> None:
@@ -316,7 +320,7 @@ class _Bar(_Lines):
 def _plan_line(facts: dict[str, Any]) -> str:
     """Formats the facts about a plan, for people."""
     amount = f"{duration(3600 * facts['hours'])} of audio, {size(facts['bytes'])}"
-    line = f"planned: {count_of(facts['clips'], 'clip')}, {amount} in {count_of(facts['shards'], 'shard')}"
+    line = f"planned: {_work(facts)}, {amount} in {count_of(facts['shards'], 'shard')}"
     if not facts["exact"]:
         line += f" (estimated from {count_of(facts['headers'], 'header')})"
     if facts["done_before"]:
@@ -324,6 +328,16 @@ def _plan_line(facts: dict[str, Any]) -> str:
     if facts["failed_before"]:
         line += f", of which {facts['failed_before']:,} failed. Pass --retry-failures to try them again"
     return line
+
+
+def _work(facts: dict[str, Any]) -> str:
+    """Says how many clips a plan computes, and how many records of an old feature set it copies."""
+    clips, copied = facts["clips"], facts["copied"]
+    if not copied:
+        return count_of(clips, "clip")
+    if copied == clips:
+        return f"{count_of(clips, 'clip')} to copy"
+    return f"{count_of(clips - copied, 'clip')} to compute and {copied:,} to copy"
 
 
 def changes_line(changes: Mapping[str, int]) -> str:

@@ -9,7 +9,6 @@ of the other.
 
 import contextlib
 import datetime
-import errno
 import json
 import os
 import socket
@@ -24,6 +23,7 @@ import fsspec
 
 from audiopipe.errors import FeatureSetError, FeatureSetLockedError
 from audiopipe.storage import files
+from audiopipe.storage.turns import NO_LOCKS
 
 FOLDER = "plan"
 LOCK_FILE = "lock"
@@ -31,9 +31,6 @@ LEASE_FILE = "lease.json"
 LEASE_SECONDS = 60.0
 SETTLE_SECONDS = 2.0
 RENEWALS = 3  # per duration of a lease, so that it survives a failed renewal
-
-# Errors of file systems without locks, such as some network mounts.
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class Held(Protocol):
@@ -122,7 +119,7 @@ class _Lock:
                 "another folder."
             ) from None
         except OSError as error:
-            if error.errno in _NO_LOCKS:
+            if error.errno in NO_LOCKS:
                 return None
             raise
         try:

@@ -24,15 +24,22 @@ def bucketed_batch(
 ) -> tf.data.Dataset:
     """Batches clips of similar length, as many as fit into `max_frames` frames with their padding.
 
-    Each clip goes into the bucket of its length. A full bucket becomes a batch, and the clips that remain at the end
-    become smaller batches. An epoch therefore has every clip once, and the order of the batches depends only on the
-    order of the clips. The lengths in a bucket differ by about 10 %, or by more where few clips make a batch: about 6 %
-    of the frames are padding if all lengths are equally frequent. Waiting clips take the memory of at most one batch
-    per bucket.
+    Each clip goes into a bucket of similar lengths. A full bucket becomes a batch, and the clips that remain at the end
+    become smaller batches. Each epoch therefore has every clip once. The order of the batches depends only on the order
+    of the clips.
 
-    `tf.train.Checkpoint` saves the waiting clips with an iterator. The restored iterator continues with the remaining
-    batches. If all clips of an epoch had been read when it was saved, later epochs have other orders than without the
-    interruption. Let `ResumeEpochs` set the order of each epoch.
+    **Padding and memory.** The lengths in a bucket differ by about 10 %, or by more where few clips make a batch. If
+    all lengths are equally frequent, about 6 % of the frames are padding. Waiting clips take the memory of at most one
+    batch per bucket.
+
+    **Number of batches.** It is unknown, but the same in all epochs with the same clips. If `audiopipe.load` draws
+    clips by `weights` or `balance`, it differs, and `fit` drops the last batches of an epoch that has at least two more
+    than the first one. Use `padded_batch` there, or pass an endless dataset, `load(...).repeat()`, and
+    `steps_per_epoch` to `fit`. Clips of a rare length then come late, when their batch is full.
+
+    **Checkpoints.** `tf.train.Checkpoint` saves the waiting clips with an iterator. The restored iterator continues
+    with the remaining batches. If all clips of an epoch had been read when it was saved, later epochs have other orders
+    than without the interruption. Let `ResumeEpochs` set the order of each epoch.
 
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
@@ -45,12 +52,8 @@ def bucketed_batch(
             a length then have the same shape.
 
     Returns:
-        A dataset of dicts, like that of `padded_batch`. With `lengths`, entries with an axis of frames, such as
-        `targets`, are padded to these lengths too. The number of batches is unknown. It is the same in all epochs with
-        the same clips. If `audiopipe.load` draws clips by `weights` or `balance`, it differs, and `fit` drops the last
-        batches of an epoch that has at least two more than the first one. Use `padded_batch` there, or let `fit` count
-        the batches of an endless dataset: `load(...).repeat()` with `steps_per_epoch`. Clips of a rare length then come
-        late, when their batch is full.
+        A dataset of dicts, with the entries of `padded_batch`. With `lengths`, entries with an axis of frames, such as
+        `targets`, are padded to these lengths too.
 
     Raises:
         ArgumentError: As in `padded_batch`, or if a length is greater than `max_frames`.

@@ -43,9 +43,9 @@ def from_audio(
         transform: Transform that will compute the features, or its config, registered name or JSON file. Pass the
             transform itself if you have it, so that reading and computing use the same config.
         num_parallel_calls: Number of clips to read at once.
-        segments: How to cut recordings into segments, which are then the clips. None keeps recordings whole. Recordings
-            to cut, and stretches of recordings, are read one after another, in blocks of bounded size. A recording is
-            decoded once for stretches that follow one another and whose starts ascend, so sort the rows.
+        segments: How to cut recordings into segments, which are then the clips. None does not cut recordings.
+            Recordings to cut, and stretches of recordings, are read one after another, in blocks of bounded size. Sort
+            stretches by recording and start, so that each recording is decoded only once.
         path_column: Column of a manifest or table that contains the path of the audio. None finds it by its name.
         id_column: Column of a manifest or table that contains the ids of the clips. None uses the column `id`, if there
             is one.
@@ -53,12 +53,18 @@ def from_audio(
         label_from_folder: Whether clips get a column `label` with the name of the folder that they are in.
 
     Returns:
-        A dataset of dicts: `audio` (float32 `[time, channels]`), `id` (string), `n_samples` (int64), `n_channels`
-        (int64, only if the config has `channels=None`) and the metadata, with lists and missing values as in
-        `audiopipe.load`. Segments have ids such as `name#00012` and an entry `start` in seconds. If segments are
-        padded, `valid_samples` (int64) is the number of samples without padding, and the transform adds
-        `valid_frames`. A file that cannot be read raises `tf.errors.UnknownError` with the reason during iteration;
-        `dataset.ignore_errors()` skips such files.
+        A dataset of dicts with these entries.
+
+        - `audio`: float32 `[time, channels]`.
+        - `id` (string). Segments have ids such as `name#00012`.
+        - `n_samples` (int64): the number of samples.
+        - `n_channels` (int64): the number of channels, only if the config has `channels=None`.
+        - `valid_samples` (int64): the number of samples without padding, only if segments are padded. The transform
+          then adds `valid_frames`.
+        - The metadata, with lists and missing values as in `audiopipe.load`. Segments also have `start`, in seconds.
+
+        If a file cannot be read, `tf.errors.UnknownError` gives the reason during iteration. `dataset.ignore_errors()`
+        skips such files.
 
     Raises:
         InputError: If the input is missing, empty or malformed.
@@ -66,7 +72,7 @@ def from_audio(
     Warns:
         AudioRemark: If a clip is read although something is wrong with it, a recording is too short for a segment, or
             a clip is longer than its feature, as with Whisper's 30 s.
-        MetadataRemark: If a column has missing integers or classes. The message has the number that stands for them.
+        MetadataRemark: If a column has missing integers or classes. The message says which number marks them.
 
     Example:
         >>> mel = Transform("speech-mel-80")

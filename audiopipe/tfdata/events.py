@@ -27,45 +27,44 @@ def frame_targets(
 ) -> tf.data.Dataset:
     """Adds targets for each frame: which classes are active in it, from lists of events.
 
-    Times are rounded to samples. Each sample of a clip belongs to the frame with the nearest centre, or to the later
-    one of two, so that each frame has `hop_length` samples around its centre. The first frame also has the samples
-    before it, and the last frame those after it. An event is active in the frames that its samples from `onset` to
-    before `offset` belong to. An event without samples is active in the frame of its onset. Therefore, every event is
-    active in at least one frame, and `offset="onset"` marks the frames of onsets alone.
+    **Frames.** Times are rounded to samples. Each sample belongs to the frame with the nearest centre, or to the later
+    of two frames at the same distance. Each frame thus has `hop_length` samples around its centre. The first frame also
+    has all earlier samples, and the last frame all later samples. An event is active in the frames of its samples, from
+    `onset` to before `offset`. An event without samples is active in the frame of its onset. Every event is therefore
+    active in at least one frame. `offset="onset"` marks only the frames of onsets.
 
-    The number of frames tells where a clip ends to within `hop_length` samples. With `origin`, an event that begins in
-    these samples belongs to the next segment, and otherwise to the clip.
+    **Events outside of a clip.** Parts of events outside of a clip are cut off. An event that lies completely outside
+    raises an error, because its label would be lost. Usually, its times have another unit or another origin. There are
+    two exceptions, in which such events are left out. Segments, with `origin`, share the events of their recording. A
+    feature of a fixed length, such as Whisper's 30 seconds, leaves out the end of a longer clip. `precompute` names
+    these clips in `remarks.jsonl`.
 
-    Parts of events outside of a clip are cut off. An event that lies wholly outside of a clip raises an error, because
-    its label would be lost. The times probably have another unit or start elsewhere. Such events are left out in two
-    cases. Segments, with `origin`, share the events of their recording. A feature of a fixed length, such as Whisper's
-    30 seconds, leaves out the end of a longer clip, and the events that begin there with it. Precompute names these
-    clips in `remarks.jsonl`.
+    **End of a clip.** The number of frames gives the end of a clip to within `hop_length` samples. With `origin`, an
+    event that begins in these samples belongs to the next segment, and otherwise to the clip.
 
     Args:
         dataset: Dataset of dicts before batching, as `audiopipe.load` or `from_audio(...).map(transform)` return it.
-            The frames of a crop have the targets that they have in the whole clip, for which crops need the entries
+            The frames of a crop get the same targets as in the whole clip. For that, crops need the entries
             `start_frame` and `clip_frames`.
         classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column
-            `label`. A position in the column is a position in this list, so pass the feature set unless the column has
-            names.
+            `label`. If the column has positions, pass the feature set, because positions refer to its list.
         config: Config of the features, as in `padded_batch`.
         onset: Column with a list of the starts of the events, in seconds from the start of the clip.
         offset: Column with a list of their ends. Infinity means the end of the clip.
         label: Column with a list of their classes: positions, or names.
-        origin: Column with the time, in seconds, at which the clip starts on the time line of the events. It is
-            `"start"` for segments, whose events have the times of the recording. None means 0.
+        origin: Column with the start of the clip, in seconds, on the time line of the events. Pass `"start"` for
+            segments, whose events have the times of the recording. None means 0.
 
     Returns:
         The dataset with an entry `targets`, float32 `[frames, classes]`: 1 where a class is active, and 0 elsewhere and
-        in padding. An empty list means that there are no events. During iteration, `tf.errors.InvalidArgumentError`
-        names the clip if a list or the origin is missing, if the lists have different lengths, if a time is not a
-        number, if an offset is before its onset, if a class is missing or unknown, or if an event is outside of the
-        clip.
+        in padding. An empty list means that there are no events.
 
     Raises:
         ArgumentError: If a column is missing or has other values, there are no classes, the dataset is batched, or
             there is an entry `targets`.
+        tf.errors.InvalidArgumentError: During iteration, if a list or the origin is missing, the lists have different
+            lengths, a time is not a number, an offset is before its onset, a class is missing or unknown, or an event
+            is outside of the clip. The message names the clip.
 
     Example:
         >>> from audiopipe import configs

@@ -25,19 +25,23 @@ def padded_batch(
         drop_remainder: Whether to drop the last batch if it has fewer than `batch_size` clips.
 
     Returns:
-        A dataset of dicts. `feature` is `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for
-        `channels_first`. Frames beyond a clip's end hold `config.padding`. `n_frames` is int64 `[batch]`: the number of
-        frames of each clip. `mask` is bool `[batch, frames]`: True for frames that hold audio of the clip, the first
-        `valid_frames`, or the first `n_frames` if there is no such entry. Lists are `[batch, longest list]`: numbers
-        are padded with -1 (unsigned ones with 0), text with empty text and booleans with False. Entries of rank 2 or
-        more, such as `targets`, are padded with zeros. The number of batches is known if the number of clips is.
+        A dataset of dicts with these entries. The number of batches is known if the number of clips is known.
+
+        - `feature`: `[batch, frames, bins, channels]`, or `[batch, channels, frames, bins]` for `channels_first`.
+          Frames beyond the end of a clip hold `config.padding`.
+        - `n_frames`: int64 `[batch]`, the number of frames of each clip.
+        - `mask`: bool `[batch, frames]`, True for frames that hold audio. These are the first `valid_frames` frames, or
+          the first `n_frames` if there is no such entry.
+        - Lists: `[batch, longest list]`. Numbers are padded with -1 (unsigned numbers with 0), text with empty text,
+          and booleans with False.
+        - Entries of rank 2 or more, such as `targets`: padded with zeros.
 
     Raises:
         ArgumentError: If the dataset does not fit the config, there is an entry `mask` already, or an argument is out
             of range.
         tf.errors.InvalidArgumentError: During iteration, if the clips of a batch have different numbers of channels, or
-            `n_frames` is negative or greater than the number of frames of a clip. Without a mask, a wrong number may
-            be found only if it is greater than that of all clips of the batch.
+            `n_frames` is negative or greater than the number of frames of a clip. Without a mask, a wrong number may be
+            found only if it is greater than the number of frames of the batch.
 
     Example:
         >>> from audiopipe import FeatureSet, load

@@ -10,9 +10,8 @@ from audiopipe.inputs.columns import free_name
 from audiopipe.tfdata import graph_errors
 from audiopipe.tfdata.elements import Elements
 from audiopipe.transform import paddings
-from audiopipe.transform.entry_names import N_FRAMES
+from audiopipe.transform.entry_names import MASK, N_FRAMES
 
-MASK = "mask"
 MISSING_ITEM = -1  # pads lists of numbers, as in `hf.to_tf_dataset`
 
 

@@ -11,30 +11,33 @@ from audiopipe.transform.entry_names import N_FRAMES
 
 
 def random_crop(dataset: tf.data.Dataset, n_frames: int, config: Any, *, seed: int | None = None) -> tf.data.Dataset:
-    """Cuts a crop of `n_frames` frames out of each clip, at a random place that is new in each epoch.
+    """Cuts a crop of `n_frames` frames out of each clip, at a new random place in each epoch.
 
     All places are equally probable. Shorter clips are padded at the end. Clips with `valid_frames` are cropped within
-    these frames, because the others hold no audio. `audiopipe.load(crop_frames=...)` reads only the frames of the crop,
-    which is faster.
+    these frames, because other frames hold no audio. For feature sets, `audiopipe.load(crop_frames=...)` is faster,
+    because it reads only the frames of the crop.
 
-    A restored iterator over crops of a whole local set in its order, `random_crop(load(path))`, is exact only to the
-    end of its epoch. For later epochs, call `load(path).repeat()` before cropping, or use `ResumeEpochs`.
+    For `random_crop(load(path))` of a local set in its own order, a restored iterator is exact only to the end of its
+    epoch. For later epochs, call `load(path).repeat()` before cropping, or use `ResumeEpochs`.
 
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
         n_frames: Number of frames of a crop.
         config: Config of the features, as in `padded_batch`.
-        seed: Seed of the places. The places then depend on nothing but the seed, the epoch and the position of the
-            clip in it, in every run. None draws a seed, so that `keras.utils.set_random_seed` decides.
+        seed: Seed of the places. With a seed, the places depend only on the seed, the epoch and the position of the
+            clip in the epoch. None uses the seed of `keras.utils.set_random_seed`.
 
     Returns:
-        The dataset with crops. `feature` has `n_frames` frames, and those beyond the clip's end hold
-        `config.padding`. `n_frames` is the number of frames of the clip in the crop, and `valid_frames`, if it is
-        there, the number of those that hold audio. `start_frame` (int64) is the first frame of the crop. If the clip is
-        a crop itself and has this entry, it counts from the start of the whole clip. `clip_frames` (int64) is the
-        number of frames of the whole clip that hold audio. Entries of rank 2 or more whose first axis is that of the
-        frames, such as `targets`, are cut too and padded with zeros. All other entries stay. The number of elements
-        does not change.
+        The dataset with crops, and with as many elements as before. These entries change.
+
+        - `feature` has `n_frames` frames. Frames beyond the end of the clip hold `config.padding`.
+        - `n_frames` is the number of frames of the clip in the crop.
+        - `valid_frames`, if it is there, is the number of frames of the crop that hold audio.
+        - `start_frame` (int64) is the first frame of the crop. If the clip is a crop itself and has this entry, it
+          counts from the start of the whole clip.
+        - `clip_frames` (int64) is the number of frames of the whole clip that hold audio.
+        - Entries of rank 2 or more whose first axis is the axis of frames, such as `targets`, are cut too and padded
+          with zeros.
 
     Raises:
         ArgumentError: If the dataset does not fit the config, an argument is out of range, or an entry of rank 1 may or

@@ -15,21 +15,21 @@ _IGNORE = tf.data.experimental.ExternalStatePolicy.IGNORE.value
 class ResumeEpochs(keras.callbacks.Callback):
     """Callback of `fit` that gives each epoch its own order, whichever epoch training starts with.
 
-    `keras.callbacks.BackupAndRestore` restores the weights in a new process and continues with the epoch that was
-    interrupted, but the dataset would start with the order of the first epoch again. With this callback, epoch n has
-    the order of epoch n. Use it from the start. It makes `fit(initial_epoch=n)` exact too.
+    `keras.callbacks.BackupAndRestore` restores the weights in a new process and continues with the interrupted epoch.
+    Without this callback, the dataset would start with the order of the first epoch again. Use the callback from the
+    first run. It also makes `fit(initial_epoch=n)` exact.
 
     The orders of `audiopipe.load` and `Dataset.shuffle`, the places of `tfdata.random_crop`, and all batches of them
-    are exact, whatever else iterates over the dataset. Only random operations before a `shuffle` also depend on how
-    many iterators returned an element before training, so put `shuffle` first. The callback has no influence on random
-    operations in functions of `Dataset.map`.
+    are exact, whatever else iterates over the dataset. Put `shuffle` first, because random operations before it also
+    depend on how many iterators returned an element before training. The callback has no influence on random operations
+    in functions of `Dataset.map`.
 
-    A training loop of your own calls `on_epoch_begin(epoch)` before each `iter(dataset)`. `tf.train.Checkpoint`
-    restores an iterator within its epoch, and this callback sets the orders of later epochs.
+    In your own training loop, call `on_epoch_begin(epoch)` before each `iter(dataset)`. `tf.train.Checkpoint` restores
+    an iterator within its epoch, and this callback sets the orders of later epochs.
 
     Args:
-        dataset: The dataset that `fit` gets. Everything random in it needs a seed. Each process must make it in the
-            same way.
+        dataset: The dataset that you pass to `fit`. All its random operations need a seed. Each process must make it in
+            the same way.
 
     Raises:
         ArgumentError: If `dataset` is not a finite dataset, or its iterators cannot be saved. In `fit`, if

@@ -17,9 +17,9 @@ def one_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf.d
     Args:
         dataset: Dataset of dicts, as `audiopipe.load` returns it, or batches of them.
         column: Column with one class per clip: its position, or its name.
-        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. A
-            position in the column is a position in this list, so pass the feature set unless the column has names. For
-            clips of several sets, pass `FeatureSet([a, b])`. Texts in a list are names, not paths.
+        classes: Names of the classes in order, or a `FeatureSet` or its path, which has the classes of the column. If
+            the column has positions, pass the feature set, because positions refer to its list. For clips of several
+            sets, pass `FeatureSet([a, b])`. Texts in a list are names, not paths.
 
     Returns:
         The dataset with float32 `[classes]` in the column, or `[batch, classes]`. A missing or unknown class raises
@@ -29,8 +29,8 @@ def one_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf.d
         ArgumentError: If there is no such column, it has other values or lists, or it has no classes.
 
     See Also:
-        `multi_hot` for lists of classes. Integer positions suit `keras.losses.SparseCategoricalCrossentropy` as they
-        are.
+        `multi_hot` for lists of classes. `keras.losses.SparseCategoricalCrossentropy` takes integer positions, without
+        this function.
 
     Example:
         >>> clips = tf.data.Dataset.from_tensor_slices({"id": ["a", "b"], "label": [1, 0]})
@@ -56,10 +56,11 @@ def multi_hot(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> tf
         classes: As in `one_hot`.
 
     Returns:
-        The dataset with float32 `[classes]` in the column, or `[batch, classes]`. An empty list gives zeros. So do -1
-        and empty text, with which batches are padded. An unknown class, a missing list, and -1 or empty text within the
-        length of a list raise `tf.errors.InvalidArgumentError` during iteration, with the id of the clip, because its
-        classes are not known.
+        The dataset with float32 `[classes]` in the column, or `[batch, classes]`. An empty list gives zeros, and so
+        does the padding of batches (-1 or empty text).
+
+        If classes of a clip are not known, `tf.errors.InvalidArgumentError` names the clip during iteration. This is
+        the case for an unknown class, a missing list, and -1 or empty text within the length of a list.
 
     Raises:
         ArgumentError: If there is no such column, it has other values or no lists, or it has no classes.
@@ -104,7 +105,7 @@ def class_names(dataset: tf.data.Dataset, column: str, classes: ClassesLike) -> 
         classes: As in `one_hot`.
 
     Returns:
-        The dataset with text of the same shape in the column. The text of -1, a missing class or padding, is empty. An
+        The dataset with text of the same shape in the column. A missing class or padding, -1, becomes empty text. An
         unknown class raises `tf.errors.InvalidArgumentError` during iteration, with the id of the clip.
 
     Raises:

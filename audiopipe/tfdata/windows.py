@@ -11,20 +11,20 @@ from audiopipe.transform.entry_names import N_FRAMES
 
 
 def sliding_windows(dataset: tf.data.Dataset, n_frames: int, config: Any, *, hop: int | None = None) -> tf.data.Dataset:
-    """Cuts each clip into windows of `n_frames` frames that cover all of its frames, as for evaluation.
+    """Cuts each clip into windows of `n_frames` frames that cover all its frames, for example for evaluation.
 
     Args:
         dataset: Dataset of dicts, as in `padded_batch`.
         n_frames: Number of frames of a window.
         config: Config of the features, as in `padded_batch`.
-        hop: Number of frames from the start of a window to that of the next one, at most `n_frames`. None means
-            `n_frames`: windows do not overlap.
+        hop: Number of frames between the starts of neighbouring windows, at most `n_frames`. None means `n_frames`, so
+            that windows do not overlap.
 
     Returns:
-        A dataset of windows: all windows of the first clip in order, then all windows of the second clip, and so on.
-        Only the last window of a clip may reach beyond the clip. It then ends with padding. A clip without frames gives
-        no window. If clips have `valid_frames`, a window may hold no audio: `valid_frames` is 0 then. The entries are
-        the same as those of `random_crop`. The number of windows is unknown.
+        A dataset of windows, with the entries of `random_crop`. It has all windows of the first clip in order, then all
+        windows of the second clip, and so on. The number of windows is unknown. If the last window of a clip reaches
+        beyond the clip, it ends with padding. A clip without frames gives no window. If clips have `valid_frames`, a
+        window may hold no audio, and its `valid_frames` is then 0.
 
     Raises:
         ArgumentError: As in `random_crop`.

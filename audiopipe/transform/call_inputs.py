@@ -176,8 +176,8 @@ def _element(mapping: Mapping[str, Any], value: Any, config: Config, audio_key: 
     is_ragged = ragged_batches.is_ragged(value)
     if not is_ragged and not waveforms.is_symbolic(value) and value.ndim != 1:
         raise ArgumentError(
-            f"Numbers in a mapping must have rank 1 outside of a tf.data map: rank {value.ndim} could be a clip with "
-            f"channels or a batch of clips. Received: {audio_key!r} of shape {tuple(value.shape)}. For a "
+            f"Outside of a tf.data map, an array in a mapping must have rank 1, because rank {value.ndim} could be a "
+            f"clip with channels or a batch of clips. Received: {audio_key!r} of shape {tuple(value.shape)}. For a "
             "datasets.Dataset use audiopipe.hf.map(dataset, transform), otherwise call the transform on the array."
         )
     others = {key: entry for key, entry in mapping.items() if key != audio_key}

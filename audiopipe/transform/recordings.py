@@ -158,8 +158,8 @@ class _Reader:
         small = lacking < TOLERATED_RATIO * wanted and lacking < TOLERATED_SECONDS
         if not small and not self._transform.accept_truncated:
             raise AudioError(
-                f"{source.path!r}: {fault}. Correct the times in the manifest, or pass --accept-truncated to use what "
-                "is there.",
+                f"{source.path!r}: {fault}. Correct the times in the manifest, or pass --accept-truncated to read "
+                "the stretch up to the end of the recording.",
                 stage="read",
             )
         self._remark(Remark("read", fault))

@@ -27,8 +27,8 @@ MAX_SAMPLES = 2**31 - 1  # of a segment: lengths reach TensorFlow as int32
 class Segments:
     """Settings for cutting recordings into segments.
 
-    A recording is cut after it has been resampled as a whole. Segments begin every `hop` seconds, rounded to samples,
-    until one reaches the end of the recording.
+    The whole recording is resampled and then cut. Segments begin every `hop` seconds, rounded to samples, until one
+    reaches the end of the recording.
 
     Args:
         seconds: Length of a segment.

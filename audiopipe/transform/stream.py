@@ -21,13 +21,14 @@ MAX_SAMPLES = 1 << 40  # more than any frame needs
 
 
 class Stream:
-    """Feature of one clip whose samples come in blocks, made by `Transform.stream`.
+    """Feature of one clip whose samples come in blocks. `Transform.stream` makes it.
 
-    Frames come out as soon as all their samples are there. They have the bits of the transform for the whole clip,
-    whatever the lengths of the blocks. A stream holds the samples of about one frame, so it can run for days.
+    `push` returns each frame as soon as all its samples are there. The frames have the same bits as the feature of the
+    whole clip, whatever the lengths of the blocks. A stream holds the samples of about one frame, so it can run for
+    days.
 
-    A stream can be pickled at any time, and continues in another process with the same bits. It must not be pushed by
-    several threads at once.
+    A stream can be pickled at any time, and continues in another process with the same bits. Only one thread at a time
+    may call `push`.
 
     Args:
         transform: The transform.
@@ -59,9 +60,9 @@ class Stream:
     def latency(self) -> int:
         """Largest number of samples between the centre of a frame and the moment when `push` returns the frame.
 
-        As soon as so many samples follow the centre of a frame's window, the frame has come out. `finish` returns the
-        last frames without waiting for more samples. For a row of several frames, the centre is that of the row. The
-        number does not include the lengths of the blocks.
+        When this many samples have followed the centre of a frame's window, `push` has returned the frame. `finish`
+        returns the last frames without waiting for more samples. If a row has several stacked frames, the centre of the
+        row counts. The number does not include the lengths of the blocks.
         """
         graphs, config = self._graphs, self._transform.config
         framing = config.framing

@@ -36,20 +36,22 @@ from audiopipe.transform.stream import Stream
 class Transform:
     """Compiled config that computes the same feature with the same bits wherever it is called.
 
-    Pass it to `tf.data.Dataset.map` or `datasets.Dataset.map`, or call it. One graph computes clips of every length. A
+    Call it, or pass it to `tf.data.Dataset.map` or `datasets.Dataset.map`. One graph computes clips of any length. A
     batch is computed clip by clip, so each result depends only on its own clip.
 
-    `datasets.Dataset.map(transform)` gives the types, digests and fingerprint of `audiopipe.hf.map`, and is cached like
-    it. A function of your own that calls the transform, such as `lambda row: transform(row)`, gives plain values.
+    `datasets.Dataset.map(transform)` gives the result of `audiopipe.hf.map`, with types, digests and a fingerprint, and
+    is cached in the same way. If you map your own function that calls the transform, such as `lambda row:
+    transform(row)`, the result has only values.
 
     Args:
-        config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file.
+        config: A config, a registered name (`"speech-mel-80"`, `"speech-mel-80@1f3a9c"`), or the path of a JSON file
+            with a config or a feature extractor of transformers (`"preprocessor_config.json"`).
         audio: Key of the audio in elements and rows that are mappings.
         feature: Key of the feature in the result.
-        strict: Whether to refuse rows with samples that were not decoded by audiopipe. The bits agree with the other
-            doors only if audiopipe decodes the stored bytes itself.
-        accept_truncated: Whether to read what is there of a damaged or truncated file, with a remark, instead of
-            raising an error.
+        strict: Whether to refuse rows with samples that another library decoded. The bits agree with the other doors
+            only if audiopipe decodes the stored bytes itself.
+        accept_truncated: Whether to read a damaged or truncated file up to the fault, with a remark, instead of raising
+            an error.
 
     Raises:
         RegistryError: If the name is unknown.
@@ -236,10 +238,15 @@ class Transform:
                 becomes a warning of class `audiopipe.errors.AudioRemark` that names the file, or else the position.
 
         Yields:
-            For each row, the feature (without the axis of a single channel) and its number of frames; if the config
-            pads clips or cuts them, also the number of frames that hold audio. A clip that is longer than its feature
-            gets a remark. If the audio has none of these forms, cannot be read, or is shorter than one frame, the error
-            instead. The arrays are read-only. The threads end with the iteration, or when it is closed.
+            For each row, a tuple or an error. The arrays are read-only.
+
+            - The tuple has the feature (without the axis of a single channel) and its number of frames. If the config
+              pads or cuts clips, it also has the number of frames that hold audio.
+            - The error is yielded, not raised. A row fails if its audio has another form, cannot be read, or is shorter
+              than one frame.
+
+            A clip that is longer than its feature gets a remark. The threads end with the iteration, or when it is
+            closed.
 
         Raises:
             ForkError: If this process was forked after TensorFlow had run.
@@ -291,9 +298,9 @@ class Transform:
         return self.config.n_frames(np.asarray(lengths, np.int64) if isinstance(lengths, (list, tuple)) else lengths)
 
     def valid_frames(self, lengths: Any) -> Any:
-        """Returns the number of frames that hold audio of clips with `lengths` samples.
+        """Returns the number of frames that hold audio, for clips with `lengths` samples.
 
-        They are all frames, unless the feature pads or cuts clips. Arguments and result are as in `n_frames`.
+        If the feature neither pads nor cuts clips, these are all frames. Arguments and result are as in `n_frames`.
 
         Example:
             >>> whisper = Transform("whisper-80")

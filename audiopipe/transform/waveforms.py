@@ -37,7 +37,7 @@ def check(waveform: Any, lengths: Any, config: Config) -> None:
     shape = tf.TensorShape(waveform.shape)
     if shape.rank not in (1, 2, 3):
         raise ArgumentError(
-            "A waveform must be [time] or [time, channels], a batch [batch, time, channels]. Received: "
+            "A waveform must be [time] or [time, channels], and a batch [batch, time, channels]. Received: "
             f"shape={shape}{'; set it with tf.ensure_shape' if shape.rank is None else ''}."
         )
     if shape.rank != 3 and lengths is not None:

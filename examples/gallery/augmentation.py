@@ -3,8 +3,8 @@ Augmentation
 ============
 
 Augmentation changes the training clips a little in every epoch, so that a model learns
-what does not matter. It belongs after the features are read, and only in training: what
-is stored stays exact.
+what does not matter. Augment features after you read them, and only in training. The
+stored features stay exact.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -70,7 +70,8 @@ plt.show()
 # Random crops
 # ------------
 # ``tfdata.random_crop`` takes another second of each clip in every epoch.
-# ``start_frame`` says where it begins, so that labels of single frames can follow.
+# ``start_frame`` is the first frame of the crop. You need it for labels of single
+# frames.
 
 clips = tf.data.Dataset.from_tensors({"audio": clip}).map(mel).repeat(3)
 _, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained", sharey=True)

@@ -2,9 +2,9 @@
 Decibels and silence
 ====================
 
-A decibel says how many times louder. To compare two features in decibels, you must know
-three things: whether the logarithm is taken of magnitudes or of powers, what 0 dB is,
-and what happens to silence.
+A decibel measures a ratio of two levels. To compare two features in decibels, you must
+know three things: whether the logarithm is taken of magnitudes or of powers, what 0 dB
+is, and what happens to silence.
 """
 
 # sphinx_gallery_thumbnail_number = 3
@@ -24,7 +24,7 @@ clip = mel.read("../audio/speech.flac")
 # ``MelSpectrogram`` takes ``10 * log10`` of magnitudes, as Kapre does.
 # ``LogMel(log="db")`` takes it of powers, as librosa and torchaudio do. A power is the
 # square of a magnitude, so a clip at a tenth of the amplitude is 10 dB lower in the
-# first one and 20 dB lower in the second one. The colour bars say which decibel they
+# first feature and 20 dB lower in the second. The colour bars say which decibel they
 # show.
 
 BANDS = {"n_mels": 80, "mel_scale": "slaney", "mel_norm": "slaney"}
@@ -54,9 +54,9 @@ plotting.plot_comparison(ranges)
 plt.show()
 
 # %%
-# The maximum is that of the clip, never that of the batch. The quiet clip below is the
-# same recording at a thousandth of the amplitude. In a batch beside the loud one, it
-# keeps the bits that it has alone.
+# audiopipe uses the maximum of each clip, never of the batch. The quiet clip below is
+# the same recording at a thousandth of the amplitude. In a batch with the loud clip, it
+# has the same bits as alone.
 
 quiet = 1e-3 * clip
 batch = mel(np.stack([clip, quiet]))
@@ -67,8 +67,8 @@ plotting.plot_comparison(
 plt.show()
 
 # %%
-# If a library takes the maximum of the batch instead, the loud neighbour erases the
-# quiet clip:
+# If a library uses the maximum of the batch instead, the loud clip erases the quiet
+# one:
 
 floor = batch.max() - 40.0  # a dynamic range of 40 dB, of the batch
 erased = np.maximum(batch[1], floor)

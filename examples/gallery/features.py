@@ -42,8 +42,8 @@ plt.show()
 # Magnitudes
 # ----------
 # ``StftMagnitude`` has one bin for each frequency of the Fourier transform, here 257
-# bins from 0 Hz to 8 kHz. Speech has most of its detail below 4 kHz, which is only half
-# of the picture.
+# bins from 0 Hz to 8 kHz. Most of the detail of speech is below 4 kHz, in the lower
+# half of the picture.
 
 draw(configs.StftMagnitude(**FRAMES, return_decibel=True), "StftMagnitude, in decibels")
 
@@ -59,14 +59,14 @@ draw(
 )
 
 # %%
-# ``LogMel`` has an argument for everything in which published front ends differ: the
-# ends of a clip, the window, the filters, the logarithm and the normalization.
-# :doc:`The presets </gallery/presets>` are made of it.
+# Published front ends differ in the ends of a clip, the window, the filters, the
+# logarithm and the normalization. ``LogMel`` has arguments for all of these. Most
+# :doc:`presets </gallery/presets>` are ``LogMel`` configs.
 
 draw(configs.LogMel(**FRAMES, n_mels=80), "LogMel, natural logarithm of the power")
 
 # %%
-# ``KerasMelSpectrogram`` has the values of ``keras.layers.MelSpectrogram``.
+# ``KerasMelSpectrogram`` computes the values of ``keras.layers.MelSpectrogram``.
 
 draw(
     configs.KerasMelSpectrogram(
@@ -113,8 +113,8 @@ draw(configs.Mfcc(**FRAMES, n_mels=40, n_mfcc=20), "Mfcc")
 # %%
 # Phase and complex values
 # ------------------------
-# ``StftMagPhase`` keeps the phase beside the magnitude. The phase goes in a circle, so
-# its colours do too. The picture shows only a quarter of a second, because the phase
+# ``StftMagPhase`` has the magnitude and the phase. The phase is an angle, so its
+# colours form a circle. The picture shows only a quarter of a second, because the phase
 # changes from frame to frame.
 
 phases = configs.StftMagPhase(**FRAMES, return_decibel=True)
@@ -125,7 +125,7 @@ plotting.plot_feature(
 plt.show()
 
 # %%
-# ``Stft`` has the real and the imaginary part. Nothing is lost: the inverse transform
+# ``Stft`` has the real and the imaginary part. It loses nothing: the inverse transform
 # returns the recording.
 
 draw(configs.Stft(**FRAMES), "Stft")
@@ -133,7 +133,7 @@ draw(configs.Stft(**FRAMES), "Stft")
 # %%
 # The waveform itself
 # -------------------
-# Wav2Vec2, HuBERT and WavLM take samples, with mean 0 and standard deviation 1 in each
-# clip. ``NormalizedWaveform`` does this.
+# Wav2Vec2, HuBERT and WavLM take samples with mean 0 and standard deviation 1.
+# ``NormalizedWaveform`` normalizes each clip in this way.
 
 draw(configs.NormalizedWaveform(sample_rate=RATE), "NormalizedWaveform")

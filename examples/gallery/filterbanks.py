@@ -2,8 +2,8 @@
 Filterbanks
 ===========
 
-A filterbank sums the bins of a Fourier transform in bands. Libraries draw the bands
-differently, so two spectrograms with 80 mel bands are not the same feature.
+A filterbank sums the bins of a Fourier transform in bands. Libraries use different
+bands, so two spectrograms with 80 mel bands may be different features.
 """
 
 import matplotlib.pyplot as plt
@@ -27,8 +27,8 @@ def draw(**banks):
 # %%
 # Two mel scales
 # --------------
-# The pictures have only 12 bands, to make them visible. Slaney's scale, the default of
-# librosa, is linear below 1 kHz and logarithmic above. HTK's scale, the default of
+# The pictures have only 12 bands, so that you can see them. Slaney's scale, the default
+# of librosa, is linear below 1 kHz and logarithmic above. HTK's scale, the default of
 # torchaudio, is one curve. HTK's bands are narrower at low frequencies.
 
 BANDS = {**FRAMES, "n_mels": 12, "mel_norm": None}
@@ -49,8 +49,8 @@ draw(same_peak=configs.LogMel(**BANDS, mel_scale="slaney"), same_area=slaney)
 # %%
 # Triangles over hertz or over mels
 # ---------------------------------
-# Kaldi and ``tf.signal`` draw the sides of a triangle straight over mels. Over hertz,
-# they are curved.
+# In Kaldi and ``tf.signal``, the sides of a triangle are straight lines over mels. Over
+# hertz, these sides are curved.
 
 straight, curved = (
     configs.LogMel(**{**BANDS, "n_mels": 5}, mel_triangles=over)
@@ -74,9 +74,9 @@ plt.show()
 # %%
 # What a model sees
 # -----------------
-# The same frames of the same sentence, with 80 bands each. Pitch and vowels are at
-# other heights, and bands of the same area have smaller weights, so their picture is
-# darker.
+# These pictures show the same frames of the same sentence, with 80 bands each. Pitch
+# and vowels appear at different heights. Bands of the same area have smaller weights,
+# so their picture is darker.
 
 features = {}
 for name, bands in {

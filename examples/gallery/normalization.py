@@ -3,8 +3,8 @@ Features before and after normalization
 =======================================
 
 A model trains better if every bin of its input has mean 0 and standard deviation 1. The
-numbers for this come from the training set, and serving must use the same. audiopipe
-computes them with every feature set, and makes them a part of the config.
+statistics for this come from the training set, and serving must use the same ones.
+audiopipe stores statistics with every feature set, and makes them part of the config.
 
 .. meta::
    :keywords: normalise, normalisation
@@ -34,8 +34,8 @@ plotting.plot_statistics(statistics, config, title="Seven clips")
 plt.show()
 
 # %%
-# Statistics show at once whether two parts of a corpus are alike. The music of this one
-# is louder in nearly all bands.
+# Statistics show at once whether two parts of a corpus are similar. In this corpus,
+# music is louder than the other sounds in nearly all bands.
 
 parts = {label: features.where(label=label).statistics for label in ("music", "audio")}
 plotting.plot_statistics(
@@ -55,9 +55,9 @@ normalized = config.normalized(statistics)
 print(config.fingerprint[:12], normalized.fingerprint[:12])
 
 # %%
-# Above is the feature in decibels, and below the normalized one. 0, the middle of its
-# colours, is the mean of each bin in the corpus. High frequencies, which are quiet in
-# all clips, are now as visible as low ones.
+# The upper picture shows the feature in decibels, and the lower picture the normalized
+# feature. There, 0 is the middle of the colours and the mean of each bin in the corpus.
+# High frequencies, which are quiet in all clips, are now as visible as low ones.
 
 _, axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")
 for ax, (name, shown) in zip(
@@ -70,9 +70,9 @@ for ax, (name, shown) in zip(
 plt.show()
 
 # %%
-# Now every bin has mean 0 and standard deviation 1. The set is stored once:
-# ``normalized`` returns a view that normalizes while it reads, and ``load(path,
-# normalized)`` does the same.
+# You need no second set. ``normalized`` returns a view that normalizes while it reads,
+# and so does ``load(path, normalized)``. Now every bin has mean 0 and standard
+# deviation 1.
 
 view = features.normalized(normalized)
 print("largest mean:", abs(view.statistics.mean).max().round(4))

@@ -3,8 +3,8 @@ Padding and masks
 =================
 
 A batch is one array, so clips of different lengths are padded. Padding must not change
-the features of a clip, and a model should not learn from it. Here are three clips, of
-the sentence and of its beginning.
+the features of a clip, and a model should not learn from padding. The example has three
+clips: a sentence, its first two seconds and its first second.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,8 @@ clips = [clip, clip[:32000], clip[:16000]]
 # Pad with silence, not with zeros
 # --------------------------------
 # ``tfdata.padded_batch`` pads with ``config.padding``. For a feature in decibels this
-# is silence, here -50 dB. With ``mask=True`` it adds a mask, which is True for the
-# frames that hold audio.
+# is silence, here -50 dB. With ``mask=True``, it adds a mask, which is True for frames
+# with audio.
 
 elements = tf.data.Dataset.from_generator(
     lambda: ({"audio": clip} for clip in clips),
@@ -34,9 +34,9 @@ print({name: tuple(value.shape) for name, value in batch.items()})
 print("padding:", config.padding)
 
 # %%
-# The pictures on the left show the batch, and those on the right the same batch padded
-# with zeros. 0 dB is as loud as the loudest vowel, so a model would hear a loud noise
-# at the end of each short clip.
+# The left pictures show this batch. The right pictures show the same batch padded with
+# zeros. 0 dB is as loud as the loudest vowel, so a model would hear a loud noise at the
+# end of each short clip.
 
 feature, mask = batch["feature"].numpy(), batch["mask"].numpy()
 zeros = np.where(mask[..., None, None], feature, 0.0)
@@ -82,9 +82,9 @@ print(
 # %%
 # Padded waveforms
 # ----------------
-# If you pad samples instead, pass ``lengths``. Samples beyond them do not exist for
-# audiopipe, whatever they are. The features have the same bits as those of the clips
-# alone, and ``plot_feature`` draws only the frames that you name.
+# If you pad samples instead, pass ``lengths``. audiopipe then ignores all samples
+# beyond the length of a clip. The features have the same bits as those of the single
+# clips. With ``n_frames``, ``plot_feature`` draws no padding.
 
 samples = np.zeros((3, len(clip), 1), "float32")
 for row, alone in enumerate(clips):

@@ -3,9 +3,9 @@ Every preset of one recording
 =============================
 
 A preset is the front end of a published model, by name: ``registry.get("ast")``. A
-model works only with the front end that it was trained with. The pictures show how much
-these differ, although nearly all of them are called "log-mel spectrogram": in their
-sample rates, frames, bands, logarithms and normalization.
+model works only with the front end that it was trained with. Nearly all front ends are
+called "log-mel spectrogram", but they differ in their sample rates, frames, bands,
+logarithms and normalization.
 
 :doc:`/reference/presets` says which model needs which preset.
 """
@@ -52,7 +52,8 @@ draw_family(["whisper-80", "whisper-128"])
 # %%
 # Kaldi and the toolkits that follow it
 # -------------------------------------
-# The samples have the range of 16-bit integers in some of them, and -1 to 1 in others.
+# Some of these presets scale samples to the range of 16-bit integers. Others keep them
+# in -1 to 1.
 
 draw_family(["kaldi-fbank-80", "lhotse-fbank-80", "wenet-80"])
 
@@ -68,7 +69,7 @@ draw_family(["nemo-mel-80", "nemo-mel-128"])
 # fairseq and its descendants
 # ---------------------------
 # The features are normalized over the clip. A short silence is far below the mean of
-# each bin, so all else looks pale beside it. SeamlessM4T and Wav2Vec2-BERT stack two
+# each bin, so everything else looks pale. SeamlessM4T and Wav2Vec2-BERT stack two
 # frames into one row of 160 values.
 
 draw_family(["speech-to-text", "seamless-m4t", "w2v-bert"])
@@ -92,14 +93,15 @@ draw_family(["ast", "beats"])
 # %%
 # CLAP
 # ----
-# CLAP repeats a short clip until it fills ten seconds. The rest is silence.
+# CLAP repeats a short clip as often as it fits into ten seconds. The rest is silence.
 
 draw_family(["clap-fused", "clap-unfused"])
 
 # %%
 # Tagging
 # -------
-# PANNs take 32 kHz. musicnn adds 1 before the logarithm, so silence is 0.
+# PANNs use a sample rate of 32 kHz. musicnn adds 1 before the logarithm, so silence is
+# 0.
 
 draw_family(["panns-32k-64", "musicnn-96"])
 
@@ -123,9 +125,9 @@ draw_family(
 # %%
 # Defaults of libraries
 # ---------------------
-# These are what ``librosa.feature.melspectrogram`` with ``power_to_db``, and
-# ``torchaudio.transforms.MelSpectrogram`` compute without arguments. torchaudio takes
-# no logarithm. The picture shows its powers in decibels. The black lines at low
-# frequencies are bands that reach no frequency of the Fourier transform.
+# These presets have the defaults of ``librosa.feature.melspectrogram`` with
+# ``power_to_db``, and of ``torchaudio.transforms.MelSpectrogram``. torchaudio takes no
+# logarithm, so the picture shows its powers in decibels. The black lines at low
+# frequencies are bands that contain no frequency of the Fourier transform.
 
 draw_family(["librosa-mel-128", "torchaudio-mel-128"])

@@ -4,7 +4,7 @@ Windows
 
 A spectrogram multiplies each frame by a window before the Fourier transform. The shape
 of the window decides how far a loud tone leaks into its neighbours. Its length decides
-whether you see tones or moments.
+whether you see single tones or single moments.
 """
 
 import matplotlib.pyplot as plt
@@ -24,9 +24,9 @@ WINDOWS = {
 # %%
 # Shape: a narrow peak or little leakage
 # --------------------------------------
-# The rectangular window, which is no window at all, has the narrowest peak, and leaks
-# the most. The Blackman window has the widest peak, and leaks the least. Hann is the
-# default of most libraries, and of audiopipe.
+# The rectangular window does not change the frame. It has the narrowest peak and leaks
+# the most. The Blackman window has the widest peak and leaks the least. Most libraries,
+# and audiopipe, use the Hann window by default.
 
 figure, (shapes, leaks) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for (name, values), style in zip(WINDOWS.items(), ["-", "--", "-.", ":"], strict=True):

@@ -352,7 +352,9 @@ def test_a_shard_that_another_program_changed_is_not_published(config, tmp_path)
     plan = staged_sorting.sort(run, staged(run, [clip(0, config)]))
     staged_shards.write(run, plan.name, 0)
     Path(run.output, "features-00000000.tfrecord").write_bytes(b"")
-    with pytest.raises(FeatureSetError, match=r"1 of 1 missing or changed, starting with features-00000000.tfrecord"):
+    with pytest.raises(
+        FeatureSetError, match=r"1 shard missing or of another size. The first is features-00000000.tfrecord"
+    ):
         staged_completion.complete(run, plan.name, [plan.table[0].id], None)
     assert "dataset.json" not in contents(run.output)
 

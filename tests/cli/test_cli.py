@@ -51,6 +51,16 @@ def test_precompute_writes_a_feature_set_and_prints_a_summary(clips, tmp_path, c
     assert "failed: broken.wav (decode): Could not decode" in result.stderr
 
 
+def test_precompute_prints_each_note_once(clips, tmp_path, config_file):
+    """A release of Common Voice, whose paths are relative to a folder beside the manifest."""
+    (tmp_path / "clips").symlink_to(clips)
+    name = next(path.name for path in sorted(clips.glob("*.wav")) if path.name != "broken.wav")
+    (tmp_path / "train.tsv").write_text(f"client_id\tpath\tsentence\n0\t{name}\tHello.\n")
+    result = run("precompute", tmp_path / "train.tsv", tmp_path / "out", "--config", config_file)
+    assert result.exit_code == 0
+    assert result.output.count("the paths are relative to clips/") == 1
+
+
 def test_precompute_does_not_replace_a_feature_set_unless_asked(clips, feature_set, config_file):
     again = ("precompute", clips, feature_set, "--config", config_file)
     assert "--overwrite" in str(run(*again).exception)

@@ -214,7 +214,7 @@ def test_clips_and_records_can_be_drawn_together(feature_set, saved):
             ClipNotFoundError,
             "Received: 'x'. Its first ids are 'a.wav', 'b/c.wav#0', 'd#e'",
         ),
-        (["nowhere#x", "image.png"], ArgumentError, "which is no file, and 'nowhere' is no feature set"),
+        (["nowhere#x", "image.png"], ArgumentError, "which is not a file, and 'nowhere' is not a feature set"),
         (["features#a.wav", "image.png", "--config", "mel.json"], ArgumentError, "--config is for audio files"),
         (["nowhere.wav", "image.png"], AudioError, "Could not read 'nowhere.wav'"),
         (["long.wav", "image.png", "--config", "speech"], RegistryError, "Received: 'speech'"),
@@ -233,6 +233,16 @@ def test_a_remark_names_its_clip(folder, saved):
     result = run("opposite.wav", "image.png", "--config", "stft.json")
     assert result.exit_code == 0, result.exception
     assert result.stderr == "opposite.wav: the channels cancel each other, so the mixdown to one channel is silent\n"
+
+
+def test_a_truncated_clip_is_drawn_only_if_that_is_accepted(folder, saved):
+    content = (folder / "long.wav").read_bytes()
+    (folder / "cut.wav").write_bytes(content[: len(content) // 2])
+    assert "--accept-truncated" in str(error_of("cut.wav", "image.png", "--config", "stft.json"))
+    result = run("cut.wav", "image.png", "--config", "stft.json", "--accept-truncated")
+    assert result.exit_code == 0, result.exception
+    assert "cut.wav: " in result.stderr
+    assert "feature of shape (4" in result.stdout  # half of 97 frames
 
 
 def test_nothing_but_the_result_is_printed(folder):

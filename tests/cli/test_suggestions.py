@@ -33,6 +33,30 @@ def test_a_misspelt_word_is_a_usage_error_with_a_suggestion(words, suggestion):
     assert suggestion in re.sub(r"[\s│]+", " ", result.stderr)
 
 
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (("plot", "clip.wav"), "IMAGE"),
+        (("plot", "clip.wav", "--start", "1"), "IMAGE"),
+        (("plot", "--start", "1"), "CLIP"),
+        (("plot",), "CLIP"),
+        (("precompute", "clips"), "OUTPUT"),
+        (("merge", "features"), "OUTPUT"),
+        (("merge",), "SET"),
+        (("inspect",), "OUTPUT"),
+    ],
+)
+def test_the_argument_that_is_missing_is_named(words, missing):
+    result = runner.invoke(cli.app, words)
+    assert result.exit_code == 2
+    assert f"Missing argument '{missing}'" in result.stderr
+
+
+def test_the_usage_says_which_argument_can_be_repeated():
+    result = runner.invoke(cli.app, ["plot", "clip.wav"])
+    assert "plot [OPTIONS] CLIP... IMAGE\n" in result.stderr
+
+
 def test_a_misspelt_option_of_other_commands_gets_a_suggestion():
     result = runner.invoke(cli.app, ["verify", "features", "--tolerence", "1"])
     assert result.exit_code == 2

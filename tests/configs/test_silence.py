@@ -92,5 +92,5 @@ def test_silence_is_not_computed_in_a_process_that_was_forked_after_tensorflow_h
 def test_a_class_without_frames_is_an_error(monkeypatch):
     config = dataclasses.replace(EXAMPLES["StftMagnitude"])
     monkeypatch.setattr(type(config), "n_frames", lambda self, n_samples: 0)
-    with pytest.raises(ConfigError, match=r"must have a valid frame if it is long enough.*StftMagnitude\.valid_"):
+    with pytest.raises(ConfigError, match=r"A long clip must have at least one valid frame.*StftMagnitude\.valid_"):
         _ = config.silence

@@ -100,6 +100,8 @@ def test_rows_have_valid_frames_and_a_remark_about_what_was_left_out(clips, chun
     for columns in (None, []):
         [batch] = hf.to_tf_dataset(mapped, columns=columns)
         assert batch["valid_frames"].numpy().tolist() == [10, 5, 0]
+    [batch] = hf.to_tf_dataset(mapped, columns=[], mask=True)
+    assert np.count_nonzero(batch["mask"], axis=1).tolist() == [10, 5, 0]
     with pytest.raises(ArgumentError, match=r"names that the map adds\. Received: valid_frames"):
         hf.map(rows.add_column("valid_frames", [1, 2, 3]), chunks)
 

@@ -6,7 +6,8 @@ import tomllib
 from packaging.specifiers import SpecifierSet
 from process_groups import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = SETTINGS["project"]
 # A line that ends with a backslash continues on the next line.
 LINES = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
 
@@ -36,7 +37,8 @@ def test_the_entry_point_of_the_base_image_is_kept():
 
 
 def test_all_files_that_the_build_needs_are_copied_and_not_ignored():
-    needed = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "constraints.txt", "audiopipe"}
+    [readme] = SETTINGS["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["fragments"]
+    needed = {readme["path"], *PROJECT["license-files"], "pyproject.toml", "constraints.txt", "audiopipe"}
     assert set(copied()) == needed
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in ignored

@@ -139,9 +139,9 @@ def test_a_missing_integer_is_minus_one_with_a_remark(kind, streaming):
 @pytest.mark.parametrize("values", [[None, 3, -1, 4], [-1, 3, 4, None]])
 def test_a_column_with_both_missing_integers_and_minus_one_is_refused(values):
     rows = feature_rows({"x": Value("int32")}, x=values)
-    with pytest.raises(ArgumentError, match=r"must not have that value. Received: 'x' with both"):
+    with pytest.raises(ArgumentError, match=r"must not have that value. Received: 'x' with nulls and -1"):
         hf.to_tf_dataset(rows, batch_size=1)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Received: 'x' with both. Fill the nulls in"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Received: 'x' with nulls and -1. Fill the nulls in"):
         list(hf.to_tf_dataset(rows.to_iterable_dataset(), batch_size=1))
     assert len(list(hf.to_tf_dataset(rows.select([1, 2]) if values[2] == -1 else rows.select([0, 1])))) == 1
 

@@ -63,6 +63,28 @@ def test_batches_have_the_bits_order_and_lengths_of_the_rows(mapped, expected, b
     check(batches.as_numpy_iterator(), expected, batch_size)
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_mask_is_true_for_the_frames_of_each_clip(mapped, expected, streaming):
+    batches = hf.to_tf_dataset(mapped.to_iterable_dataset() if streaming else mapped, mask=True, batch_size=3)
+    assert batches.element_spec["mask"] == tf.TensorSpec([None, None], tf.bool)
+    masks = [batch["mask"].numpy() for batch in batches]
+    assert [mask.sum(axis=1).tolist() for mask in masks] == [
+        [len(one) for one in expected[at : at + 3]] for at in (0, 3)
+    ]
+    for mask in masks:
+        assert mask.shape[1] == mask.sum(axis=1).max()
+        assert (np.sort(mask, axis=1)[:, ::-1] == mask).all()  # the frames of audio come first
+
+
+def test_a_mask_beside_a_column_of_its_name_is_refused(mapped):
+    rows = mapped.rename_column("label", "mask")
+    with pytest.raises(ArgumentError, match="With mask=True, the dataset must not have a column 'mask'"):
+        hf.to_tf_dataset(rows, mask=True)
+    assert "mask" in hf.to_tf_dataset(rows, mask=True, columns=["text"]).element_spec
+    with pytest.raises(ArgumentError, match="mask must be True or False"):
+        hf.to_tf_dataset(rows, mask=1)
+
+
 def test_a_streaming_map_is_computed_when_its_batches_are_read(paths, mel, expected):
     rows = Dataset.from_dict({"audio": paths, "label": LABELS}).to_iterable_dataset()
     batches = hf.to_tf_dataset(hf.map(rows, mel, on_error="skip"), batch_size=3, columns=["label"])

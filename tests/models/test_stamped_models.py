@@ -71,6 +71,18 @@ def test_only_the_input_with_the_feature_gets_the_stamp(config):
     assert layer.input.name == "right"
 
 
+def test_a_name_tells_which_input_takes_the_feature_if_no_shape_does(config):
+    """A model may squeeze the channels of the feature, and take a mask."""
+    shapes = {"feature": (None, 129), "mask": (None, 1)}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    model = keras.Model(inputs, inputs["feature"] * inputs["mask"])
+    [layer] = [layer for layer in config.stamp_model(model).layers if isinstance(layer, FeatureStamp)]
+    assert layer.input.name == "feature"
+    unnamed = [keras.Input(shape, name=f"the_{name}") for name, shape in shapes.items()]
+    with pytest.raises(ArgumentError, match=r"one of: 'the_feature' \(None, None, 129\), 'the_mask'"):
+        config.stamp_model(keras.Model(unnamed, unnamed[0] * unnamed[1]))
+
+
 def trained(model, feature):
     model.reset_metrics()
     return model.train_on_batch(feature, np.eye(2, dtype=np.float32)[[0, 1, 1, 0]], return_dict=True)

@@ -67,3 +67,10 @@ def test_levels_of_any_unit_span_80_decibels(name, low):
     config = registry.get(name)
     values = np.array([-100.0, 0.0])
     assert scales.limits(values, scales.scale_of(config, config.quantities[0])) == pytest.approx((low, 0), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["speech-mel-80", "whisper-80", "librosa-mel-128"])
+def test_equal_levels_have_the_colour_of_the_lowest_level(name):
+    config = registry.get(name)
+    found = scales.limits(np.full(4, -50.0), scales.scale_of(config, config.quantities[0]))
+    assert found == (-50, -49)

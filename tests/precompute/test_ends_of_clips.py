@@ -101,7 +101,7 @@ def test_the_commands_say_how_many_clips_were_cut_and_how_much_was_dropped(tmp_p
     (tmp_path / "config.json").write_text(CHUNK.to_json())
     output = str(tmp_path / "out")
     command = ["precompute", str(clips), output, "--config", str(tmp_path / "config.json")]
-    line = "0.25 s: the ends of 1 clip"
+    line = "0.25 s: the end of 1 clip"
     done = CliRunner().invoke(cli.app, command)
     assert line in done.output, done.output
     assert "remark: 1 x " in done.output

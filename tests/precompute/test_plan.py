@@ -49,6 +49,15 @@ def test_a_plan_of_another_version_is_refused(tmp_path, change):
         plan.read(str(tmp_path))
 
 
+def test_a_plan_without_the_number_of_copied_clips_can_still_be_read(tmp_path):
+    work = written(str(tmp_path), CONFIG, [Source("a", "a")])
+    header = tmp_path / "plan" / "plan.json"
+    content = json.loads(header.read_text())
+    del content["n_copied"]
+    header.write_text(json.dumps(content))
+    assert plan.read(str(tmp_path)) == work
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff"])
 def test_a_damaged_plan_is_an_error_that_names_the_file(tmp_path, content):
     written(str(tmp_path), CONFIG, [Source("a", "a")])

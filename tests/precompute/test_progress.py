@@ -177,6 +177,17 @@ def test_the_line_about_the_plan_says_what_is_estimated_and_what_was_done_before
     assert screen.file.getvalue() == line + "3 files left out: 3 .m4a\n"
 
 
+@pytest.mark.parametrize(
+    ("clips", "copied", "shown"),
+    [(1021, 1007, "14 clips to compute and 1,007 to copy"), (1, 1, "1 clip to copy"), (8, 0, "8 clips")],
+)
+def test_the_line_about_the_plan_counts_records_that_are_copied_by_themselves(clock, clips, copied, shown):
+    screen = console()
+    facts = {"hours": 1, "bytes": 1000, "shards": 1, "exact": True}
+    reporter(screen, log_json=False, clock=clock).planned(clips=clips, copied=copied, **facts)
+    assert screen.file.getvalue() == f"planned: {shown}, 1.0 h of audio, 1.0 kB in 1 shard\n"
+
+
 def test_a_stopped_job_shows_its_progress_and_leaves_the_reason_to_the_error(clock):
     screen = console()
     shown = reporter(screen, log_json=False, clock=clock)
@@ -230,6 +241,7 @@ def test_json_lines_contain_each_event_with_its_facts_and_time(clock, capsys):
     assert planned == {
         "event": "planned",
         "clips": 10000,
+        "copied": 0,
         "hours": 10000 / 360,
         "bytes": 25_600_000,
         "shards": 20,

@@ -60,7 +60,7 @@ def test_a_clip_that_fails_again_in_a_retry_is_listed_once(run, recordings, tmp_
 
 @pytest.mark.parametrize("complete", [False, True])
 def test_a_resumed_job_says_that_clips_which_failed_before_are_not_tried_again(run, monkeypatch, complete):
-    run() if complete else interrupted(run, monkeypatch, 6)
+    run() if complete else interrupted(run, monkeypatch, 5)
     reporter = Recording()
     run(reporter=reporter)
     run(reporter=reporter, retry_failures=True)

@@ -9,7 +9,7 @@ from corpora import CONFIG, Corpus, content, files_of, files_of_set
 from audiopipe import beam
 from audiopipe.errors import FeatureSetError, InputChangedError, InputError, TooManyFailuresError
 from audiopipe.feature_sets.description import Description
-from audiopipe.precompute import completion, plan, shard_work
+from audiopipe.precompute import completion, job, plan, shard_work
 
 
 @pytest.fixture
@@ -110,6 +110,19 @@ def test_touched_files_and_a_moved_root_count_as_unchanged(corpus, output, tmp_p
     assert description.generation == 2
     update(elsewhere, output)  # knows the new places, so there is nothing to do
     assert Description.open(output).generation == 2
+
+
+def test_a_plan_says_how_many_records_it_copies_and_how_many_clips_it_computes(corpus, output):
+    make(corpus, output)
+    corpus.put("c9", 9, label="cow", speaker="s9")
+    corpus.rows["c4"]["label"] = "dog"
+    corpus.rows["c5"]["speaker"] = "s9"
+    work = beam.estimate(corpus.write(), CONFIG, output=output, class_columns=("label",), update=True)
+    assert (work.n_clips - work.n_copied, work.n_copied) == (1, 6)  # the shards are small, so all are joined
+    corpus.remove("c9")
+    work = beam.estimate(corpus.write(), CONFIG, output=output, class_columns=("label",), update=True)
+    assert (work.n_clips, work.n_copied) == (2, 2)
+    assert job.facts(work)["copied"] == 2
 
 
 def test_an_unchanged_input_writes_nothing(corpus, output):

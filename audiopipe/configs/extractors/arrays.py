@@ -29,8 +29,8 @@ def check_arrays(config: LogMel | WhisperLogMel, settings: Settings) -> None:
         found = getattr(extractor, name, None)
         if found is not None and not _equal(np.asarray(found), array):
             raise ConfigError(
-                f"{settings.place}: its {name} were replaced and no longer follow from its settings, so no config "
-                "reproduces them. Create the extractor with the settings that you want."
+                f"{settings.place}: {name} was replaced after the extractor was created, so no config reproduces it. "
+                "Create the extractor with the settings that you want."
             )
 
 

@@ -58,6 +58,19 @@ def find(extractor: Any) -> Source:
     return _of_object(extractor)
 
 
+def is_extractor(content: Any) -> bool:
+    """Returns whether the JSON of a file is that of an extractor or a processor, and not that of a config.
+
+    Example:
+        >>> is_extractor({"feature_extractor_type": "ASTFeatureExtractor"}), is_extractor({"feature": "LogMel"})
+        (True, False)
+    """
+    if not isinstance(content, dict) or "feature" in content:
+        return False
+    has_extractor = any(isinstance(content.get(name), dict) for name in NESTED)
+    return has_extractor or TYPE in content or "processor_class" in content
+
+
 def _of_object(extractor: Any, depth: int = 0) -> Source:
     if isinstance(extractor, type):
         raise ConfigError(f"{_WANTED} Received: the class {extractor.__name__}. Pass an instance of it.")
@@ -133,7 +146,8 @@ def _read(path: str) -> dict[str, Any]:
         raise ConfigError(f"Could not read {path!r}: {reason}. {_WANTED}") from error
     if len(content) > MAX_BYTES:
         raise ConfigError(
-            f"{path!r} must have at most {MAX_BYTES} bytes. Received: more. It is no {EXTRACTOR_FILE} of transformers."
+            f"{path!r} must have at most {MAX_BYTES} bytes. Received: more. It is not a {EXTRACTOR_FILE} of "
+            "transformers."
         )
     try:
         # Editors on Windows write a byte order mark, with which transformers would not read the file.

@@ -15,7 +15,8 @@ class Bar:
 
     Args:
         label: The value.
-        widths: Width of the bar of each feature set, in per cent of the widest one.
+        widths: Width of the bar of each feature set, in per cent of the widest one. 0 for what is no single value: it
+            may be so frequent that the bars of the values would be too short to see.
         told: Number and share of the clips of each feature set.
         is_rest: Whether the bar is no single value.
     """
@@ -98,11 +99,12 @@ def _bars(columns: Sequence[Column | None], totals: Sequence[int]) -> list[Bar]:
     if any(missing):
         rows.append((MISSING, missing, True))
     shares = [[count / max(1, total) for count, total in zip(row[1], totals, strict=True)] for row in rows]
-    widest = max((share for row in shares for share in row), default=0) or 1
+    single = [found for (_, _, is_rest), found in zip(rows, shares, strict=True) if not is_rest]
+    widest = max((share for found in single for share in found), default=0) or 1
     return [
         Bar(
             label if label else "(empty)",
-            [100 * share / widest for share in found],
+            [0 if is_rest else 100 * share / widest for share in found],
             [f"{count:,} · {100 * share:.3g} %" for count, share in zip(numbers, found, strict=True)],
             is_rest or not label,
         )

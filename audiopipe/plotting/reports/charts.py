@@ -72,6 +72,7 @@ def _statistics(named: dict[str, Statistics], config: Config, number: int) -> Ma
         plot_statistics(drawn if len(drawn) > 1 else next(iter(drawn.values())), config, axes)
         lines, labels = axes[0].get_legend_handles_labels()
         axes[0].get_legend().remove()  # which may hide lines
+        axes[0].autoscale(axis="y")  # it had space above the lines
         for place in axes:  # a label may be longer than its axis
             place.set_ylabel(place.get_ylabel().replace(" (", "\n("))
         columns = len(drawn) if len(drawn) > 1 else len(labels)  # a legend is filled column by column

@@ -62,6 +62,9 @@ class Column:
         noun = "class" if self.has_classes else "value"
         if n_values == 1:
             return f"1 {noun}"
+        without = sum(not count for count in self.values.values()) if self.has_classes else 0
+        if without:
+            return f"{n_values:,} classes, {without:,} without clips"
         return f"{n_values:,} classes" if self.has_classes else f"{n_values:,} different values" if n_values else ""
 
 

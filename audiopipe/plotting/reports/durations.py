@@ -17,10 +17,12 @@ class Durations:
         seconds: Duration of each clip in seconds, float64 `[clips]`.
         estimated: Number of clips whose duration is not recorded. Theirs is the number of frames times the time between
             two frames.
+        n_frames: Number of frames of all clips.
     """
 
     seconds: np.ndarray
     estimated: int
+    n_frames: int
 
     @property
     def median(self) -> float:
@@ -42,16 +44,17 @@ def of_clips(feature_set: FeatureSet) -> Durations:
     """Returns the durations of the clips of a feature set or a view."""
     sets, rows = clips_of(feature_set)
     own, step = sets.layout.own, frame_step(feature_set.config)
-    found, estimated = [np.zeros(0)], 0
+    found, estimated, total = [np.zeros(0)], 0, 0
     for chunk in chunks(rows):
         seconds = sets.column(own["seconds"], chunk).to_numpy().astype(np.float64)
+        n_frames = sets.column(own["n_frames"], chunk).to_numpy()
+        total += int(n_frames.sum())
         unknown = ~np.isfinite(seconds)
         if unknown.any():
-            n_frames = sets.column(own["n_frames"], chunk).to_numpy()
             seconds = np.where(unknown, n_frames * step, seconds)
             estimated += int(unknown.sum())
         found.append(seconds)
-    return Durations(np.concatenate(found), estimated)
+    return Durations(np.concatenate(found), estimated, total)
 
 
 def frame_step(config: Config) -> float:

@@ -16,6 +16,7 @@ from audiopipe.transform import probe
 
 UNKNOWN = "not recorded"
 NO_BREAK = "\N{NO-BREAK SPACE}"
+_UNIT = re.compile(r"(?<=\d) (?=(?:Hz|ms|s|min|h|%|bins?)(?!\w))")
 _MACHINE = {"cpu_family": "CPU", "onednn_max_isa": "oneDNN limited to", "soxr_simd": "SIMD of soxr"}
 
 
@@ -27,11 +28,13 @@ class Row:
         name: What the values are.
         values: A value of each feature set.
         is_quiet: Whether the values are what one would expect, such as defaults.
+        anchor: Anchor of the section that says more. Empty if there is none.
     """
 
     name: str
     values: list[str]
     is_quiet: bool = False
+    anchor: str = ""
 
     @property
     def differs(self) -> bool:
@@ -46,8 +49,8 @@ def figures(sides: Sequence[Side]) -> list[Row]:
         _row("audio", sides, lambda side: wording.duration(3600 * side.hours)),
         _row("median clip", sides, lambda side: seconds(side.durations.median) if len(side.feature_set) else "none"),
         _row("frames", sides, _frames),
-        _row("failures", sides, lambda side: f"{side.failures.total:,}"),
-        _row("remarks", sides, lambda side: f"{side.remarks.total:,}"),
+        Row("failures", [f"{side.failures.total:,}" for side in sides], anchor="failures"),
+        Row("remarks", [f"{side.remarks.total:,}" for side in sides], anchor="failures"),
         _row("on disk", sides, lambda side: wording.size(_bytes(side))),
     ]
 
@@ -57,7 +60,7 @@ def sentence(config: Config) -> str:
 
     Example:
         >>> sentence(registry.get("speech-mel-80")).replace(NO_BREAK, " ")
-        'Decibel in 80 bins from 37 Hz to 7,699 Hz, a frame every 10 ms, from audio at 16,000 Hz mixed down ...'
+        'Decibels in 80 bins from 37 Hz to 7,699 Hz, a frame every 10 ms, from audio at 16,000 Hz mixed down ...'
     """
     bins = wording.count_of(config.n_bins, "bin")
     if bin_axis.bin_label(config) != "coefficient" and config.n_bins > 1:
@@ -71,13 +74,23 @@ def sentence(config: Config) -> str:
         channels = " mixed down to one channel"
     else:
         channels = " with any number of channels" if config.channels is None else f" with {config.channels} channels"
-    quantity = " and ".join(config.quantities)
+    quantity = " and ".join("decibels" if quantity == "decibel" else quantity for quantity in config.quantities)
     step = f"{1000 * frame_step(config):.4g} ms"
     told = (
         f"{quantity[0].upper()}{quantity[1:]} in {bins}, a frame every {step}, from audio at "
         f"{config.sample_rate:,} Hz{channels}."
     )
-    return re.sub(r"(?<=\d) (?=Hz|ms|bins?\b)", NO_BREAK, told)
+    return with_units(told)
+
+
+def with_units(text: str) -> str:
+    """Returns text in which a number and its unit stay on one line.
+
+    Example:
+        >>> with_units("They last 1 s to 3.5 s.") == f"They last 1{NO_BREAK}s to 3.5{NO_BREAK}s."
+        True
+    """
+    return _UNIT.sub(NO_BREAK, text)
 
 
 def config_rows(sides: Sequence[Side]) -> list[Row]:
@@ -160,9 +173,7 @@ def _row(name: str, sides: Sequence[Side], value: Callable[[Side], str]) -> Row:
 
 
 def _frames(side: Side) -> str:
-    if not side.is_view:
-        return f"{side.feature_set.counts['frames']:,}"
-    return "of the view: not counted"
+    return f"{side.n_frames:,}"
 
 
 def _bytes(side: Side) -> int:

@@ -73,7 +73,8 @@ def groups_of(sides: Sequence[Side], n_clips: int, seed: int, first_picture: int
         if random[side.letter]:
             chosen = made(side, random[side.letter])
             told = [f"{_told(side, chosen)} {_colours(sides)}"]
-            title = "Random clips" if any(len(card.pictures) > 1 for card in chosen) else _title("Random clips", side)
+            title = "All clips" if len(chosen) == len(side.feature_set) else "Random clips"
+            title = title if any(len(card.pictures) > 1 for card in chosen) else _title(title, side)
             groups.append(Group(_anchor("clips", side), title, told, chosen))
     for side in sides:
         if unusual[side.letter]:
@@ -106,7 +107,7 @@ def _unusual(side: Side) -> list[tuple[int, float]]:
 def _told(side: Side, cards: Sequence[Card]) -> str:
     count = len(side.feature_set)
     if len(cards) == count:
-        return "The only clip of the set." if count == 1 else f"All {count:,} clips of the set."
+        return "The only clip." if count == 1 else f"All {count:,} clips."
     return f"{wording.count_of(len(cards), 'clip')} of {count:,}, chosen at random."
 
 

@@ -40,7 +40,7 @@ def histogram(values: Sequence[np.ndarray], names: Sequence[str], label: str, wh
             heights = 100 * counts / max(1, len(found)) if several else counts
             if several:
                 axes.stairs(heights, edges, color=colour, linewidth=1.4, label=name)
-            axes.stairs(heights, edges, color=colour, fill=True, alpha=0.22 if several else 0.75)
+            axes.stairs(heights, edges, color=colour, fill=True, alpha=0.22 if several else 1.0)
         axes.set_xlabel(label)
         axes.set_ylabel(f"% of {what}" if several else what)
         axes.set_xlim(edges[0], edges[-1])

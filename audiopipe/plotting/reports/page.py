@@ -39,6 +39,7 @@ def rendered(context: dict[str, Any]) -> bytes:
         "durations_sentence": sentences.of_durations,
         "statistics_sentence": sentences.of_statistics,
         "levels_sentence": sentences.of_levels,
+        "units": facts.with_units,
     }
     return environment.get_template("report.html").render(context).encode("utf-8", "backslashreplace")
 

@@ -155,9 +155,10 @@ def _measured(
         level = float(first.mean(dtype=np.float64))
         is_silent = np.isclose(values, silence, rtol=1e-5, atol=1e-7).all(axis=(1, 2))
     if config.n_bins >= FLOOR_BINS:
-        # Decibels with a dynamic range: the floor of a clip lies above silence if the clip is loud.
+        # Decibels with a dynamic range: the floor of a clip lies above silence if the clip is loud. Frames that are all
+        # equal have no floor: a steady sound has them too.
         at_floor = (first == first.min(axis=0)).all(axis=(1, 2))
-        is_silent |= at_floor & (at_floor.sum() > 1)
+        is_silent |= at_floor & (1 < at_floor.sum() < len(first))
     if quantities[0] in LINEAR:
         level = LINEAR[quantities[0]] * np.log10(max(level, 1e-10))
     # A clip with any number of channels has its channels after one another here.

@@ -56,7 +56,12 @@ def of_levels(side: Side) -> str:
     if len(levels):
         low, high = _number(levels.min()), _number(levels.max())
         middle = _number(float(np.median(levels)))
-        parts.append(f"The levels are {low} to {high} with a median of {middle}, in {level_unit(side)}.")
+        if len(levels) == 1:
+            parts.append(f"Its level is {middle}, in {level_unit(side)}.")
+        elif low == high:
+            parts.append(f"All levels are {middle}, in {level_unit(side)}.")
+        else:
+            parts.append(f"The levels are {low} to {high} with a median of {middle}, in {level_unit(side)}.")
     share = side.silent_share
     parts.append(f"{100 * share:.3g} % of the frames are silent." if share else "No frame is silent.")
     silent = [clip.clip_id for clip in sample.clips if clip.is_silent]

@@ -73,6 +73,11 @@ class Side:
         return self.durations.total / 3600 if self.is_view else float(self.feature_set.counts["hours"])
 
     @property
+    def n_frames(self) -> int:
+        """Number of frames of the clips."""
+        return self.durations.n_frames if self.is_view else int(self.feature_set.counts["frames"])
+
+    @property
     def silent_share(self) -> float:
         """Share of the frames of the sample that hold no sound, from 0 to 1."""
         n_frames = sum(clip.n_frames for clip in self.sample.clips)

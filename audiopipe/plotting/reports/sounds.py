@@ -41,6 +41,16 @@ class Sound:
     fault: str = ""
 
 
+def check_input(feature_set: FeatureSet, source: str | SeveralInputs) -> None:
+    """Raises an error if an input has no clips at all, before the long work begins.
+
+    Raises:
+        InputError: If the input is missing or has no clips.
+    """
+    with contextlib.closing(inputs.scan(source, feature_set.descriptions[0].options)) as clips:  # type: ignore[type-var]
+        next(clips, None)
+
+
 def of_clips(
     feature_set: FeatureSet,
     source: str | SeveralInputs,

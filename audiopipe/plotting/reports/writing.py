@@ -65,16 +65,17 @@ def write_report(
     path = os.fspath(output)
     require_matplotlib()
     page.require_jinja2()
-    if not overwrite:
-        _check_replaceable(path)
+    _check_output(path, overwrite)
     show = on_step or _show_nothing
     given = [feature_set] if compare is None else [feature_set, compare]
     opened = [item if isinstance(item, FeatureSet) else FeatureSet(item) for item in given]
+    source = input if input is None or isinstance(input, SeveralInputs) else os.fspath(input)
+    if source is not None:
+        sounds.check_input(opened[0], source)
     letters = "AB" if len(opened) > 1 else [""]
     found = [sides.side_of(one, letter, seed, show) for one, letter in zip(opened, letters, strict=True)]
     shown = groups.groups_of(found, n_clips, seed, charts.N_CHARTS, show)
-    if input is not None:
-        source = input if isinstance(input, SeveralInputs) else os.fspath(input)
+    if source is not None:
         shown = _with_sounds(shown, opened, source, show)
     content = page.rendered(_context(found, shown))
     try:
@@ -115,14 +116,29 @@ def _with_sounds(
     return [group.with_sounds(found) for group in shown]
 
 
-def _check_replaceable(path: str) -> None:
-    """Raises an error if there is something that the report would replace, other than a report."""
+def _check_output(path: str, overwrite: bool) -> None:
+    """Raises an error if the report cannot be written to a path, before anything is read.
+
+    A file that is not a report is replaced only if `overwrite` says so.
+    """
+    if files.is_folder(path):
+        raise ArgumentError(
+            f"The output must be a file. Received: {path!r}, which is a folder. Name a file in it, such as "
+            f"{files.join(path, 'report.html')!r}."
+        )
     if not files.exists(path):
+        folder = os.path.dirname(path) or os.curdir
+        if not path or not (files.is_remote(path) or os.path.isdir(folder)):
+            raise ArgumentError(
+                f"The output must be a file in a folder that exists. Received: {path!r}. Create the folder {folder!r}, "
+                "or choose another name."
+            )
         return
-    if not files.is_folder(path):
-        with files.open_binary(path) as file:
-            if MARK in file.read(_MARK_BYTES):
-                return
+    if overwrite:
+        return
+    with files.open_binary(path) as file:
+        if MARK in file.read(_MARK_BYTES):
+            return
     raise ArgumentError(
         f"The output must be a new file or an earlier report. Received: {path!r}, which is something else. Choose "
         "another name, or pass overwrite=True (--overwrite)."

@@ -86,6 +86,15 @@ def test_rare_values_share_a_bar(tmp_path):
     [balance] = balances.balances(sides_of(opened(tmp_path / "features", rows, types)))
     assert len(balance.bars) == columns.SHOWN_VALUES + 1
     assert (balance.bars[-1].label, balance.bars[-1].told) == ("5 others", ["10 · 20 %"])
+    assert {width for bar in balance.bars[:-1] for width in bar.widths} == {100}  # the others do not shorten them
+    assert balance.bars[-1].widths == [0]
+
+
+def test_classes_without_clips_are_counted(tmp_path):
+    types = Columns(types={"label": "int"}, classes={"label": ["cat", "dog", "owl"]})
+    rows = [{"label": "dog"}, {"label": "dog"}]
+    [label] = columns.of_clips(opened(tmp_path / "features", rows, types))
+    assert label.described == "3 classes, 2 without clips"
 
 
 def test_other_columns_are_described_for_each_set(sets):

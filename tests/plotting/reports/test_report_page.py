@@ -15,11 +15,17 @@ import synthetic_sets
 from synthetic_sets import COLUMNS, feature
 
 from audiopipe import FeatureSet, beam, configs, registry
-from audiopipe.errors import ArgumentError, ConfigError, IncompleteFeatureSetError, MissingDependencyError
+from audiopipe.errors import (
+    ArgumentError,
+    ConfigError,
+    IncompleteFeatureSetError,
+    InputError,
+    MissingDependencyError,
+)
 from audiopipe.feature_sets.description import sha256
 from audiopipe.inputs.columns import Columns
 from audiopipe.plotting import write_report
-from audiopipe.plotting.reports import groups, inline_svg
+from audiopipe.plotting.reports import groups, inline_svg, sides
 from audiopipe.transform.segments import Segments
 
 SCRIPT = "<script>alert(1)</script>"
@@ -297,10 +303,35 @@ def test_a_report_replaces_a_report_and_nothing_else(synthetic, tmp_path):
         report(synthetic, tmp_path, n_clips=0)
     assert (tmp_path / "report.html").read_text() == "my notes"
     report(synthetic, tmp_path, n_clips=0, overwrite=True)
-    with pytest.raises(ArgumentError, match="new file or an earlier report"):
-        write_report(synthetic, tmp_path)
-    with pytest.raises(ArgumentError, match="Could not write the report"):
-        write_report(synthetic, tmp_path / "none" / "report.html", n_clips=0)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_read(
+    synthetic, tmp_path, monkeypatch, overwrite
+):
+    monkeypatch.setattr(sides, "side_of", None)
+    with pytest.raises(ArgumentError, match=r"which is a folder. Name a file in it, such as '.*report\.html'"):
+        write_report(synthetic, tmp_path, overwrite=overwrite)
+    with pytest.raises(ArgumentError, match=r"Create the folder '.*none'"):
+        write_report(synthetic, tmp_path / "none" / "report.html", overwrite=overwrite)
+    with pytest.raises(ArgumentError, match=r"must be a file in a folder that exists. Received: ''"):
+        write_report(synthetic, "", overwrite=overwrite)
+
+
+def test_an_input_that_moved_is_an_error_before_anything_is_read(synthetic, tmp_path, monkeypatch):
+    monkeypatch.setattr(sides, "side_of", None)
+    with pytest.raises(InputError, match=r"There is no '.*gone'"):
+        write_report(synthetic, tmp_path / "report.html", input=tmp_path / "gone")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_write_that_fails_is_an_error(synthetic, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("audiopipe.storage.files.write_bytes", fail)
+    with pytest.raises(ArgumentError, match=r"Could not write the report '.*': No space left on device"):
+        write_report(synthetic, tmp_path / "report.html", n_clips=0)
 
 
 def test_a_report_that_fails_leaves_the_old_one(synthetic, tmp_path, monkeypatch):

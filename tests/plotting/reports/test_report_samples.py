@@ -114,3 +114,15 @@ def test_durations_come_from_the_index_and_unknown_ones_from_the_frames(tmp_path
     config = FeatureSet("tests/data/v0.1/features").config
     assert old.estimated == 3
     assert old.seconds[0] == pytest.approx(38 * config.hop_length / config.sample_rate)
+
+
+def test_a_steady_sound_is_not_silent_because_its_frames_are_equal(tmp_path):
+    steady = np.repeat(loud(1), 6, axis=0)
+    [found] = measured(tmp_path / "features", {"a": steady}, shards=1).clips
+    assert (found.silent, found.is_silent) == (0, False)
+
+
+def test_the_frames_of_a_view_are_counted_from_the_index(tmp_path):
+    synthetic_sets.write(tmp_path / "features", {"a": loud(6), "b": loud(4)}, config=DECIBELS)
+    sets = FeatureSet(tmp_path / "features")
+    assert [durations.of_clips(view).n_frames for view in (sets, sets.select(["b"]), sets.select([]))] == [10, 4, 0]
