@@ -3,6 +3,7 @@
 import importlib.metadata
 import inspect
 import re
+from pathlib import Path
 
 import typer.cli
 import typer.main
@@ -30,7 +31,7 @@ html_theme = "furo"
 html_title = f"audiopipe {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_search_scorer = "search_order.js"
+html_search_scorer = str(Path(__file__).with_name("search_order.js"))
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
