@@ -3,6 +3,7 @@
 import importlib.metadata
 import inspect
 import re
+from pathlib import Path
 
 import typer.cli
 import typer.main
@@ -30,7 +31,7 @@ html_theme = "furo"
 html_title = f"audiopipe {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_search_scorer = "search_order.js"
+html_search_scorer = str(Path(__file__).with_name("search_order.js"))
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -84,10 +85,14 @@ doctest_global_setup = """
 import os, shutil, tempfile
 import numpy as np
 import tensorflow as tf
-folder = _doctest_folder = tempfile.mkdtemp()  # a page may give `folder` another value
+# Pages write into the working directory, as readers do. They find `examples/audio` there.
+_repository = os.getcwd()
+_doctest_folder = tempfile.mkdtemp()
+os.symlink(os.path.join(_repository, "examples"), os.path.join(_doctest_folder, "examples"))
+os.chdir(_doctest_folder)
 os.environ["AUDIOPIPE_CACHE"] = os.path.join(_doctest_folder, "cache")
 """
-doctest_global_cleanup = "shutil.rmtree(_doctest_folder)"
+doctest_global_cleanup = "os.chdir(_repository); shutil.rmtree(_doctest_folder)"
 
 
 def improve_signature(app, what, name, obj, options, signature, return_annotation):
