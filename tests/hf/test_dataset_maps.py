@@ -295,7 +295,7 @@ def test_another_map_of_datasets_gives_plain_values_and_one_warning():
         assert Other().map(MEL, batched=True) == (MEL, True)
     [warning] = caught
     assert warning.category.__name__ == "UntypedFeatureWarning"
-    assert "without the arguments batch_size, features" in str(warning.message)
+    assert "map lacks the arguments batch_size, features" in str(warning.message)
     assert "audiopipe.hf.map(dataset, transform)" in str(warning.message)
     assert Other().map(len) == (len, False)
 
