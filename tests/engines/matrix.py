@@ -167,7 +167,7 @@ class Matrix:
         assert process_groups.marked("=".join(mark)) == []
         assert list(self.output.rglob("*.tmp")) == []
         finished = len(list(self.output.glob("plan/shard-*.json")))
-        assert 0 < finished < N_SHARDS
+        assert finished < N_SHARDS  # none if the engine began them all at once
         assert not (self.output / "dataset.json").exists()
         precompute(*how, *options)
         self.check_bytes()
