@@ -239,9 +239,15 @@ class _Lease:
                 if not self._is_mine(self._read()):
                     self._lost.set()
                     return
-                self._filesystem.pipe_file(self._inner, self._content())
+                self._write()
             except Exception:  # storage raises errors of any class; the next renewal tries again
                 continue
+
+    def _write(self) -> None:
+        if files.is_remote(self._path):
+            self._filesystem.pipe_file(self._inner, self._content())
+        else:
+            files.write_bytes(self._path, self._content())  # a file that is written in place is empty for a moment
 
     def _content(self) -> bytes:
         return json.dumps({**self._facts, "renewed": _now().isoformat()}, sort_keys=True).encode()

@@ -389,6 +389,19 @@ def test_a_file_system_without_locks_uses_a_lease(tmp_path, monkeypatch, code):
     assert not path.exists()
 
 
+def test_no_reader_sees_a_lease_without_its_content_while_it_is_renewed(tmp_path, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    path = tmp_path / "plan" / "lease.json"
+    with lease(str(tmp_path)), path.open("rb") as reader:
+        before = path.read_bytes()
+        while path.read_bytes() == before:
+            time.sleep(0.01)
+        assert reader.read() == before  # the file was replaced, not written in place
+
+
 def test_no_thread_remains_after_the_end(storage):
     before = threading.active_count()
     with contextlib.suppress(FeatureSetLockedError), lease(), lease():
